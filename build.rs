@@ -1,0 +1,35 @@
+//! Bakes the folder of libtorch into every binary and test, so that they run from anywhere with no `LD_LIBRARY_PATH`.
+//!
+//! torch-sys finds libtorch (in `LIBTORCH`, or where `scripts/setup` put it) and hands its library folder on. Where
+//! that folder holds `libtorch_cuda.so`, the binary is made to keep it: no symbol of it is named by our code, so the
+//! linker would drop it as unused, and a machine that has CUDA would be told that it has none.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let Some(libraries) = std::env::var_os("DEP_TCH_LIBTORCH_LIB").map(PathBuf::from) else {
+        println!("cargo::error=torch-sys names no folder of libtorch: run `scripts/setup`");
+        return;
+    };
+    if !libraries.is_dir() {
+        println!(
+            "cargo::error=there is no libtorch in `{}`: run `scripts/setup`, or set `LIBTORCH` to a libtorch 2.11.0",
+            libraries.display()
+        );
+        return;
+    }
+    println!("cargo::rerun-if-changed={}", libraries.display());
+
+    // `-Xlinker` rather than `-Wl,…`: the latter would split a folder's name at its commas.
+    for argument in [OsStr::new("-rpath"), libraries.as_os_str()] {
+        println!("cargo::rustc-link-arg=-Xlinker");
+        println!("cargo::rustc-link-arg={}", argument.display());
+    }
+    if libraries.join("libtorch_cuda.so").exists() {
+        for argument in ["-Wl,--no-as-needed", "-ltorch_cuda", "-Wl,--as-needed"] {
+            println!("cargo::rustc-link-arg={argument}");
+        }
+    }
+}

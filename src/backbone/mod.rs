@@ -1,0 +1,194 @@
+//! ResNet-50 without its last layer, frozen: pixels in, 2048 numbers an image out.
+//!
+//! Promises: a weights file is compared with the network, tensor by tensor, before anything is copied ([`layout`]);
+//! the network never trains, so [`Backbone::checksum`] is the same before and after anything; a device that was asked for
+//! is never replaced by another ([`device`]); a failure of libtorch is an error, not a panic.
+//!
+//! Data: crops `[S, S, 3]` → input `[B, 3, S, S]` → stages → map `[B, 2048, S/32, S/32]` → global average pool →
+//! features `[B, 2048]`.
+
+pub mod device;
+mod error;
+mod folded;
+mod initial;
+pub mod layout;
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use tch::nn::VarStore;
+use tch::{Device, Kind, Tensor};
+
+use crate::files::ContentHash;
+use crate::pixels::{Crop, Preprocess};
+use crate::weights::{NamedArrays, WeightsId};
+
+pub use error::BackboneError;
+use folded::Folded;
+
+/// The frozen network with its weights, on one device.
+#[derive(Debug)]
+pub struct Backbone {
+    /// tch's vision module lives in this store and nothing else does.
+    store: VarStore,
+    network: Folded,
+    id: WeightsId,
+}
+
+impl Backbone {
+    /// Takes the weights of a file after comparing them with the network; `id` is their identity in models and caches.
+    ///
+    /// # Errors
+    /// [`BackboneError`] saying what does not fit, before anything is copied.
+    pub fn load(arrays: &NamedArrays, id: WeightsId, device: Device) -> Result<Self, BackboneError> {
+        let file = &id.name;
+        layout::compare(file, arrays.iter().map(|(name, array)| (name, array.shape(), array.dtype())))?;
+        let expected = layout::tensors();
+        let tensors = expected
+            .into_par_iter()
+            .map(|(tensor, shape)| {
+                let missing = || BackboneError::MissingTensor { file: file.clone(), tensor: tensor.clone() };
+                let values = arrays.get(&tensor).ok_or_else(missing)?.to_f32();
+                if values.iter().all(|value| value.is_finite()) {
+                    Ok((tensor, shape, values.into_owned()))
+                } else {
+                    Err(BackboneError::NotFinite { file: file.clone(), tensor })
+                }
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Self::build(&tensors, id, device)
+    }
+
+    /// Seeded random weights, which know nothing: for tests and demonstrations.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the device fails.
+    pub fn random(seed: u64, device: Device) -> Result<Self, BackboneError> {
+        Self::build(&initial::random(seed), WeightsId::random(seed), device)
+    }
+
+    fn build(
+        tensors: &[(String, Vec<usize>, Vec<f32>)],
+        id: WeightsId,
+        device: Device,
+    ) -> Result<Self, BackboneError> {
+        let mut store = VarStore::new(device);
+        // Registers the 265 tensors; the closure it gives panics on a failing device, so `Folded` runs in its place.
+        let _module = tch::vision::resnet::resnet50_no_final_layer(&store.root());
+        store.freeze();
+        let mut variables = store.variables();
+        for (name, shape, values) in tensors {
+            let missing = || BackboneError::MissingTensor { file: "the network".into(), tensor: name.clone() };
+            let variable = variables.get_mut(name).ok_or_else(missing)?;
+            let shape: Vec<i64> = shape.iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
+            // `copy_` broadcasts: only the equal shapes make it a copy.
+            if variable.size() != shape {
+                let expected = variable.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
+                let given = shape.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
+                let (file, tensor) = (id.name.clone(), name.clone());
+                return Err(BackboneError::WrongShape { file, tensor, expected, given });
+            }
+            let source = Tensor::f_from_slice(values)?.f_view(shape.as_slice())?;
+            tch::no_grad(|| variable.f_copy_(&source))?;
+        }
+        let network = Folded::derive(&variables)?;
+        Ok(Self { store, network, id })
+    }
+
+    /// The identity of the weights.
+    pub fn id(&self) -> &WeightsId {
+        &self.id
+    }
+
+    /// The device that runs the network.
+    pub fn device(&self) -> Device {
+        self.store.device()
+    }
+
+    /// A handle for one worker thread; all handles share the same weights.
+    pub fn engine(&self) -> Engine {
+        Engine { network: self.network.share(), device: self.device() }
+    }
+
+    /// The SHA-256 over name and content of all tensors, sorted by name.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the device fails.
+    pub fn checksum(&self) -> Result<ContentHash, BackboneError> {
+        let variables: HashMap<String, Tensor> = self.store.variables();
+        let mut sorted: Vec<_> = variables.iter().collect();
+        sorted.sort_by_key(|(name, _)| name.as_str());
+        let mut hasher = Sha256::new();
+        for (name, tensor) in sorted {
+            hasher.update(name);
+            for value in to_vec(tensor)? {
+                hasher.update(value.to_le_bytes());
+            }
+        }
+        Ok(ContentHash(hasher.finalize().into()))
+    }
+}
+
+/// Runs batches through the network; it can be sent to a thread.
+#[derive(Debug)]
+pub struct Engine {
+    network: Folded,
+    device: Device,
+}
+
+impl Engine {
+    /// Features of a batch of crops, `B × [S, S, 3]` → `[B, 2048]`, row by row.
+    ///
+    /// # Errors
+    /// [`BackboneError::Shape`] if the crops differ in size or are smaller than 32 pixels,
+    /// [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
+    pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Vec<f32>, BackboneError> {
+        tch::no_grad(|| {
+            let input = self.input(crops, preprocess)?;
+            let map = self.network.map(&input)?;
+            let pooled = map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?; // [B, 2048]
+            to_vec(&pooled)
+        })
+    }
+
+    /// `B × [S, S, 3]` bytes → `[B, 3, S, S]` normalised
+    fn input(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Tensor, BackboneError> {
+        let size = check_crops(crops)?;
+        let side = size as usize;
+        let mut input = vec![0.0; crops.len() * 3 * side * side];
+        for (crop, out) in crops.iter().zip(input.chunks_exact_mut(3 * side * side)) {
+            preprocess.normalise(crop, out);
+        }
+        let batch = i64::try_from(crops.len()).unwrap_or(i64::MAX);
+        let tensor = Tensor::f_from_slice(&input)?.f_view([batch, 3, i64::from(size), i64::from(size)])?;
+        Ok(tensor.f_to_device(self.device)?)
+    }
+}
+
+/// The one size of all crops, if the network can take it.
+fn check_crops(crops: &[Crop]) -> Result<u32, BackboneError> {
+    let size = crops.first().map_or(0, |crop| crop.size);
+    let given = crops.iter().find(|crop| crop.size != size).map_or(size, |crop| crop.size);
+    if given != size || size < layout::STRIDE {
+        return Err(BackboneError::Shape {
+            stage: "conv1",
+            expected: format!("[B, 3, S, S] with one S of at least {}", layout::STRIDE),
+            given: format!("[{}, 3, {given}, {given}]", crops.len()),
+            remedy: format!("give `--image-size {}` or more, the same for all images", layout::STRIDE),
+        });
+    }
+    Ok(size)
+}
+
+/// Numbers of a tensor on any device, in row-major order.
+fn to_vec(tensor: &Tensor) -> Result<Vec<f32>, BackboneError> {
+    let tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    let count = tensor.numel();
+    let mut values = vec![0.0; count];
+    tensor.f_copy_data(&mut values, count)?;
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! `resnet-binary extract`
+
+use std::path::PathBuf;
+
+use resnet_binary::pipeline::{self, ExtractOptions};
+use resnet_binary::pixels::Preprocess;
+use resnet_binary::weights::WeightsSource;
+
+use super::options;
+use super::terminal::{self, Exit, Terminal};
+
+/// Write the 2048 features of every photo to a safetensors file
+///
+/// The file holds `features` f32 [N, 2048] and `labels` i64 [N], in the order of the sorted paths; paths and class names
+/// are in its metadata.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    data: options::Data,
+    /// Where to write the features
+    #[arg(short, long, value_name = "FILE", default_value = "features.safetensors")]
+    output: PathBuf,
+    /// Side of the network's input in pixels; the resize before the crop scales with it
+    #[arg(long, value_name = "N", default_value = "224", value_parser = options::image_size, help_heading = "Data")]
+    image_size: Preprocess,
+    /// Name from `weights list`, a .safetensors or .pth file, or random[:SEED]
+    #[arg(long, value_name = "WEIGHTS", default_value = "imagenet-v1", help_heading = "Backbone")]
+    weights: WeightsSource,
+    #[command(flatten)]
+    backbone: options::Backbone,
+}
+
+/// Extracts and says where the features are.
+pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let options = ExtractOptions {
+        on_unreadable: args.data.reading.on_unreadable(),
+        limits: args.data.reading.limits(),
+        data: args.data.data,
+        positive: args.data.positive,
+        output: args.output,
+        preprocess: args.image_size,
+        backbone: args.backbone.options(Some(args.weights)),
+    };
+    let summary = pipeline::extract(&options, terminal)?;
+    terminal::print(&summary.to_string())?;
+    Ok(Exit::done(!summary.unreadable.is_empty()))
+}

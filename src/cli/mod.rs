@@ -1,0 +1,121 @@
+//! The command line: words and flags, no arithmetic. It knows the library; the library does not know it.
+
+mod extract;
+mod options;
+mod predict;
+mod terminal;
+mod train;
+mod weights;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use resnet_binary::features::FeatureError;
+use resnet_binary::progress::Interrupted;
+
+use terminal::{Exit, Terminal};
+
+/// A folder of photos in, a trustworthy binary classifier out.
+#[derive(Debug, Parser)]
+#[command(name = "resnet-binary", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "\
+Start here:
+  resnet-binary train --data ./imgs         ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg
+  resnet-binary predict img.jpg
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 done but some inputs could not be read.")]
+struct Cli {
+    /// Say nothing but results, warnings and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a classifier on a folder of photos
+    Train(train::Args),
+    /// Classify photos, folders of photos, or a list on standard input
+    Predict(predict::Args),
+    /// Write the 2048 features of every photo to a safetensors file
+    Extract(extract::Args),
+    /// List, fetch, check and import the backbone's ImageNet weights
+    Weights(weights::Args),
+}
+
+/// Parses the command line, runs the command and turns its end into an exit code.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    // A decoder's panic is caught and becomes that photo's error; its usual message would only frighten.
+    std::panic::set_hook(Box::new(|_| {}));
+    let terminal = match Terminal::new(cli.quiet) {
+        Ok(terminal) => terminal,
+        Err(error) => {
+            terminal::print_error(&format!("cannot listen for signals: {error}"), None);
+            return Exit::Failed.into();
+        }
+    };
+    let work = std::panic::AssertUnwindSafe(|| match cli.command {
+        Command::Train(args) => train::run(args, &terminal),
+        Command::Predict(args) => predict::run(args, &terminal),
+        Command::Extract(args) => extract::run(args, &terminal),
+        Command::Weights(args) => weights::run(args, &terminal),
+    });
+    match std::panic::catch_unwind(work) {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) => failed(&error, &terminal).into(),
+        Err(panic) => {
+            terminal::print_error(
+                &format!("a flaw in resnet-binary: {}", panic_message(panic.as_ref())),
+                Some("please report it with the command you ran; nothing half-written was left behind"),
+            );
+            Exit::Failed.into()
+        }
+    }
+}
+
+/// Prints an error, unless the user asked for the end or the reader of a pipe went away.
+fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
+    let is_interrupt = error.chain().any(|cause| {
+        cause.is::<Interrupted>() || matches!(cause.downcast_ref(), Some(FeatureError::Interrupted(_)))
+    });
+    if is_interrupt {
+        terminal::print_error(&"interrupted; nothing half-written was left behind", None);
+        return terminal.interrupted_exit();
+    }
+    let is_closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(is_closed_pipe) {
+        return Exit::Done;
+    }
+    terminal::print_error(&format!("{error:#}"), hint(error).as_deref());
+    Exit::Failed
+}
+
+/// The remedy of the first error in the chain that knows one.
+fn hint(error: &anyhow::Error) -> Option<String> {
+    macro_rules! first_hint {
+        ($($kind:ty),* $(,)?) => {
+            error.chain().find_map(|cause| {
+                $(if let Some(known) = cause.downcast_ref::<$kind>() { return known.hint(); })*
+                None
+            })
+        };
+    }
+    first_hint!(
+        resnet_binary::pipeline::PipelineError,
+        resnet_binary::dataset::DatasetError,
+        resnet_binary::weights::WeightsError,
+        resnet_binary::backbone::BackboneError,
+        resnet_binary::head::HeadError,
+        resnet_binary::model::ModelError,
+        resnet_binary::files::FileError,
+    )
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,0 +1,113 @@
+//! Flags that several commands share.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use resnet_binary::backbone::device::DeviceChoice;
+use resnet_binary::backbone::layout;
+use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
+use resnet_binary::pixels::{Limits, Preprocess};
+use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
+
+/// Where the backbone comes from and what runs it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Backbone")]
+pub(crate) struct Backbone {
+    /// auto, cpu, cuda, cuda:N or mps; a device that is not there is an error
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    /// Threads at most [default: all that this process may use]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Images in one batch [default: 4 on a CPU, 64 on a GPU]
+    #[arg(long, value_name = "N")]
+    batch: Option<NonZeroUsize>,
+    #[command(flatten)]
+    network: Network,
+}
+
+/// Whether anything may be fetched.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Network {
+    /// Never touch the network
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Network {
+    pub(crate) fn fetch_options(&self) -> FetchOptions {
+        FetchOptions::from_environment(self.offline)
+    }
+}
+
+impl Backbone {
+    pub(crate) fn options(&self, weights: Option<WeightsSource>) -> BackboneOptions {
+        BackboneOptions {
+            weights,
+            device: self.device,
+            threads: self.threads.map(NonZeroUsize::get),
+            batch: self.batch.map(NonZeroUsize::get),
+            places: Places::from_environment(),
+            fetch: self.network.fetch_options(),
+        }
+    }
+}
+
+/// Photos and what to do about those that cannot be read.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct Data {
+    /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
+    #[arg(long, value_name = "DIR|CSV")]
+    pub(crate) data: PathBuf,
+    /// The class whose probability is given [default: the second by name]; with more than two classes, this one against
+    /// all others
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) positive: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// What to do about photos that cannot be read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reading {
+    /// What to do about a photo that cannot be read
+    #[arg(long, value_enum, default_value_t = OnError::Skip)]
+    on_error: OnError,
+    /// Largest photo to decode, in millions of pixels
+    #[arg(long, value_name = "MILLIONS", default_value_t = 300)]
+    max_megapixels: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OnError {
+    /// Report it and go on
+    Skip,
+    /// Stop at the first
+    Fail,
+}
+
+impl Reading {
+    pub(crate) fn on_unreadable(&self) -> OnUnreadable {
+        match self.on_error {
+            OnError::Skip => OnUnreadable::Skip,
+            OnError::Fail => OnUnreadable::Fail,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { max_pixels: u64::from(self.max_megapixels) * 1_000_000, ..Limits::default() }
+    }
+}
+
+/// `--image-size` as the preprocessing that it stands for.
+pub(crate) fn image_size(text: &str) -> Result<Preprocess, String> {
+    let size = text.parse().map_err(|_| "it is not a whole number".to_owned())?;
+    let preprocess = Preprocess::with_image_size(size);
+    preprocess.check().map_err(|error| error.to_string())?;
+    if size < layout::STRIDE {
+        return Err(format!("the network needs at least {} pixels", layout::STRIDE));
+    }
+    Ok(preprocess)
+}

@@ -1,0 +1,262 @@
+//! `resnet-binary predict`
+
+use std::io::{self, BufRead};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use resnet_binary::features::Inputs;
+use resnet_binary::pipeline::{self, Argument, Arguments, PredictOptions, Prediction};
+use resnet_binary::weights::WeightsSource;
+use serde_json::json;
+
+use super::options;
+use super::terminal::{self, Exit, Terminal};
+
+/// Classify photos, folders of photos, or a list on standard input
+///
+/// One row for every input, in input order, as results arrive; a photo that cannot be read is a row with the reason. The
+/// probability is that of the positive class, which every row names.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  resnet-binary predict img.jpg
+  resnet-binary predict photos/ --format csv > answers.csv
+  find . -name '*.jpg' -print0 | resnet-binary predict - --null --format json")]
+pub(crate) struct Args {
+    /// Photos, folders, or - for a list of paths on standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    inputs: Vec<PathBuf>,
+    /// The model that `train` wrote
+    #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
+    model: PathBuf,
+    /// How to print a row
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Probability from which the answer is the positive class [default: the model's]
+    #[arg(long, value_name = "X", value_parser = probability)]
+    threshold: Option<f64>,
+    /// The list on standard input is separated by NUL characters, as `find -print0` writes it
+    #[arg(short = '0', long)]
+    null: bool,
+    #[command(flatten)]
+    reading: options::Reading,
+    /// Backbone to use in place of the one that the model names; it must have the same checksum
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone")]
+    weights: Option<WeightsSource>,
+    #[command(flatten)]
+    backbone: options::Backbone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Answer, probability and path, for people
+    Text,
+    /// One JSON object a line
+    Json,
+    /// path,label,positive,probability,logit,error
+    Csv,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("give a probability between 0 and 1".to_owned()) }
+}
+
+/// Classifies every input and prints a row for each.
+pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let format = if args.json { Format::Json } else { args.format };
+    let options = PredictOptions {
+        on_unreadable: args.reading.on_unreadable(),
+        limits: args.reading.limits(),
+        model: args.model,
+        threshold: args.threshold,
+        backbone: args.backbone.options(args.weights),
+    };
+    let mut inputs = arguments(args.inputs, args.null, terminal)?;
+    let mut rows = Rows { format, csv_header_is_due: format == Format::Csv, failure: None };
+    let unreadable = pipeline::predict(&options, &mut inputs, terminal, &mut |prediction| rows.print(&prediction))?;
+    match rows.failure {
+        Some(error) => Err(error).context("cannot write to standard output"),
+        None => Ok(Exit::done(unreadable > 0)),
+    }
+}
+
+/// Paths as they are, `-` as the list on standard input.
+fn arguments(paths: Vec<PathBuf>, null: bool, terminal: &Terminal) -> io::Result<Arguments> {
+    let mut stdin_is_taken = false;
+    let mut arguments = Vec::with_capacity(paths.len());
+    for path in paths {
+        let is_stdin = path.as_os_str() == "-";
+        if is_stdin && stdin_is_taken {
+            return Err(io::Error::other("`-` is given twice: standard input can be read only once"));
+        }
+        stdin_is_taken |= is_stdin;
+        arguments.push(if is_stdin {
+            Argument::List(Box::new(Lines::of_stdin(if null { 0 } else { b'\n' }, terminal.stop_flag())))
+        } else {
+            Argument::Path(path)
+        });
+    }
+    Ok(Arguments::new(arguments))
+}
+
+/// Paths from a stream, each handed on as soon as it is there.
+struct Lines {
+    paths: Receiver<PathBuf>,
+    stop: Arc<AtomicBool>,
+}
+
+/// How soon a wait for a silent pipe sees Ctrl-C.
+const POLL: Duration = Duration::from_millis(100);
+
+impl Lines {
+    /// Reads on a thread that is never joined: a read from a silent pipe cannot be interrupted.
+    fn of_stdin(separator: u8, stop: Arc<AtomicBool>) -> Self {
+        let (send, paths) = bounded(1024);
+        std::thread::spawn(move || {
+            for line in io::stdin().lock().split(separator) {
+                let Ok(mut line) = line else { return };
+                if separator == b'\n' && line.last() == Some(&b'\r') {
+                    line.pop();
+                }
+                if !line.is_empty() && send.send(path_of(line)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { paths, stop }
+    }
+}
+
+#[cfg(unix)]
+fn path_of(bytes: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    std::ffi::OsString::from_vec(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: Vec<u8>) -> PathBuf {
+    String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+impl Inputs for Lines {
+    fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
+        let first = loop {
+            match self.paths.recv_timeout(POLL) {
+                Ok(path) => break path,
+                Err(RecvTimeoutError::Timeout) if !self.stop.load(Ordering::Relaxed) => {}
+                Err(_) => return Vec::new(),
+            }
+        };
+        // A slow writer gets its answers one by one, a fast one fills the batches.
+        std::iter::once(first).chain(self.paths.try_iter()).take(at_most).collect()
+    }
+}
+
+/// Prints one row after the other.
+struct Rows {
+    format: Format,
+    csv_header_is_due: bool,
+    failure: Option<io::Error>,
+}
+
+impl Rows {
+    fn print(&mut self, prediction: &Prediction) -> ControlFlow<()> {
+        let text = match self.format {
+            Format::Text => text_row(prediction),
+            Format::Json => json_row(prediction),
+            Format::Csv => match csv_row(prediction, std::mem::take(&mut self.csv_header_is_due)) {
+                Ok(text) => text,
+                Err(error) => {
+                    self.failure = Some(error);
+                    return ControlFlow::Break(());
+                }
+            },
+        };
+        match terminal::print(&text) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+fn text_row(prediction: &Prediction) -> String {
+    let path = prediction.path.display();
+    match &prediction.outcome {
+        Ok(answer) => {
+            let (label, positive) = (&answer.label, &answer.positive);
+            format!("{label}  P({positive}) = {:.4}  {path}\n", answer.probability)
+        }
+        Err(reason) => format!("unreadable  {path}: {reason}\n"),
+    }
+}
+
+fn json_row(prediction: &Prediction) -> String {
+    let path = prediction.path.to_string_lossy();
+    let row = match &prediction.outcome {
+        Ok(answer) => json!({
+            "path": path,
+            "label": answer.label,
+            "positive": answer.positive,
+            "probability": answer.probability,
+            "logit": answer.logit,
+        }),
+        Err(reason) => json!({ "path": path, "error": reason }),
+    };
+    format!("{row}\n")
+}
+
+fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    if with_header {
+        writer.write_record(["path", "label", "positive", "probability", "logit", "error"])?;
+    }
+    let path = prediction.path.to_string_lossy();
+    match &prediction.outcome {
+        Ok(answer) => {
+            let (probability, logit) = (answer.probability.to_string(), answer.logit.to_string());
+            writer.write_record([&path, answer.label.as_str(), &answer.positive, &probability, &logit, ""])?;
+        }
+        Err(reason) => writer.write_record([&path, "", "", "", "", reason.as_str()])?,
+    }
+    writer.flush()?;
+    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    String::from_utf8(bytes).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use resnet_binary::pipeline::Answer;
+
+    fn prediction(path: &str) -> Prediction {
+        let answer = Answer { label: "bees".into(), positive: "bees".into(), probability: 0.75, logit: 1.098_612_3 };
+        Prediction { path: path.into(), outcome: Ok(answer) }
+    }
+
+    #[test]
+    fn a_row_names_the_class_whose_probability_it_gives() {
+        assert_eq!(text_row(&prediction("a.jpg")), "bees  P(bees) = 0.7500  a.jpg\n");
+        let json: serde_json::Value = serde_json::from_str(&json_row(&prediction("a.jpg"))).unwrap();
+        assert_eq!((json["positive"].as_str(), json["probability"].as_f64()), (Some("bees"), Some(0.75)));
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it_and_has_its_header_once() {
+        let first = csv_row(&prediction("a, \"b\".jpg"), true).unwrap();
+        assert!(first.starts_with("path,label,positive,probability,logit,error\n\"a, \"\"b\"\".jpg\",bees,bees,0.75,"));
+        let error = Prediction { path: "x".into(), outcome: Err("empty file".into()) };
+        assert_eq!(csv_row(&error, false).unwrap(), "x,,,,,empty file\n");
+    }
+}

@@ -1,0 +1,249 @@
+//! The one place that speaks to people: results on stdout, everything else on stderr, bars only on a terminal.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use resnet_binary::progress::{Interrupted, Progress, Unit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// How a run ended, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done,
+    /// Done, but some inputs could not be read.
+    SomeUnreadable,
+    /// It failed.
+    Failed,
+    /// A signal of this number ended it.
+    Signal(usize),
+}
+
+impl Exit {
+    /// Done, with or without unreadable inputs.
+    pub(crate) fn done(any_unreadable: bool) -> Self {
+        if any_unreadable { Self::SomeUnreadable } else { Self::Done }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Failed => Self::from(1),
+            Exit::SomeUnreadable => Self::from(3),
+            // The shells' convention: 130 for Ctrl-C, 143 for kill.
+            Exit::Signal(number) => Self::from(u8::try_from(128 + number).unwrap_or(1)),
+        }
+    }
+}
+
+/// Where progress goes, and whether the user asked to stop.
+pub(crate) struct Terminal {
+    style: Output,
+    stop: Arc<AtomicBool>,
+    signal: Arc<AtomicUsize>,
+    task: Mutex<Option<Task>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Output {
+    /// A moving bar.
+    Bars,
+    /// A line now and then, for logs.
+    Lines,
+    /// Warnings only.
+    Quiet,
+}
+
+/// In a log, a sign of life this often.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// A bar for something that is over in a moment is noise.
+const BAR_AFTER: Duration = Duration::from_millis(500);
+
+struct Task {
+    name: String,
+    unit: Unit,
+    total: Option<u64>,
+    done: u64,
+    started: Instant,
+    last_line: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Terminal {
+    /// Takes over SIGINT and SIGTERM: the first asks the work to stop cleanly, the second ends the process at once.
+    pub(crate) fn new(quiet: bool) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let signal = Arc::new(AtomicUsize::new(0));
+        for number in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(number, 128 + number, Arc::clone(&stop))?;
+            signal_hook::flag::register(number, Arc::clone(&stop))?;
+            signal_hook::flag::register_usize(number, Arc::clone(&signal), usize::try_from(number).unwrap_or(0))?;
+        }
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let style = match (quiet, io::stderr().is_terminal() && !dumb) {
+            (true, _) => Output::Quiet,
+            (false, true) => Output::Bars,
+            (false, false) => Output::Lines,
+        };
+        Ok(Self { style, stop, signal, task: Mutex::new(None) })
+    }
+
+    /// The exit of a run that stopped because the user asked.
+    pub(crate) fn interrupted_exit(&self) -> Exit {
+        Exit::Signal(self.signal.load(Ordering::Relaxed))
+    }
+
+    /// A flag that becomes true when the user asks to stop, for threads that only wait.
+    pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// A line for people, above the bar if there is one.
+    fn say(&self, prefix: Option<(&str, AnsiColor)>, message: &str) {
+        let line = match prefix {
+            Some((word, color)) => {
+                let style = Style::new().bold().fg_color(Some(color.into()));
+                format!("{style}{word}:{style:#} {message}\n")
+            }
+            None => format!("{message}\n"),
+        };
+        let print = || {
+            // Nobody is left to be told that stderr is closed.
+            let _ = anstream::stderr().write_all(line.as_bytes());
+        };
+        match self.task().as_ref().and_then(|task| task.bar.as_ref()) {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn task(&self) -> MutexGuard<'_, Option<Task>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress for Terminal {
+    fn start(&self, name: &str, unit: Unit, total: Option<u64>) {
+        let now = Instant::now();
+        let task = Task { name: name.to_owned(), unit, total, done: 0, started: now, last_line: now, bar: None };
+        *self.task() = Some(task);
+    }
+
+    fn advance(&self, units: u64) {
+        if let Some(task) = self.task().as_mut() {
+            task.done = task.done.saturating_add(units);
+            match self.style {
+                Output::Bars => task.draw(),
+                Output::Lines => task.log(),
+                Output::Quiet => {}
+            }
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = self.task().take().and_then(|task| task.bar) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn note(&self, message: &str) {
+        if self.style != Output::Quiet {
+            self.say(None, message);
+        }
+    }
+
+    fn warn(&self, message: &str) {
+        self.say(Some(("warning", AnsiColor::Yellow)), message);
+    }
+
+    fn check(&self) -> Result<(), Interrupted> {
+        if self.stop.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
+    }
+}
+
+impl Task {
+    fn draw(&mut self) {
+        if self.bar.is_none() && self.started.elapsed() >= BAR_AFTER {
+            self.bar = Some(self.new_bar());
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.done);
+        }
+    }
+
+    fn new_bar(&self) -> ProgressBar {
+        let count = match self.unit {
+            Unit::Bytes => "{bytes}/{total_bytes}  {bytes_per_sec}",
+            Unit::Images => "{pos}/{len} images  {per_sec}",
+            Unit::Steps => "{pos}/{len}",
+        };
+        let template = format!("{{msg}}  {{bar:28}}  {count}  {{eta}} left");
+        let bar = ProgressBar::with_draw_target(self.total, ProgressDrawTarget::stderr_with_hz(10));
+        let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.progress_chars("━╸─"));
+        bar.set_elapsed(self.started.elapsed());
+        bar.set_message(self.name.clone());
+        bar
+    }
+
+    fn log(&mut self) {
+        if self.last_line.elapsed() < LINE_EVERY {
+            return;
+        }
+        self.last_line = Instant::now();
+        let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
+        let amount = match self.unit {
+            Unit::Bytes => format!("{:.0} MB, {:.1} MB/s", self.done as f64 / 1e6, rate / 1e6),
+            Unit::Images => format!("{} images, {rate:.1} images/s", self.done),
+            Unit::Steps => format!("{} steps", self.done),
+        };
+        let share = self.total.filter(|&total| total > 0).map(|total| self.done * 100 / total);
+        let share = share.map(|share| format!(" ({share} %)")).unwrap_or_default();
+        let _ = writeln!(io::stderr(), "{}: {amount}{share}", self.name);
+    }
+}
+
+/// Prints what went wrong and what to do, the way every message of this program looks.
+pub(crate) fn print_error(message: &dyn fmt::Display, hint: Option<&str>) {
+    let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+    let mut stderr = anstream::stderr();
+    let _ = writeln!(stderr, "{red}error:{red:#} {message}");
+    if let Some(hint) = hint {
+        let _ = writeln!(stderr, "{cyan}hint:{cyan:#} {hint}");
+    }
+}
+
+/// Writes a result to stdout and flushes it, so that a pipe sees it at once.
+///
+/// # Errors
+/// The system's, [`io::ErrorKind::BrokenPipe`] among them: `main` ends quietly on that one.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unreadable_inputs_are_code_3_and_signals_follow_the_shell() {
+        assert_eq!(Exit::done(false), Exit::Done);
+        assert_eq!(Exit::done(true), Exit::SomeUnreadable);
+        let code = |exit: Exit| format!("{:?}", ExitCode::from(exit));
+        assert_eq!(code(Exit::Signal(2)), format!("{:?}", ExitCode::from(130)));
+        assert_eq!(code(Exit::Signal(15)), format!("{:?}", ExitCode::from(143)));
+        assert_eq!(code(Exit::Failed), format!("{:?}", ExitCode::from(1)));
+    }
+}

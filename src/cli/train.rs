@@ -1,0 +1,141 @@
+//! `resnet-binary train`
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use resnet_binary::head::{Balance, L2};
+use resnet_binary::pipeline::{self, SolverChoice, TrainOptions};
+use resnet_binary::pixels::Preprocess;
+use resnet_binary::weights::WeightsSource;
+
+use super::options;
+use super::terminal::{self, Exit, Terminal};
+
+/// Train a classifier on a folder of photos
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  resnet-binary train --data ./imgs
+  resnet-binary train --data ./imgs --positive defect --device cuda --output defect.safetensors
+  resnet-binary train --data labels.csv --solver sgd --epochs 50")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    data: options::Data,
+    /// Where to write the model
+    #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
+    output: PathBuf,
+    /// Print one JSON object on stdout in place of the summary
+    #[arg(long)]
+    json: bool,
+    /// Share of the images kept for validation, where the data has no split of its own
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share, help_heading = "Data")]
+    val_fraction: f64,
+    /// Seed of the split and of the solver
+    #[arg(long, default_value_t = 0, help_heading = "Data")]
+    seed: u64,
+    /// Write the split that was used as a CSV, which `--data` takes
+    #[arg(long, value_name = "CSV", help_heading = "Data")]
+    save_split: Option<PathBuf>,
+    /// Side of the network's input in pixels; the resize before the crop scales with it
+    #[arg(long, value_name = "N", default_value = "224", value_parser = options::image_size, help_heading = "Data")]
+    image_size: Preprocess,
+    /// Name from `weights list`, a .safetensors or .pth file, or random[:SEED]
+    #[arg(long, value_name = "WEIGHTS", default_value = "imagenet-v1", help_heading = "Backbone")]
+    weights: WeightsSource,
+    #[command(flatten)]
+    backbone: options::Backbone,
+    #[command(flatten)]
+    head: Head,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Head")]
+struct Head {
+    /// exact: solved to the optimum; sgd: AdamW in mini-batches
+    #[arg(long, value_enum, default_value_t = Solver::Exact)]
+    solver: Solver,
+    /// Strength of the L2 penalty, or `auto` for the best in cross-validation (exact)
+    #[arg(long, value_name = "auto|X", default_value = "auto", value_parser = strength)]
+    l2: L2,
+    /// auto: both classes weigh the same in the loss; none: every image does
+    #[arg(long, value_enum, default_value_t = BalanceChoice::Auto)]
+    balance: BalanceChoice,
+    /// Most passes over the features (sgd)
+    #[arg(long, default_value_t = 100)]
+    epochs: usize,
+    /// Step size (sgd)
+    #[arg(long, default_value_t = 1e-3, value_parser = positive)]
+    lr: f64,
+    /// Feature rows in a step (sgd)
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    batch_size: usize,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Solver {
+    Exact,
+    Sgd,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum BalanceChoice {
+    Auto,
+    None,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if share > 0.0 && share < 1.0 { Ok(share) } else { Err("give a share between 0 and 1, such as 0.2".to_owned()) }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("give a number above 0".to_owned()) }
+}
+
+fn strength(text: &str) -> Result<L2, String> {
+    if text == "auto" { Ok(L2::Auto) } else { positive(text).map(L2::Fixed) }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "give a whole number above 0".to_owned())
+}
+
+/// Trains, writes the model and prints what came of it.
+pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let json = args.json;
+    let report = pipeline::train(&args.options(), terminal)?;
+    let text = if json {
+        format!("{}\n", serde_json::to_string(&report).context("cannot write the report as JSON")?)
+    } else {
+        report.to_string()
+    };
+    terminal::print(&text)?;
+    Ok(Exit::done(!report.unreadable.is_empty()))
+}
+
+impl Args {
+    fn options(self) -> TrainOptions {
+        let Self { data, head, .. } = self;
+        TrainOptions {
+            on_unreadable: data.reading.on_unreadable(),
+            limits: data.reading.limits(),
+            data: data.data,
+            positive: data.positive,
+            output: self.output,
+            val_fraction: self.val_fraction,
+            seed: self.seed,
+            save_split: self.save_split,
+            preprocess: self.image_size,
+            backbone: self.backbone.options(Some(self.weights)),
+            balance: match head.balance {
+                BalanceChoice::Auto => Balance::Auto,
+                BalanceChoice::None => Balance::None,
+            },
+            solver: match head.solver {
+                Solver::Exact => SolverChoice::Exact { l2: head.l2 },
+                Solver::Sgd => SolverChoice::Sgd { epochs: head.epochs, lr: head.lr, batch_size: head.batch_size },
+            },
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! Every way in which data can be no two-class data set, and what to do about it.
+
+use std::path::{Path, PathBuf};
+
+use super::classes::{Found, nearest};
+use super::{Label, PassedOver, Split, Unreadable};
+use crate::files::FileError;
+use crate::progress::Interrupted;
+
+/// Why data cannot be trained on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// It cannot be opened, or a CSV cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted(#[from] Interrupted),
+    /// A folder that could not be listed, for want of which there are too few images.
+    #[error("cannot read `{}`: {}{}", .0.path.display(), .0.reason, others_in_words(*.1))]
+    Unlisted(Unreadable, usize),
+    /// Nothing in the folder is an image.
+    #[error("no images in `{}`{}", path.display(), aside(passed_over))]
+    NoImages {
+        /// The folder.
+        path: PathBuf,
+        /// What there was instead.
+        passed_over: PassedOver,
+    },
+    /// A flat folder: images, but nothing that says which is what.
+    #[error("`{}` has {images} images but no class folders: expected one folder for each class", path.display())]
+    NoClassFolders {
+        /// The folder.
+        path: PathBuf,
+        /// Images that lie loose in it.
+        images: usize,
+    },
+    /// A folder whose name cannot be written into a model.
+    #[error("the folder name `{}` cannot be a class name: expected UTF-8 text that is not blank", path.display())]
+    ClassName {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// One class or none.
+    #[error("found {}: expected two", classes_in_words(found))]
+    TooFewClasses {
+        /// All class folders, also those without images.
+        found: Found,
+    },
+    /// More than two, and none was named as positive.
+    #[error("found {} classes: {found}: expected two, or the name of the positive one", found.names().count())]
+    TooManyClasses {
+        /// All classes.
+        found: Found,
+    },
+    /// The positive class is not there.
+    #[error("there is no class `{given}`: found {found}")]
+    UnknownPositive {
+        /// What was asked for.
+        given: String,
+        /// All classes.
+        found: Found,
+    },
+    /// A class that the model does not know.
+    #[error("`{}` is of the class `{class}`, which the model does not know: expected {}", path.display(), known.join(", "))]
+    UnknownClass {
+        /// Its name.
+        class: String,
+        /// An image of it.
+        path: PathBuf,
+        /// The model's classes.
+        known: Vec<String>,
+    },
+    /// Two folders claim to be the same split.
+    #[error("`{}` and `{}` are both the {split} split: expected one", first.display(), second.display())]
+    TwoFoldersForOneSplit {
+        /// The split.
+        split: Split,
+        /// One folder.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Splits, but nothing to train on.
+    #[error("`{}` has a {} split but no images to train on", path.display(), splits_in_words(splits))]
+    NoTraining {
+        /// The folder or CSV.
+        path: PathBuf,
+        /// What there is.
+        splits: Vec<Split>,
+    },
+    /// The splits disagree about the classes.
+    #[error("the {split} split has no images of class `{class}`, which the {elsewhere} split has: found {found}")]
+    MissingClass {
+        /// The class.
+        class: String,
+        /// Where it is missing.
+        split: Split,
+        /// Where it is not.
+        elsewhere: Split,
+        /// What the split has.
+        found: Found,
+    },
+    /// A file that was given as data but is no table.
+    #[error("`{}` is no CSV: {reason}", path.display())]
+    NotATable {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        reason: String,
+    },
+    /// The first line does not name the columns.
+    #[error("`{}` has no column `{column}`: line 1 names {found}", path.display())]
+    MissingColumn {
+        /// The CSV.
+        path: PathBuf,
+        /// What is missing.
+        column: &'static str,
+        /// The first columns that there are.
+        found: String,
+    },
+    /// The first line names a column twice.
+    #[error("`{}` has two columns `{column}`: expected one", path.display())]
+    TwoColumns {
+        /// The CSV.
+        path: PathBuf,
+        /// What is there twice.
+        column: &'static str,
+    },
+    /// Columns, but no images.
+    #[error("`{}` names columns but no images", path.display())]
+    NoRows {
+        /// The CSV.
+        path: PathBuf,
+    },
+    /// One line says something impossible.
+    #[error("line {line} of `{}` {problem}", path.display())]
+    Row {
+        /// The CSV.
+        path: PathBuf,
+        /// From 1, the line of the column names.
+        line: u64,
+        /// What.
+        problem: Box<RowProblem>,
+    },
+    /// Every path of a CSV leads nowhere: not a lost file, a wrong folder.
+    #[error("none of the {count} files that `{}` lists exists; the first is `{}`", path.display(), first.display())]
+    NoListedFileExists {
+        /// The CSV.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// Where the first was looked for.
+        first: PathBuf,
+    },
+    /// A path that a CSV cannot hold on this system.
+    #[error("the path `{}` cannot be written into a CSV: it is not UTF-8", path.display())]
+    PathNotText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A share of images that leaves one side empty.
+    #[error("the share {0} cannot be split off: expected a number between 0 and 1")]
+    Share(f64),
+    /// Too few images of one label to have some on each side.
+    #[error("{found} {label} {}: expected at least {needed}", groups_in_words(*found))]
+    TooFewImages {
+        /// The label.
+        label: Label,
+        /// How many images that are not copies of each other.
+        found: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+}
+
+/// What is wrong with one line of a CSV.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RowProblem {
+    /// More or fewer fields than columns.
+    #[error("has {found} fields: expected {expected}, one for each column")]
+    Fields {
+        /// Columns.
+        expected: usize,
+        /// Fields.
+        found: usize,
+    },
+    /// Nothing where something must be.
+    #[error("has an empty {0}")]
+    Empty(&'static str),
+    /// Bytes that are no text.
+    #[error("has a {0} that is not UTF-8")]
+    NotText(&'static str),
+    /// No name of a split.
+    #[error("has the split `{0}`: expected train, val, valid, validation or test")]
+    Split(String),
+    /// Another line says otherwise about the same file.
+    #[error("gives `{}` the {what} `{here}`, line {line} gives it `{there}`", path.display())]
+    Conflict {
+        /// The file.
+        path: PathBuf,
+        /// `label` or `split`.
+        what: &'static str,
+        /// What this line says.
+        here: String,
+        /// What the other line says.
+        there: String,
+        /// The other line.
+        line: u64,
+    },
+}
+
+fn aside(passed_over: &PassedOver) -> String {
+    if passed_over.is_empty() {
+        String::new()
+    } else {
+        format!(" (passed over: {passed_over})")
+    }
+}
+
+fn classes_in_words(found: &Found) -> String {
+    match found.clone().with_images().names().count() {
+        0 => "no class with images".to_owned(),
+        1 => format!("one class with images: {found}"),
+        many => format!("{many} classes: {found}"),
+    }
+}
+
+fn others_in_words(others: usize) -> String {
+    if others == 0 {
+        String::new()
+    } else {
+        format!(" (and {others} more)")
+    }
+}
+
+fn splits_in_words(splits: &[Split]) -> String {
+    splits
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" and a ")
+}
+
+fn groups_in_words(count: usize) -> &'static str {
+    if count == 1 {
+        "image that is no copy of another"
+    } else {
+        "images that are no copies of each other"
+    }
+}
+
+impl DatasetError {
+    /// What could not be read explains better than what is therefore missing.
+    pub(super) fn because_of(self, unreadable: &[Unreadable]) -> Self {
+        match unreadable {
+            [] => self,
+            [first, others @ ..] => Self::Unlisted(first.clone(), others.len()),
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::Interrupted(_) => None,
+            Self::Unlisted(first, _) => Some(format!("check the permissions with `ls -ld {}`", first.path.display())),
+            Self::NoImages { .. } => Some("give the folder that holds the class folders".to_owned()),
+            Self::NoClassFolders { path, .. } => Some(layout(path)),
+            Self::ClassName { .. } => Some("rename the folder".to_owned()),
+            Self::TooFewClasses { .. } => Some(
+                "a classifier tells two classes apart: put the images of the second into a folder beside it".to_owned(),
+            ),
+            Self::TooManyClasses { found } => found.names().next().map(|name| {
+                format!(
+                    "add `--positive {}` to tell that class from all others together",
+                    shell_word(name)
+                )
+            }),
+            Self::UnknownPositive { given, found } => match nearest(given, found.names()) {
+                Some(name) => Some(format!("did you mean `--positive {}`?", shell_word(name))),
+                None => Some("give one of these names".to_owned()),
+            },
+            Self::UnknownClass { class, known, .. } => {
+                let near = nearest(class, known.iter().map(String::as_str));
+                Some(near.map_or("name the class as the model does".to_owned(), |name| {
+                    format!("rename it to `{name}`")
+                }))
+            }
+            Self::TwoFoldersForOneSplit { .. } => Some("put their images into one folder".to_owned()),
+            Self::NoTraining { .. } => {
+                Some("add a `train` split, or give the folder above the class folders".to_owned())
+            }
+            Self::MissingClass { class, found, .. } => {
+                let others = found.names().filter(|name| name != class);
+                Some(match nearest(class, others) {
+                    Some(name) => format!("`{name}` looks like the same class: give both the same name"),
+                    None => format!("add images of `{class}` to it, or remove the class from every split"),
+                })
+            }
+            Self::NotATable { .. } => Some(
+                "give a folder with one folder for each class, or a CSV with the columns path,label[,split]".to_owned(),
+            ),
+            Self::MissingColumn { .. } | Self::TwoColumns { .. } => {
+                Some("the first line is `path,label` or `path,label,split`".to_owned())
+            }
+            Self::NoRows { .. } => Some("add a line for each image, such as `photos/1.jpg,ants`".to_owned()),
+            Self::Row { problem, .. } => problem.hint(),
+            Self::NoListedFileExists { path, .. } => {
+                let folder = path
+                    .parent()
+                    .filter(|folder| *folder != Path::new(""))
+                    .unwrap_or(Path::new("."));
+                Some(format!(
+                    "paths are looked up from the folder of the CSV, `{}`",
+                    folder.display()
+                ))
+            }
+            Self::PathNotText { .. } => Some("rename the file".to_owned()),
+            Self::Share(_) => Some("give a share such as 0.2".to_owned()),
+            Self::TooFewImages { needed, .. } => Some(format!(
+                "add images until each class has {needed} that are no copies of each other"
+            )),
+        }
+    }
+}
+
+impl RowProblem {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Fields { .. } => Some("put a path that holds the separator into double quotes".to_owned()),
+            Self::NotText(_) => Some("save the CSV as UTF-8".to_owned()),
+            Self::Conflict { .. } => Some("remove one of the lines".to_owned()),
+            Self::Empty(_) | Self::Split(_) => None,
+        }
+    }
+}
+
+fn layout(path: &Path) -> String {
+    let name = path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    format!(
+        "sort the images into one folder for each class:\n  {name}/\n  ├── cats/  1.jpg  2.jpg  …\n  \
+         └── dogs/  3.jpg  4.jpg  …\n  or list them in a CSV with the columns path,label"
+    )
+}
+
+/// A name as a shell takes it in one piece.
+fn shell_word(name: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "._-".contains(character);
+    if name.chars().all(is_plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,334 @@
+//! Which image is trained on and which is kept for measuring.
+//!
+//! Both dividers take group ids as opaque numbers, one an image: images of one group stay together. They depend on the
+//! order of the images, their labels, which of them share a group, and the seed, and on nothing else; the order is that
+//! of the sorted paths. The random stream is `ChaCha8`, the same on every machine.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{ClassMap, DatasetError, Label, Sample};
+use crate::files::{self, FileError};
+
+/// What an image is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// The head is fitted to it.
+    Train,
+    /// Decisions are made and numbers taken on it.
+    Validation,
+    /// Numbers are taken on it, no decisions.
+    Test,
+}
+
+impl Split {
+    /// The split that a folder or a cell names, in any case: `train`, `val`, `valid`, `validation`, `test`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "train" => Some(Self::Train),
+            "val" | "valid" | "validation" => Some(Self::Validation),
+            "test" => Some(Self::Test),
+            _ => None,
+        }
+    }
+
+    /// As it stands in a CSV.
+    fn cell(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "val",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Train => "training",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        })
+    }
+}
+
+/// Keeps a share of each label for validation: `[N]` labels and group ids → `[N]` splits, training or validation.
+///
+/// Of `n` images of a label, `n · share` rounded to the nearest whole number (a half upwards) are kept, at least 1 and
+/// at most n − 1. Groups larger than one image can make it miss that number, by less than the largest group.
+///
+/// # Errors
+/// [`DatasetError`] for a share outside (0, 1), and where a label is in fewer than two groups, so that one side would
+/// have none.
+pub fn stratified(labels: &[Label], groups: &[usize], share: f64, seed: u64) -> Result<Vec<Split>, DatasetError> {
+    if !(share > 0.0 && share < 1.0) {
+        return Err(DatasetError::Share(share));
+    }
+    let mut units = Unit::all(labels, groups);
+    check_units(&units, 2)?;
+    units.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let totals = sum(units.iter());
+    let targets = totals.map(|total| kept(total, share));
+    let mut kept = [0; 2];
+    for unit in &mut units {
+        unit.side = usize::from(distance(add(kept, unit.counts), targets) < distance(kept, targets));
+        if unit.side == 1 {
+            kept = add(kept, unit.counts);
+        }
+    }
+    for label in 0..2 {
+        for side in 0..2 {
+            fill(&mut units, label, side)?;
+        }
+    }
+    check_sides(&units)?;
+    let sides = spread(labels.len(), &units);
+    let split = |side| if side == 1 { Split::Validation } else { Split::Train };
+    Ok(sides.into_iter().map(split).collect())
+}
+
+/// Divides for cross-validation: `[N]` labels and group ids → `[N]` folds, each from 0 to `count` − 1.
+///
+/// Without groups, the folds' counts of each label differ by 1 at most; with groups by no more than the largest one of
+/// that label, where no group has both.
+///
+/// # Errors
+/// [`DatasetError`] where a label is in fewer groups than there are folds (at least 2), so that a fold would have none.
+pub fn folds(labels: &[Label], groups: &[usize], count: usize, seed: u64) -> Result<Vec<usize>, DatasetError> {
+    let mut units = Unit::all(labels, groups);
+    check_units(&units, count.max(2))?;
+    units.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    // Mixed groups first and large ones before small: what comes last evens out what came before. The sort is stable,
+    // so that within one size and label chance has the say.
+    units.sort_by_key(|unit| (!unit.is_mixed(), unit.counts[0] > 0, std::cmp::Reverse(unit.size())));
+    let mut filled = vec![[0; 2]; count.max(2)];
+    for unit in &mut units {
+        let counts = unit.counts;
+        let load = |filled: &[usize; 2]| {
+            let of_its_labels: usize = (0..2)
+                .filter(|&label| counts[label] > 0)
+                .map(|label| filled[label])
+                .sum();
+            (of_its_labels, filled[0] + filled[1])
+        };
+        let emptiest = filled.iter_mut().enumerate().min_by_key(|(_, filled)| load(filled));
+        if let Some((fold, filled)) = emptiest {
+            unit.side = fold;
+            *filled = add(*filled, counts);
+        }
+    }
+    Ok(spread(labels.len(), &units))
+}
+
+/// Gives a split to the samples that have none: [`stratified`] by label, over them alone.
+///
+/// # Errors
+/// [`DatasetError`] as [`stratified`].
+pub fn assign(
+    samples: &mut [Sample],
+    classes: &ClassMap,
+    groups: &[usize],
+    share: f64,
+    seed: u64,
+) -> Result<(), DatasetError> {
+    let mut open: Vec<(&mut Sample, usize)> = samples
+        .iter_mut()
+        .zip(groups.iter().copied())
+        .filter(|(sample, _)| sample.split.is_none())
+        .collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let labels: Vec<Label> = open.iter().map(|(sample, _)| classes.label(sample.class)).collect();
+    let groups: Vec<usize> = open.iter().map(|(_, group)| *group).collect();
+    for ((sample, _), split) in open.iter_mut().zip(stratified(&labels, &groups, share, seed)?) {
+        sample.split = Some(split);
+    }
+    Ok(())
+}
+
+/// Writes the samples as a CSV `path,label,split` that [`super::open`] reads back to the same samples.
+///
+/// Paths below the CSV's folder are written relative to it, so that both can be moved together; others are absolute.
+///
+/// # Errors
+/// [`DatasetError`] if it cannot be written; what was there is then as it was.
+pub fn write_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Result<(), DatasetError> {
+    let fail = |error| FileError::new("write", path, error);
+    let folder = std::path::absolute(path)
+        .map_err(fail)?
+        .parent()
+        .map(Path::to_path_buf)
+        .unwrap_or_default();
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let mut add = |row: [&[u8]; 3]| {
+        table
+            .write_record(row)
+            .map_err(|error| fail(std::io::Error::other(error)))
+    };
+    add([b"path", b"label", b"split"])?;
+    for sample in samples {
+        let place = place_from(&folder, &sample.path).map_err(fail)?;
+        let name = classes.name(sample.class).unwrap_or_default();
+        let split = sample.split.map_or("", Split::cell);
+        add([cell_of(&place)?, name.as_bytes(), split.as_bytes()])?;
+    }
+    let bytes = table
+        .into_inner()
+        .map_err(|error| fail(std::io::Error::other(error.to_string())))?;
+    Ok(files::write(path, |file| file.write_all(&bytes))?)
+}
+
+fn place_from(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    Ok(absolute.strip_prefix(folder).map(Path::to_path_buf).unwrap_or(absolute))
+}
+
+/// The bytes of a path, which need not be text where the system's paths need not be.
+fn cell_of(path: &Path) -> Result<&[u8], DatasetError> {
+    if cfg!(unix) {
+        return Ok(path.as_os_str().as_encoded_bytes());
+    }
+    path.to_str()
+        .map(str::as_bytes)
+        .ok_or_else(|| DatasetError::PathNotText {
+            path: path.to_path_buf(),
+        })
+}
+
+/// Images that stay together.
+struct Unit {
+    images: Vec<usize>,
+    /// Negative and positive images.
+    counts: [usize; 2],
+    /// Its fold; of a split, 1 if it is kept for validation.
+    side: usize,
+}
+
+impl Unit {
+    /// In the order of each group's first image, so that the ids themselves do not matter.
+    fn all(labels: &[Label], groups: &[usize]) -> Vec<Self> {
+        let mut units: Vec<Self> = Vec::new();
+        let mut places = BTreeMap::new();
+        for (image, (label, group)) in labels.iter().zip(groups).enumerate() {
+            let place = *places.entry(*group).or_insert(units.len());
+            if place == units.len() {
+                units.push(Self {
+                    images: Vec::new(),
+                    counts: [0; 2],
+                    side: 0,
+                });
+            }
+            if let Some(unit) = units.get_mut(place) {
+                unit.images.push(image);
+                unit.counts[usize::from(*label == Label::Positive)] += 1;
+            }
+        }
+        units
+    }
+
+    fn size(&self) -> usize {
+        self.images.len()
+    }
+
+    fn is_mixed(&self) -> bool {
+        self.counts.iter().all(|&count| count > 0)
+    }
+}
+
+fn check_units(units: &[Unit], needed: usize) -> Result<(), DatasetError> {
+    for (label, name) in [Label::Negative, Label::Positive].into_iter().enumerate() {
+        let found = units.iter().filter(|unit| unit.counts[label] > 0).count();
+        if found < needed {
+            return Err(DatasetError::TooFewImages {
+                label: name,
+                found,
+                needed,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Moves the smallest group with the label to a side that has none of it, unless the other side would then have none.
+fn fill(units: &mut [Unit], label: usize, side: usize) -> Result<(), DatasetError> {
+    let has_label = |unit: &&mut Unit| unit.counts[label] > 0;
+    let (here, mut there): (Vec<_>, Vec<_>) = units.iter_mut().filter(has_label).partition(|unit| unit.side == side);
+    if !here.is_empty() {
+        return Ok(());
+    }
+    there.sort_by_key(|unit| (unit.is_mixed(), unit.size()));
+    match there.first_mut() {
+        Some(unit) => unit.side = side,
+        None => {
+            return Err(DatasetError::TooFewImages {
+                label: Label::from(label == 1),
+                found: 0,
+                needed: 2,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Groups that have both labels can leave a side without one of them, however they are moved.
+fn check_sides(units: &[Unit]) -> Result<(), DatasetError> {
+    for (label, name) in [Label::Negative, Label::Positive].into_iter().enumerate() {
+        let on = |side| {
+            units
+                .iter()
+                .filter(|unit| unit.side == side && unit.counts[label] > 0)
+                .count()
+        };
+        if on(0) == 0 || on(1) == 0 {
+            let found = on(0) + on(1);
+            return Err(DatasetError::TooFewImages {
+                label: name,
+                found,
+                needed: found + 1,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The side of each of `count` images.
+fn spread(count: usize, units: &[Unit]) -> Vec<usize> {
+    let mut sides = vec![0; count];
+    for unit in units {
+        for &image in &unit.images {
+            if let Some(side) = sides.get_mut(image) {
+                *side = unit.side;
+            }
+        }
+    }
+    sides
+}
+
+/// How many of so many images are kept.
+fn kept(total: usize, share: f64) -> usize {
+    let nearest = (total as f64 * share).round();
+    // A share between 0 and 1 of a count is a count.
+    #[expect(clippy::cast_sign_loss, reason = "the share is not negative")]
+    let nearest = nearest as usize;
+    nearest.clamp(1, total.saturating_sub(1).max(1))
+}
+
+fn sum<'a>(units: impl Iterator<Item = &'a Unit>) -> [usize; 2] {
+    units.fold([0; 2], |sum, unit| add(sum, unit.counts))
+}
+
+fn add(a: [usize; 2], b: [usize; 2]) -> [usize; 2] {
+    [a[0] + b[0], a[1] + b[1]]
+}
+
+fn distance(a: [usize; 2], b: [usize; 2]) -> usize {
+    a[0].abs_diff(b[0]) + a[1].abs_diff(b[1])
+}

@@ -1,0 +1,319 @@
+//! Photos in, one row of 2048 features each out, in input order, streamed in bounded memory.
+//!
+//! The backbone is frozen, so every photo goes through it once. Each worker thread takes the next few photos, reads,
+//! decodes and preprocesses them and runs them through its handle on the network; the calling thread puts the results
+//! back in order. A fixed number of tickets bounds how far the fastest worker may run ahead of the slowest photo, so
+//! memory does not grow with the number of photos. A photo that cannot be read is a result like any other.
+
+mod batch;
+pub mod matrix;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::backbone::{Backbone, BackboneError, Engine, layout};
+use crate::files::{self, ContentHash, FileError};
+use crate::pixels::{Crop, DecodeError, Limits, Preprocess};
+use crate::progress::{Interrupted, Progress};
+
+use batch::BatchSize;
+pub use batch::Workload;
+pub use matrix::FeatureMatrix;
+
+/// What came of one photo.
+#[derive(Debug)]
+pub struct Photo {
+    /// The SHA-256 of the file: byte-identical files share it.
+    pub hash: ContentHash,
+    /// `[2048]`
+    pub features: Vec<f32>,
+}
+
+/// Why a photo could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Its content.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+impl Unreadable {
+    /// The reason without the path, for tables that have the path in another column.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::File(error) => error.reason(),
+            Self::Decode(error) => error.to_string(),
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::Decode(error) => error.hint(),
+        }
+    }
+}
+
+/// Why extraction as a whole ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FeatureError {
+    /// The network failed.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// A photo could not be read and the caller wants to stop there.
+    #[error("cannot read `{}`: {reason}", path.display())]
+    Unreadable {
+        /// The photo.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The network gave a row of another width: a flaw of this program.
+    #[error(transparent)]
+    Width(#[from] matrix::WidthError),
+}
+
+/// Hands out photos in order.
+pub trait Inputs: Send {
+    /// The next photos, at least one and at most `at_most`; empty when there are no more.
+    fn next(&mut self, at_most: usize) -> Vec<PathBuf>;
+}
+
+/// A known list; its batches are the same in every run, and so are the last bits of its features.
+impl Inputs for std::slice::Iter<'_, PathBuf> {
+    fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
+        self.by_ref().take(at_most).cloned().collect()
+    }
+}
+
+/// All that turns a path into a row.
+#[derive(Debug)]
+pub struct Extractor<'a> {
+    /// The frozen network.
+    pub backbone: &'a Backbone,
+    /// Bytes to crops.
+    pub preprocess: &'a Preprocess,
+    /// What a single file may cost.
+    pub limits: &'a Limits,
+    /// Workers, threads and batch.
+    pub workload: Workload,
+}
+
+/// A chunk of consecutive photos, done.
+type Done = Vec<(PathBuf, Result<Photo, Unreadable>)>;
+
+/// Where the workers take their photos from, with the number of the next chunk.
+struct Source<'a> {
+    inputs: &'a mut dyn Inputs,
+    next_chunk: u64,
+}
+
+impl Extractor<'_> {
+    /// Gives every photo of `inputs` to `sink`, in input order, as soon as it and those before it are done.
+    ///
+    /// `sink` ends the work quietly by breaking. Progress is started and finished by the caller, who knows the total.
+    ///
+    /// # Errors
+    /// [`FeatureError::Backbone`] and [`FeatureError::Interrupted`]; photos before that have reached `sink`.
+    pub fn stream(
+        &self,
+        inputs: &mut dyn Inputs,
+        progress: &dyn Progress,
+        sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
+    ) -> Result<(), FeatureError> {
+        let workers = self.workload.workers;
+        let source = Mutex::new(Source { inputs, next_chunk: 0 });
+        let stop = AtomicBool::new(false);
+        let batch = BatchSize::new(self.workload.batch);
+        let tickets_at_once = 4 * workers;
+        let (return_ticket, tickets) = bounded(tickets_at_once);
+        for _ in 0..tickets_at_once {
+            // The channel has room for all of them.
+            let _ = return_ticket.send(());
+        }
+        let (deliver, delivered) = bounded(tickets_at_once);
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                let worker = Worker {
+                    engine: self.backbone.engine(),
+                    preprocess: self.preprocess,
+                    limits: self.limits,
+                    workload: self.workload,
+                    source: &source,
+                    stop: &stop,
+                    batch: &batch,
+                    tickets: tickets.clone(),
+                    deliver: deliver.clone(),
+                    progress,
+                };
+                scope.spawn(move || worker.run());
+            }
+            // Only the workers' own ends are left, so that the loop below ends with the last of them.
+            drop((deliver, tickets));
+            let result = collect(&delivered, &return_ticket, sink);
+            stop.store(true, Ordering::Relaxed);
+            // A worker waiting to deliver or for a ticket sees the channel closed.
+            drop((delivered, return_ticket));
+            result
+        })
+    }
+
+    /// Features of all photos of a list, with those that cannot be read set apart.
+    ///
+    /// # Errors
+    /// As [`Extractor::stream`], and [`FeatureError::Unreadable`] at the first such photo if `stop_at_unreadable`.
+    pub fn all(
+        &self,
+        paths: &[PathBuf],
+        stop_at_unreadable: bool,
+        progress: &dyn Progress,
+    ) -> Result<Extraction, FeatureError> {
+        let mut extraction = Extraction {
+            features: FeatureMatrix::with_capacity(layout::FEATURES, paths.len()),
+            hashes: Vec::with_capacity(paths.len()),
+            rows: Vec::with_capacity(paths.len()),
+            unreadable: Vec::new(),
+        };
+        let mut failure = None;
+        let mut index = 0;
+        let streamed = self.stream(&mut paths.iter(), progress, &mut |path, outcome| {
+            let at = index;
+            index += 1;
+            match outcome {
+                Ok(photo) => match extraction.features.push_row(&photo.features) {
+                    Ok(()) => {
+                        extraction.hashes.push(photo.hash);
+                        extraction.rows.push(at);
+                    }
+                    Err(error) => failure = Some(error.into()),
+                },
+                Err(error) if stop_at_unreadable => {
+                    failure = Some(FeatureError::Unreadable { path, reason: error.reason() });
+                }
+                Err(error) => extraction.unreadable.push((at, error)),
+            }
+            if failure.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => streamed.map(|()| extraction),
+        }
+    }
+}
+
+/// One thread's share of the work.
+struct Worker<'a> {
+    engine: Engine,
+    preprocess: &'a Preprocess,
+    limits: &'a Limits,
+    workload: Workload,
+    source: &'a Mutex<Source<'a>>,
+    stop: &'a AtomicBool,
+    batch: &'a BatchSize,
+    tickets: Receiver<()>,
+    deliver: Sender<(u64, Result<Done, FeatureError>)>,
+    progress: &'a dyn Progress,
+}
+
+impl Worker<'_> {
+    fn run(self) {
+        tch::set_num_threads(self.workload.threads_per_worker);
+        while self.tickets.recv().is_ok() && !self.stop.load(Ordering::Relaxed) {
+            let Some((number, paths)) = take(self.source, self.workload.batch) else { return };
+            let done = self.progress.check().map_err(Into::into).and_then(|()| self.chunk(paths));
+            let failed = done.is_err();
+            if self.deliver.send((number, done)).is_err() || failed {
+                return;
+            }
+        }
+    }
+
+    fn chunk(&self, paths: Vec<PathBuf>) -> Result<Done, FeatureError> {
+        let mut crops = Vec::with_capacity(paths.len());
+        let mut read = Vec::with_capacity(paths.len());
+        for path in paths {
+            let hash = self.read(&path).map(|(hash, crop)| {
+                crops.push(crop);
+                hash
+            });
+            read.push((path, hash));
+        }
+        let mut forward = |crops: &[Crop]| self.engine.features(crops, self.preprocess);
+        let features = self.batch.forward(&crops, &mut forward, self.progress)?;
+        self.progress.advance(read.len() as u64);
+        let mut rows = features.chunks_exact(layout::FEATURES);
+        let mut photo = |hash| Photo { hash, features: rows.next().unwrap_or_default().to_vec() };
+        Ok(read.into_iter().map(|(path, hash)| (path, hash.map(&mut photo))).collect())
+    }
+
+    fn read(&self, path: &Path) -> Result<(ContentHash, Crop), Unreadable> {
+        let bytes = files::read(path, self.limits.max_file_bytes)?;
+        let crop = self.preprocess.load(&bytes, self.limits)?;
+        Ok((ContentHash::of(&bytes), crop))
+    }
+}
+
+/// All photos of a list: row `i` of `features` is photo `rows[i]` of the list.
+#[derive(Debug)]
+pub struct Extraction {
+    /// `[N, 2048]`
+    pub features: FeatureMatrix,
+    /// `[N]`
+    pub hashes: Vec<ContentHash>,
+    /// `[N]`, ascending positions in the list.
+    pub rows: Vec<usize>,
+    /// Positions of the photos that could not be read, with the reason.
+    pub unreadable: Vec<(usize, Unreadable)>,
+}
+
+/// The next chunk and its number, or `None` at the end.
+fn take(source: &Mutex<Source<'_>>, at_most: usize) -> Option<(u64, Vec<PathBuf>)> {
+    // A poisoned lock means that another worker panicked; that panic is passed on when the scope ends.
+    let mut source = source.lock().ok()?;
+    let paths = source.inputs.next(at_most);
+    if paths.is_empty() {
+        return None;
+    }
+    let number = source.next_chunk;
+    source.next_chunk += 1;
+    Some((number, paths))
+}
+
+/// Passes chunks on in order and gives their tickets back.
+fn collect(
+    delivered: &Receiver<(u64, Result<Done, FeatureError>)>,
+    return_ticket: &Sender<()>,
+    sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
+) -> Result<(), FeatureError> {
+    let mut early = BTreeMap::new();
+    let mut next = 0;
+    for (number, done) in delivered {
+        early.insert(number, done?);
+        while let Some(chunk) = early.remove(&next) {
+            next += 1;
+            for (path, outcome) in chunk {
+                if sink(path, outcome).is_break() {
+                    return Ok(());
+                }
+            }
+            let _ = return_ticket.try_send(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+use super::*;
+use crate::progress::Silent;
+
+/// A photo that any decoder reads: binary PPM.
+fn photo(folder: &Path, name: &str, shade: u8) -> PathBuf {
+    let path = folder.join(name);
+    files::write(&path, |file| {
+        file.write_all(b"P6 40 40 255\n")?;
+        file.write_all(&vec![shade; 40 * 40 * 3])
+    })
+    .unwrap();
+    path
+}
+
+fn with_extractor<T>(workers: usize, batch: usize, test: impl FnOnce(&Extractor<'_>) -> T) -> T {
+    let backbone = Backbone::random(0, tch::Device::Cpu).unwrap();
+    let (preprocess, limits) = (Preprocess::with_image_size(32), Limits::default());
+    let workload = Workload { workers, threads_per_worker: 1, batch };
+    test(&Extractor { backbone: &backbone, preprocess: &preprocess, limits: &limits, workload })
+}
+
+#[test]
+fn rows_come_in_input_order_with_unreadable_photos_set_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut paths: Vec<_> = (0..11).map(|n| photo(folder.path(), &format!("{n}.ppm"), n * 20)).collect();
+    paths.insert(5, folder.path().join("missing.ppm"));
+    let one = with_extractor(1, 1, |extractor| extractor.all(&paths, false, &Silent).unwrap());
+    let many = with_extractor(3, 2, |extractor| extractor.all(&paths, false, &Silent).unwrap());
+    for extraction in [&one, &many] {
+        assert_eq!(extraction.rows, [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
+        assert_eq!(extraction.unreadable.len(), 1);
+        assert_eq!(extraction.unreadable[0].0, 5);
+        assert_eq!(extraction.unreadable[0].1.reason(), "no such file or folder");
+    }
+    assert_eq!(one.hashes, many.hashes);
+    for row in 0..11 {
+        for (left, right) in one.features.row(row).iter().zip(many.features.row(row)) {
+            assert!((left - right).abs() <= 1e-4 * left.abs().max(1.0), "row {row}: {left} {right}");
+        }
+    }
+}
+
+#[test]
+fn the_first_unreadable_photo_ends_the_work_when_the_caller_wants_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = vec![photo(folder.path(), "a.ppm", 9), folder.path().join("gone.jpg")];
+    let error = with_extractor(1, 4, |extractor| extractor.all(&paths, true, &Silent).unwrap_err());
+    assert!(error.to_string().contains("gone.jpg"), "{error}");
+}
+
+#[test]
+fn a_sink_that_breaks_ends_the_work_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = (0..40).map(|n| photo(folder.path(), &format!("{n}.ppm"), n)).collect();
+    let mut seen = 0;
+    with_extractor(2, 1, |extractor| {
+        extractor
+            .stream(&mut paths.iter(), &Silent, &mut |_, _| {
+                seen += 1;
+                if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+            .unwrap();
+    });
+    assert_eq!(seen, 3);
+}
+
+#[test]
+fn an_interrupt_is_an_error_of_its_own() {
+    struct Stop;
+    impl Progress for Stop {
+        fn start(&self, _: &str, _: crate::progress::Unit, _: Option<u64>) {}
+        fn advance(&self, _: u64) {}
+        fn finish(&self) {}
+        fn note(&self, _: &str) {}
+        fn warn(&self, _: &str) {}
+        fn check(&self) -> Result<(), Interrupted> {
+            Err(Interrupted)
+        }
+    }
+    let paths = vec![PathBuf::from("never-read.jpg")];
+    let error = with_extractor(2, 1, |extractor| extractor.all(&paths, false, &Stop).unwrap_err());
+    assert!(matches!(error, FeatureError::Interrupted(_)));
+}

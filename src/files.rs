@@ -1,0 +1,255 @@
+//! Reading with the path in the error, and writing whole or not at all.
+//!
+//! Promise: a reader of any file this program writes sees the old content or the new, never a part. That is why the
+//! plain `std::fs` writers are banned elsewhere (`clippy.toml`). Users' photos are only ever opened for reading.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// A file operation that failed: what was tried, on which path, and the system's reason.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{}`: {}", path.display(), reason(source))]
+pub struct FileError {
+    /// The verb, such as `read` or `write`.
+    pub action: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The system's reason.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// Names the action and the path of an I/O error.
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_path_buf(), source }
+    }
+
+    /// The system's reason alone, in words a user knows.
+    pub fn reason(&self) -> String {
+        reason(&self.source)
+    }
+
+    /// What the user can do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let path = self.path.display();
+        match self.source.kind() {
+            io::ErrorKind::NotFound => Some(format!("check the spelling; nothing is at `{path}`")),
+            io::ErrorKind::PermissionDenied => Some(format!("check the permissions with `ls -ld {path}`")),
+            io::ErrorKind::StorageFull => Some("free some space, or write to another disk".to_owned()),
+            io::ErrorKind::ReadOnlyFilesystem => Some("write to a folder that is not read-only".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The reason in words a user knows, without the operating system's number.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of the path is not a folder".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The SHA-256 of a file's content: what makes two photos byte-identical, and half of a cache key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentHash(pub [u8; 32]);
+
+impl ContentHash {
+    /// Hashes bytes already in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Hashes a file of any size in bounded memory.
+    ///
+    /// # Errors
+    /// [`FileError`] if the file cannot be opened or read.
+    pub fn of_file(path: &Path) -> Result<Self, FileError> {
+        let mut file = open(path)?;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(Self(hasher.finalize().into())),
+                Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(FileError::new("read", path, error)),
+            }
+        }
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+/// Opens for reading.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(|error| FileError::new("open", path, error))
+}
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// [`FileError`], also when the file is larger than `limit`, before more than that is read, and when it is no regular
+/// file: a named pipe would never end.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let fail = |error| FileError::new("read", path, error);
+    let metadata = std::fs::metadata(path).map_err(fail)?;
+    if metadata.is_dir() {
+        return Err(fail(io::ErrorKind::IsADirectory.into()));
+    }
+    if !metadata.is_file() {
+        return Err(fail(io::Error::other("it is not a regular file")));
+    }
+    let too_large = || io::Error::other(format!("it is larger than the limit of {limit} bytes"));
+    if metadata.len() > limit {
+        return Err(fail(too_large()));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // One byte over the limit shows a file that grew since it was measured.
+    open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > limit {
+        return Err(fail(too_large()));
+    }
+    Ok(bytes)
+}
+
+/// Writes a file whole or not at all: into a temporary sibling, flushed to disk, then renamed over `path`.
+///
+/// # Errors
+/// [`FileError`]; what was at `path` is then as it was, and the temporary file is removed.
+pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
+    let fail = |error| FileError::new("write", path, error);
+    if path.is_dir() {
+        return Err(fail(io::ErrorKind::IsADirectory.into()));
+    }
+    let folder = folder_of(path);
+    let temporary = sibling(folder).map_err(fail)?;
+    let mut writer = BufWriter::new(temporary);
+    content(&mut writer).map_err(fail)?;
+    let temporary = writer.into_inner().map_err(|error| fail(error.into_error()))?;
+    temporary.as_file().sync_all().map_err(fail)?;
+    temporary.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}
+
+/// Fails now, rather than after an hour of work, if [`write`] could not write to `path`.
+///
+/// # Errors
+/// [`FileError`] as [`write`] would give it; nothing is changed either way.
+pub fn check_writable(path: &Path) -> Result<(), FileError> {
+    let fail = |error| FileError::new("write", path, error);
+    if path.is_dir() {
+        return Err(fail(io::ErrorKind::IsADirectory.into()));
+    }
+    sibling(folder_of(path)).map(drop).map_err(fail)
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn make_folder(path: &Path) -> Result<(), FileError> {
+    std::fs::create_dir_all(path).map_err(|error| FileError::new("create folder", path, error))
+}
+
+/// Gives a finished file its final name, over what was there.
+///
+/// # Errors
+/// [`FileError`]; both names are then as they were.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the place that other rooms are told to use")]
+    std::fs::rename(from, to).map_err(|error| FileError::new("write", to, error))
+}
+
+/// Removes one of this program's own files.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    std::fs::remove_file(path).map_err(|error| FileError::new("remove", path, error))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A temporary file beside the final one: a rename is atomic only within one file system.
+fn sibling(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".resnet-binary-").suffix(".part");
+    #[cfg(unix)]
+    {
+        // tempfile's own default is private to the user; a result gets the mode that any new file would get.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        write(&path, |file| file.write_all(b"old")).unwrap();
+        let failed = write(&path, |file| {
+            file.write_all(b"half of the new")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert!(failed.unwrap_err().to_string().ends_with("the disk is full"));
+        assert_eq!(read(&path, 100).unwrap(), b"old");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn reading_stops_at_the_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write(&path, |file| file.write_all(&[7; 11])).unwrap();
+        assert!(read(&path, 10).unwrap_err().to_string().contains("limit of 10 bytes"));
+        assert_eq!(read(&path, 11).unwrap().len(), 11);
+    }
+
+    #[test]
+    fn checking_leaves_nothing_behind_and_names_a_missing_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        check_writable(&folder.path().join("model")).unwrap();
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        let error = check_writable(&folder.path().join("absent/model")).unwrap_err();
+        assert!(error.to_string().contains("absent/model"), "{error}");
+    }
+
+    #[test]
+    fn the_hash_of_a_file_is_that_of_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let content = vec![3; 100_000];
+        write(&path, |file| file.write_all(&content)).unwrap();
+        assert_eq!(ContentHash::of_file(&path).unwrap(), ContentHash::of(&content));
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(ContentHash::of(b"").to_string(), empty);
+    }
+}

@@ -1,0 +1,187 @@
+//! How well a strength does on images that the head was not fitted to.
+//!
+//! Fold by fold, the other folds are standardised and fitted and give the fold's images their logits, so every image
+//! ends with one logit from a head that never saw it. The folds are given: who makes them keeps byte-identical photos
+//! together and the classes in proportion. Along the grid each fold starts from its own last optimum.
+
+use rayon::prelude::*;
+
+use super::exact::problem;
+use super::newton::{Point, Problem};
+use super::objective::log_loss;
+use super::standardise::Standardisation;
+use super::{Examples, HeadError, require_positive};
+use crate::progress::{Progress, Unit};
+
+/// Gradient norm, as a part of its start, at which a fold is fitted: its log loss is then right to about 1e-6.
+const TOLERANCE: f64 = 1e-5;
+
+/// Strengths in a row that are worse than the best one before the weaker ones are left out.
+const WORSE_BEFORE_STOP: usize = 2;
+
+/// One strength and how it did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Score {
+    /// The strength X.
+    pub l2: f64,
+    /// Log loss of the out-of-fold logits, classes weighted as in the fit ([`log_loss`]).
+    pub log_loss: f64,
+}
+
+/// What cross-validation found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CrossValidation {
+    /// The strength with the lowest log loss, the strongest of equals.
+    pub l2: f64,
+    /// The out-of-fold logit of every image at that strength, `[N]`.
+    pub logits: Vec<f64>,
+    /// Every strength that was tried, strongest first.
+    pub scores: Vec<Score>,
+    /// Number of folds.
+    pub folds: usize,
+}
+
+/// The strengths that are tried: 10³ to 10⁻⁴ by half decades, strongest first.
+pub fn grid() -> Vec<f64> {
+    (-8_i32..=6)
+        .rev()
+        .map(|half_decades| 10_f64.powf(f64::from(half_decades) / 2.0))
+        .collect()
+}
+
+/// Evaluates strengths by the folds that `folds` assigns, `[N]` ids.
+///
+/// The curve of log loss over strength has one valley in practice: once two strengths in a row were worse than the
+/// best one, those after them are left out. `strengths` is best ordered from strong to weak, where fits are fast.
+///
+/// # Errors
+/// [`HeadError::LabelCount`] if there is not one id an image, [`HeadError::FoldWithoutClass`] if a fold leaves only one
+/// class to fit (also for one fold only), [`HeadError::Option`] for an empty grid or a strength that is not above 0,
+/// [`HeadError::NotConverged`], [`HeadError::Interrupted`].
+pub fn cross_validate(
+    examples: &Examples<'_>,
+    folds: &[usize],
+    strengths: &[f64],
+    progress: &dyn Progress,
+) -> Result<CrossValidation, HeadError> {
+    strengths.iter().try_for_each(|&l2| require_positive("l2", l2))?;
+    let mut folds = prepare(examples, folds)?;
+    progress.start(
+        "choosing the strength by cross-validation",
+        Unit::Steps,
+        Some(strengths.len() as u64),
+    );
+    let found = descend(examples, &mut folds, strengths, progress);
+    progress.finish();
+    found
+}
+
+/// Goes along the grid until it only gets worse.
+fn descend(
+    examples: &Examples<'_>,
+    folds: &mut [Fold<'_>],
+    strengths: &[f64],
+    progress: &dyn Progress,
+) -> Result<CrossValidation, HeadError> {
+    let mut scores: Vec<Score> = Vec::with_capacity(strengths.len());
+    let mut best: Option<(Score, Vec<f64>)> = None;
+    let mut worse = 0;
+    for &l2 in strengths {
+        let logits = out_of_fold_logits(examples.labels().len(), folds, l2, progress)?;
+        let score = Score {
+            l2,
+            log_loss: log_loss(&logits, examples.labels(), examples.pos_weight()),
+        };
+        scores.push(score);
+        progress.advance(1);
+        if best.as_ref().is_none_or(|(best, _)| score.log_loss < best.log_loss) {
+            best = Some((score, logits));
+            worse = 0;
+        } else {
+            worse += 1;
+        }
+        if worse == WORSE_BEFORE_STOP {
+            break;
+        }
+    }
+    let Some((Score { l2, .. }, logits)) = best else {
+        return Err(HeadError::Option {
+            name: "l2",
+            value: "an empty grid".to_owned(),
+            expected: "a strength",
+        });
+    };
+    Ok(CrossValidation {
+        l2,
+        logits,
+        scores,
+        folds: folds.len(),
+    })
+}
+
+/// One fold: a problem without its images, and where the last strength ended.
+struct Fold<'a> {
+    held_out: Vec<usize>,
+    problem: Problem<'a>,
+    point: Point,
+}
+
+/// Sets the problem of every fold up, in the order of the ids.
+fn prepare<'a>(examples: &Examples<'a>, ids: &[usize]) -> Result<Vec<Fold<'a>>, HeadError> {
+    let labels = examples.labels();
+    if ids.len() != labels.len() {
+        return Err(HeadError::LabelCount {
+            labels: ids.len(),
+            rows: labels.len(),
+        });
+    }
+    let mut distinct = ids.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    for &fold in &distinct {
+        for (class, name) in [(true, "positive"), (false, "negative")] {
+            if !ids.iter().zip(labels).any(|(&id, &label)| id != fold && label == class) {
+                return Err(HeadError::FoldWithoutClass { fold, class: name });
+            }
+        }
+    }
+    Ok(distinct
+        .par_iter()
+        .map(|&fold| {
+            let (held_out, fitted): (Vec<usize>, Vec<usize>) = (0..ids.len()).partition(|&row| ids[row] == fold);
+            let standardisation = Standardisation::of(examples.features(), &fitted);
+            let problem = problem(examples, &standardisation, &fitted, &held_out);
+            let point = problem.system.zero();
+            Fold {
+                held_out,
+                problem,
+                point,
+            }
+        })
+        .collect())
+}
+
+/// Fits all folds at one strength and collects the logits of their images, `[N]`.
+fn out_of_fold_logits(
+    count: usize,
+    folds: &mut [Fold<'_>],
+    l2: f64,
+    progress: &dyn Progress,
+) -> Result<Vec<f64>, HeadError> {
+    folds.par_iter_mut().try_for_each(|fold| -> Result<(), HeadError> {
+        fold.point = fold
+            .problem
+            .minimise(l2, fold.point.clone(), TOLERANCE, progress)?
+            .point;
+        Ok(())
+    })?;
+    let mut logits = vec![0.0; count];
+    for fold in folds {
+        let held_out = fold.problem.system.held_out_logits(&fold.point);
+        fold.held_out
+            .iter()
+            .zip(held_out)
+            .for_each(|(&row, logit)| logits[row] = logit);
+    }
+    Ok(logits)
+}

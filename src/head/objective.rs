@@ -1,0 +1,84 @@
+//! What both solvers minimise, written once.
+//!
+//! For logits z `[N]`, labels y and positives that weigh p:
+//!
+//! ```text
+//! objective = 1/N · Σ [ p·y·ln(1 + e^-z) + (1 - y)·ln(1 + e^z) ]  +  X/2 · ‖w‖²
+//! ```
+//!
+//! The first part is `torch.nn.BCEWithLogitsLoss(pos_weight=p)` with its mean over the N images (not over the sum of
+//! the weights). X (`--l2`) acts on the weights of the standardised features, the bias is free. With w and the bias of
+//! standardised features it is scikit-learn's `LogisticRegression(C = 1/(N·X), class_weight={1: p})`, divided by N·C.
+
+/// ln(1 + e^x) without overflow, exact in both tails.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// The weighted loss of one image.
+pub fn loss(logit: f64, label: bool, pos_weight: f64) -> f64 {
+    if label {
+        pos_weight * softplus(-logit)
+    } else {
+        softplus(logit)
+    }
+}
+
+/// The mean over N images of the weighted loss of logits `[N]`; 0 for none.
+pub fn mean_loss(logits: &[f64], labels: &[bool], pos_weight: f64) -> f64 {
+    let total: f64 = logits
+        .iter()
+        .zip(labels)
+        .map(|(&logit, &label)| loss(logit, label, pos_weight))
+        .sum();
+    total / logits.len().max(1) as f64
+}
+
+/// The log loss in which both classes weigh as `pos_weight` says, normalised by the weights: the plain log loss where
+/// `pos_weight` is 1. This is what chooses the strength, since a head fitted with weights is only calibrated for them.
+pub fn log_loss(logits: &[f64], labels: &[bool], pos_weight: f64) -> f64 {
+    let weight: f64 = labels.iter().map(|&label| if label { pos_weight } else { 1.0 }).sum();
+    mean_loss(logits, labels, pos_weight) * logits.len() as f64 / weight.max(f64::MIN_POSITIVE)
+}
+
+/// First and second derivative of [`loss`] by the logit.
+pub(super) fn derivatives(logit: f64, label: bool, pos_weight: f64) -> (f64, f64) {
+    let weight = if label { pos_weight } else { 1.0 };
+    // The side that is wrong keeps full relative precision: 1 - p would lose it near p = 1.
+    let wrong = super::probability(if label { -logit } else { logit });
+    let slope = if label { -weight * wrong } else { weight * wrong };
+    (slope, weight * wrong * (1.0 - wrong))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn far_logits_neither_overflow_nor_vanish() {
+        assert!((loss(1000.0, false, 1.0) - 1000.0).abs() < 1e-9);
+        assert!((loss(-40.0, false, 1.0) / (-40.0_f64).exp() - 1.0).abs() < 1e-12);
+        assert!(loss(-1000.0, true, 3.0).is_finite());
+        assert!(mean_loss(&[], &[], 1.0).abs() < f64::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn with_weights_the_log_loss_of_a_coin_stays_ln_2() {
+        let loss = log_loss(&[0.0; 5], &[true, false, false, false, true], 1.5);
+        assert!((loss - std::f64::consts::LN_2).abs() < 1e-15);
+    }
+
+    proptest! {
+        #[test]
+        fn derivatives_are_those_of_the_loss(logit in -20.0..20.0_f64, label: bool, weight in 0.1..10.0_f64) {
+            let step = 1e-4;
+            let (slope, curvature) = derivatives(logit, label, weight);
+            let (below, here, above) =
+                (loss(logit - step, label, weight), loss(logit, label, weight), loss(logit + step, label, weight));
+            prop_assert!((slope - (above - below) / (2.0 * step)).abs() < 1e-6);
+            prop_assert!((curvature - (above - 2.0 * here + below) / (step * step)).abs() < 1e-4);
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! The other solver: tch's `AdamW` on mini-batches, for comparison with the exact one and for those used to epochs.
+//!
+//! The same loss ([`super::objective`]) without its penalty, which `AdamW`'s decoupled weight decay stands in for; the
+//! bias decays too, as in `torch.optim.AdamW(linear.parameters())`. Features are standardised by the training images
+//! and the head folded back, as in the exact solver. With validation images the best epoch is kept and fitting stops
+//! when it stays the best. Deterministic: the first weights and every shuffle come from one seeded `ChaCha` stream,
+//! libtorch's own generator is never asked.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tch::nn::{self, OptimizerConfig};
+use tch::{Device, Kind, Reduction, TchError, Tensor};
+
+use super::objective::mean_loss;
+use super::standardise::Standardisation;
+use super::{Examples, Head, HeadError, require_positive};
+use crate::features::matrix::FeatureMatrix;
+use crate::progress::{Progress, Unit};
+
+/// How the SGD solver is to fit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SgdOptions {
+    /// Most passes over the training images. Default: 200.
+    pub epochs: usize,
+    /// Default: 0.001, `AdamW`'s own.
+    pub learning_rate: f64,
+    /// Images a step; the last batch of an epoch may be smaller. Default: 32.
+    pub batch_size: usize,
+    /// Decoupled weight decay, multiplied by the learning rate at every step. Default: 0.01, `AdamW`'s own.
+    pub weight_decay: f64,
+    /// Epochs without a lower validation loss before fitting stops. Default: 20.
+    pub patience: usize,
+    /// Of the first weights and the shuffles. Default: 0.
+    pub seed: u64,
+}
+
+impl Default for SgdOptions {
+    fn default() -> Self {
+        Self {
+            epochs: 200,
+            learning_rate: 1e-3,
+            batch_size: 32,
+            weight_decay: 1e-2,
+            patience: 20,
+            seed: 0,
+        }
+    }
+}
+
+impl SgdOptions {
+    fn check(&self) -> Result<(), HeadError> {
+        for (name, value) in [
+            ("epochs", self.epochs),
+            ("batch-size", self.batch_size),
+            ("patience", self.patience),
+        ] {
+            if value == 0 {
+                return Err(HeadError::Option {
+                    name,
+                    value: "0".to_owned(),
+                    expected: "at least 1",
+                });
+            }
+        }
+        require_positive("lr", self.learning_rate)?;
+        for (name, value) in [("lr", self.learning_rate), ("weight-decay", self.weight_decay)] {
+            // Far above anything useful, and far below where libtorch's own f32 arithmetic refuses to go on.
+            if !(0.0..=1000.0).contains(&value) {
+                return Err(HeadError::Option {
+                    name,
+                    value: value.to_string(),
+                    expected: "a number from 0 to 1000",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One epoch's losses: means over images, positives weighted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// Over the training images, while the weights were moving.
+    pub training_loss: f64,
+    /// Over the validation images at the end of the epoch.
+    pub validation_loss: Option<f64>,
+}
+
+/// A head fitted by mini-batch steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SgdFit {
+    /// That of the best epoch, on plain features.
+    pub head: Head,
+    /// Its number, counted from 1: of the lowest validation loss, or the last one where there are no such images.
+    pub best_epoch: usize,
+    /// All epochs that were run.
+    pub history: Vec<Epoch>,
+}
+
+/// Fits a head to `training`, stopping by the loss on `validation` where it is given.
+///
+/// # Errors
+/// [`HeadError::Option`], [`HeadError::Width`] where the two differ in width, [`HeadError::Diverged`],
+/// [`HeadError::Torch`], [`HeadError::Interrupted`].
+pub fn fit(
+    training: &Examples<'_>,
+    validation: Option<&Examples<'_>>,
+    options: &SgdOptions,
+    device: Device,
+    progress: &dyn Progress,
+) -> Result<SgdFit, HeadError> {
+    options.check()?;
+    let width = training.features().width();
+    if let Some(other) = validation
+        .map(|examples| examples.features().width())
+        .filter(|&other| other != width)
+    {
+        return Err(HeadError::Width {
+            expected: width,
+            given: other,
+        });
+    }
+    progress.start("fitting the head", Unit::Steps, Some(options.epochs as u64));
+    let found = descend(training, validation, options, device, progress);
+    progress.finish();
+    found
+}
+
+/// Runs the epochs and keeps the best one.
+fn descend(
+    training: &Examples<'_>,
+    validation: Option<&Examples<'_>>,
+    options: &SgdOptions,
+    device: Device,
+    progress: &dyn Progress,
+) -> Result<SgdFit, HeadError> {
+    let all: Vec<usize> = (0..training.labels().len()).collect();
+    let standardisation = Standardisation::of(training.features(), &all);
+    let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+    let pos_weight = training.pos_weight();
+    let (weight, bias) = first_parameters(training.features().width(), &mut random);
+    let mut trainer = Trainer::new(&weight, bias, pos_weight, options, device).map_err(during("building the head"))?;
+    let batch = Batch::of(training, &standardisation, device)?;
+    let held_out = match validation {
+        Some(examples) => Some((Batch::of(examples, &standardisation, device)?, examples.labels())),
+        None => None,
+    };
+
+    let mut order = all;
+    let mut history = Vec::new();
+    let mut best: Option<(f64, usize, Vec<f32>, f32)> = None;
+    for epoch in 1..=options.epochs {
+        progress.check()?;
+        shuffle(&mut order, &mut random);
+        let training_loss = trainer
+            .epoch(&batch, &order, options.batch_size, device)
+            .map_err(during("fitting the head"))?;
+        let validation_loss = match &held_out {
+            Some((batch, labels)) => {
+                let logits = trainer.logits(&batch.features).map_err(during("evaluating the head"))?;
+                Some(mean_loss(&logits, labels, pos_weight))
+            }
+            None => None,
+        };
+        if !(training_loss.is_finite() && validation_loss.is_none_or(f64::is_finite)) {
+            return Err(HeadError::Diverged { epoch });
+        }
+        history.push(Epoch {
+            training_loss,
+            validation_loss,
+        });
+        progress.advance(1);
+        // Without validation images every epoch counts as better than the one before.
+        let score = validation_loss.unwrap_or(f64::NEG_INFINITY);
+        match &best {
+            Some((lowest, at, ..)) if validation_loss.is_some() && score >= *lowest => {
+                if epoch - at >= options.patience {
+                    break;
+                }
+            }
+            _ => {
+                let (weight, bias) = trainer.parameters().map_err(during("reading the head"))?;
+                best = Some((score, epoch, weight, bias));
+            }
+        }
+    }
+    let Some((_, best_epoch, weight, bias)) = best else {
+        return Err(HeadError::Diverged { epoch: 0 });
+    };
+    let weight: Vec<f64> = weight.into_iter().map(f64::from).collect();
+    Ok(SgdFit {
+        head: standardisation.fold_back(&weight, f64::from(bias)),
+        best_epoch,
+        history,
+    })
+}
+
+/// Standardised features `[N, D]` and labels `[N, 1]` on the device.
+struct Batch {
+    features: Tensor,
+    labels: Tensor,
+}
+
+impl Batch {
+    fn of(examples: &Examples<'_>, standardisation: &Standardisation, device: Device) -> Result<Self, HeadError> {
+        let labels: Vec<f32> = examples
+            .labels()
+            .iter()
+            .map(|&label| f32::from(u8::from(label)))
+            .collect();
+        let make = || -> Result<Self, TchError> {
+            let features = to_tensor(examples.features(), standardisation)?.f_to_device(device)?;
+            let labels = Tensor::f_from_slice(&labels)?.f_reshape([-1, 1])?.f_to_device(device)?;
+            Ok(Self { features, labels })
+        };
+        make().map_err(during("copying the features to the device"))
+    }
+
+    /// Some of the images.
+    fn select(&self, indices: &Tensor) -> Result<Self, TchError> {
+        Ok(Self {
+            features: self.features.f_index_select(0, indices)?,
+            labels: self.labels.f_index_select(0, indices)?,
+        })
+    }
+}
+
+/// Standardised features as an f32 tensor `[N, D]` in main memory.
+fn to_tensor(features: &FeatureMatrix, standardisation: &Standardisation) -> Result<Tensor, TchError> {
+    let mut values = Vec::with_capacity(features.values().len());
+    for row in features.rows() {
+        values.extend(standardisation.apply(row).map(|value| value as f32));
+    }
+    Tensor::f_from_slice(&values)?.f_reshape([size(features.len()), size(features.width())])
+}
+
+/// tch's `Linear(D, 1)` in a store of its own, and the optimiser that moves it.
+struct Trainer {
+    /// Owns the variables that `linear` and `optimizer` share.
+    _store: nn::VarStore,
+    linear: nn::Linear,
+    optimizer: nn::Optimizer,
+    pos_weight: Tensor,
+}
+
+impl Trainer {
+    fn new(weight: &[f32], bias: f32, pos_weight: f64, options: &SgdOptions, device: Device) -> Result<Self, TchError> {
+        let store = nn::VarStore::new(device);
+        // Constants, so that libtorch's own random generator is not asked.
+        let constant = nn::Init::Const(0.0);
+        let config = nn::LinearConfig {
+            ws_init: constant,
+            bs_init: Some(constant),
+            bias: true,
+        };
+        let mut linear = nn::linear(store.root(), size(weight.len()), 1, config);
+        tch::no_grad(|| -> Result<(), TchError> {
+            linear.ws.f_copy_(&Tensor::f_from_slice(weight)?.f_reshape([1, -1])?)?;
+            linear
+                .bs
+                .iter_mut()
+                .try_for_each(|target| target.f_copy_(&Tensor::f_from_slice(&[bias])?))
+        })?;
+        let optimizer = nn::AdamW {
+            wd: options.weight_decay,
+            ..nn::AdamW::default()
+        }
+        .build(&store, options.learning_rate)?;
+        let pos_weight = Tensor::f_from_slice(&[pos_weight as f32])?.f_to_device(device)?;
+        Ok(Self {
+            _store: store,
+            linear,
+            optimizer,
+            pos_weight,
+        })
+    }
+
+    /// One pass in the given order; the mean loss over the images.
+    fn epoch(&mut self, all: &Batch, order: &[usize], batch_size: usize, device: Device) -> Result<f64, TchError> {
+        // Summed on the device: reading every step's loss would make a GPU wait at every step.
+        let mut total = Tensor::f_zeros([1], (Kind::Double, device))?;
+        for indices in order.chunks(batch_size) {
+            let indices: Vec<i64> = indices.iter().map(|&index| size(index)).collect();
+            let batch = all.select(&Tensor::f_from_slice(&indices)?.f_to_device(device)?)?;
+            let loss = self.step(&batch)?;
+            total = total.f_add(&loss.f_mul_scalar(indices.len() as f64)?)?;
+        }
+        Ok(f64::try_from(total.f_to_device(Device::Cpu)?.f_sum(Kind::Double)?)? / order.len().max(1) as f64)
+    }
+
+    /// One step; the mean loss of the batch before it, a number without gradient on the device.
+    fn step(&mut self, batch: &Batch) -> Result<Tensor, TchError> {
+        let logits = self.forward(&batch.features)?; // [B, 1]
+        let loss = logits.f_binary_cross_entropy_with_logits::<&Tensor>(
+            &batch.labels,
+            None,
+            Some(&self.pos_weight),
+            Reduction::Mean,
+        )?;
+        self.optimizer.zero_grad();
+        loss.f_backward()?;
+        self.optimizer.step();
+        loss.f_detach()?.f_to_kind(Kind::Double)
+    }
+
+    /// `[B, D]` → `[B, 1]`.
+    fn forward(&self, features: &Tensor) -> Result<Tensor, TchError> {
+        features.f_linear(&self.linear.ws, self.linear.bs.as_ref())
+    }
+
+    /// The logits of all images, `[N]`.
+    fn logits(&self, features: &Tensor) -> Result<Vec<f64>, TchError> {
+        let logits = tch::no_grad(|| self.forward(features))?;
+        Vec::try_from(
+            logits
+                .f_reshape([-1])?
+                .f_to_kind(Kind::Double)?
+                .f_to_device(Device::Cpu)?,
+        )
+    }
+
+    /// Weights `[D]` and bias as they are now.
+    fn parameters(&self) -> Result<(Vec<f32>, f32), TchError> {
+        let read = |tensor: &Tensor| -> Result<Vec<f32>, TchError> {
+            Vec::try_from(tensor.f_detach()?.f_reshape([-1])?.f_to_device(Device::Cpu)?)
+        };
+        let bias = self.linear.bs.as_ref().map(read).transpose()?.unwrap_or_default();
+        Ok((read(&self.linear.ws)?, bias.first().copied().unwrap_or_default()))
+    }
+}
+
+/// `PyTorch`'s default for `Linear(D, 1)`: weights and bias uniform in ±1/√D.
+fn first_parameters(width: usize, random: &mut ChaCha8Rng) -> (Vec<f32>, f32) {
+    let bound = (width.max(1) as f64).sqrt().recip();
+    let mut uniform = || {
+        let unit = f64::from(random.next_u32()) / (f64::from(u32::MAX) + 1.0);
+        (bound * (2.0 * unit - 1.0)) as f32
+    };
+    let weight = (0..width).map(|_| uniform()).collect();
+    (weight, uniform())
+}
+
+/// Fisher and Yates' shuffle, written out so that no release of a crate changes the order of a seed.
+fn shuffle(order: &mut [usize], random: &mut ChaCha8Rng) {
+    for last in (1..order.len()).rev() {
+        let below = last as u128 + 1;
+        let chosen = (u128::from(random.next_u64()) * below) >> 64;
+        order.swap(last, chosen as usize);
+    }
+}
+
+/// A size as libtorch counts; no allocation reaches the end of i64, where libtorch itself would refuse.
+fn size(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Names what libtorch was doing when it failed.
+fn during(action: &'static str) -> impl FnOnce(TchError) -> HeadError {
+    move |source| HeadError::Torch { action, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn numbers(value: &Value) -> Vec<f32> {
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|value| value.as_f64().unwrap() as f32)
+            .collect()
+    }
+
+    #[test]
+    fn ten_steps_are_those_of_pytorchs_adamw() {
+        let golden: Value = serde_json::from_str(include_str!("../../tests/golden/head/adamw.json")).unwrap();
+        let number = |name: &str| golden[name].as_f64().unwrap();
+        let options = SgdOptions {
+            learning_rate: number("learning_rate"),
+            weight_decay: number("weight_decay"),
+            ..SgdOptions::default()
+        };
+        let first = numbers(&golden["first"]["weight"]);
+        let bias = golden["first"]["bias"].as_f64().unwrap() as f32;
+        let mut trainer = Trainer::new(&first, bias, number("pos_weight"), &options, Device::Cpu).unwrap();
+        let all = Batch {
+            features: Tensor::from_slice(&numbers(&golden["features"])).reshape([16, 6]),
+            labels: Tensor::from_slice(&numbers(&golden["labels"])).reshape([16, 1]),
+        };
+        let losses = numbers(&golden["losses"]);
+        assert_eq!(losses.len(), 10);
+        for (step, expected) in losses.iter().enumerate() {
+            let begin = 4 * size(step % 4);
+            let batch = all
+                .select(&Tensor::arange_start(begin, begin + 4, (Kind::Int64, Device::Cpu)))
+                .unwrap();
+            let loss = f64::try_from(trainer.step(&batch).unwrap()).unwrap();
+            assert!(
+                (loss - f64::from(*expected)).abs() < 1e-6,
+                "step {step}: {loss} {expected}"
+            );
+        }
+        let (weight, bias) = trainer.parameters().unwrap();
+        for (found, expected) in weight.iter().zip(numbers(&golden["last"]["weight"])) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+        assert!((f64::from(bias) - golden["last"]["bias"].as_f64().unwrap()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn first_parameters_fill_pytorchs_range_and_shuffles_lose_nothing() {
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        let (weight, bias) = first_parameters(2048, &mut random);
+        let bound = 1.0 / 2048_f32.sqrt();
+        assert!(weight.iter().chain([&bias]).all(|value| value.abs() <= bound));
+        assert!(weight.iter().any(|value| *value > 0.9 * bound) && weight.iter().any(|value| *value < -0.9 * bound));
+        let mut order: Vec<usize> = (0..100).collect();
+        shuffle(&mut order, &mut random);
+        assert_ne!(order, (0..100).collect::<Vec<_>>());
+        order.sort_unstable();
+        assert_eq!(order, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn libtorchs_own_random_numbers_are_neither_used_nor_moved() {
+        let options = SgdOptions::default();
+        tch::manual_seed(3);
+        let undisturbed = f64::try_from(Tensor::rand([1], (Kind::Double, Device::Cpu))).unwrap();
+        tch::manual_seed(3);
+        drop(Trainer::new(&[0.5; 4], 0.0, 1.0, &options, Device::Cpu).unwrap());
+        let after = f64::try_from(Tensor::rand([1], (Kind::Double, Device::Cpu))).unwrap();
+        assert_eq!(undisturbed.to_bits(), after.to_bits());
+    }
+}

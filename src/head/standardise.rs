@@ -1,0 +1,141 @@
+//! Columns brought to mean 0 and standard deviation 1 for the solvers, and taken back into the head afterwards.
+//!
+//! The statistics are those of the rows that are fitted, never of rows that are held out. A column that does not vary
+//! there carries nothing: it becomes zeros and gets weight 0, whatever it holds in other images.
+
+use rayon::prelude::*;
+
+use super::{Head, product};
+use crate::features::matrix::FeatureMatrix;
+
+/// Rows summed by one task; fixed, so that sums do not depend on the number of threads.
+const ROWS_PER_TASK: usize = 256;
+
+/// Mean and 1 ÷ standard deviation of every column, `[D]` each; 0 in place of 1 ÷ 0.
+#[derive(Debug, Clone)]
+pub(super) struct Standardisation {
+    pub(super) mean: Vec<f64>,
+    pub(super) scale: Vec<f64>,
+}
+
+impl Standardisation {
+    /// Of some rows of `features`, with the standard deviation over N (not N - 1), as scikit-learn's `StandardScaler`.
+    pub(super) fn of(features: &FeatureMatrix, rows: &[usize]) -> Self {
+        let count = rows.len().max(1) as f64;
+        let mut mean = column_sums(features, rows, |sums, row| product::add_scaled(sums, 1.0, row));
+        for sum in &mut mean {
+            *sum /= count;
+        }
+        // Around the mean in a second pass: sums of squares would cancel where the mean is large.
+        let squares = column_sums(features, rows, |sums, row| {
+            for ((sum, &value), mean) in sums.iter_mut().zip(row).zip(&mean) {
+                let distance = f64::from(value) - mean;
+                *sum += distance * distance;
+            }
+        });
+        let scale = squares
+            .iter()
+            .zip(&mean)
+            .map(|(sum, mean)| scale_of(sum / count, *mean, count))
+            .collect();
+        Self { mean, scale }
+    }
+
+    /// One row, standardised, `[D]`.
+    pub(super) fn apply<'a>(&'a self, row: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
+        row.iter()
+            .zip(&self.mean)
+            .zip(&self.scale)
+            .map(|((&value, mean), scale)| (f64::from(value) - mean) * scale)
+    }
+
+    /// The head on plain features that equals `weights` `[D]` and `bias` on standardised ones.
+    pub(super) fn fold_back(&self, weights: &[f64], bias: f64) -> Head {
+        let weight: Vec<f32> = weights
+            .iter()
+            .zip(&self.scale)
+            .map(|(weight, scale)| (weight * scale) as f32)
+            .collect();
+        // From the weights as they are stored: their rounding then costs nothing for the average image.
+        let shift = product::dot(&weight, &self.mean);
+        Head {
+            weight,
+            bias: (bias - shift) as f32,
+        }
+    }
+}
+
+/// 1 ÷ standard deviation, or 0 for a column that only rounding moves (the bound of scikit-learn's scaler).
+fn scale_of(variance: f64, mean: f64, count: f64) -> f64 {
+    let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
+    if variance > rounding {
+        variance.sqrt().recip()
+    } else {
+        0.0
+    }
+}
+
+/// Sums over rows, `[D]`, in tasks of fixed size added up in order.
+pub(super) fn column_sums(
+    features: &FeatureMatrix,
+    rows: &[usize],
+    add: impl Fn(&mut [f64], &[f32]) + Sync,
+) -> Vec<f64> {
+    let parts: Vec<Vec<f64>> = rows
+        .par_chunks(ROWS_PER_TASK)
+        .map(|rows| {
+            let mut sums = vec![0.0; features.width()];
+            for &row in rows {
+                add(&mut sums, features.row(row));
+            }
+            sums
+        })
+        .collect();
+    let mut total = vec![0.0; features.width()];
+    for part in &parts {
+        product::add_scaled(&mut total, 1.0, part);
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix() -> FeatureMatrix {
+        FeatureMatrix::from_values(3, vec![1.0, 0.1, 5.0, 3.0, 0.1, 5.0, 5.0, 0.1, -7.0]).unwrap()
+    }
+
+    #[test]
+    fn columns_get_mean_0_and_deviation_1_and_constant_ones_zeros() {
+        let features = matrix();
+        let standardisation = Standardisation::of(&features, &[0, 1, 2]);
+        let rows: Vec<Vec<f64>> = features
+            .rows()
+            .map(|row| standardisation.apply(row).collect())
+            .collect();
+        let deviation = (8.0_f64 / 3.0).sqrt();
+        assert!((rows[0][0] + 2.0 / deviation).abs() < 1e-12);
+        assert!(rows.iter().all(|row| row[1] == 0.0));
+    }
+
+    #[test]
+    fn only_the_given_rows_count() {
+        let standardisation = Standardisation::of(&matrix(), &[0, 1]);
+        assert!((standardisation.mean[0] - 2.0).abs() < 1e-15);
+        assert!(standardisation.scale[2].abs() < f64::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn the_folded_head_gives_the_logits_of_the_standardised_one() {
+        let features = matrix();
+        let standardisation = Standardisation::of(&features, &[0, 1, 2]);
+        let weights = [0.7, -3.0, 0.2];
+        let head = standardisation.fold_back(&weights, 0.4);
+        for row in features.rows() {
+            let standardised: Vec<f64> = standardisation.apply(row).collect();
+            let expected = product::dot(&standardised, &weights) + 0.4;
+            assert!((head.logit(row).unwrap() - expected).abs() < 1e-6);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A folder of photos in, a trustworthy binary classifier out.
+//!
+//! This is the map: the rooms stand in the order in which data flows, and each knows those before it, never those after
+//! (`tests/layers.rs` holds that). The command line lives in the binary, which no room can name.
+//!
+//! ```text
+//! files → pixels → features → head → metrics → model file → report
+//! ```
+//!
+//! To train in one call, see [`pipeline::train`]; to classify, [`pipeline::predict`].
+
+// Files: reading with the path in the error, writing whole or not at all.
+pub mod files;
+
+// How long work is watched and stopped.
+pub mod progress;
+
+// Scores and labels to numbers with intervals. Stands this early because it needs nothing, so the head may choose its
+// penalty by the log loss that the report shows.
+pub mod metrics;
+
+// A folder or CSV to labelled samples and their split.
+pub mod dataset;
+
+// Bytes of a file to the upright crop [S, S, 3] that the network sees.
+pub mod pixels;
+
+// ImageNet weights: what is known, where it lies, how it is fetched and read.
+pub mod weights;
+
+// The frozen ResNet-50: crops to features [B, 2048].
+pub mod backbone;
+
+// All photos through the backbone, in order, in bounded memory: [N, 2048].
+pub mod features;
+
+// Linear(2048, 1): fitted exactly or by AdamW.
+pub mod head;
+
+// The file that train writes and predict reads.
+pub mod model;
+
+// What train found, as JSON and as text.
+pub mod report;
+
+// The stories that the commands tell; the only room that names every other.
+pub mod pipeline;

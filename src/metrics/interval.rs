@@ -1,0 +1,149 @@
+//! Intervals that hold the true value in 95 % of repetitions, from counts and variances alone.
+
+use serde::{Deserialize, Serialize};
+
+/// The 97.5 % quantile of the normal distribution: both tails together leave 5 %.
+pub const Z: f64 = 1.959_963_984_540_054;
+
+/// A number and its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The number itself.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+impl Estimate {
+    /// The same with both ends no further out than the measure can go.
+    #[must_use]
+    pub fn within(self, least: f64, most: f64) -> Self {
+        Self {
+            value: self.value,
+            low: self.low.max(least),
+            high: self.high.min(most),
+        }
+    }
+}
+
+/// Wilson's score interval of `successes / trials`; `None` without trials.
+///
+/// Unlike the textbook's `p ± 1.96 √(p (1 − p) / n)` it never leaves \[0, 1\] and has a width at 0 and at 1, where a
+/// small validation split often is. Wilson (1927), JASA 22.
+pub fn wilson(successes: usize, trials: usize) -> Option<Estimate> {
+    if trials == 0 {
+        return None;
+    }
+    let n = trials as f64;
+    let value = successes as f64 / n;
+    let spread = Z * Z / n;
+    let centre = value + spread / 2.0;
+    let half = Z * (value * (1.0 - value) / n + spread / (4.0 * n)).sqrt();
+    let end = |end: f64| (end / (1.0 + spread)).clamp(0.0, 1.0);
+    // At 0 and 1 rounding would leave the ends a hair inside.
+    let low = if successes == 0 { 0.0 } else { end(centre - half) };
+    let high = if successes == trials { 1.0 } else { end(centre + half) };
+    Some(Estimate { value, low, high })
+}
+
+/// The interval of `measure(a, b)`, which grows with both, from those of two independent proportions.
+///
+/// Square and add: each end lies as far from the value as the two changes together, `√(Δa² + Δb²)`, where Δa is what
+/// the measure loses (gains) when `a` alone goes to its own low (high) end. For a sum this is Newcombe's hybrid score
+/// interval (1998, Statistics in Medicine 17), in general the MOVER of Zou and Donner (2008, ibid. 27). It keeps a
+/// width where no error was seen, and a bootstrap would claim certainty.
+pub fn combine(a: Estimate, b: Estimate, measure: impl Fn(f64, f64) -> f64) -> Estimate {
+    let value = measure(a.value, b.value);
+    let down = (value - measure(a.low, b.value)).hypot(value - measure(a.value, b.low));
+    let up = (measure(a.high, b.value) - value).hypot(measure(a.value, b.high) - value);
+    Estimate {
+        value,
+        low: value - down,
+        high: value + up,
+    }
+}
+
+/// Newcombe's interval of a ROC-AUC of `value` on so many positive and negative images.
+///
+/// The score interval that solves |θ − value| = z·√V(θ), V being Hanley and `McNeil`'s variance at the true θ with both
+/// counts replaced by their mean; wide even at 1, where no variance can be estimated from the scores.
+/// Newcombe (2006), Statistics in Medicine 25, part 2, method 5.
+pub fn newcombe_auc(value: f64, positives: usize, negatives: usize) -> Estimate {
+    let (m, n) = (positives as f64, negatives as f64);
+    let other_pairs = f64::midpoint(m, n) - 1.0;
+    let variance = |theta: f64| {
+        let same_image = (1.0 - theta) / (2.0 - theta) + theta / (1.0 + theta);
+        (theta * (1.0 - theta) * (1.0 + other_pairs * same_image) / (m * n)).max(0.0)
+    };
+    let is_within = |theta: f64| (theta - value).abs() <= Z * variance(theta).sqrt();
+    Estimate {
+        value,
+        low: boundary(value, 0.0, is_within),
+        high: boundary(value, 1.0, is_within),
+    }
+}
+
+/// The last point from `inside` towards `outside` at which the condition holds.
+fn boundary(mut inside: f64, mut outside: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    // Halved so often, two numbers of [0, 1] are neighbours.
+    for _ in 0..60 {
+        let middle = f64::midpoint(inside, outside);
+        if holds(middle) {
+            inside = middle;
+        } else {
+            outside = middle;
+        }
+    }
+    inside
+}
+
+/// The interval `value ± z·deviation`, taken on the logit scale, so that it stays within \[0, 1\] and is wider towards
+/// the middle, as the distribution of a share near its end is. `value` lies strictly between 0 and 1.
+pub fn on_logit_scale(value: f64, deviation: f64) -> Estimate {
+    let logit = (value / (1.0 - value)).ln();
+    let half = Z * deviation / (value * (1.0 - value));
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    Estimate {
+        value,
+        low: sigmoid(logit - half),
+        high: sigmoid(logit + half),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perfect_result_on_few_images_is_not_certain() {
+        let accuracy = wilson(20, 20).unwrap();
+        assert!(
+            (accuracy.low - 0.8389).abs() < 1e-4 && accuracy.high >= 1.0,
+            "{accuracy:?}"
+        );
+        let auc = newcombe_auc(1.0, 10, 10);
+        assert!(auc.low > 0.7 && auc.low < 0.95 && auc.high >= 1.0, "{auc:?}");
+    }
+
+    #[test]
+    fn a_proportion_of_nothing_has_no_interval() {
+        assert_eq!(wilson(0, 0), None);
+    }
+
+    #[test]
+    fn combining_with_a_constant_changes_nothing() {
+        let share = wilson(7, 10).unwrap();
+        let same = combine(
+            share,
+            Estimate {
+                value: 1.0,
+                low: 1.0,
+                high: 1.0,
+            },
+            |a, b| a * b,
+        );
+        assert!((same.low - share.low).abs() < 1e-15 && (same.high - share.high).abs() < 1e-15);
+    }
+}

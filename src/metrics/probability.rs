@@ -1,0 +1,88 @@
+//! Whether the probabilities themselves can be believed, not only their order.
+
+use super::{Scores, Undefined};
+
+/// Bins of the calibration error, equally wide.
+pub const CALIBRATION_BINS: usize = 10;
+
+/// Mean of −ln(probability given to what is true), in nats: what the head minimises.
+///
+/// Probabilities are kept 2.2e-16 away from 0 and 1, as scikit-learn does: one certain mistake costs 36, not infinity.
+///
+/// # Errors
+/// [`Undefined`] without images.
+pub fn log_loss(scores: &Scores<'_>) -> Result<f64, Undefined> {
+    mean(scores, log_loss_of)
+}
+
+/// Mean of (probability − label)², from 0 to 1. Brier (1950), Monthly Weather Review 78.
+///
+/// # Errors
+/// [`Undefined`] without images.
+pub fn brier(scores: &Scores<'_>) -> Result<f64, Undefined> {
+    mean(scores, brier_of)
+}
+
+/// Expected calibration error: over [`CALIBRATION_BINS`] bins of the probability of the positive class, the mean gap
+/// between its average and the share of positive images, weighted by the images in the bin.
+///
+/// An edge belongs to the bin below it, as in scikit-learn's `calibration_curve`. Naeini et al. (2015), AAAI.
+///
+/// # Errors
+/// [`Undefined`] without images.
+pub fn expected_calibration_error(scores: &Scores<'_>) -> Result<f64, Undefined> {
+    scores.some_images()?;
+    let once = vec![1; scores.count()];
+    Ok(Bins::of(scores).error(&once))
+}
+
+pub(super) fn log_loss_of(is_positive: bool, probability: f64) -> f64 {
+    let given = if is_positive { probability } else { 1.0 - probability };
+    -given.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
+}
+
+pub(super) fn brier_of(is_positive: bool, probability: f64) -> f64 {
+    (probability - f64::from(u8::from(is_positive))).powi(2)
+}
+
+fn mean(scores: &Scores<'_>, cost: impl Fn(bool, f64) -> f64) -> Result<f64, Undefined> {
+    scores.some_images()?;
+    let total: f64 = scores
+        .pairs()
+        .map(|(is_positive, probability)| cost(is_positive, probability))
+        .sum();
+    Ok(total / scores.count() as f64)
+}
+
+/// The bin of each image and what it adds to the bin's gap: probability − label.
+pub(super) struct Bins(Vec<(usize, f64)>);
+
+impl Bins {
+    pub(super) fn of(scores: &Scores<'_>) -> Self {
+        let gap = |(is_positive, probability): (bool, f64)| {
+            (bin_of(probability), probability - f64::from(u8::from(is_positive)))
+        };
+        Self(scores.pairs().map(gap).collect())
+    }
+
+    /// The calibration error where image `i` counts `times[i]` times.
+    pub(super) fn error(&self, times: &[u32]) -> f64 {
+        let mut gaps = [0.0; CALIBRATION_BINS];
+        let mut images = 0.0;
+        for (&(bin, gap), &count) in self.0.iter().zip(times) {
+            if let Some(sum) = gaps.get_mut(bin) {
+                *sum += gap * f64::from(count);
+            }
+            images += f64::from(count);
+        }
+        gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / images
+    }
+}
+
+/// How many inner edges lie below the probability; an edge is k · 0.1 in f64, as numpy's `linspace` has it.
+fn bin_of(probability: f64) -> usize {
+    let width = 1.0 / CALIBRATION_BINS as f64;
+    (1..CALIBRATION_BINS)
+        .filter(|&edge| edge as f64 * width < probability)
+        .count()
+}

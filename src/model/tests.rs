@@ -1,0 +1,95 @@
+use super::*;
+
+fn model() -> Model {
+    let training = Training {
+        images: 8,
+        positives: 4,
+        validation_images: 0,
+        validation_positives: 0,
+        seed: 0,
+        solver: "exact".into(),
+        l2: Some(0.1),
+        pos_weight: 1.0,
+    };
+    let facts = Facts {
+        format_version: FORMAT_VERSION,
+        created_by: "resnet-binary 0.1.0".into(),
+        classes: vec!["ants".into(), "bees".into()],
+        positive: "bees".into(),
+        negative: "ants".into(),
+        threshold: 0.5,
+        preprocess: Preprocess::default(),
+        weights: WeightsId::random(0),
+        training,
+        validation: None,
+    };
+    let weight = (0..FEATURES).map(|index| index as f32 * 0.001).collect();
+    Model { head: Head { weight, bias: -0.25 }, facts }
+}
+
+fn bytes_of(model: &Model) -> Vec<u8> {
+    model.to_bytes(Path::new("m")).unwrap()
+}
+
+#[test]
+fn a_model_comes_back_as_it_was_and_always_has_the_same_bytes() {
+    let bytes = bytes_of(&model());
+    assert_eq!(Model::parse(&bytes, "m").unwrap(), model());
+    assert!((0..8).all(|_| bytes_of(&model()) == bytes));
+    assert!(bytes.len() < 12_000, "{}", bytes.len());
+}
+
+#[test]
+fn every_cut_and_every_flipped_header_byte_is_an_error_or_an_equal_model_never_a_panic() {
+    let bytes = bytes_of(&model());
+    for length in (0..bytes.len()).step_by(7) {
+        assert!(Model::parse(&bytes[..length], "m").is_err(), "cut at {length}");
+    }
+    for position in 0..1200 {
+        let mut damaged = bytes.clone();
+        damaged[position] ^= 0x11;
+        let _ = Model::parse(&damaged, "m");
+    }
+}
+
+#[test]
+fn facts_that_cannot_be_are_refused_by_name() {
+    let message = |change: &dyn Fn(&mut Model)| {
+        let mut changed = model();
+        change(&mut changed);
+        Model::parse(&bytes_of(&changed), "m").unwrap_err().to_string()
+    };
+    assert!(message(&|model| model.facts.format_version = 9).contains("format 9, this program reads up to 1"));
+    assert!(message(&|model| model.facts.threshold = 1.5).contains("threshold"));
+    assert!(message(&|model| model.facts.positive = "wasps".into()).contains("positive class"));
+    assert!(message(&|model| model.head.weight[7] = f32::NAN).contains("head.weight"));
+    assert!(message(&|model| model.head.weight.truncate(512)).contains("expected F32 [1, 2048], given F32 [1, 512]"));
+}
+
+#[test]
+fn other_safetensors_files_are_recognised() {
+    let message = |name: &str, shape: Vec<usize>| {
+        let data = vec![0; 4 * shape.iter().product::<usize>()];
+        let view = TensorView::new(Dtype::F32, shape, &data).unwrap();
+        let bytes = safetensors::serialize([(name, view)], None).unwrap();
+        Model::parse(&bytes, "m").unwrap_err().to_string()
+    };
+    assert!(message("conv1.weight", vec![64, 3, 7, 7]).contains("backbone weights"));
+    assert!(message("fc.weight", vec![1000, 2048]).contains("[1000, 2048]"));
+    assert!(message("x", vec![1]).contains("1 tensors"));
+}
+
+#[test]
+fn a_transposed_head_is_named_with_both_shapes() {
+    let model = model();
+    let weight: Vec<u8> = model.head.weight.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let bias = [0; 4];
+    let tensors = [
+        (WEIGHT, TensorView::new(Dtype::F32, vec![FEATURES, 1], &weight).unwrap()),
+        (BIAS, TensorView::new(Dtype::F32, vec![1], &bias).unwrap()),
+    ];
+    let facts = serde_json::to_string(&model.facts).unwrap();
+    let bytes = safetensors::serialize(tensors, Some(HashMap::from([(ENTRY.to_owned(), facts)]))).unwrap();
+    let error = Model::parse(&bytes, "m").unwrap_err();
+    assert!(error.to_string().contains("expected F32 [1, 2048], given F32 [2048, 1]"), "{error}");
+}

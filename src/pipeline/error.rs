@@ -1,0 +1,101 @@
+//! Everything that can end a story early.
+
+use std::path::PathBuf;
+
+use crate::backbone::BackboneError;
+use crate::dataset::DatasetError;
+use crate::features::FeatureError;
+use crate::files::FileError;
+use crate::head::HeadError;
+use crate::metrics::MetricsError;
+use crate::model::ModelError;
+use crate::progress::Interrupted;
+use crate::weights::WeightsError;
+
+/// An error of one of the rooms, or of their working together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// Finding and sorting the photos.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// Finding, fetching or reading weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The network or its device.
+    #[error(transparent)]
+    Backbone(#[from] BackboneError),
+    /// Extraction.
+    #[error(transparent)]
+    Feature(#[from] FeatureError),
+    /// Fitting the head.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// Measuring.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// The model file.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Any other file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// After the unreadable photos were left out, a class has none.
+    #[error("no image of class `{class}` could be read: {unreadable} of {total} images are unreadable")]
+    NothingReadable {
+        /// The class.
+        class: String,
+        /// Photos that could not be read, of all classes.
+        unreadable: usize,
+        /// All photos.
+        total: usize,
+    },
+    /// The weights at hand are not those that the model was trained on.
+    #[error("`{}` was trained on weights {expected}, these are {given}", model.display())]
+    OtherWeights {
+        /// The model file.
+        model: PathBuf,
+        /// Name and checksum in the model.
+        expected: String,
+        /// Name and checksum at hand.
+        given: String,
+    },
+    /// The model was trained on a weights file that no manifest knows.
+    #[error("`{}` needs the weights file `{name}` (SHA-256 {sha256})", model.display())]
+    WeightsOfModel {
+        /// The model file.
+        model: PathBuf,
+        /// The weights' file name.
+        name: String,
+        /// Its checksum.
+        sha256: String,
+    },
+    /// There is nothing to classify.
+    #[error("no images in {0}")]
+    NoInputs(String),
+}
+
+impl PipelineError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Dataset(error) => error.hint(),
+            Self::Weights(error) => error.hint(),
+            Self::Backbone(error) | Self::Feature(FeatureError::Backbone(error)) => error.hint(),
+            Self::Head(error) => error.hint(),
+            Self::Model(error) => error.hint(),
+            Self::File(error) => error.hint(),
+            Self::Feature(FeatureError::Unreadable { .. }) => {
+                Some("leave out `--on-error fail` to go on without such photos".to_owned())
+            }
+            Self::Feature(_) | Self::Metrics(_) | Self::Interrupted(_) => None,
+            Self::NothingReadable { .. } => Some("the warnings above say why; check the files with an image viewer".into()),
+            Self::OtherWeights { .. } => Some("leave `--weights` out, or give the file that the model was trained on".into()),
+            Self::WeightsOfModel { .. } => Some("give that file with `--weights FILE`".to_owned()),
+            Self::NoInputs(_) => Some("give photos, or a folder with photos in it".to_owned()),
+        }
+    }
+}

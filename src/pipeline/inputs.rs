@@ -1,0 +1,145 @@
+//! What `predict` is asked about: files, folders and lists, one after the other, opened only when their turn comes.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::features::Inputs;
+use crate::files;
+use crate::pixels;
+
+/// One thing to classify.
+pub enum Argument {
+    /// A photo, or a folder whose photos are taken in order of their paths.
+    Path(PathBuf),
+    /// A list of photos that may still be growing.
+    List(Box<dyn Inputs>),
+}
+
+/// All arguments of one call, as one stream of photos.
+pub struct Arguments {
+    waiting: VecDeque<Argument>,
+    current: Option<Box<dyn Inputs>>,
+}
+
+impl Arguments {
+    /// In the order given.
+    pub fn new(arguments: Vec<Argument>) -> Self {
+        Self { waiting: arguments.into(), current: None }
+    }
+
+    /// How many photos there are, if that is known without looking: no folder and no list among them.
+    pub fn count(&self) -> Option<usize> {
+        let is_file = |argument: &Argument| matches!(argument, Argument::Path(path) if !path.is_dir());
+        self.waiting.iter().all(is_file).then_some(self.waiting.len())
+    }
+}
+
+impl Inputs for Arguments {
+    fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
+        let mut photos = Vec::with_capacity(at_most);
+        while photos.len() < at_most {
+            if let Some(current) = &mut self.current {
+                let more = current.next(at_most - photos.len());
+                if more.is_empty() {
+                    self.current = None;
+                }
+                photos.extend(more);
+                continue;
+            }
+            match self.waiting.pop_front() {
+                Some(Argument::Path(path)) if path.is_dir() => self.current = Some(Box::new(Folder::open(&path))),
+                Some(Argument::Path(path)) => photos.push(path),
+                // A list may keep us waiting: what came before it goes on its way first.
+                Some(list @ Argument::List(_)) if !photos.is_empty() => {
+                    self.waiting.push_front(list);
+                    break;
+                }
+                Some(Argument::List(mut list)) => {
+                    photos = list.next(at_most);
+                    if !photos.is_empty() {
+                        self.waiting.push_front(Argument::List(list));
+                        break;
+                    }
+                }
+                None => break,
+            }
+        }
+        photos
+    }
+}
+
+/// The photos below a folder, in order of their paths, hidden files and folders left out.
+struct Folder(Box<dyn Iterator<Item = PathBuf> + Send>);
+
+impl Folder {
+    fn open(path: &Path) -> Self {
+        let is_shown = |entry: &walkdir::DirEntry| {
+            entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+        };
+        let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
+        let paths = walk.filter_map(|entry| match entry {
+            Ok(entry) if entry.file_type().is_dir() => None,
+            Ok(entry) => Some(entry.into_path()),
+            // A folder that cannot be listed becomes a row that says so.
+            Err(error) => error.path().map(Path::to_path_buf),
+        });
+        Self(Box::new(paths.filter(|path| is_candidate(path))))
+    }
+}
+
+impl Inputs for Folder {
+    fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
+        self.0.by_ref().take(at_most).collect()
+    }
+}
+
+/// Whether a file found in a folder is meant as a photo; one that cannot be opened gets its row.
+fn is_candidate(path: &Path) -> bool {
+    let mut head = Vec::with_capacity(64);
+    match files::open(path).map(|file| file.take(64).read_to_end(&mut head)) {
+        Ok(Ok(_)) => pixels::looks_like_image(path, &head),
+        Ok(Err(_)) | Err(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Growing(VecDeque<Vec<PathBuf>>);
+
+    impl Inputs for Growing {
+        fn next(&mut self, _: usize) -> Vec<PathBuf> {
+            self.0.pop_front().unwrap_or_default()
+        }
+    }
+
+    #[test]
+    fn arguments_keep_their_order_and_a_list_never_holds_back_what_came_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.ppm", "a.ppm", ".hidden.ppm", "notes.txt"] {
+            files::write(&folder.path().join(name), |file| file.write_all(b"P6 1 1 255\n123")).unwrap();
+        }
+        files::write(&folder.path().join("notes.txt"), |file| file.write_all(b"no photo")).unwrap();
+        let list = Growing(VecDeque::from([vec!["l1".into()], vec!["l2".into(), "l3".into()]]));
+        let mut arguments = Arguments::new(vec![
+            Argument::Path("missing.jpg".into()),
+            Argument::List(Box::new(list)),
+            Argument::Path(folder.path().to_path_buf()),
+        ]);
+        assert_eq!(arguments.count(), None);
+        let mut chunks = Vec::new();
+        loop {
+            let chunk = arguments.next(8);
+            if chunk.is_empty() {
+                break;
+            }
+            let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+            chunks.push(chunk.iter().map(name).collect::<Vec<_>>());
+        }
+        assert_eq!(chunks, [vec!["missing.jpg"], vec!["l1"], vec!["l2", "l3"], vec!["a.ppm", "b.ppm"]]);
+    }
+}

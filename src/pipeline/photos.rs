@@ -1,0 +1,125 @@
+//! The half that `train` and `extract` share: a folder or CSV becomes labelled feature rows.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::{BackboneOptions, OnUnreadable, PipelineError};
+use crate::backbone::device;
+use crate::dataset::{self, ClassMap, Label, Sample};
+use crate::features::{Extraction, Extractor};
+use crate::pixels::{self, Limits, Preprocess};
+use crate::progress::{Progress, Unit};
+use crate::report::Skipped;
+use crate::weights::{WeightsId, WeightsSource};
+
+/// Which photos, and how they become rows.
+pub(super) struct Reading<'a> {
+    pub(super) data: &'a Path,
+    pub(super) positive: Option<&'a str>,
+    pub(super) preprocess: &'a Preprocess,
+    pub(super) limits: &'a Limits,
+    pub(super) on_unreadable: OnUnreadable,
+    pub(super) backbone: &'a BackboneOptions,
+}
+
+/// Labelled rows, in the order of the sorted paths.
+pub(super) struct Photos {
+    /// The readable photos, `[N]`.
+    pub(super) samples: Vec<Sample>,
+    pub(super) classes: ClassMap,
+    /// Rows `[N, 2048]` and hashes `[N]`.
+    pub(super) extraction: Extraction,
+    pub(super) unreadable: Vec<Skipped>,
+    pub(super) passed_over: String,
+    pub(super) seconds: f64,
+    pub(super) images_per_second: f64,
+    pub(super) weights: WeightsId,
+    pub(super) device: tch::Device,
+}
+
+impl Photos {
+    /// `[N]`, true for the positive class.
+    pub(super) fn labels(&self) -> Vec<bool> {
+        self.samples.iter().map(|sample| self.classes.label(sample.class) == Label::Positive).collect()
+    }
+
+    /// `[N]`, the same number for byte-identical files.
+    pub(super) fn groups(&self) -> Vec<usize> {
+        let mut first = std::collections::HashMap::new();
+        let hashes = self.extraction.hashes.iter().enumerate();
+        hashes.map(|(index, hash)| *first.entry(*hash).or_insert(index)).collect()
+    }
+}
+
+impl Reading<'_> {
+    /// Finds the photos, says what it found, and runs each through the backbone once.
+    pub(super) fn run(&self, progress: &dyn Progress) -> Result<Photos, PipelineError> {
+        let found = dataset::open(self.data, self.positive, &pixels::looks_like_image, progress)?;
+        for warning in &found.warnings {
+            progress.warn(warning);
+        }
+        let classes = found.classes;
+        progress.note(&format!(
+            "{} images; positive is `{}`, negative is `{}`",
+            found.samples.len(),
+            classes.positive_name(),
+            classes.negative_name()
+        ));
+        let device = device::resolve(self.backbone.device)?;
+        let default = WeightsSource::default();
+        let source = self.backbone.weights.as_ref().unwrap_or(&default);
+        let backbone = self.backbone.load(source, device, progress)?;
+        let paths: Vec<PathBuf> = found.samples.iter().map(|sample| sample.path.clone()).collect();
+        let extractor = Extractor {
+            backbone: &backbone,
+            preprocess: self.preprocess,
+            limits: self.limits,
+            workload: self.backbone.workload(device, Some(paths.len())),
+        };
+        let started = Instant::now();
+        progress.start("features", Unit::Images, Some(paths.len() as u64));
+        let extraction = extractor.all(&paths, self.on_unreadable == OnUnreadable::Fail, progress);
+        progress.finish();
+        let extraction = extraction?;
+        let seconds = started.elapsed().as_secs_f64();
+        let unreadable = extraction.unreadable.iter().map(|(index, error)| Skipped {
+            path: paths.get(*index).cloned().unwrap_or_default(),
+            reason: error.reason(),
+        });
+        let not_listed = found.unreadable.into_iter().map(|item| Skipped { path: item.path, reason: item.reason });
+        let unreadable: Vec<_> = not_listed.chain(unreadable).collect();
+        for skipped in &unreadable {
+            progress.warn(&format!("left out `{}`: {}", skipped.path.display(), skipped.reason));
+        }
+        let samples = extraction.rows.iter().filter_map(|&row| found.samples.get(row).cloned()).collect();
+        let photos = Photos {
+            images_per_second: paths.len() as f64 / seconds.max(1e-9),
+            seconds,
+            samples,
+            classes,
+            extraction,
+            unreadable,
+            passed_over: found.passed_over.to_string(),
+            weights: backbone.id().clone(),
+            device,
+        };
+        photos.check_classes(paths.len())?;
+        Ok(photos)
+    }
+}
+
+impl Photos {
+    /// Both classes must have survived the reading.
+    fn check_classes(&self, total: usize) -> Result<(), PipelineError> {
+        let labels = self.labels();
+        let names = [(true, self.classes.positive_name()), (false, self.classes.negative_name())];
+        match names.into_iter().find(|(label, _)| !labels.contains(label)) {
+            Some((_, class)) => Err(PipelineError::NothingReadable {
+                class: class.to_owned(),
+                unreadable: self.unreadable.len(),
+                total,
+            }),
+            None => Ok(()),
+        }
+    }
+}

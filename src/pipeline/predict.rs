@@ -1,0 +1,150 @@
+//! Photos in, one answer each out, in input order, as they arrive.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::{Arguments, BackboneOptions, Extractor, OnUnreadable, PipelineError};
+use crate::backbone::{Backbone, device};
+use crate::features::{FeatureError, Photo};
+use crate::head::{self, HeadError};
+use crate::model::Model;
+use crate::pixels::Limits;
+use crate::progress::{Progress, Unit};
+use crate::weights::{self, WeightsId, WeightsSource};
+
+/// What `predict` needs to know.
+#[derive(Debug, Clone)]
+pub struct PredictOptions {
+    /// The model file.
+    pub model: PathBuf,
+    /// Replaces the model's threshold.
+    pub threshold: Option<f64>,
+    /// What a single file may cost.
+    pub limits: Limits,
+    /// What to do about a photo that cannot be read.
+    pub on_unreadable: OnUnreadable,
+    /// The backbone; its weights default to the model's own.
+    pub backbone: BackboneOptions,
+}
+
+/// What came of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The photo.
+    pub path: PathBuf,
+    /// The answer, or why there is none.
+    pub outcome: Result<Answer, String>,
+}
+
+/// The answer for one photo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The class that it was given.
+    pub label: String,
+    /// The class whose probability this is.
+    pub positive: String,
+    /// Probability of the positive class.
+    pub probability: f64,
+    /// The head's output before the sigmoid.
+    pub logit: f64,
+}
+
+/// Gives every input's prediction to `sink`, which ends the work quietly by breaking; returns how many were unreadable.
+///
+/// # Errors
+/// [`PipelineError`] if the model or its weights are missing or do not fit, before the first photo is read.
+pub fn predict(
+    options: &PredictOptions,
+    inputs: &mut Arguments,
+    progress: &dyn Progress,
+    sink: &mut dyn FnMut(Prediction) -> ControlFlow<()>,
+) -> Result<usize, PipelineError> {
+    let model = Model::read(&options.model)?;
+    let device = device::resolve(options.backbone.device)?;
+    let backbone = backbone_of(&model, options, device, progress)?;
+    let count = inputs.count();
+    let extractor = Extractor {
+        backbone: &backbone,
+        preprocess: &model.facts.preprocess,
+        limits: &options.limits,
+        workload: options.backbone.workload(device, count),
+    };
+    let threshold = options.threshold.unwrap_or(model.facts.threshold);
+    let (mut seen, mut unreadable) = (0_usize, 0_usize);
+    let mut failure: Option<PipelineError> = None;
+    progress.start("predicting", Unit::Images, count.map(|count| count as u64));
+    let streamed = extractor.stream(inputs, progress, &mut |path, outcome| {
+        seen += 1;
+        if let (Err(error), OnUnreadable::Fail) = (&outcome, options.on_unreadable) {
+            failure = Some(FeatureError::Unreadable { path, reason: error.reason() }.into());
+            return ControlFlow::Break(());
+        }
+        let outcome = match outcome.map(|photo| answer(&model, threshold, &photo)) {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                failure = Some(error.into());
+                return ControlFlow::Break(());
+            }
+            Err(error) => Err(error.reason()),
+        };
+        unreadable += usize::from(outcome.is_err());
+        sink(Prediction { path, outcome })
+    });
+    progress.finish();
+    match failure {
+        Some(error) => return Err(error),
+        None => streamed?,
+    }
+    progress.check()?;
+    if seen == 0 {
+        return Err(PipelineError::NoInputs("what was given".to_owned()));
+    }
+    Ok(unreadable)
+}
+
+fn answer(model: &Model, threshold: f64, photo: &Photo) -> Result<Answer, HeadError> {
+    let logit = model.head.logit(&photo.features)?;
+    let probability = head::probability(logit);
+    let facts = &model.facts;
+    let label = if probability >= threshold { &facts.positive } else { &facts.negative };
+    Ok(Answer { label: label.clone(), positive: facts.positive.clone(), probability, logit })
+}
+
+/// The backbone that the model was trained on: from the user's file, the known places, or its seed.
+fn backbone_of(
+    model: &Model,
+    options: &PredictOptions,
+    device: tch::Device,
+    progress: &dyn Progress,
+) -> Result<Backbone, PipelineError> {
+    let expected = &model.facts.weights;
+    let source = match &options.backbone.weights {
+        Some(source) => source.clone(),
+        None => source_of(expected, &options.model)?,
+    };
+    let backbone = options.backbone.load(&source, device, progress)?;
+    if backbone.id().sha256 == expected.sha256 {
+        return Ok(backbone);
+    }
+    let describe = |id: &WeightsId| format!("`{}` ({})", id.name, id.sha256.get(..8).unwrap_or(&id.sha256));
+    Err(PipelineError::OtherWeights {
+        model: options.model.clone(),
+        expected: describe(expected),
+        given: describe(backbone.id()),
+    })
+}
+
+/// Where the weights that a model names can be had.
+fn source_of(id: &WeightsId, model: &Path) -> Result<WeightsSource, PipelineError> {
+    if let Some(seed) = id.seed() {
+        return Ok(WeightsSource::Random(seed));
+    }
+    match weights::manifest()?.entry(&id.name) {
+        Ok(_) => Ok(WeightsSource::Named(id.name.clone())),
+        Err(_) => Err(PipelineError::WeightsOfModel {
+            model: model.to_path_buf(),
+            name: id.name.clone(),
+            sha256: id.sha256.clone(),
+        }),
+    }
+}

@@ -1,0 +1,224 @@
+//! Bytes → upright RGB8, within limits, whatever the bytes are.
+//!
+//! The one door to the decoders: it checks what the header declares before anything of that size is allocated, turns
+//! the image upright, and keeps a decoder's panic from leaving.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::io::Cursor;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use image::ImageDecoder;
+use image::codecs::{bmp::BmpDecoder, pnm::PnmDecoder, tiff::TiffDecoder, webp::WebPDecoder};
+
+use super::orientation::{self, Orientation};
+use super::sniff::{self, Content};
+use super::{DecodeError, Format, convert, gif, jpeg, png};
+
+/// What one image may cost. Several are decoded at once, so the memory of all threads together is a multiple of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most pixels that an image may declare. Default: 300 million, above every camera and below most bombs' aim.
+    pub max_pixels: u64,
+    /// Longest file, in bytes, for whoever reads it; also checked here. Default: 1 GiB.
+    pub max_file_bytes: u64,
+    /// Most memory, in bytes, that the decoded image may take in all its forms. Default: 3 GiB.
+    pub max_memory: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_pixels: 300_000_000,
+            max_file_bytes: 1 << 30,
+            max_memory: 3 << 30,
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses dimensions as a header declares them; `bytes_per_pixel` counts every buffer that decoding will hold.
+    pub(super) fn admit(
+        &self,
+        format: Format,
+        width: u32,
+        height: u32,
+        bytes_per_pixel: u64,
+    ) -> Result<(), DecodeError> {
+        if width == 0 || height == 0 {
+            return Err(DecodeError::Damaged {
+                format,
+                reason: format!("its size is {width} x {height} pixels"),
+            });
+        }
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > self.max_pixels {
+            return Err(DecodeError::TooLarge {
+                width,
+                height,
+                limit: self.max_pixels,
+            });
+        }
+        if pixels.saturating_mul(bytes_per_pixel) > self.max_memory || usize::try_from(pixels).is_err() {
+            return Err(DecodeError::TooMuchMemory {
+                format,
+                limit: self.max_memory,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// An upright image of 8 bits a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rgb {
+    /// Width in pixels, at least 1.
+    pub width: u32,
+    /// Height in pixels, at least 1.
+    pub height: u32,
+    /// `[height, width, 3]`: rows from the top, pixels from the left, R, G, B.
+    pub data: Vec<u8>,
+}
+
+impl Rgb {
+    /// Whether an image from outside this room holds the pixels that it declares, and at least one.
+    pub(super) fn check(&self) -> Result<(), DecodeError> {
+        let levels = u64::from(self.width)
+            .checked_mul(u64::from(self.height))
+            .and_then(|pixels| pixels.checked_mul(3));
+        if levels == Some(self.data.len() as u64) && !self.data.is_empty() {
+            return Ok(());
+        }
+        Err(DecodeError::NotRgb {
+            width: self.width,
+            height: self.height,
+            levels: self.data.len(),
+        })
+    }
+}
+
+/// Decodes the bytes of an image file: its first frame or page, upright as its metadata says, as RGB.
+///
+/// Colours follow Pillow's `convert("RGB")`: alpha is dropped and not blended, CMYK is converted without a profile,
+/// of 16 bits a channel the upper 8 are kept. One difference is deliberate: Pillow clips 16-bit grey at 255, which
+/// turns nearly every such image white, here its upper 8 bits are kept too.
+///
+/// # Errors
+/// [`DecodeError`] says what was found instead of an image, what is wrong with it, or which limit it exceeds.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    if bytes.len() as u64 > limits.max_file_bytes {
+        return Err(DecodeError::TooManyBytes {
+            bytes: bytes.len() as u64,
+            limit: limits.max_file_bytes,
+        });
+    }
+    let format = match sniff::content(bytes) {
+        Content::Known(format) => format,
+        Content::OtherImage(name) => return Err(DecodeError::Unsupported { what: name.to_owned() }),
+        Content::Other(found) => return Err(DecodeError::NotAnImage { found }),
+    };
+    guarded(format, || {
+        let (image, orientation) = match format {
+            Format::Jpeg => jpeg::decode(bytes, limits)?,
+            Format::Gif => (gif::decode(bytes, limits)?, Orientation::NoTransforms),
+            Format::Png => png::decode(bytes, limits)?,
+            Format::WebP => read(format, WebPDecoder::new(Cursor::new(bytes)), limits)?,
+            Format::Tiff => read(format, TiffDecoder::new(Cursor::new(bytes)), limits)?,
+            Format::Bmp => read(format, BmpDecoder::new(Cursor::new(bytes)), limits)?,
+            Format::Pnm => read(format, PnmDecoder::new(Cursor::new(bytes)), limits)?,
+        };
+        Ok(orientation::upright(image, orientation))
+    })
+}
+
+/// Reads an image through one of the `image` crate's decoders.
+fn read<D: ImageDecoder>(
+    format: Format,
+    decoder: Result<D, image::ImageError>,
+    limits: &Limits,
+) -> Result<(Rgb, Orientation), DecodeError> {
+    let failed = |error| convert::error(format, error, limits);
+    let mut decoder = decoder.map_err(failed)?;
+    let (width, height) = decoder.dimensions();
+    let color = decoder.color_type();
+    // The decoder's own buffer, the samples it gives out, and what they are converted to.
+    limits.admit(format, width, height, 2 * u64::from(color.bytes_per_pixel()) + 3)?;
+    decoder.set_limits(allocation(limits)).map_err(failed)?;
+    let orientation = orientation_of(&mut decoder);
+    let length = usize::try_from(decoder.total_bytes()).map_err(|_| DecodeError::TooMuchMemory {
+        format,
+        limit: limits.max_memory,
+    })?;
+    let mut samples = vec![0; length];
+    decoder.read_image(&mut samples).map_err(failed)?;
+    let data = convert::to_rgb(color, samples)?;
+    Ok((Rgb { width, height, data }, orientation))
+}
+
+/// Metadata that cannot be read is no reason to refuse the pixels.
+fn orientation_of(decoder: &mut impl ImageDecoder) -> Orientation {
+    // TIFF has a tag of its own, which the decoder knows; EXIF behind a prefix it does not.
+    match decoder.orientation() {
+        Ok(Orientation::NoTransforms) | Err(_) => {
+            let exif = decoder.exif_metadata().ok().flatten();
+            let xmp = decoder.xmp_metadata().ok().flatten();
+            orientation::of(exif.as_deref(), xmp.as_deref())
+        }
+        Ok(orientation) => orientation,
+    }
+}
+
+fn allocation(limits: &Limits) -> image::Limits {
+    let mut allocation = image::Limits::default();
+    allocation.max_image_width = None;
+    allocation.max_image_height = None;
+    allocation.max_alloc = Some(limits.max_memory);
+    allocation
+}
+
+thread_local! {
+    /// Whether this thread is inside a decoder, whose panic is an answer and not an accident.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Turns a decoder's panic into [`DecodeError::Panicked`] of the file that caused it.
+pub(super) fn guarded<T>(format: Format, decoder: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    let outer = GUARDED.replace(true);
+    // What the decoder leaves half-done is dropped with it: it owns all that it writes to.
+    let result = panic::catch_unwind(AssertUnwindSafe(decoder));
+    GUARDED.set(outer);
+    result.unwrap_or_else(|payload| {
+        Err(DecodeError::Panicked {
+            format,
+            message: message_of(payload.as_ref()),
+        })
+    })
+}
+
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}
+
+/// Keeps the panics that [`decode`] catches from being printed; all others are printed as before.
+///
+/// The panic hook belongs to the whole process, so it is the program's decision and not this library's: a program calls
+/// this once when it starts. Without it [`decode`] returns the same errors, with the standard message on stderr as well.
+pub fn silence_decoder_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                previous(info);
+            }
+        }));
+    });
+}

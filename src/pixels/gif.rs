@@ -1,0 +1,82 @@
+//! GIF: the first frame on its canvas.
+//!
+//! Read as indices, because dropping alpha is defined by the palette: a transparent pixel has the colour of its index,
+//! and what the first frame does not cover is the transparent index, or index 0, as in Pillow.
+
+use std::io::Cursor;
+use std::num::NonZeroU64;
+
+use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
+
+use super::{DecodeError, Format, Limits, Rgb};
+
+const FORMAT: Format = Format::Gif;
+
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
+    let failed = |error| error_of(error, limits);
+    let mut options = DecodeOptions::new();
+    options.set_color_output(ColorOutput::Indexed);
+    options.set_memory_limit(NonZeroU64::new(limits.max_memory).map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
+    let mut decoder = options.read_info(Cursor::new(bytes)).map_err(failed)?;
+    let screen = (decoder.width(), decoder.height());
+    let global_palette = decoder.global_palette().map(<[u8]>::to_vec);
+    let Some(frame) = decoder.next_frame_info().map_err(failed)? else {
+        return Err(DecodeError::Damaged {
+            format: FORMAT,
+            reason: "it has no frame".to_owned(),
+        });
+    };
+    // A frame that reaches beyond the screen enlarges the canvas.
+    let width = u32::from(screen.0).max(u32::from(frame.left) + u32::from(frame.width));
+    let height = u32::from(screen.1).max(u32::from(frame.top) + u32::from(frame.height));
+    let (left, top, frame_width) = (
+        usize::from(frame.left),
+        usize::from(frame.top),
+        usize::from(frame.width),
+    );
+    let frame_bytes = frame_width * usize::from(frame.height);
+    let background = frame.transparent.unwrap_or(0);
+    let palette = frame.palette.clone().or(global_palette).unwrap_or_default();
+    // The indices of the frame, those of the canvas, and RGB.
+    limits.admit(FORMAT, width, height, 5)?;
+    let mut indices = vec![0; frame_bytes];
+    decoder.read_into_buffer(&mut indices).map_err(failed)?;
+
+    let canvas_width = width as usize;
+    let mut canvas = vec![background; canvas_width * height as usize];
+    let lines = canvas.chunks_exact_mut(canvas_width).skip(top);
+    for (line, row) in lines.zip(indices.chunks_exact(frame_width.max(1))) {
+        if let Some(line) = line.get_mut(left..left + frame_width) {
+            line.copy_from_slice(row);
+        }
+    }
+    let colours = colours(&palette);
+    let data = canvas
+        .iter()
+        .map(|index| colours[usize::from(*index)])
+        .collect::<Vec<_>>()
+        .into_flattened();
+    Ok(Rgb { width, height, data })
+}
+
+/// All 256 colours: those of the palette, then black.
+fn colours(palette: &[u8]) -> [[u8; 3]; 256] {
+    let known = palette.as_chunks::<3>().0;
+    std::array::from_fn(|index| known.get(index).copied().unwrap_or_default())
+}
+
+fn error_of(error: DecodingError, limits: &Limits) -> DecodeError {
+    match error {
+        DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            DecodeError::Truncated { format: FORMAT }
+        }
+        DecodingError::MemoryLimit | DecodingError::OutOfMemory => DecodeError::TooMuchMemory {
+            format: FORMAT,
+            limit: limits.max_memory,
+        },
+        other => DecodeError::Damaged {
+            format: FORMAT,
+            reason: other.to_string(),
+        },
+    }
+}

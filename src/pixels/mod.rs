@@ -1,0 +1,160 @@
+//! From the bytes of an image file to the `[3, 224, 224]` input of the network: one way for training, prediction and
+//! everything after.
+//!
+//! bytes → [`decode`](fn@decode) (sniffed by content, upright, RGB, within [`Limits`]) → [`Preprocess::apply`] (short
+//! side to 256, centre crop 224) → [`Preprocess::normalise`] (`ImageNet` mean and standard deviation).
+//!
+//! Promise: on the same decoded pixels no level of a [`Crop`] is more than 1 of 255 away from torchvision's evaluation
+//! transform on a Pillow image, whatever the size of the image; and no content of a file makes this room panic, print,
+//! or allocate more than [`Limits`] allow. A file that is damaged or cut off is an error, never a half-grey photo.
+
+mod convert;
+mod decode;
+mod error;
+mod gif;
+mod jpeg;
+mod orientation;
+mod png;
+mod resize;
+mod sniff;
+
+use serde::{Deserialize, Serialize};
+
+pub use decode::{Limits, Rgb, decode, silence_decoder_panics};
+pub use error::DecodeError;
+pub use sniff::{Format, looks_like_image, sniff};
+
+/// Counts up whenever a change in this room may change a level of a [`Crop`], so that features that were computed from
+/// older pixels are not mistaken for today's.
+const PIXELS_VERSION: u32 = 1;
+
+/// Sides above this are refused: nothing is gained, and a mistyped number would ask for gigabytes an image.
+const MAX_SIDE: u32 = 4096;
+
+/// What is done to an image between decoding and the network.
+///
+/// The default is the evaluation transform that the `ImageNet` weights of torchvision were published with
+/// (`ImageClassification(crop_size=224, resize_size=256)`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Preprocess {
+    /// Length of the short side after resizing, in pixels. Default: 256.
+    pub resize: u32,
+    /// Side of the centre crop, in pixels. Default: 224.
+    pub crop: u32,
+    /// Mean of each channel (R, G, B) on a scale of 0 to 1. Default: that of `ImageNet`.
+    pub mean: [f32; 3],
+    /// Standard deviation of each channel (R, G, B) on a scale of 0 to 1. Default: that of `ImageNet`.
+    pub std: [f32; 3],
+}
+
+impl Default for Preprocess {
+    fn default() -> Self {
+        Self {
+            resize: 256,
+            crop: 224,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+        }
+    }
+}
+
+/// The pixels that the network sees, before normalisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crop {
+    /// Side `S`, in pixels.
+    pub size: u32,
+    /// `[S, S, 3]`: rows from the top, pixels from the left, R, G, B from 0 to 255.
+    pub rgb: Vec<u8>,
+}
+
+impl Preprocess {
+    /// The default transform for another input size: the crop is `size`, the short side keeps the proportion 256 : 224.
+    #[must_use]
+    pub fn with_image_size(size: u32) -> Self {
+        // Halves round up; u64 so that no size overflows.
+        let resize = (u64::from(size) * 256 + 112) / 224;
+        Self {
+            resize: u32::try_from(resize).unwrap_or(u32::MAX),
+            crop: size,
+            ..Self::default()
+        }
+    }
+
+    /// A text that is the same for equal transforms and changes with anything that may change the pixels, this room's
+    /// own version included: for cache keys and the model file.
+    pub fn id(&self) -> String {
+        let numbers = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
+        format!(
+            "pixels{PIXELS_VERSION}-resize{}-crop{}-bilinear-mean{}-std{}",
+            self.resize,
+            self.crop,
+            numbers(self.mean),
+            numbers(self.std)
+        )
+    }
+
+    /// Whether the numbers make sense together, for settings that come from a file or a command line.
+    ///
+    /// # Errors
+    /// [`DecodeError::InvalidPreprocess`] names the number and what is allowed.
+    pub fn check(&self) -> Result<(), DecodeError> {
+        let invalid = |reason: String| Err(DecodeError::InvalidPreprocess { reason });
+        for (name, side) in [("resize", self.resize), ("crop", self.crop)] {
+            if !(1..=MAX_SIDE).contains(&side) {
+                return invalid(format!("`{name}` is {side}, it must lie between 1 and {MAX_SIDE}"));
+            }
+        }
+        if self.mean.iter().any(|mean| !mean.is_finite()) {
+            return invalid(format!("`mean` is {:?}, it must be finite", self.mean));
+        }
+        if self.std.iter().any(|std| !std.is_finite() || *std <= 0.0) {
+            return invalid(format!("`std` is {:?}, it must be positive and finite", self.std));
+        }
+        Ok(())
+    }
+
+    /// The bytes of a file to its crop: [`decode`](fn@decode), then [`Preprocess::apply`].
+    ///
+    /// # Errors
+    /// [`DecodeError`] says what was found instead of an image, or why these settings cannot be applied.
+    pub fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Crop, DecodeError> {
+        self.check()?;
+        self.apply(&decode(bytes, limits)?)
+    }
+
+    /// Resizes the short side to [`resize`](Self::resize) with antialiased bilinear interpolation and cuts the centre
+    /// square out, padding with black where the image is smaller than the crop, as torchvision does.
+    ///
+    /// Only the pixels of the crop are computed, so a panorama costs no more than a square.
+    ///
+    /// # Errors
+    /// [`DecodeError::InvalidPreprocess`] if these settings fail [`Preprocess::check`], [`DecodeError::NotRgb`] if the
+    /// image does not hold the pixels that it declares.
+    pub fn apply(&self, image: &Rgb) -> Result<Crop, DecodeError> {
+        self.check()?;
+        image.check()?;
+        let geometry = resize::Geometry::of(image.width, image.height, self.resize, self.crop);
+        let rgb = resize::resize_and_crop(image, &geometry)?;
+        Ok(Crop { size: self.crop, rgb })
+    }
+
+    /// Writes the network's input, `[3, S, S]`: `(level / 255 - mean) / std`, rounded to f32 after every step as
+    /// torchvision's `ToTensor` and `Normalize` do.
+    ///
+    /// `out` must hold `3 * S * S` numbers; what lies beyond them is left as it is, and of a shorter `out` only the
+    /// part that fits is written.
+    pub fn normalise(&self, crop: &Crop, out: &mut [f32]) {
+        let plane = crop.rgb.len() / 3;
+        let channels = self.mean.into_iter().zip(self.std);
+        for ((channel, (mean, std)), out) in channels.enumerate().zip(out.chunks_mut(plane.max(1))) {
+            // 256 divisions instead of 50 176 give the same bits.
+            let table: [f32; 256] = std::array::from_fn(|level| (level as f32 / 255.0 - mean) / std);
+            for (number, pixel) in out.iter_mut().zip(crop.rgb.as_chunks::<3>().0) {
+                *number = table[usize::from(pixel[channel])];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! What a file is, by its first bytes: names lie, content does not.
+//!
+//! Three kinds of answer: a format that is decoded here, an image of a format that is not (worth a word to the user,
+//! whose photo it is), and anything else.
+
+use std::fmt;
+use std::path::Path;
+
+/// The formats that are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// JPEG: baseline and progressive, grey, colour, CMYK.
+    Jpeg,
+    /// PNG, and the still image of an animated one.
+    Png,
+    /// GIF, its first frame.
+    Gif,
+    /// WebP: lossy, lossless, and the first frame of an animated one.
+    WebP,
+    /// TIFF, its first page.
+    Tiff,
+    /// Windows bitmap.
+    Bmp,
+    /// Portable bitmap, graymap, pixmap or any map.
+    Pnm,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Jpeg => "JPEG",
+            Self::Png => "PNG",
+            Self::Gif => "GIF",
+            Self::WebP => "WebP",
+            Self::Tiff => "TIFF",
+            Self::Bmp => "BMP",
+            Self::Pnm => "PNM",
+        })
+    }
+}
+
+/// What content turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Decoded here.
+    Known(Format),
+    /// An image of another format, by the name its users know.
+    OtherImage(&'static str),
+    /// No image, with an article.
+    Other(&'static str),
+}
+
+/// How many bytes of a file [`sniff`] and [`looks_like_image`] look at.
+const HEAD: usize = 64;
+
+/// File name extensions that promise an image, whatever is inside.
+const EXTENSIONS: [&str; 26] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "tif", "tiff", "bmp", "dib", "pbm", "pgm", "ppm",
+    "pnm", "pam", "heic", "heif", "avif", "jxl", "jp2", "tga", "ico", "psd", "qoi",
+];
+
+/// Signatures at the very start of a file; the first that fits counts.
+const SIGNATURES: [(&[u8], Content); 32] = [
+    (b"\xff\xd8\xff", Content::Known(Format::Jpeg)),
+    (b"\x89PNG\r\n\x1a\n", Content::Known(Format::Png)),
+    (b"GIF87a", Content::Known(Format::Gif)),
+    (b"GIF89a", Content::Known(Format::Gif)),
+    (b"II*\0", Content::Known(Format::Tiff)),
+    (b"MM\0*", Content::Known(Format::Tiff)),
+    (b"II+\0", Content::Known(Format::Tiff)),
+    (b"MM\0+", Content::Known(Format::Tiff)),
+    (b"\xff\x0a", Content::OtherImage("JPEG XL")),
+    (b"\0\0\0\x0cJXL ", Content::OtherImage("JPEG XL")),
+    (b"\0\0\0\x0cjP  ", Content::OtherImage("JPEG 2000")),
+    (b"\xff\x4f\xff\x51", Content::OtherImage("JPEG 2000")),
+    (b"8BPS", Content::OtherImage("a Photoshop document")),
+    (b"\0\0\x01\0", Content::OtherImage("an icon (ICO)")),
+    (b"qoif", Content::OtherImage("QOI")),
+    (b"DDS ", Content::OtherImage("a DirectDraw surface")),
+    (b"\x76\x2f\x31\x01", Content::OtherImage("OpenEXR")),
+    (b"farbfeld", Content::OtherImage("farbfeld")),
+    (b"#?RADIANCE", Content::OtherImage("Radiance HDR")),
+    (b"gimp xcf", Content::OtherImage("a GIMP document")),
+    (b"FUJIFILMCCD-RAW", Content::OtherImage("a camera raw file")),
+    (b"IIU\0", Content::OtherImage("a camera raw file")),
+    (b"\xd7\xcd\xc6\x9a", Content::OtherImage("a Windows metafile")),
+    (b"%!PS", Content::OtherImage("PostScript")),
+    (b"%PDF", Content::Other("a PDF document")),
+    (b"version https://git-lfs", Content::Other("a Git LFS pointer")),
+    (b"PK\x03\x04", Content::Other("a ZIP archive or office document")),
+    (b"\x1f\x8b", Content::Other("a gzip archive")),
+    (b"\x7fELF", Content::Other("a program")),
+    (b"\x1a\x45\xdf\xa3", Content::Other("a video")),
+    (b"\0\x05\x16\x07", Content::Other("a macOS metadata file")),
+    (b"SQLite format 3", Content::Other("a database")),
+];
+
+/// The format of a file that begins with `head` (64 bytes suffice), or `None` if it is none that is decoded here.
+pub fn sniff(head: &[u8]) -> Option<Format> {
+    match content(head) {
+        Content::Known(format) => Some(format),
+        Content::OtherImage(_) | Content::Other(_) => None,
+    }
+}
+
+/// Whether a file is, or claims to be, an image: by its content, or by its name where the content says otherwise.
+///
+/// A zero-byte `x.jpg` and an HTML page named so count: they are worth an error, unlike a `notes.txt`.
+pub fn looks_like_image(path: &Path, head: &[u8]) -> bool {
+    let named_so = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)));
+    named_so || !matches!(content(head), Content::Other(_))
+}
+
+/// The best description of content that begins with `head`.
+pub(super) fn content(head: &[u8]) -> Content {
+    let head = head.get(..HEAD).unwrap_or(head);
+    if let Some((_, content)) = SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)) {
+        return *content;
+    }
+    match head {
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Content::Known(Format::WebP),
+        [b'P', b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n' | b'#', ..] => Content::Known(Format::Pnm),
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => Content::from_brand(brand),
+        [b'B', b'M', ..] if is_bitmap(head) => Content::Known(Format::Bmp),
+        _ => Content::of_text(head),
+    }
+}
+
+impl Content {
+    /// ISO base media files hold photos or films, as their major brand says.
+    fn from_brand(brand: &[u8]) -> Self {
+        match brand.get(..4) {
+            Some(b"avif" | b"avis") => Self::OtherImage("AVIF"),
+            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1") => {
+                Self::OtherImage("HEIC")
+            }
+            Some(b"crx ") => Self::OtherImage("a camera raw file"),
+            _ => Self::Other("a video"),
+        }
+    }
+
+    fn of_text(head: &[u8]) -> Self {
+        let is_text = |byte: &u8| *byte >= 0x20 || matches!(*byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
+        if head.is_empty() || !head.iter().all(is_text) {
+            return Self::Other("data of an unknown kind");
+        }
+        let text = String::from_utf8_lossy(head)
+            .trim_start_matches('\u{feff}')
+            .trim_start()
+            .to_ascii_lowercase();
+        if text.starts_with("<!doctype html") || text.starts_with("<html") || text.starts_with("<head") {
+            Self::Other("an HTML page")
+        } else if text.starts_with("<svg") {
+            Self::OtherImage("SVG")
+        } else if text.starts_with('<') {
+            Self::Other("an XML or HTML document")
+        } else if text.starts_with(['{', '[']) {
+            Self::Other("a JSON document")
+        } else if std::str::from_utf8(head).is_ok_and(|_| true) || head.is_ascii() {
+            Self::Other("a text file")
+        } else {
+            Self::Other("data of an unknown kind")
+        }
+    }
+}
+
+/// Two letters prove little; the size of the header that follows must be one that Windows or OS/2 ever wrote.
+fn is_bitmap(head: &[u8]) -> bool {
+    match head.get(14..18).and_then(|bytes| bytes.try_into().ok()) {
+        Some(bytes) => matches!(u32::from_le_bytes(bytes), 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124),
+        None => true,
+    }
+}

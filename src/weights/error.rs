@@ -1,0 +1,120 @@
+//! Everything that can be wrong with a weights file on its way here.
+
+use std::path::PathBuf;
+
+use crate::files::FileError;
+use crate::progress::Interrupted;
+
+/// Unknown, missing, unreachable, damaged or refused weights.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The embedded manifest does not parse: a flaw of this build.
+    #[error("the embedded manifest is broken: {0}")]
+    Manifest(String),
+    /// No entry has this name, and no file either.
+    #[error("unknown weights `{name}`, expected a file, `random[:SEED]` or one of: {}", known.join(", "))]
+    UnknownName {
+        /// What was given.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// `random:` with something that is no number.
+    #[error("`{0}` is no seed, expected a whole number, as in `random:7`")]
+    Seed(String),
+    /// They are not here and may not be fetched, or could not be.
+    #[error(
+        "the weights `{name}` are not here: no file `{file}` in {}; {reason}",
+        folders.iter().map(|folder| format!("`{}`", folder.display())).collect::<Vec<_>>().join(" or ")
+    )]
+    Missing {
+        /// Name in the manifest.
+        name: String,
+        /// Name of the file.
+        file: String,
+        /// Where it was looked for.
+        folders: Vec<PathBuf>,
+        /// Where it is published.
+        url: String,
+        /// Why it was not fetched.
+        reason: String,
+    },
+    /// The checksum is another.
+    #[error("`{}` is not `{name}`: SHA-256 expected {expected}, given {given}", path.display())]
+    Checksum {
+        /// The file, or the URL for a download.
+        path: PathBuf,
+        /// Name in the manifest.
+        name: String,
+        /// From the manifest.
+        expected: String,
+        /// Of the file.
+        given: String,
+    },
+    /// An address that is not encrypted.
+    #[error("`{0}` is not https, so anyone on the way could change the file")]
+    NotHttps(String),
+    /// Neither safetensors nor a PyTorch file.
+    #[error("`{file}` is no weights file: {found}")]
+    NotWeights {
+        /// The file.
+        file: String,
+        /// What it seems to be.
+        found: String,
+    },
+    /// A weights file that breaks its own format.
+    #[error("`{file}` is damaged: {reason}")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Where and how.
+        reason: String,
+    },
+    /// A pickle that asks for something that a state dict does not need.
+    #[error("`{file}` wants to run `{name}`; refused, nothing was executed")]
+    Refused {
+        /// The file.
+        file: String,
+        /// Module and name.
+        name: String,
+    },
+    /// A file that is good and cannot be used.
+    #[error("`{file}` holds no state dict: {found}")]
+    NoStateDict {
+        /// The file.
+        file: String,
+        /// What it holds.
+        found: String,
+    },
+    /// Reading or writing failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The user asked to stop; what was downloaded is kept for the next time.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl WeightsError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        const SAVE_STATE_DICT: &str = "in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes a file that can be read";
+        Some(match self {
+            Self::Manifest(_) => "please report it".to_owned(),
+            Self::UnknownName { known, .. } => format!("try `--weights {}`", known.first()?),
+            Self::Seed(_) => "give `random` or `random:7`".to_owned(),
+            Self::Missing { url, file, .. } => format!(
+                "download {url} and run `resnet-binary weights import FILE`, or put it into one of these folders as \
+                 `{file}`; `--weights random` tries the program out without"
+            ),
+            Self::Checksum { .. } => "delete the file and run `resnet-binary weights fetch`".to_owned(),
+            Self::NotHttps(_) => "give an address that begins with https://".to_owned(),
+            Self::NotWeights { .. } => "give a `.safetensors` file or a PyTorch state dict (`.pth`)".to_owned(),
+            Self::Damaged { .. } => "fetch or copy the file again".to_owned(),
+            Self::Refused { .. } => format!("do not trust this file; {SAVE_STATE_DICT}"),
+            Self::NoStateDict { .. } => SAVE_STATE_DICT.to_owned(),
+            Self::File(error) => return error.hint(),
+            Self::Interrupted(_) => return None,
+        })
+    }
+}

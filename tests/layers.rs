@@ -1,0 +1,66 @@
+//! The order of the rooms, held by a test: a room names those on its left only.
+
+use std::path::{Path, PathBuf};
+
+/// Left to right, as in `src/lib.rs`.
+const ORDER: [&str; 12] = [
+    "files", "progress", "metrics", "dataset", "pixels", "weights", "backbone", "features", "head", "model", "report",
+    "pipeline",
+];
+
+/// The only places that may speak to libtorch: the backbone, who feeds it, the SGD solver, and who picks a device.
+const MAY_NAME_TCH: [&str; 4] = ["backbone", "features", "head", "pipeline"];
+
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let inside = path.strip_prefix(&root).unwrap();
+                let room = inside.components().next().unwrap().as_os_str().to_string_lossy().replace(".rs", "");
+                let code = std::fs::read_to_string(&path).unwrap();
+                let is_code = |line: &&str| !line.trim_start().starts_with("//");
+                sources.push((room, path.clone(), code.lines().filter(is_code).collect::<Vec<_>>().join("\n")));
+            }
+        }
+    }
+    sources
+}
+
+#[test]
+fn every_room_names_only_those_before_it() {
+    let sources = sources();
+    assert!(sources.len() > 40, "only {} files were read", sources.len());
+    let mut wrong = Vec::new();
+    for (room, path, code) in &sources {
+        let Some(position) = ORDER.iter().position(|name| name == room) else { continue };
+        for later in &ORDER[position + 1..] {
+            if code.contains(&format!("crate::{later}")) {
+                wrong.push(format!("{} names {later}", path.display()));
+            }
+        }
+        assert!(!code.contains("use crate::{"), "{}: one `use` a room, so that this test sees it", path.display());
+    }
+    assert_eq!(wrong, [String::new(); 0]);
+}
+
+#[test]
+fn every_room_of_the_library_has_its_place_in_the_order() {
+    for (room, path, _) in sources() {
+        let known = ORDER.contains(&room.as_str()) || ["lib", "main", "cli"].contains(&room.as_str());
+        assert!(known, "{} is in no room of the order", path.display());
+    }
+}
+
+#[test]
+fn only_the_rooms_around_the_network_speak_to_libtorch() {
+    for (room, path, code) in sources() {
+        let may = MAY_NAME_TCH.contains(&room.as_str());
+        assert!(may || !code.contains("tch::"), "{} names tch", path.display());
+    }
+}

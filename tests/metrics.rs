@@ -1,0 +1,224 @@
+//! The metrics equal those of scikit-learn and scipy on the same scores (`scripts/make_metric_goldens.py`), and their laws.
+#![allow(clippy::unwrap_used, reason = "a failed test may say so")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use resnet_binary::metrics::{Bootstrap, Confusion, Estimate, Metrics, MetricsError, Scores, evaluate, ranking};
+use serde::Deserialize;
+
+const TOLERANCE: f64 = 1e-9;
+const FEW: Bootstrap = Bootstrap {
+    resamples: 100,
+    seed: 0,
+};
+
+#[derive(Deserialize)]
+struct Golden {
+    labels: Vec<u8>,
+    probabilities: Vec<f64>,
+    threshold: f64,
+    confusion: Confusion,
+    wilson: BTreeMap<String, Option<[f64; 3]>>,
+    values: BTreeMap<String, Option<f64>>,
+    delong_variance: Option<f64>,
+}
+
+impl Golden {
+    fn all() -> Vec<(String, Self)> {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/metrics");
+        let mut paths: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let read = |path: PathBuf| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            (name, serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+        };
+        paths.into_iter().map(read).collect()
+    }
+
+    fn labels(&self) -> Vec<bool> {
+        self.labels.iter().map(|&label| label == 1).collect()
+    }
+
+    fn metrics(&self) -> Metrics {
+        evaluate(&self.labels(), &self.probabilities, self.threshold, FEW).unwrap()
+    }
+}
+
+fn by_name(metrics: &Metrics) -> [(&'static str, Option<Estimate>); 12] {
+    [
+        ("accuracy", metrics.accuracy),
+        ("balanced_accuracy", metrics.balanced_accuracy),
+        ("sensitivity", metrics.sensitivity),
+        ("specificity", metrics.specificity),
+        ("precision", metrics.precision),
+        ("f1", metrics.f1),
+        ("mcc", metrics.mcc),
+        ("roc_auc", metrics.roc_auc),
+        ("pr_auc", metrics.pr_auc),
+        ("log_loss", metrics.log_loss),
+        ("brier", metrics.brier),
+        ("expected_calibration_error", metrics.expected_calibration_error),
+    ]
+}
+
+fn assert_close(ours: Option<f64>, theirs: Option<f64>, what: &str) {
+    match (ours, theirs) {
+        (None, None) => {}
+        (Some(ours), Some(theirs)) => assert!((ours - theirs).abs() < TOLERANCE, "{what}: {ours} is not {theirs}"),
+        _ => panic!("{what}: {ours:?} is not {theirs:?}"),
+    }
+}
+
+#[test]
+fn every_value_equals_scikit_learns() {
+    let goldens = Golden::all();
+    assert_eq!(goldens.len(), 13);
+    for (case, golden) in goldens {
+        let metrics = golden.metrics();
+        assert_eq!(metrics.confusion, golden.confusion, "{case}");
+        assert_eq!(golden.values.len(), 12);
+        for (name, estimate) in by_name(&metrics) {
+            assert_close(
+                estimate.map(|estimate| estimate.value),
+                golden.values[name],
+                &format!("{case}: {name}"),
+            );
+        }
+    }
+}
+
+#[test]
+fn wilson_intervals_equal_scipys() {
+    for (case, golden) in Golden::all() {
+        let metrics = golden.metrics();
+        for (name, estimate) in by_name(&metrics) {
+            let Some(theirs) = golden.wilson.get(name) else {
+                continue;
+            };
+            let ours = estimate.map(|Estimate { value, low, high }| [value, low, high]);
+            for end in 0..3 {
+                assert_close(
+                    ours.map(|ours| ours[end]),
+                    theirs.map(|theirs| theirs[end]),
+                    &format!("{case}: {name}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_variance_of_the_roc_auc_is_that_of_delongs_formula() {
+    for (case, golden) in Golden::all() {
+        let labels = golden.labels();
+        let scores = Scores::new(&labels, &golden.probabilities).unwrap();
+        assert_close(ranking::delong_variance(&scores).ok(), golden.delong_variance, &case);
+    }
+}
+
+#[test]
+fn what_is_undefined_has_a_reason_and_no_number() {
+    for (case, golden) in Golden::all() {
+        let metrics = golden.metrics();
+        for (name, estimate) in by_name(&metrics) {
+            assert_eq!(
+                estimate.is_none(),
+                metrics.undefined.contains_key(name),
+                "{case}: {name}"
+            );
+        }
+    }
+    let nothing = evaluate(&[], &[], 0.5, FEW).unwrap();
+    assert_eq!(nothing.undefined.len(), 12);
+    let positives = evaluate(&[true, true], &[0.2, 0.8], 0.5, FEW).unwrap();
+    assert_eq!(positives.undefined["roc_auc"], "there are no negative images");
+    assert!(positives.sensitivity.is_some());
+}
+
+#[test]
+fn scores_that_do_not_belong_together_are_refused() {
+    let both = [true, false];
+    assert!(matches!(
+        evaluate(&both, &[0.5], 0.5, FEW),
+        Err(MetricsError::Lengths {
+            labels: 2,
+            probabilities: 1
+        })
+    ));
+    for value in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
+        let result = evaluate(&both, &[0.5, value], 0.5, FEW);
+        assert!(
+            matches!(result, Err(MetricsError::NotAProbability { image: 1, .. })),
+            "{value}"
+        );
+    }
+    assert!(matches!(
+        evaluate(&both, &[0.5, 0.5], f64::NAN, FEW),
+        Err(MetricsError::Threshold(_))
+    ));
+    let none = Bootstrap { resamples: 0, seed: 0 };
+    assert!(matches!(
+        evaluate(&both, &[0.5, 0.5], 0.5, none),
+        Err(MetricsError::TooFewResamples(0))
+    ));
+}
+
+#[test]
+fn metrics_survive_json() {
+    for (case, golden) in Golden::all() {
+        let metrics = golden.metrics();
+        let text = serde_json::to_string(&metrics).unwrap();
+        assert_eq!(serde_json::from_str::<Metrics>(&text).unwrap(), metrics, "{case}");
+    }
+}
+
+fn scores() -> impl Strategy<Value = (Vec<bool>, Vec<f64>)> {
+    let probability = prop_oneof![0.0..=1.0, (0u8..=10).prop_map(|tenths| f64::from(tenths) / 10.0)];
+    prop::collection::vec((any::<bool>(), probability), 0..60).prop_map(|pairs| pairs.into_iter().unzip())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_interval_holds_its_value_and_stays_in_range((labels, probabilities) in scores()) {
+        let metrics = evaluate(&labels, &probabilities, 0.5, FEW).unwrap();
+        for (name, estimate) in by_name(&metrics) {
+            if let Some(Estimate { value, low, high }) = estimate {
+                prop_assert!(low <= value && value <= high, "{name}: {low} {value} {high}");
+                let (least, most) = match name {
+                    "mcc" => (-1.0, 1.0),
+                    "log_loss" => (0.0, f64::MAX),
+                    _ => (0.0, 1.0),
+                };
+                prop_assert!(low >= least && high <= most, "{name}: {low} {high}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_images_does_not_matter_to_the_values((labels, probabilities) in scores()) {
+        let reversed: (Vec<bool>, Vec<f64>) = labels.iter().zip(&probabilities).rev().unzip();
+        let there = evaluate(&labels, &probabilities, 0.5, FEW).unwrap();
+        let back = evaluate(&reversed.0, &reversed.1, 0.5, FEW).unwrap();
+        for ((name, there), (_, back)) in by_name(&there).into_iter().zip(by_name(&back)) {
+            assert_close(there.map(|it| it.value), back.map(|it| it.value), name);
+        }
+    }
+
+    #[test]
+    fn swapping_the_classes_mirrors_the_ranking((labels, probabilities) in scores()) {
+        let swapped: Vec<bool> = labels.iter().map(|label| !label).collect();
+        let area = |labels: &[bool]| ranking::roc_auc(&Scores::new(labels, &probabilities).unwrap()).ok();
+        assert_close(area(&labels).map(|area| 1.0 - area), area(&swapped), "ROC-AUC");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_intervals((labels, probabilities) in scores()) {
+        let first = evaluate(&labels, &probabilities, 0.5, FEW).unwrap();
+        let again = evaluate(&labels, &probabilities, 0.5, FEW).unwrap();
+        prop_assert_eq!(first, again);
+    }
+}

@@ -1,0 +1,230 @@
+//! Pixels against Pillow and torchvision, whose answers `scripts/make_pixel_goldens.py` keeps in `golden/pixels/`, and
+//! against unusual, damaged and hostile files, which must be answered and never bring the program down.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use resnet_binary::files::ContentHash;
+use resnet_binary::pixels::{Crop, DecodeError, Limits, Preprocess, Rgb, decode, looks_like_image};
+use serde_json::Value;
+
+fn golden(name: &str) -> Vec<u8> {
+    fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/golden/pixels")
+            .join(name),
+    )
+    .unwrap()
+}
+
+/// The golden cases, of which there must be as many as the script made.
+fn cases() -> Vec<Value> {
+    let golden: Value = serde_json::from_slice(&golden("golden.json")).unwrap();
+    let cases = golden["cases"].as_array().unwrap().clone();
+    assert!(cases.len() > 90, "only {} golden cases", cases.len());
+    cases
+}
+
+fn text<'a>(case: &'a Value, key: &str) -> &'a str {
+    case[key].as_str().unwrap_or_else(|| panic!("{case} lacks `{key}`"))
+}
+
+fn number(case: &Value, key: &str) -> u32 {
+    case[key]
+        .as_u64()
+        .and_then(|value| value.try_into().ok())
+        .unwrap_or_else(|| panic!("{case} lacks `{key}`"))
+}
+
+fn image(name: &str) -> Rgb {
+    decode(&golden(name), &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn distance(ours: &[u8], theirs: &[u8]) -> u8 {
+    assert_eq!(ours.len(), theirs.len());
+    ours.iter()
+        .zip(theirs)
+        .map(|(ours, theirs)| ours.abs_diff(*theirs))
+        .max()
+        .unwrap_or(0)
+}
+
+fn preprocess(case: &Value) -> Option<Preprocess> {
+    case.get("resize").map(|_| Preprocess {
+        resize: number(case, "resize"),
+        crop: number(case, "crop"),
+        ..Preprocess::default()
+    })
+}
+
+#[test]
+fn every_format_colour_type_and_orientation_decodes_as_in_pillow() {
+    for case in cases() {
+        let name = text(&case, "file");
+        let ours = image(name);
+        assert_eq!(
+            (ours.width, ours.height),
+            (number(&case, "width"), number(&case, "height")),
+            "{name}"
+        );
+        if case["tolerance"] == 0 {
+            assert_eq!(
+                ContentHash::of(&ours.data).to_string(),
+                text(&case, "pixels_sha256"),
+                "{name}"
+            );
+        } else {
+            let apart = distance(&ours.data, &image(text(&case, "pixels")).data);
+            assert!(
+                u32::from(apart) <= number(&case, "tolerance"),
+                "{name} is {apart} levels from Pillow"
+            );
+        }
+    }
+}
+
+#[test]
+fn crops_are_at_most_one_level_from_torchvision() {
+    let mut compared = 0;
+    for case in cases() {
+        let Some(preprocess) = preprocess(&case) else { continue };
+        let name = text(&case, "file");
+        let crop = preprocess.apply(&image(name)).unwrap();
+        assert_eq!(crop.size, preprocess.crop);
+        let apart = distance(&crop.rgb, &image(text(&case, "crop_file")).data);
+        assert!(
+            apart <= 1,
+            "{name} at {}-{}: {apart} levels apart",
+            preprocess.resize,
+            preprocess.crop
+        );
+        compared += 1;
+    }
+    assert!(compared >= 14, "only {compared} crops compared");
+}
+
+#[test]
+fn normalised_numbers_are_those_of_torchvision_bit_for_bit() {
+    for case in cases() {
+        let Some(preprocess) = preprocess(&case) else { continue };
+        let theirs = Crop {
+            size: preprocess.crop,
+            rgb: image(text(&case, "crop_file")).data,
+        };
+        let mut numbers = vec![f32::NAN; theirs.rgb.len()];
+        preprocess.normalise(&theirs, &mut numbers);
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        assert_eq!(
+            ContentHash::of(&bytes).to_string(),
+            text(&case, "normalised_sha256"),
+            "{}",
+            text(&case, "file")
+        );
+    }
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_an_error_and_never_half_an_image() {
+    for case in cases() {
+        let name = text(&case, "file");
+        let (bytes, whole) = (golden(name), image(name));
+        for length in (0..bytes.len()).step_by((bytes.len() / 50).max(1)) {
+            let Ok(cut) = decode(&bytes[..length], &Limits::default()) else {
+                continue;
+            };
+            // Only what stands behind the pixels may be missing: an end marker, or the orientation.
+            assert!(
+                pixels_of(&cut) == pixels_of(&whole),
+                "{name} cut at {length} is another image"
+            );
+        }
+    }
+}
+
+fn pixels_of(image: &Rgb) -> Vec<[u8; 3]> {
+    let mut pixels = image.data.as_chunks::<3>().0.to_vec();
+    pixels.sort_unstable();
+    pixels
+}
+
+#[test]
+fn unusual_and_hostile_files_get_an_answer_and_never_a_panic() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/odd_images");
+    if !folder.is_dir() {
+        println!("skipped: {} is not there", folder.display());
+        return;
+    }
+    let files = files_below(&folder);
+    assert!(files.len() >= 500, "only {} files", files.len());
+    let (mut read, mut refused) = (0, 0);
+    for path in &files {
+        let bytes = fs::read(path).unwrap();
+        assert!(
+            looks_like_image(path, &bytes),
+            "{} would be passed over",
+            path.display()
+        );
+        match Preprocess::default().load(&bytes, &Limits::default()) {
+            Ok(crop) => {
+                assert_eq!(crop.rgb.len(), 224 * 224 * 3);
+                read += 1;
+            }
+            Err(error) => {
+                assert!(error.hint().is_some(), "{}: `{error}` has no hint", path.display());
+                refused += 1;
+            }
+        }
+    }
+    println!(
+        "{read} of {} odd images read, {refused} refused with a reason",
+        files.len()
+    );
+    assert!(read >= 470, "only {read} read");
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push(path)
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn a_bomb_is_refused_by_what_its_header_declares() {
+    // A grey PNG of 60 000 x 60 000 pixels in 57 bytes; no pixel is needed to refuse it.
+    let mut bomb = golden("png_grey8_transparent.png");
+    bomb.splice(16..24, [0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    let crc = crc32(&bomb[12..29]);
+    bomb.splice(29..33, crc.to_be_bytes());
+    let error = decode(&bomb, &Limits::default()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            DecodeError::TooLarge {
+                width: 60_000,
+                height: 60_000,
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+/// CRC-32 as PNG defines it.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
+        })
+    })
+}
