@@ -23,18 +23,15 @@ fn examples(count: usize) -> (FeatureMatrix, Vec<bool>) {
     const CAUSES: usize = 64;
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let mut uniform = move || f64::from(random.next_u32()) / f64::from(u32::MAX) * 2.0 - 1.0;
-    let loadings: Vec<f64> = (0..CAUSES * WIDTH)
-        .map(|index| uniform() / (1.0 + (index / WIDTH) as f64).sqrt())
-        .collect();
+    let loadings: Vec<f64> =
+        (0..CAUSES * WIDTH).map(|index| uniform() / (1.0 + (index / WIDTH) as f64).sqrt()).collect();
     let mut features = FeatureMatrix::with_capacity(WIDTH, count);
     let mut labels = Vec::with_capacity(count);
     for index in 0..count {
         let causes: Vec<f64> = (0..CAUSES).map(|_| uniform()).collect();
         let mut row: Vec<f64> = (0..WIDTH).map(|_| 0.3 * uniform()).collect();
         for (cause, loadings) in causes.iter().zip(loadings.chunks_exact(WIDTH)) {
-            row.iter_mut()
-                .zip(loadings)
-                .for_each(|(value, loading)| *value += cause * loading);
+            row.iter_mut().zip(loadings).for_each(|(value, loading)| *value += cause * loading);
         }
         let row: Vec<f32> = row.iter().map(|value| value.max(0.0) as f32).collect();
         features.push_row(&row).unwrap();
@@ -45,10 +42,7 @@ fn examples(count: usize) -> (FeatureMatrix, Vec<bool>) {
 
 fn exact(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("head/exact");
-    group
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2));
+    group.sample_size(10).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
     for count in [240, 800, 3000] {
         let (features, labels) = examples(count);
         let examples = Examples::new(&features, &labels, pos_weight(&labels, Balance::Auto)).unwrap();

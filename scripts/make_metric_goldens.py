@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
@@ -29,6 +29,14 @@ def delong_variance(labels, probabilities):
     wins = (positive[:, None] > negative[None, :]) + 0.5 * (positive[:, None] == negative[None, :])
     v10, v01 = wins.mean(axis=1), wins.mean(axis=0)
     return float(v10.var(ddof=1) / len(positive) + v01.var(ddof=1) / len(negative))
+
+
+def delong_interval(area, variance):
+    """On the logit scale (Pepe 2003, 5.2.4); none where the variance says nothing."""
+    if not variance or area in (0, 1):
+        return None
+    half = stats.norm.ppf(0.975) * np.sqrt(variance) / (area * (1 - area))
+    return special.expit(special.logit(area) + np.array([-half, half])).tolist()
 
 
 def calibration_error(labels, probabilities):
@@ -74,6 +82,7 @@ def expect(labels, probabilities, threshold):
             "expected_calibration_error": calibration_error(labels, probabilities),
         },
         "delong_variance": variance,
+        "roc_auc_interval": delong_interval(metrics.roc_auc_score(labels, probabilities), variance) if both else None,
     }
 
 

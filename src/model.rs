@@ -155,7 +155,9 @@ impl ModelError {
                 "give the file that `resnet-binary train --output` wrote; backbone weights go to `--weights`".into()
             }
             Self::Version { .. } => "use a newer resnet-binary, or train again with this one".into(),
-            Self::Facts { .. } | Self::Value { .. } => "copy the file again from where it was made, or train again".into(),
+            Self::Facts { .. } | Self::Value { .. } => {
+                "copy the file again from where it was made, or train again".into()
+            }
             Self::Tensor { .. } => {
                 "the head is Linear(2048, 1) with its weight as [1, 2048]; train again, or transpose it".into()
             }
@@ -179,7 +181,10 @@ impl Model {
             .map_err(|error| ModelError::Facts { file: file(), reason: error.to_string() })?;
         let weight: Vec<u8> = self.head.weight.iter().flat_map(|value| value.to_le_bytes()).collect();
         let bias = self.head.bias.to_le_bytes();
-        let failed = |error: safetensors::SafeTensorError| ModelError::NotSafetensors { file: file(), reason: error.to_string() };
+        let failed = |error: safetensors::SafeTensorError| ModelError::NotSafetensors {
+            file: file(),
+            reason: error.to_string(),
+        };
         let tensors = [
             (BIAS, TensorView::new(Dtype::F32, vec![1], &bias).map_err(failed)?),
             (WEIGHT, TensorView::new(Dtype::F32, vec![1, self.head.weight.len()], &weight).map_err(failed)?),
@@ -254,12 +259,7 @@ fn parse_facts(json: &str, file: &str) -> Result<Facts, ModelError> {
 }
 
 /// The numbers of a tensor, if it has the expected shape and type and all are finite.
-fn floats(
-    tensors: &SafeTensors<'_>,
-    name: &'static str,
-    shape: &[usize],
-    file: &str,
-) -> Result<Vec<f32>, ModelError> {
+fn floats(tensors: &SafeTensors<'_>, name: &'static str, shape: &[usize], file: &str) -> Result<Vec<f32>, ModelError> {
     let mismatch = |given: String| ModelError::Tensor {
         file: file.to_owned(),
         tensor: name,

@@ -135,7 +135,10 @@ impl TrainReport {
         let short = self.weights.sha256.get(..8).unwrap_or(&self.weights.sha256);
         let (size, map) = (self.image_size, self.image_size / 32);
         writeln!(out, "backbone    ResNet-50, {} ({short}), frozen, on {}", self.weights.name, self.device)?;
-        writeln!(out, "shapes      [B, 3, {size}, {size}] → [B, 2048, {map}, {map}] → pool → [B, 2048] → Linear(2048, 1) → [B, 1]")?;
+        writeln!(
+            out,
+            "shapes      [B, 3, {size}, {size}] → [B, 2048, {map}, {map}] → pool → [B, 2048] → Linear(2048, 1) → [B, 1]"
+        )?;
         let images: usize = self.classes.iter().map(|class| class.train + class.validation + class.test).sum();
         let (seconds, rate) = (self.feature_seconds, self.images_per_second);
         writeln!(out, "features    {images} images in {seconds:.1} s, {rate:.1} images/s")?;
@@ -158,10 +161,8 @@ impl TrainReport {
         let titles = [format!("answer {}", self.negative), format!("answer {}", self.positive)];
         let widths = titles.each_ref().map(|title| title.chars().count());
         writeln!(out, "            {:width$}  {}  {}", "", titles[0], titles[1])?;
-        let rows = [
-            [confusion.true_negative, confusion.false_positive],
-            [confusion.false_negative, confusion.true_positive],
-        ];
+        let rows =
+            [[confusion.true_negative, confusion.false_positive], [confusion.false_negative, confusion.true_positive]];
         for (name, [negative, positive]) in names.iter().zip(rows) {
             writeln!(out, "            {name:width$}  {negative:>0$}  {positive:>1$}", widths[0], widths[1])?;
         }

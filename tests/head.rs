@@ -22,35 +22,21 @@ fn fit_fixed(features: &FeatureMatrix, labels: &[bool], l2: f64) -> Result<Fit, 
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|value| value.as_f64().unwrap())
-        .collect()
+    value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
 }
 
 /// Features `[N, D]` and labels of a golden.
 fn data(golden: &Value) -> (FeatureMatrix, Vec<bool>) {
     #[expect(clippy::cast_possible_truncation, reason = "the script rounded them to f32")]
-    let values = numbers(&golden["features"])
-        .into_iter()
-        .map(|value| value as f32)
-        .collect();
+    let values = numbers(&golden["features"]).into_iter().map(|value| value as f32).collect();
     let width = usize::try_from(golden["width"].as_u64().unwrap()).unwrap();
-    let labels = numbers(&golden["labels"])
-        .into_iter()
-        .map(|label| label > 0.5)
-        .collect();
+    let labels = numbers(&golden["labels"]).into_iter().map(|label| label > 0.5).collect();
     (FeatureMatrix::from_values(width, values).unwrap(), labels)
 }
 
 fn largest_difference(left: &[f64], right: &[f64]) -> f64 {
     assert_eq!(left.len(), right.len());
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| (left - right).abs())
-        .fold(0.0, f64::max)
+    left.iter().zip(right).map(|(left, right)| (left - right).abs()).fold(0.0, f64::max)
 }
 
 /// Numbers that look random and are the same everywhere, in ±1.
@@ -63,11 +49,7 @@ fn noise(index: usize) -> f32 {
 fn noisy(rows: usize, width: usize) -> (FeatureMatrix, Vec<bool>) {
     let values = (0..rows * width).map(noise).collect();
     let features = FeatureMatrix::from_values(width, values).unwrap();
-    let labels = features
-        .rows()
-        .enumerate()
-        .map(|(index, row)| row[0] + 0.7 * noise(index + 77_777) > 0.1)
-        .collect();
+    let labels = features.rows().enumerate().map(|(index, row)| row[0] + 0.7 * noise(index + 77_777) > 0.1).collect();
     (features, labels)
 }
 
@@ -83,11 +65,7 @@ fn the_optimum_is_scikit_learns() {
         let fit = fit(&examples, None, &fixed(l2), &Silent).unwrap();
         let expected = case["objective"].as_f64().unwrap();
         let name = &case["name"];
-        assert!(
-            (fit.objective - expected).abs() < 1e-9,
-            "{name}: {} against {expected}",
-            fit.objective
-        );
+        assert!((fit.objective - expected).abs() < 1e-9, "{name}: {} against {expected}", fit.objective);
         assert!(fit.gradient_ratio < 1e-8, "{name}: {}", fit.gradient_ratio);
         // The logits also pass through the f32 of the stored head.
         let logits = fit.head.logits(&features).unwrap();
@@ -105,11 +83,7 @@ fn cross_validation_is_scikit_learns_pipeline_fold_by_fold() {
     for (index, l2) in numbers(&golden["l2"]).into_iter().enumerate() {
         let found = cross_validate(&examples, &folds, &[l2], &Silent).unwrap();
         let expected = numbers(&golden["log_loss"])[index];
-        assert!(
-            (found.scores[0].log_loss - expected).abs() < 1e-5,
-            "l2 {l2}: {:?} {expected}",
-            found.scores
-        );
+        assert!((found.scores[0].log_loss - expected).abs() < 1e-5, "l2 {l2}: {:?} {expected}", found.scores);
         let difference = largest_difference(&found.logits, &numbers(&golden["logits"][index]));
         assert!(difference < 1e-3, "l2 {l2}: logits differ by {difference}");
     }
@@ -148,11 +122,7 @@ fn auto_takes_the_best_of_its_scores_and_gives_its_logits() {
     let examples = Examples::new(&features, &labels, 1.0).unwrap();
     let fit = fit(&examples, Some(&folds), &ExactOptions::default(), &Silent).unwrap();
     let found = fit.cross_validation.unwrap();
-    let lowest = found
-        .scores
-        .iter()
-        .map(|score| score.log_loss)
-        .fold(f64::INFINITY, f64::min);
+    let lowest = found.scores.iter().map(|score| score.log_loss).fold(f64::INFINITY, f64::min);
     let chosen = found.scores.iter().find(|score| score.l2 == fit.l2).unwrap();
     assert_eq!((chosen.log_loss, found.folds), (lowest, 4));
     assert!((objective::log_loss(&found.logits, &labels, 1.0) - lowest).abs() < 1e-15);
@@ -169,20 +139,12 @@ fn held_out_images_do_not_reach_the_heads_that_judge_them() {
     };
     let mut changed = FeatureMatrix::new(10);
     for (index, row) in features.rows().enumerate() {
-        let row: Vec<f32> = if index == 4 {
-            row.iter().map(|value| value * 1000.0).collect()
-        } else {
-            row.to_vec()
-        };
+        let row: Vec<f32> = if index == 4 { row.iter().map(|value| value * 1000.0).collect() } else { row.to_vec() };
         changed.push_row(&row).unwrap();
     }
     let (before, after) = (logits(&features), logits(&changed));
     for index in (0..60).filter(|index| index % 3 == 1 && *index != 4) {
-        assert_eq!(
-            before[index].to_bits(),
-            after[index].to_bits(),
-            "image {index} shares the fold of image 4"
-        );
+        assert_eq!(before[index].to_bits(), after[index].to_bits(), "image {index} shares the fold of image 4");
     }
     assert_ne!(before[0], after[0], "image 0 is judged by a head that saw image 4");
 }
@@ -211,57 +173,28 @@ fn large_offsets_and_scales_do_no_harm() {
     let (plain, labels) = noisy(90, 6);
     let shifted: Vec<f32> = plain.values().iter().map(|value| value * 1024.0 + 65_536.0).collect();
     let shifted = FeatureMatrix::from_values(6, shifted).unwrap();
-    let (plain, shifted) = (
-        fit_fixed(&plain, &labels, 0.01).unwrap(),
-        fit_fixed(&shifted, &labels, 0.01).unwrap(),
-    );
-    assert!(
-        (plain.objective - shifted.objective).abs() < 1e-4,
-        "{} {}",
-        plain.objective,
-        shifted.objective
-    );
+    let (plain, shifted) = (fit_fixed(&plain, &labels, 0.01).unwrap(), fit_fixed(&shifted, &labels, 0.01).unwrap());
+    assert!((plain.objective - shifted.objective).abs() < 1e-4, "{} {}", plain.objective, shifted.objective);
 }
 
 #[test]
 fn what_cannot_be_fitted_is_named() {
     let (features, labels) = noisy(8, 3);
     let error = |labels: &[bool], weight| Examples::new(&features, labels, weight).unwrap_err();
-    assert!(matches!(
-        error(&[true; 8], 1.0),
-        HeadError::OneClass {
-            positives: 8,
-            negatives: 0
-        }
-    ));
-    assert!(matches!(
-        error(&labels[..7], 1.0),
-        HeadError::LabelCount { labels: 7, rows: 8 }
-    ));
-    assert!(matches!(
-        error(&labels, 0.0),
-        HeadError::Option { name: "pos_weight", .. }
-    ));
+    assert!(matches!(error(&[true; 8], 1.0), HeadError::OneClass { positives: 8, negatives: 0 }));
+    assert!(matches!(error(&labels[..7], 1.0), HeadError::LabelCount { labels: 7, rows: 8 }));
+    assert!(matches!(error(&labels, 0.0), HeadError::Option { name: "pos_weight", .. }));
     let empty = FeatureMatrix::new(3);
-    assert!(matches!(
-        Examples::new(&empty, &[], 1.0).unwrap_err(),
-        HeadError::OneClass { .. }
-    ));
+    assert!(matches!(Examples::new(&empty, &[], 1.0).unwrap_err(), HeadError::OneClass { .. }));
     for damage in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut values = features.values().to_vec();
         values[3 * 5 + 1] = damage;
         let damaged = FeatureMatrix::from_values(3, values).unwrap();
         let error = Examples::new(&damaged, &labels, 1.0).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the features of row 5 are not finite, expected numbers"
-        );
+        assert_eq!(error.to_string(), "the features of row 5 are not finite, expected numbers");
     }
     for l2 in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(matches!(
-            fit_fixed(&features, &labels, l2),
-            Err(HeadError::Option { name: "l2", .. })
-        ));
+        assert!(matches!(fit_fixed(&features, &labels, l2), Err(HeadError::Option { name: "l2", .. })));
     }
 }
 
@@ -272,10 +205,7 @@ fn folds_that_leave_one_class_are_named_and_no_folds_are_no_error() {
     let examples = Examples::new(&features, &labels, 1.0).unwrap();
     let with = |folds: &[usize]| fit(&examples, Some(folds), &ExactOptions::default(), &Silent);
     let error = with(&[7, 7, 7, 8, 8, 8]).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "fold 7 leaves no positive image to fit, expected both classes outside every fold"
-    );
+    assert_eq!(error.to_string(), "fold 7 leaves no positive image to fit, expected both classes outside every fold");
     assert!(matches!(with(&[0; 6]), Err(HeadError::FoldWithoutClass { .. })));
     assert!(matches!(with(&[0; 5]), Err(HeadError::LabelCount { .. })));
     let without = fit(&examples, None, &ExactOptions::default(), &Silent).unwrap();
@@ -315,15 +245,9 @@ fn sgd_comes_close_to_the_exact_head_and_repeats_itself() {
     let (fit_labels, held_labels) = (pick(&training), pick(&validation));
     let training = Examples::new(&fit_features, &fit_labels, 1.0).unwrap();
     let validation = Examples::new(&held_features, &held_labels, 1.0).unwrap();
-    let options = SgdOptions {
-        learning_rate: 0.02,
-        ..SgdOptions::default()
-    };
+    let options = SgdOptions { learning_rate: 0.02, ..SgdOptions::default() };
     let run = |seed| {
-        let options = SgdOptions {
-            seed,
-            ..options.clone()
-        };
+        let options = SgdOptions { seed, ..options.clone() };
         sgd::fit(&training, Some(&validation), &options, Device::Cpu, &Silent).unwrap()
     };
     let first = run(0);
@@ -333,12 +257,7 @@ fn sgd_comes_close_to_the_exact_head_and_repeats_itself() {
     let loss = |head: &resnet_binary::head::Head| {
         objective::mean_loss(&head.logits(&held_features).unwrap(), &held_labels, 1.0)
     };
-    assert!(
-        (loss(&first.head) - loss(&exact.head)).abs() < 0.05,
-        "{} {}",
-        loss(&first.head),
-        loss(&exact.head)
-    );
+    assert!((loss(&first.head) - loss(&exact.head)).abs() < 0.05, "{} {}", loss(&first.head), loss(&exact.head));
     let best = first.history[first.best_epoch - 1].validation_loss.unwrap();
     assert!((best - loss(&first.head)).abs() < 1e-5);
     assert!(first.history.iter().all(|epoch| epoch.validation_loss.unwrap() >= best));
@@ -351,50 +270,14 @@ fn sgd_refuses_options_that_cannot_work_and_a_loss_that_explodes() {
     let examples = Examples::new(&features, &labels, 1.0).unwrap();
     let run = |options: SgdOptions| sgd::fit(&examples, None, &options, Device::Cpu, &Silent);
     let default = SgdOptions::default;
-    assert!(matches!(
-        run(SgdOptions { epochs: 0, ..default() }),
-        Err(HeadError::Option { name: "epochs", .. })
-    ));
-    assert!(matches!(
-        run(SgdOptions {
-            batch_size: 0,
-            ..default()
-        }),
-        Err(HeadError::Option { .. })
-    ));
-    assert!(matches!(
-        run(SgdOptions {
-            learning_rate: -1.0,
-            ..default()
-        }),
-        Err(HeadError::Option { .. })
-    ));
-    assert!(matches!(
-        run(SgdOptions {
-            weight_decay: f64::NAN,
-            ..default()
-        }),
-        Err(HeadError::Option { .. })
-    ));
-    assert!(matches!(
-        run(SgdOptions {
-            learning_rate: 1e4,
-            ..default()
-        }),
-        Err(HeadError::Option { name: "lr", .. })
-    ));
-    let exploding = SgdOptions {
-        learning_rate: 1e3,
-        weight_decay: 1e3,
-        ..default()
-    };
+    assert!(matches!(run(SgdOptions { epochs: 0, ..default() }), Err(HeadError::Option { name: "epochs", .. })));
+    assert!(matches!(run(SgdOptions { batch_size: 0, ..default() }), Err(HeadError::Option { .. })));
+    assert!(matches!(run(SgdOptions { learning_rate: -1.0, ..default() }), Err(HeadError::Option { .. })));
+    assert!(matches!(run(SgdOptions { weight_decay: f64::NAN, ..default() }), Err(HeadError::Option { .. })));
+    assert!(matches!(run(SgdOptions { learning_rate: 1e4, ..default() }), Err(HeadError::Option { name: "lr", .. })));
+    let exploding = SgdOptions { learning_rate: 1e3, weight_decay: 1e3, ..default() };
     assert!(matches!(run(exploding), Err(HeadError::Diverged { .. })));
-    let crawling = run(SgdOptions {
-        learning_rate: f64::MIN_POSITIVE,
-        epochs: 1,
-        ..default()
-    })
-    .unwrap();
+    let crawling = run(SgdOptions { learning_rate: f64::MIN_POSITIVE, epochs: 1, ..default() }).unwrap();
     assert!(crawling.history[0].training_loss.is_finite());
     let last = run(SgdOptions { epochs: 3, ..default() }).unwrap();
     assert_eq!((last.best_epoch, last.history.len()), (3, 3));

@@ -1,5 +1,7 @@
 //! The order of the rooms, held by a test: a room names those on its left only.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
@@ -12,8 +14,8 @@ const ORDER: [&str; 12] = [
 const MAY_NAME_TCH: [&str; 4] = ["backbone", "features", "head", "pipeline"];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
+    let source_root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![source_root.clone()];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in folder.read_dir().unwrap() {
@@ -21,11 +23,11 @@ fn sources() -> Vec<(String, PathBuf, String)> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let inside = path.strip_prefix(&root).unwrap();
+                let inside = path.strip_prefix(&source_root).unwrap();
                 let room = inside.components().next().unwrap().as_os_str().to_string_lossy().replace(".rs", "");
                 let code = std::fs::read_to_string(&path).unwrap();
-                let is_code = |line: &&str| !line.trim_start().starts_with("//");
-                sources.push((room, path.clone(), code.lines().filter(is_code).collect::<Vec<_>>().join("\n")));
+                let is_instruction = |line: &&str| !line.trim_start().starts_with("//");
+                sources.push((room, path.clone(), code.lines().filter(is_instruction).collect::<Vec<_>>().join("\n")));
             }
         }
     }
@@ -38,7 +40,9 @@ fn every_room_names_only_those_before_it() {
     assert!(sources.len() > 40, "only {} files were read", sources.len());
     let mut wrong = Vec::new();
     for (room, path, code) in &sources {
-        let Some(position) = ORDER.iter().position(|name| name == room) else { continue };
+        let Some(position) = ORDER.iter().position(|name| name == room) else {
+            continue;
+        };
         for later in &ORDER[position + 1..] {
             if code.contains(&format!("crate::{later}")) {
                 wrong.push(format!("{} names {later}", path.display()));
@@ -46,7 +50,7 @@ fn every_room_names_only_those_before_it() {
         }
         assert!(!code.contains("use crate::{"), "{}: one `use` a room, so that this test sees it", path.display());
     }
-    assert_eq!(wrong, [String::new(); 0]);
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

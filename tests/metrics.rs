@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use resnet_binary::metrics::{Bootstrap, Confusion, Estimate, Metrics, MetricsError, Scores, evaluate, ranking};
 use serde::Deserialize;
 
 const TOLERANCE: f64 = 1e-9;
-const FEW: Bootstrap = Bootstrap {
-    resamples: 100,
-    seed: 0,
-};
+const FEW: Bootstrap = Bootstrap { resamples: 100, seed: 0 };
 
 #[derive(Deserialize)]
 struct Golden {
@@ -23,6 +22,7 @@ struct Golden {
     wilson: BTreeMap<String, Option<[f64; 3]>>,
     values: BTreeMap<String, Option<f64>>,
     delong_variance: Option<f64>,
+    roc_auc_interval: Option<[f64; 2]>,
 }
 
 impl Golden {
@@ -80,11 +80,7 @@ fn every_value_equals_scikit_learns() {
         assert_eq!(metrics.confusion, golden.confusion, "{case}");
         assert_eq!(golden.values.len(), 12);
         for (name, estimate) in by_name(&metrics) {
-            assert_close(
-                estimate.map(|estimate| estimate.value),
-                golden.values[name],
-                &format!("{case}: {name}"),
-            );
+            assert_close(estimate.map(|estimate| estimate.value), golden.values[name], &format!("{case}: {name}"));
         }
     }
 }
@@ -99,22 +95,23 @@ fn wilson_intervals_equal_scipys() {
             };
             let ours = estimate.map(|Estimate { value, low, high }| [value, low, high]);
             for end in 0..3 {
-                assert_close(
-                    ours.map(|ours| ours[end]),
-                    theirs.map(|theirs| theirs[end]),
-                    &format!("{case}: {name}"),
-                );
+                assert_close(ours.map(|ours| ours[end]), theirs.map(|theirs| theirs[end]), &format!("{case}: {name}"));
             }
         }
     }
 }
 
 #[test]
-fn the_variance_of_the_roc_auc_is_that_of_delongs_formula() {
+fn the_interval_of_the_roc_auc_is_that_of_delongs_formula() {
     for (case, golden) in Golden::all() {
         let labels = golden.labels();
         let scores = Scores::new(&labels, &golden.probabilities).unwrap();
         assert_close(ranking::delong_variance(&scores).ok(), golden.delong_variance, &case);
+        if let Some([low, high]) = golden.roc_auc_interval {
+            let estimate = ranking::roc_auc_interval(&scores).ok();
+            assert_close(estimate.map(|estimate| estimate.low), Some(low), &case);
+            assert_close(estimate.map(|estimate| estimate.high), Some(high), &case);
+        }
     }
 }
 
@@ -123,11 +120,7 @@ fn what_is_undefined_has_a_reason_and_no_number() {
     for (case, golden) in Golden::all() {
         let metrics = golden.metrics();
         for (name, estimate) in by_name(&metrics) {
-            assert_eq!(
-                estimate.is_none(),
-                metrics.undefined.contains_key(name),
-                "{case}: {name}"
-            );
+            assert_eq!(estimate.is_none(), metrics.undefined.contains_key(name), "{case}: {name}");
         }
     }
     let nothing = evaluate(&[], &[], 0.5, FEW).unwrap();
@@ -140,29 +133,14 @@ fn what_is_undefined_has_a_reason_and_no_number() {
 #[test]
 fn scores_that_do_not_belong_together_are_refused() {
     let both = [true, false];
-    assert!(matches!(
-        evaluate(&both, &[0.5], 0.5, FEW),
-        Err(MetricsError::Lengths {
-            labels: 2,
-            probabilities: 1
-        })
-    ));
+    assert!(matches!(evaluate(&both, &[0.5], 0.5, FEW), Err(MetricsError::Lengths { labels: 2, probabilities: 1 })));
     for value in [f64::NAN, -0.1, 1.1, f64::INFINITY] {
         let result = evaluate(&both, &[0.5, value], 0.5, FEW);
-        assert!(
-            matches!(result, Err(MetricsError::NotAProbability { image: 1, .. })),
-            "{value}"
-        );
+        assert!(matches!(result, Err(MetricsError::NotAProbability { image: 1, .. })), "{value}");
     }
-    assert!(matches!(
-        evaluate(&both, &[0.5, 0.5], f64::NAN, FEW),
-        Err(MetricsError::Threshold(_))
-    ));
+    assert!(matches!(evaluate(&both, &[0.5, 0.5], f64::NAN, FEW), Err(MetricsError::Threshold(_))));
     let none = Bootstrap { resamples: 0, seed: 0 };
-    assert!(matches!(
-        evaluate(&both, &[0.5, 0.5], 0.5, none),
-        Err(MetricsError::TooFewResamples(0))
-    ));
+    assert!(matches!(evaluate(&both, &[0.5, 0.5], 0.5, none), Err(MetricsError::TooFewResamples(0))));
 }
 
 #[test]
@@ -174,13 +152,68 @@ fn metrics_survive_json() {
     }
 }
 
+const SHARE: f64 = 0.4;
+
+/// Well-calibrated probabilities of two normal distributions, as good logits are.
+fn simulate(labels: &[bool], random: &mut ChaCha8Rng) -> Vec<f64> {
+    const DISTANCE: f64 = 2.0;
+    let probability = |is_positive: &bool| {
+        // Box and Muller's normal number.
+        let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
+        let normal = radius * (std::f64::consts::TAU * random.random::<f64>()).cos();
+        let score = normal + DISTANCE * if *is_positive { 0.5 } else { -0.5 };
+        let logit = DISTANCE * score + (SHARE / (1.0 - SHARE)).ln();
+        1.0 / (1.0 + (-logit).exp())
+    };
+    labels.iter().map(probability).collect()
+}
+
+/// In how many of 1000 sets of 250 images each interval held the true value, taken from half a million.
+fn coverage(mut labels_of: impl FnMut(usize, &mut ChaCha8Rng) -> Vec<bool>) -> BTreeMap<&'static str, u32> {
+    let random = &mut ChaCha8Rng::seed_from_u64(1);
+    let mut measure = |count, resamples, seed| {
+        let labels = labels_of(count, random);
+        let probabilities = simulate(&labels, random);
+        by_name(&evaluate(&labels, &probabilities, 0.5, Bootstrap { resamples, seed }).unwrap())
+    };
+    let truth = measure(500_000, 100, 0);
+    let mut held = BTreeMap::new();
+    for set in 0..1000 {
+        for ((name, estimate), (_, truth)) in measure(250, 200, set).into_iter().zip(truth) {
+            let (Estimate { low, high, .. }, truth) = (estimate.unwrap(), truth.unwrap().value);
+            *held.entry(name).or_insert(0) += u32::from(low <= truth && truth <= high);
+        }
+    }
+    held
+}
+
+/// The class counts vary from set to set as in any sample: what Wilson's interval of a share of all images is about.
+#[test]
+fn intervals_of_shares_hold_the_truth_in_93_to_97_of_100_sets() {
+    let held = coverage(|count, random| (0..count).map(|_| random.random::<f64>() < SHARE).collect());
+    for name in ["accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "mcc", "roc_auc"] {
+        assert!((930..=970).contains(&held[name]), "{name}: {} of 1000", held[name]);
+    }
+}
+
+/// The class counts stay as they are: what a stratified interval is about.
+#[test]
+fn stratified_intervals_hold_the_truth_in_93_to_97_of_100_sets() {
+    let held = coverage(|count, _| (0..count).map(|image| (image as f64) < SHARE * count as f64).collect());
+    for name in ["balanced_accuracy", "f1", "mcc", "roc_auc", "pr_auc", "log_loss", "brier"] {
+        assert!((930..=970).contains(&held[name]), "{name}: {} of 1000", held[name]);
+    }
+    // These scores are calibrated: the true error is 0, and an interval that begins there may hold it more often.
+    assert!(held["expected_calibration_error"] >= 930, "{}", held["expected_calibration_error"]);
+}
+
 fn scores() -> impl Strategy<Value = (Vec<bool>, Vec<f64>)> {
     let probability = prop_oneof![0.0..=1.0, (0u8..=10).prop_map(|tenths| f64::from(tenths) / 10.0)];
     prop::collection::vec((any::<bool>(), probability), 0..60).prop_map(|pairs| pairs.into_iter().unzip())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_interval_holds_its_value_and_stays_in_range((labels, probabilities) in scores()) {
@@ -199,12 +232,14 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_images_does_not_matter_to_the_values((labels, probabilities) in scores()) {
+    fn the_order_of_the_images_does_not_matter((labels, probabilities) in scores()) {
         let reversed: (Vec<bool>, Vec<f64>) = labels.iter().zip(&probabilities).rev().unzip();
         let there = evaluate(&labels, &probabilities, 0.5, FEW).unwrap();
         let back = evaluate(&reversed.0, &reversed.1, 0.5, FEW).unwrap();
         for ((name, there), (_, back)) in by_name(&there).into_iter().zip(by_name(&back)) {
             assert_close(there.map(|it| it.value), back.map(|it| it.value), name);
+            assert_close(there.map(|it| it.low), back.map(|it| it.low), name);
+            assert_close(there.map(|it| it.high), back.map(|it| it.high), name);
         }
     }
 

@@ -9,12 +9,7 @@ use resnet_binary::pixels::{Crop, DecodeError, Limits, Preprocess, Rgb, decode, 
 use serde_json::Value;
 
 fn golden(name: &str) -> Vec<u8> {
-    fs::read(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/golden/pixels")
-            .join(name),
-    )
-    .unwrap()
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pixels").join(name)).unwrap()
 }
 
 /// The golden cases, of which there must be as many as the script made.
@@ -30,10 +25,7 @@ fn text<'a>(case: &'a Value, key: &str) -> &'a str {
 }
 
 fn number(case: &Value, key: &str) -> u32 {
-    case[key]
-        .as_u64()
-        .and_then(|value| value.try_into().ok())
-        .unwrap_or_else(|| panic!("{case} lacks `{key}`"))
+    case[key].as_u64().and_then(|value| value.try_into().ok()).unwrap_or_else(|| panic!("{case} lacks `{key}`"))
 }
 
 fn image(name: &str) -> Rgb {
@@ -42,11 +34,7 @@ fn image(name: &str) -> Rgb {
 
 fn distance(ours: &[u8], theirs: &[u8]) -> u8 {
     assert_eq!(ours.len(), theirs.len());
-    ours.iter()
-        .zip(theirs)
-        .map(|(ours, theirs)| ours.abs_diff(*theirs))
-        .max()
-        .unwrap_or(0)
+    ours.iter().zip(theirs).map(|(ours, theirs)| ours.abs_diff(*theirs)).max().unwrap_or(0)
 }
 
 fn preprocess(case: &Value) -> Option<Preprocess> {
@@ -62,23 +50,12 @@ fn every_format_colour_type_and_orientation_decodes_as_in_pillow() {
     for case in cases() {
         let name = text(&case, "file");
         let ours = image(name);
-        assert_eq!(
-            (ours.width, ours.height),
-            (number(&case, "width"), number(&case, "height")),
-            "{name}"
-        );
+        assert_eq!((ours.width, ours.height), (number(&case, "width"), number(&case, "height")), "{name}");
         if case["tolerance"] == 0 {
-            assert_eq!(
-                ContentHash::of(&ours.data).to_string(),
-                text(&case, "pixels_sha256"),
-                "{name}"
-            );
+            assert_eq!(ContentHash::of(&ours.data).to_string(), text(&case, "pixels_sha256"), "{name}");
         } else {
             let apart = distance(&ours.data, &image(text(&case, "pixels")).data);
-            assert!(
-                u32::from(apart) <= number(&case, "tolerance"),
-                "{name} is {apart} levels from Pillow"
-            );
+            assert!(u32::from(apart) <= number(&case, "tolerance"), "{name} is {apart} levels from Pillow");
         }
     }
 }
@@ -92,12 +69,7 @@ fn crops_are_at_most_one_level_from_torchvision() {
         let crop = preprocess.apply(&image(name)).unwrap();
         assert_eq!(crop.size, preprocess.crop);
         let apart = distance(&crop.rgb, &image(text(&case, "crop_file")).data);
-        assert!(
-            apart <= 1,
-            "{name} at {}-{}: {apart} levels apart",
-            preprocess.resize,
-            preprocess.crop
-        );
+        assert!(apart <= 1, "{name} at {}-{}: {apart} levels apart", preprocess.resize, preprocess.crop);
         compared += 1;
     }
     assert!(compared >= 14, "only {compared} crops compared");
@@ -107,19 +79,11 @@ fn crops_are_at_most_one_level_from_torchvision() {
 fn normalised_numbers_are_those_of_torchvision_bit_for_bit() {
     for case in cases() {
         let Some(preprocess) = preprocess(&case) else { continue };
-        let theirs = Crop {
-            size: preprocess.crop,
-            rgb: image(text(&case, "crop_file")).data,
-        };
+        let theirs = Crop { size: preprocess.crop, rgb: image(text(&case, "crop_file")).data };
         let mut numbers = vec![f32::NAN; theirs.rgb.len()];
         preprocess.normalise(&theirs, &mut numbers);
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        assert_eq!(
-            ContentHash::of(&bytes).to_string(),
-            text(&case, "normalised_sha256"),
-            "{}",
-            text(&case, "file")
-        );
+        assert_eq!(ContentHash::of(&bytes).to_string(), text(&case, "normalised_sha256"), "{}", text(&case, "file"));
     }
 }
 
@@ -133,10 +97,7 @@ fn a_file_cut_off_anywhere_is_an_error_and_never_half_an_image() {
                 continue;
             };
             // Only what stands behind the pixels may be missing: an end marker, or the orientation.
-            assert!(
-                pixels_of(&cut) == pixels_of(&whole),
-                "{name} cut at {length} is another image"
-            );
+            assert!(pixels_of(&cut) == pixels_of(&whole), "{name} cut at {length} is another image");
         }
     }
 }
@@ -159,11 +120,7 @@ fn unusual_and_hostile_files_get_an_answer_and_never_a_panic() {
     let (mut read, mut refused) = (0, 0);
     for path in &files {
         let bytes = fs::read(path).unwrap();
-        assert!(
-            looks_like_image(path, &bytes),
-            "{} would be passed over",
-            path.display()
-        );
+        assert!(looks_like_image(path, &bytes), "{} would be passed over", path.display());
         match Preprocess::default().load(&bytes, &Limits::default()) {
             Ok(crop) => {
                 assert_eq!(crop.rgb.len(), 224 * 224 * 3);
@@ -175,10 +132,7 @@ fn unusual_and_hostile_files_get_an_answer_and_never_a_panic() {
             }
         }
     }
-    println!(
-        "{read} of {} odd images read, {refused} refused with a reason",
-        files.len()
-    );
+    println!("{read} of {} odd images read, {refused} refused with a reason", files.len());
     assert!(read >= 470, "only {read} read");
 }
 
@@ -188,11 +142,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path)
-            } else {
-                files.push(path)
-            }
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
         }
     }
     files.sort();
@@ -207,24 +157,12 @@ fn a_bomb_is_refused_by_what_its_header_declares() {
     let crc = crc32(&bomb[12..29]);
     bomb.splice(29..33, crc.to_be_bytes());
     let error = decode(&bomb, &Limits::default()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            DecodeError::TooLarge {
-                width: 60_000,
-                height: 60_000,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, DecodeError::TooLarge { width: 60_000, height: 60_000, .. }), "{error}");
 }
 
 /// CRC-32 as PNG defines it.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
-        })
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
     })
 }

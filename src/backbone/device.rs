@@ -68,11 +68,9 @@ impl Offer {
 
     fn resolve(self, choice: DeviceChoice) -> Result<tch::Device, BackboneError> {
         match choice {
-            DeviceChoice::Cpu => Ok(tch::Device::Cpu),
             DeviceChoice::Auto if self.gpus > 0 => Ok(tch::Device::Cuda(0)),
-            DeviceChoice::Auto if self.mps => Ok(tch::Device::Mps),
-            DeviceChoice::Auto => Ok(tch::Device::Cpu),
-            DeviceChoice::Mps if self.mps => Ok(tch::Device::Mps),
+            DeviceChoice::Auto | DeviceChoice::Mps if self.mps => Ok(tch::Device::Mps),
+            DeviceChoice::Auto | DeviceChoice::Cpu => Ok(tch::Device::Cpu),
             DeviceChoice::Mps => Err(BackboneError::NoMps),
             DeviceChoice::Cuda(_) if !self.cuda_built => Err(BackboneError::CpuOnlyLibtorch),
             DeviceChoice::Cuda(_) if self.gpus == 0 => Err(BackboneError::NoGpu),

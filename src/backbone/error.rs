@@ -109,11 +109,10 @@ impl BackboneError {
             | Self::WrongShape { .. }
             | Self::WrongDtype { .. }
             | Self::UnknownTensor { .. } => {
-                "use ResNet-50 weights with torchvision's tensor names; `resnet-binary weights list` shows those known".into()
+                "use ResNet-50 weights with torchvision's tensor names; `resnet-binary weights list` shows those known"
+                    .into()
             }
-            Self::NotFinite { .. } => {
-                "fetch or copy the file again; `resnet-binary weights verify` checks it".into()
-            }
+            Self::NotFinite { .. } => "fetch or copy the file again; `resnet-binary weights verify` checks it".into(),
             Self::Shape { remedy, .. } => remedy.clone(),
             Self::UnknownDevice(_) => "give `auto`, `cpu`, `cuda`, `cuda:N` or `mps`".into(),
             Self::CpuOnlyLibtorch => {

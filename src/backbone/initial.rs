@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::layout;
 
 /// The 265 tensors with He initialisation (He et al. 2015, "Delving Deep into Rectifiers": normal with variance
-/// 2/fan-in) and BatchNorms that change nothing. The same seed gives the same numbers on every machine.
+/// 2/fan-in) and a BatchNorm everywhere that changes nothing. The same seed gives the same numbers on every machine.
 pub(super) fn random(seed: u64) -> Vec<(String, Vec<usize>, Vec<f32>)> {
     layout::tensors()
         .into_par_iter()
@@ -25,7 +25,7 @@ pub(super) fn random(seed: u64) -> Vec<(String, Vec<usize>, Vec<f32>)> {
 fn initial(seed: u64, stream: u64, name: &str, shape: &[usize]) -> Vec<f32> {
     let count = shape.iter().product();
     let &[_, inputs, height, width] = shape else {
-        let neutral = if name.ends_with(".bias") || name.ends_with(".running_mean") { 0.0 } else { 1.0 };
+        let neutral = if ["bias", "running_mean"].iter().any(|part| name.ends_with(part)) { 0.0 } else { 1.0 };
         return vec![neutral; count];
     };
     let deviation = (2.0 / (inputs * height * width) as f32).sqrt();

@@ -43,7 +43,8 @@ impl Backbone {
     /// [`BackboneError`] saying what does not fit, before anything is copied.
     pub fn load(arrays: &NamedArrays, id: WeightsId, device: Device) -> Result<Self, BackboneError> {
         let file = &id.name;
-        layout::compare(file, arrays.iter().map(|(name, array)| (name, array.shape(), array.dtype())))?;
+        let found: Vec<_> = arrays.iter().map(|(name, array)| (name, array.shape(), array.dtype())).collect();
+        layout::compare(file, &found)?;
         let expected = layout::tensors();
         let tensors = expected
             .into_par_iter()
@@ -68,11 +69,7 @@ impl Backbone {
         Self::build(&initial::random(seed), WeightsId::random(seed), device)
     }
 
-    fn build(
-        tensors: &[(String, Vec<usize>, Vec<f32>)],
-        id: WeightsId,
-        device: Device,
-    ) -> Result<Self, BackboneError> {
+    fn build(tensors: &[(String, Vec<usize>, Vec<f32>)], id: WeightsId, device: Device) -> Result<Self, BackboneError> {
         let mut store = VarStore::new(device);
         // Registers the 265 tensors; the closure it gives panics on a failing device, so `Folded` runs in its place.
         let _module = tch::vision::resnet::resnet50_no_final_layer(&store.root());
@@ -154,14 +151,14 @@ impl Engine {
 
     /// `B × [S, S, 3]` bytes → `[B, 3, S, S]` normalised
     fn input(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Tensor, BackboneError> {
-        let size = check_crops(crops)?;
-        let side = size as usize;
-        let mut input = vec![0.0; crops.len() * 3 * side * side];
-        for (crop, out) in crops.iter().zip(input.chunks_exact_mut(3 * side * side)) {
-            preprocess.normalise(crop, out);
+        let side = check_crops(crops)?;
+        let numbers = 3 * side as usize * side as usize;
+        let mut input = vec![0.0; crops.len() * numbers];
+        for (crop, planes) in crops.iter().zip(input.chunks_exact_mut(numbers)) {
+            preprocess.normalise(crop, planes);
         }
         let batch = i64::try_from(crops.len()).unwrap_or(i64::MAX);
-        let tensor = Tensor::f_from_slice(&input)?.f_view([batch, 3, i64::from(size), i64::from(size)])?;
+        let tensor = Tensor::f_from_slice(&input)?.f_view([batch, 3, i64::from(side), i64::from(side)])?;
         Ok(tensor.f_to_device(self.device)?)
     }
 }

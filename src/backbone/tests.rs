@@ -34,11 +34,12 @@ fn crops(count: usize, size: u32) -> Vec<Crop> {
 #[test]
 fn the_table_names_the_tensors_of_tchs_vision_module() {
     let backbone = Backbone::random(0, Device::Cpu).unwrap();
-    let mut network: Vec<_> = backbone.store.variables().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
+    let mut network: Vec<_> =
+        backbone.store.variables().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
     network.sort();
     let mut table: Vec<_> = layout::tensors()
         .into_iter()
-        .map(|(name, shape)| (name, shape.into_iter().map(|size| size as i64).collect::<Vec<_>>()))
+        .map(|(name, shape)| (name, shape.into_iter().map(|size| i64::try_from(size).unwrap()).collect::<Vec<_>>()))
         .collect();
     table.sort();
     assert_eq!(network, table);
@@ -51,10 +52,8 @@ fn folding_gives_the_features_of_tchs_vision_module_whatever_the_batch() {
     let (preprocess, crops) = (Preprocess::default(), crops(3, 64));
     let engine = backbone.engine();
     let batch = engine.features(&crops, &preprocess).unwrap();
-    let single: Vec<f32> = crops
-        .iter()
-        .flat_map(|crop| engine.features(std::slice::from_ref(crop), &preprocess).unwrap())
-        .collect();
+    let single: Vec<f32> =
+        crops.iter().flat_map(|crop| engine.features(std::slice::from_ref(crop), &preprocess).unwrap()).collect();
     let input = engine.input(&crops, &preprocess).unwrap();
     let expected = to_vec(&tch::no_grad(|| module.forward_t(&input, false))).unwrap();
     let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value * value)).sum::<f64>().sqrt();

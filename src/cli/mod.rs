@@ -77,9 +77,9 @@ pub(crate) fn run() -> ExitCode {
 
 /// Prints an error, unless the user asked for the end or the reader of a pipe went away.
 fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
-    let is_interrupt = error.chain().any(|cause| {
-        cause.is::<Interrupted>() || matches!(cause.downcast_ref(), Some(FeatureError::Interrupted(_)))
-    });
+    let is_interrupt = error
+        .chain()
+        .any(|cause| cause.is::<Interrupted>() || matches!(cause.downcast_ref(), Some(FeatureError::Interrupted(_))));
     if is_interrupt {
         terminal::print_error(&"interrupted; nothing half-written was left behind", None);
         return terminal.interrupted_exit();

@@ -73,8 +73,8 @@ pub(crate) struct Data {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reading {
     /// What to do about a photo that cannot be read
-    #[arg(long, value_enum, default_value_t = OnError::Skip)]
-    on_error: OnError,
+    #[arg(long = "on-error", value_enum, default_value_t = OnError::Skip)]
+    on_unreadable: OnError,
     /// Largest photo to decode, in millions of pixels
     #[arg(long, value_name = "MILLIONS", default_value_t = 300)]
     max_megapixels: u32,
@@ -90,7 +90,7 @@ enum OnError {
 
 impl Reading {
     pub(crate) fn on_unreadable(&self) -> OnUnreadable {
-        match self.on_error {
+        match self.on_unreadable {
             OnError::Skip => OnUnreadable::Skip,
             OnError::Fail => OnUnreadable::Fail,
         }

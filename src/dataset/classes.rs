@@ -44,11 +44,7 @@ impl fmt::Display for Found {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 12;
         let image = |count: usize| if count == 1 { "image" } else { "images" };
-        let shown = self
-            .0
-            .iter()
-            .take(SHOWN)
-            .map(|(name, &count)| format!("{name} ({count} {})", image(count)));
+        let shown = self.0.iter().take(SHOWN).map(|(name, &count)| format!("{name} ({count} {})", image(count)));
         formatter.write_str(&shown.collect::<Vec<_>>().join(", "))?;
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
@@ -92,20 +88,13 @@ impl ClassMap {
             (_, Some(given)) => given.to_owned(),
         };
         let Some(index) = names.iter().position(|name| *name == positive) else {
-            return Err(DatasetError::UnknownPositive {
-                given: positive,
-                found: classes,
-            });
+            return Err(DatasetError::UnknownPositive { given: positive, found: classes });
         };
         let negative = match names.as_slice() {
             [first, second] => if index == 0 { second } else { first }.clone(),
             _ => format!("not {positive}"),
         };
-        Ok(Self {
-            names,
-            positive: index,
-            negative,
-        })
+        Ok(Self { names, positive: index, negative })
     }
 
     /// All names, sorted byte by byte.
@@ -143,9 +132,7 @@ pub(super) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> 
     let given = given.trim().to_lowercase();
     let distance = |name: &str| strsim::damerau_levenshtein(&given, &name.to_lowercase());
     let limit = (given.chars().count() / 3).max(1);
-    let near = known
-        .map(|name| (distance(name), name))
-        .filter(|(distance, _)| *distance <= limit);
+    let near = known.map(|name| (distance(name), name)).filter(|(distance, _)| *distance <= limit);
     near.min().map(|(_, name)| name)
 }
 

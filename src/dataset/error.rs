@@ -213,11 +213,7 @@ pub enum RowProblem {
 }
 
 fn aside(passed_over: &PassedOver) -> String {
-    if passed_over.is_empty() {
-        String::new()
-    } else {
-        format!(" (passed over: {passed_over})")
-    }
+    if passed_over.is_empty() { String::new() } else { format!(" (passed over: {passed_over})") }
 }
 
 fn classes_in_words(found: &Found) -> String {
@@ -229,27 +225,15 @@ fn classes_in_words(found: &Found) -> String {
 }
 
 fn others_in_words(others: usize) -> String {
-    if others == 0 {
-        String::new()
-    } else {
-        format!(" (and {others} more)")
-    }
+    if others == 0 { String::new() } else { format!(" (and {others} more)") }
 }
 
 fn splits_in_words(splits: &[Split]) -> String {
-    splits
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" and a ")
+    splits.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and a ")
 }
 
 fn groups_in_words(count: usize) -> &'static str {
-    if count == 1 {
-        "image that is no copy of another"
-    } else {
-        "images that are no copies of each other"
-    }
+    if count == 1 { "image that is no copy of another" } else { "images that are no copies of each other" }
 }
 
 impl DatasetError {
@@ -274,10 +258,7 @@ impl DatasetError {
                 "a classifier tells two classes apart: put the images of the second into a folder beside it".to_owned(),
             ),
             Self::TooManyClasses { found } => found.names().next().map(|name| {
-                format!(
-                    "add `--positive {}` to tell that class from all others together",
-                    shell_word(name)
-                )
+                format!("add `--positive {}` to tell that class from all others together", shell_word(name))
             }),
             Self::UnknownPositive { given, found } => match nearest(given, found.names()) {
                 Some(name) => Some(format!("did you mean `--positive {}`?", shell_word(name))),
@@ -285,9 +266,9 @@ impl DatasetError {
             },
             Self::UnknownClass { class, known, .. } => {
                 let near = nearest(class, known.iter().map(String::as_str));
-                Some(near.map_or("name the class as the model does".to_owned(), |name| {
-                    format!("rename it to `{name}`")
-                }))
+                Some(
+                    near.map_or("name the class as the model does".to_owned(), |name| format!("rename it to `{name}`")),
+                )
             }
             Self::TwoFoldersForOneSplit { .. } => Some("put their images into one folder".to_owned()),
             Self::NoTraining { .. } => {
@@ -309,20 +290,14 @@ impl DatasetError {
             Self::NoRows { .. } => Some("add a line for each image, such as `photos/1.jpg,ants`".to_owned()),
             Self::Row { problem, .. } => problem.hint(),
             Self::NoListedFileExists { path, .. } => {
-                let folder = path
-                    .parent()
-                    .filter(|folder| *folder != Path::new(""))
-                    .unwrap_or(Path::new("."));
-                Some(format!(
-                    "paths are looked up from the folder of the CSV, `{}`",
-                    folder.display()
-                ))
+                let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+                Some(format!("paths are looked up from the folder of the CSV, `{}`", folder.display()))
             }
             Self::PathNotText { .. } => Some("rename the file".to_owned()),
             Self::Share(_) => Some("give a share such as 0.2".to_owned()),
-            Self::TooFewImages { needed, .. } => Some(format!(
-                "add images until each class has {needed} that are no copies of each other"
-            )),
+            Self::TooFewImages { needed, .. } => {
+                Some(format!("add images until each class has {needed} that are no copies of each other"))
+            }
         }
     }
 }
@@ -339,10 +314,7 @@ impl RowProblem {
 }
 
 fn layout(path: &Path) -> String {
-    let name = path.file_name().map_or_else(
-        || path.display().to_string(),
-        |name| name.to_string_lossy().into_owned(),
-    );
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     format!(
         "sort the images into one folder for each class:\n  {name}/\n  ├── cats/  1.jpg  2.jpg  …\n  \
          └── dogs/  3.jpg  4.jpg  …\n  or list them in a CSV with the columns path,label"
@@ -352,9 +324,5 @@ fn layout(path: &Path) -> String {
 /// A name as a shell takes it in one piece.
 fn shell_word(name: &str) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "._-".contains(character);
-    if name.chars().all(is_plain) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', r"'\''"))
-    }
+    if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }

@@ -19,10 +19,7 @@ pub(super) fn list(root: &Path, is_image: IsImage<'_>, progress: &dyn Progress) 
     walk.passed_over.not_images += images.iter().filter(|image| image.is_none()).count();
     let images: Vec<PathBuf> = images.into_iter().flatten().collect();
     if images.is_empty() {
-        let nothing = DatasetError::NoImages {
-            path: root.to_path_buf(),
-            passed_over: walk.passed_over,
-        };
+        let nothing = DatasetError::NoImages { path: root.to_path_buf(), passed_over: walk.passed_over };
         return Err(nothing.because_of(&walk.unreadable));
     }
     let layout = Layout::of(root, &images)?;
@@ -95,32 +92,20 @@ impl Walk {
             return;
         }
         let error = unlisted(root, error);
-        self.unreadable.push(Unreadable {
-            reason: error.reason(),
-            path: error.path,
-        });
+        self.unreadable.push(Unreadable { reason: error.reason(), path: error.path });
     }
 }
 
 fn unlisted(root: &Path, error: walkdir::Error) -> files::FileError {
     let path = error.path().unwrap_or(root).to_path_buf();
-    let source = error
-        .into_io_error()
-        .unwrap_or_else(|| std::io::Error::other("it cannot be listed"));
+    let source = error.into_io_error().unwrap_or_else(|| std::io::Error::other("it cannot be listed"));
     files::FileError::new("read", &path, source)
 }
 
 /// What begins with a dot, and what macOS, Windows and network drives leave in every folder.
 fn is_hidden(name: &OsStr) -> bool {
-    const LEFT_BEHIND: [&str; 7] = [
-        "__MACOSX",
-        "Thumbs.db",
-        "desktop.ini",
-        "$RECYCLE.BIN",
-        "System Volume Information",
-        "lost+found",
-        "@eaDir",
-    ];
+    const LEFT_BEHIND: [&str; 7] =
+        ["__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir"];
     name.as_encoded_bytes().starts_with(b".") || LEFT_BEHIND.iter().any(|left| name.eq_ignore_ascii_case(left))
 }
 
@@ -134,11 +119,7 @@ fn keep_images(
     let look = |path: PathBuf| {
         let head = head_of(&path);
         progress.advance(1);
-        if head.is_none_or(|head| is_image(&path, &head)) {
-            Some(path)
-        } else {
-            None
-        }
+        if head.is_none_or(|head| is_image(&path, &head)) { Some(path) } else { None }
     };
     let checked = files.into_par_iter().enumerate().map(|(index, path)| {
         go_on(progress, index)?;
@@ -173,10 +154,8 @@ impl Layout {
             }
         }
         let split_of = |name: &OsString| name.to_str().and_then(Split::parse);
-        let splits: BTreeMap<OsString, Split> = folders
-            .iter()
-            .filter_map(|name| Some((name.clone(), split_of(name)?)))
-            .collect();
+        let splits: BTreeMap<OsString, Split> =
+            folders.iter().filter_map(|name| Some((name.clone(), split_of(name)?))).collect();
         let has_train = splits.values().any(|split| *split == Split::Train);
         let has_others = splits.values().any(|split| *split != Split::Train);
         let all = splits.len() == folders.len() && !splits.is_empty();
@@ -187,28 +166,15 @@ impl Layout {
         for (name, split) in &splits {
             if let Some(first) = taken.insert(*split, name) {
                 let (first, second) = (root.join(first), root.join(name));
-                return Err(DatasetError::TwoFoldersForOneSplit {
-                    split: *split,
-                    first,
-                    second,
-                });
+                return Err(DatasetError::TwoFoldersForOneSplit { split: *split, first, second });
             }
         }
         Ok(Self::Splits(splits))
     }
 
     fn label(&self, root: &Path, images: Vec<PathBuf>, walk: Walk) -> Result<Listing, DatasetError> {
-        let Walk {
-            folders,
-            passed_over,
-            unreadable,
-            ..
-        } = walk;
-        let mut listing = Listing {
-            passed_over,
-            unreadable,
-            ..Listing::default()
-        };
+        let Walk { folders, passed_over, unreadable, .. } = walk;
+        let mut listing = Listing { passed_over, unreadable, ..Listing::default() };
         let mut strangers = BTreeSet::new();
         let mut names = Names::default();
         for path in images {
@@ -226,15 +192,10 @@ impl Layout {
             listing.passed_over.loose += 1;
         }
         if listing.images.is_empty() && listing.passed_over.loose > 0 {
-            return Err(DatasetError::NoClassFolders {
-                path: root.to_path_buf(),
-                images: listing.passed_over.loose,
-            });
+            return Err(DatasetError::NoClassFolders { path: root.to_path_buf(), images: listing.passed_over.loose });
         }
         listing.class_folders = self.class_folders(root, &folders);
-        listing
-            .warnings
-            .extend(warn_of_loose(root, listing.passed_over.loose, &strangers));
+        listing.warnings.extend(warn_of_loose(root, listing.passed_over.loose, &strangers));
         listing.warnings.extend(self.warn_of_splits(root, &folders));
         Ok(listing)
     }
@@ -263,9 +224,7 @@ impl Layout {
             Self::Splits(_) => "has no images and is passed over",
         };
         let named = folders.iter().filter(is_called_so).filter(is_none);
-        named
-            .map(|folder| format!("the folder `{}` {why}", folder.display()))
-            .collect()
+        named.map(|folder| format!("the folder `{}` {why}", folder.display())).collect()
     }
 
     fn place<'a>(&self, root: &Path, path: &'a Path) -> Place<'a> {
@@ -285,10 +244,7 @@ impl Layout {
 
 fn warn_of_loose(root: &Path, count: usize, strangers: &BTreeSet<String>) -> Option<String> {
     let images = if count == 1 { "image lies" } else { "images lie" };
-    let text = format!(
-        "{count} {images} outside the class folders of `{}` and will not be used",
-        root.display()
-    );
+    let text = format!("{count} {images} outside the class folders of `{}` and will not be used", root.display());
     match (count, strangers.iter().next()) {
         (0, _) => None,
         (_, None) => Some(text),
@@ -320,9 +276,7 @@ impl Names {
                 self.0.insert(folder.to_os_string(), name.to_owned());
                 Ok(name.to_owned())
             }
-            _ => Err(DatasetError::ClassName {
-                path: root.join(folder),
-            }),
+            _ => Err(DatasetError::ClassName { path: root.join(folder) }),
         }
     }
 }

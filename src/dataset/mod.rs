@@ -106,11 +106,7 @@ impl fmt::Display for PassedOver {
             (self.hidden, "hidden", "hidden"),
             (self.empty_folders, "empty folder", "empty folders"),
             (self.not_images, "file that is no image", "files that are no images"),
-            (
-                self.loose,
-                "image outside the class folders",
-                "images outside the class folders",
-            ),
+            (self.loose, "image outside the class folders", "images outside the class folders"),
             (self.link_loops, "circular link", "circular links"),
             (self.repeated_rows, "repeated row", "repeated rows"),
         ];
@@ -138,10 +134,7 @@ pub struct Dataset {
 impl Dataset {
     /// The images of a class, of one split or (`None`) of those that have none.
     pub fn count(&self, class: usize, split: Option<Split>) -> usize {
-        self.samples
-            .iter()
-            .filter(|sample| sample.class == class && sample.split == split)
-            .count()
+        self.samples.iter().filter(|sample| sample.class == class && sample.split == split).count()
     }
 }
 
@@ -187,11 +180,8 @@ pub fn open_for(
 fn list(path: &Path, is_image: IsImage<'_>, progress: &dyn Progress) -> Result<Listing, DatasetError> {
     let metadata = std::fs::metadata(path).map_err(|error| FileError::new("open", path, error))?;
     progress.start("looking for images", Unit::Images, None);
-    let listing = if metadata.is_dir() {
-        folder::list(path, is_image, progress)
-    } else {
-        table::list(path, is_image, progress)
-    };
+    let listing =
+        if metadata.is_dir() { folder::list(path, is_image, progress) } else { table::list(path, is_image, progress) };
     progress.finish();
     listing
 }
@@ -240,18 +230,13 @@ impl Listing {
         let is_used = |wanted| used().any(|(split, _)| *split == wanted);
         if used().next().is_some() && !is_used(Split::Train) {
             let splits = used().map(|(split, _)| *split).collect();
-            return Err(DatasetError::NoTraining {
-                path: path.to_path_buf(),
-                splits,
-            });
+            return Err(DatasetError::NoTraining { path: path.to_path_buf(), splits });
         }
         let all = self.found().with_images();
         for (split, found) in used() {
             let missing = all.names().find(|name| found.count(name) == 0);
             if let Some(class) = missing {
-                let elsewhere = used()
-                    .find(|(_, other)| other.count(class) > 0)
-                    .map_or(*split, |(other, _)| *other);
+                let elsewhere = used().find(|(_, other)| other.count(class) > 0).map_or(*split, |(other, _)| *other);
                 return Err(DatasetError::MissingClass {
                     class: class.to_owned(),
                     split: *split,
@@ -274,28 +259,13 @@ impl Listing {
             match classes.index(&class) {
                 Some(class) => samples.push(Sample { path, class, split }),
                 None => {
-                    return Err(DatasetError::UnknownClass {
-                        class,
-                        path,
-                        known: classes.names().to_vec(),
-                    });
+                    return Err(DatasetError::UnknownClass { class, path, known: classes.names().to_vec() });
                 }
             }
         }
         samples.sort_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
-        let Self {
-            passed_over,
-            unreadable,
-            warnings,
-            ..
-        } = self;
-        Ok(Dataset {
-            samples,
-            classes,
-            passed_over,
-            unreadable,
-            warnings,
-        })
+        let Self { passed_over, unreadable, warnings, .. } = self;
+        Ok(Dataset { samples, classes, passed_over, unreadable, warnings })
     }
 }
 
@@ -306,11 +276,7 @@ fn bytes(path: &Path) -> &[u8] {
 
 /// Between units of work, whether to go on; not asked for every single file.
 fn go_on(progress: &dyn Progress, done: usize) -> Result<(), Interrupted> {
-    if done.is_multiple_of(1024) {
-        progress.check()
-    } else {
-        Ok(())
-    }
+    if done.is_multiple_of(1024) { progress.check() } else { Ok(()) }
 }
 
 #[cfg(test)]

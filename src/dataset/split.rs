@@ -112,10 +112,7 @@ pub fn folds(labels: &[Label], groups: &[usize], count: usize, seed: u64) -> Res
     for unit in &mut units {
         let counts = unit.counts;
         let load = |filled: &[usize; 2]| {
-            let of_its_labels: usize = (0..2)
-                .filter(|&label| counts[label] > 0)
-                .map(|label| filled[label])
-                .sum();
+            let of_its_labels: usize = (0..2).filter(|&label| counts[label] > 0).map(|label| filled[label]).sum();
             (of_its_labels, filled[0] + filled[1])
         };
         let emptiest = filled.iter_mut().enumerate().min_by_key(|(_, filled)| load(filled));
@@ -138,11 +135,8 @@ pub fn assign(
     share: f64,
     seed: u64,
 ) -> Result<(), DatasetError> {
-    let mut open: Vec<(&mut Sample, usize)> = samples
-        .iter_mut()
-        .zip(groups.iter().copied())
-        .filter(|(sample, _)| sample.split.is_none())
-        .collect();
+    let mut open: Vec<(&mut Sample, usize)> =
+        samples.iter_mut().zip(groups.iter().copied()).filter(|(sample, _)| sample.split.is_none()).collect();
     if open.is_empty() {
         return Ok(());
     }
@@ -162,17 +156,9 @@ pub fn assign(
 /// [`DatasetError`] if it cannot be written; what was there is then as it was.
 pub fn write_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Result<(), DatasetError> {
     let fail = |error| FileError::new("write", path, error);
-    let folder = std::path::absolute(path)
-        .map_err(fail)?
-        .parent()
-        .map(Path::to_path_buf)
-        .unwrap_or_default();
+    let folder = std::path::absolute(path).map_err(fail)?.parent().map(Path::to_path_buf).unwrap_or_default();
     let mut table = csv::Writer::from_writer(Vec::new());
-    let mut add = |row: [&[u8]; 3]| {
-        table
-            .write_record(row)
-            .map_err(|error| fail(std::io::Error::other(error)))
-    };
+    let mut add = |row: [&[u8]; 3]| table.write_record(row).map_err(|error| fail(std::io::Error::other(error)));
     add([b"path", b"label", b"split"])?;
     for sample in samples {
         let place = place_from(&folder, &sample.path).map_err(fail)?;
@@ -180,9 +166,7 @@ pub fn write_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Result<
         let split = sample.split.map_or("", Split::cell);
         add([cell_of(&place)?, name.as_bytes(), split.as_bytes()])?;
     }
-    let bytes = table
-        .into_inner()
-        .map_err(|error| fail(std::io::Error::other(error.to_string())))?;
+    let bytes = table.into_inner().map_err(|error| fail(std::io::Error::other(error.to_string())))?;
     Ok(files::write(path, |file| file.write_all(&bytes))?)
 }
 
@@ -196,11 +180,7 @@ fn cell_of(path: &Path) -> Result<&[u8], DatasetError> {
     if cfg!(unix) {
         return Ok(path.as_os_str().as_encoded_bytes());
     }
-    path.to_str()
-        .map(str::as_bytes)
-        .ok_or_else(|| DatasetError::PathNotText {
-            path: path.to_path_buf(),
-        })
+    path.to_str().map(str::as_bytes).ok_or_else(|| DatasetError::PathNotText { path: path.to_path_buf() })
 }
 
 /// Images that stay together.
@@ -220,11 +200,7 @@ impl Unit {
         for (image, (label, group)) in labels.iter().zip(groups).enumerate() {
             let place = *places.entry(*group).or_insert(units.len());
             if place == units.len() {
-                units.push(Self {
-                    images: Vec::new(),
-                    counts: [0; 2],
-                    side: 0,
-                });
+                units.push(Self { images: Vec::new(), counts: [0; 2], side: 0 });
             }
             if let Some(unit) = units.get_mut(place) {
                 unit.images.push(image);
@@ -247,11 +223,7 @@ fn check_units(units: &[Unit], needed: usize) -> Result<(), DatasetError> {
     for (label, name) in [Label::Negative, Label::Positive].into_iter().enumerate() {
         let found = units.iter().filter(|unit| unit.counts[label] > 0).count();
         if found < needed {
-            return Err(DatasetError::TooFewImages {
-                label: name,
-                found,
-                needed,
-            });
+            return Err(DatasetError::TooFewImages { label: name, found, needed });
         }
     }
     Ok(())
@@ -268,11 +240,7 @@ fn fill(units: &mut [Unit], label: usize, side: usize) -> Result<(), DatasetErro
     match there.first_mut() {
         Some(unit) => unit.side = side,
         None => {
-            return Err(DatasetError::TooFewImages {
-                label: Label::from(label == 1),
-                found: 0,
-                needed: 2,
-            });
+            return Err(DatasetError::TooFewImages { label: Label::from(label == 1), found: 0, needed: 2 });
         }
     }
     Ok(())
@@ -281,19 +249,10 @@ fn fill(units: &mut [Unit], label: usize, side: usize) -> Result<(), DatasetErro
 /// Groups that have both labels can leave a side without one of them, however they are moved.
 fn check_sides(units: &[Unit]) -> Result<(), DatasetError> {
     for (label, name) in [Label::Negative, Label::Positive].into_iter().enumerate() {
-        let on = |side| {
-            units
-                .iter()
-                .filter(|unit| unit.side == side && unit.counts[label] > 0)
-                .count()
-        };
+        let on = |side| units.iter().filter(|unit| unit.side == side && unit.counts[label] > 0).count();
         if on(0) == 0 || on(1) == 0 {
             let found = on(0) + on(1);
-            return Err(DatasetError::TooFewImages {
-                label: name,
-                found,
-                needed: found + 1,
-            });
+            return Err(DatasetError::TooFewImages { label: name, found, needed: found + 1 });
         }
     }
     Ok(())

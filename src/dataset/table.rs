@@ -27,18 +27,11 @@ pub(super) fn list(path: &Path, is_image: IsImage<'_>, progress: &dyn Progress) 
     let text = check_text(path, &bytes, is_image)?;
     let (delimiter, header) = read_header(path, text)?;
     let columns = Columns::of(path, &header)?;
-    let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .has_headers(true)
-        .from_reader(text);
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).from_reader(text);
     let mut rows = Rows::new(path);
     let mut record = ByteRecord::new();
     let mut read = 0_usize;
-    while reader
-        .read_byte_record(&mut record)
-        .map_err(|error| not_a_table(path, error.to_string()))?
-    {
+    while reader.read_byte_record(&mut record).map_err(|error| not_a_table(path, error.to_string()))? {
         read += 1;
         go_on(progress, read)?;
         progress.advance(1);
@@ -50,18 +43,11 @@ pub(super) fn list(path: &Path, is_image: IsImage<'_>, progress: &dyn Progress) 
 }
 
 fn not_a_table(path: &Path, reason: String) -> DatasetError {
-    DatasetError::NotATable {
-        path: path.to_path_buf(),
-        reason,
-    }
+    DatasetError::NotATable { path: path.to_path_buf(), reason }
 }
 
 fn wrong_row(path: &Path, line: u64, problem: RowProblem) -> DatasetError {
-    DatasetError::Row {
-        path: path.to_path_buf(),
-        line,
-        problem: Box::new(problem),
-    }
+    DatasetError::Row { path: path.to_path_buf(), line, problem: Box::new(problem) }
 }
 
 /// The text without its byte-order mark.
@@ -86,20 +72,12 @@ fn check_text<'a>(path: &Path, bytes: &'a [u8], is_image: IsImage<'_>) -> Result
 fn read_header(path: &Path, text: &[u8]) -> Result<(u8, Vec<String>), DatasetError> {
     let mut best: Option<(u8, Vec<String>)> = None;
     for delimiter in [b',', b';', b'\t'] {
-        let mut reader = ReaderBuilder::new()
-            .delimiter(delimiter)
-            .trim(Trim::All)
-            .from_reader(text);
-        let header = reader
-            .byte_headers()
-            .map_err(|error| not_a_table(path, error.to_string()))?;
+        let mut reader = ReaderBuilder::new().delimiter(delimiter).trim(Trim::All).from_reader(text);
+        let header = reader.byte_headers().map_err(|error| not_a_table(path, error.to_string()))?;
         if header.len() > MOST_COLUMNS {
             return Err(not_a_table(path, format!("line 1 has {} columns", header.len())));
         }
-        let header: Vec<String> = header
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).to_lowercase())
-            .collect();
+        let header: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).to_lowercase()).collect();
         let known = |header: &[String]| ["path", "label"].iter().filter(|name| has(header, name)).count();
         let sense = |header: &[String]| (known(header), header.len());
         if best.as_ref().is_none_or(|(_, other)| sense(&header) > sense(other)) {
@@ -130,24 +108,14 @@ struct Row {
 impl Columns {
     fn of(path: &Path, header: &[String]) -> Result<Self, DatasetError> {
         let find = |column: &'static str| {
-            let mut places = header
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| *name == column)
-                .map(|(place, _)| place);
+            let mut places = header.iter().enumerate().filter(|(_, name)| *name == column).map(|(place, _)| place);
             match (places.next(), places.next()) {
-                (_, Some(_)) => Err(DatasetError::TwoColumns {
-                    path: path.to_path_buf(),
-                    column,
-                }),
+                (_, Some(_)) => Err(DatasetError::TwoColumns { path: path.to_path_buf(), column }),
                 (place, None) => Ok(place),
             }
         };
         let found = || {
-            let names = header
-                .iter()
-                .take(5)
-                .map(|name| format!("`{}`", name.chars().take(40).collect::<String>()));
+            let names = header.iter().take(5).map(|name| format!("`{}`", name.chars().take(40).collect::<String>()));
             let more = if header.len() > 5 { ", …" } else { "" };
             names.collect::<Vec<_>>().join(", ") + more
         };
@@ -158,20 +126,12 @@ impl Columns {
                 found: found(),
             })
         };
-        Ok(Self {
-            count: header.len(),
-            path: need("path")?,
-            label: need("label")?,
-            split: find("split")?,
-        })
+        Ok(Self { count: header.len(), path: need("path")?, label: need("label")?, split: find("split")? })
     }
 
     fn row(&self, record: &ByteRecord) -> Result<Row, RowProblem> {
         if record.len() != self.count {
-            return Err(RowProblem::Fields {
-                expected: self.count,
-                found: record.len(),
-            });
+            return Err(RowProblem::Fields { expected: self.count, found: record.len() });
         }
         let path = record.get(self.path).unwrap_or_default();
         if path.is_empty() {
@@ -185,19 +145,13 @@ impl Columns {
             None | Some("") => None,
             Some(name) => Some(Split::parse(name).ok_or_else(|| RowProblem::Split(name.to_owned()))?),
         };
-        Ok(Row {
-            path: path_of(path)?,
-            label: label.to_owned(),
-            split,
-        })
+        Ok(Row { path: path_of(path)?, label: label.to_owned(), split })
     }
 }
 
 fn text<'a>(record: &'a ByteRecord, place: usize, what: &'static str) -> Result<&'a str, RowProblem> {
     let field = record.get(place).unwrap_or_default();
-    std::str::from_utf8(field)
-        .map(str::trim)
-        .map_err(|_| RowProblem::NotText(what))
+    std::str::from_utf8(field).map(str::trim).map_err(|_| RowProblem::NotText(what))
 }
 
 /// A path is bytes where the system's paths are, so that every name can be listed; blanks around it are part of it.
@@ -210,9 +164,7 @@ fn path_of(bytes: &[u8]) -> Result<PathBuf, RowProblem> {
 
 #[cfg(not(unix))]
 fn path_of(bytes: &[u8]) -> Result<PathBuf, RowProblem> {
-    std::str::from_utf8(bytes)
-        .map(PathBuf::from)
-        .map_err(|_| RowProblem::NotText("path"))
+    std::str::from_utf8(bytes).map(PathBuf::from).map_err(|_| RowProblem::NotText("path"))
 }
 
 /// The rows so far, by file.
@@ -244,18 +196,10 @@ impl<'a> Rows<'a> {
         if let Some(&(index, first)) = self.seen.get(&path) {
             return self.repeat(&row, path, index, first);
         }
-        let side = if row.split.is_some() {
-            &mut self.with_split
-        } else {
-            &mut self.without_split
-        };
+        let side = if row.split.is_some() { &mut self.with_split } else { &mut self.without_split };
         side.get_or_insert(line);
         self.seen.insert(path.clone(), (self.listing.images.len(), line));
-        self.listing.images.push(Listed {
-            path,
-            class: row.label,
-            split: row.split,
-        });
+        self.listing.images.push(Listed { path, class: row.label, split: row.split });
         Ok(())
     }
 
@@ -273,13 +217,7 @@ impl<'a> Rows<'a> {
             self.listing.passed_over.repeated_rows += 1;
             return Ok(());
         };
-        Err(RowProblem::Conflict {
-            path,
-            what,
-            here,
-            there,
-            line,
-        })
+        Err(RowProblem::Conflict { path, what, here, there, line })
     }
 
     fn finish(self) -> Result<Listing, DatasetError> {
@@ -288,19 +226,11 @@ impl<'a> Rows<'a> {
             return Err(DatasetError::NoRows { path: table() });
         };
         if let (Some(_), Some(line)) = (self.with_split, self.without_split) {
-            return Err(wrong_row(
-                self.table,
-                line,
-                RowProblem::Empty("split, which other lines have"),
-            ));
+            return Err(wrong_row(self.table, line, RowProblem::Empty("split, which other lines have")));
         }
         if !self.listing.images.par_iter().any(|image| image.path.exists()) {
             let (count, first) = (self.listing.images.len(), first.path.clone());
-            return Err(DatasetError::NoListedFileExists {
-                path: table(),
-                count,
-                first,
-            });
+            return Err(DatasetError::NoListedFileExists { path: table(), count, first });
         }
         Ok(self.listing)
     }

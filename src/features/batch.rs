@@ -38,6 +38,9 @@ impl Workload {
     }
 }
 
+/// Runs one batch of crops, `[B, S, S, 3]` → `[B, 2048]`.
+pub(super) type Run<'a> = dyn FnMut(&[Crop]) -> Result<Vec<f32>, BackboneError> + 'a;
+
 /// The largest batch that the device has not refused, shared by all workers.
 #[derive(Debug)]
 pub(super) struct BatchSize(AtomicUsize);
@@ -54,7 +57,7 @@ impl BatchSize {
     pub(super) fn forward(
         &self,
         crops: &[Crop],
-        run: &mut dyn FnMut(&[Crop]) -> Result<Vec<f32>, BackboneError>,
+        run: &mut Run<'_>,
         progress: &dyn Progress,
     ) -> Result<Vec<f32>, BackboneError> {
         let mut features = Vec::new();
@@ -71,7 +74,9 @@ impl BatchSize {
                     let half = size / 2;
                     // Another worker may have gone lower already; only the one who lowers it says so.
                     if self.0.fetch_min(half, Ordering::Relaxed) > half {
-                        progress.note(&format!("the device ran out of memory at {size} images a batch; going on with {half}"));
+                        progress.note(&format!(
+                            "the device ran out of memory at {size} images a batch; going on with {half}"
+                        ));
                     }
                 }
                 Err(error) => return Err(error),

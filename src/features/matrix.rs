@@ -32,11 +32,7 @@ impl FeatureMatrix {
 
     /// An empty matrix with room for `rows` rows.
     pub fn with_capacity(width: usize, rows: usize) -> Self {
-        Self {
-            values: Vec::with_capacity(width.saturating_mul(rows)),
-            width,
-            rows: 0,
-        }
+        Self { values: Vec::with_capacity(width.saturating_mul(rows)), width, rows: 0 }
     }
 
     /// Takes over row-major values.
@@ -46,16 +42,9 @@ impl FeatureMatrix {
     pub fn from_values(width: usize, values: Vec<f32>) -> Result<Self, WidthError> {
         let last_row = values.len().checked_rem(width).unwrap_or(values.len());
         if last_row != 0 {
-            return Err(WidthError {
-                expected: width,
-                given: last_row,
-            });
+            return Err(WidthError { expected: width, given: last_row });
         }
-        Ok(Self {
-            rows: values.len().checked_div(width).unwrap_or(0),
-            values,
-            width,
-        })
+        Ok(Self { rows: values.len().checked_div(width).unwrap_or(0), values, width })
     }
 
     /// Adds one image.
@@ -64,10 +53,7 @@ impl FeatureMatrix {
     /// [`WidthError`] if the row has another width.
     pub fn push_row(&mut self, row: &[f32]) -> Result<(), WidthError> {
         if row.len() != self.width {
-            return Err(WidthError {
-                expected: self.width,
-                given: row.len(),
-            });
+            return Err(WidthError { expected: self.width, given: row.len() });
         }
         self.values.extend_from_slice(row);
         self.rows += 1;
@@ -118,11 +104,7 @@ impl FeatureMatrix {
         for &index in indices {
             values.extend_from_slice(self.row(index));
         }
-        Self {
-            values,
-            width: self.width,
-            rows: indices.len(),
-        }
+        Self { values, width: self.width, rows: indices.len() }
     }
 }
 

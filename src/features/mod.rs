@@ -232,7 +232,9 @@ impl Worker<'_> {
     fn run(self) {
         tch::set_num_threads(self.workload.threads_per_worker);
         while self.tickets.recv().is_ok() && !self.stop.load(Ordering::Relaxed) {
-            let Some((number, paths)) = take(self.source, self.workload.batch) else { return };
+            let Some((number, paths)) = take(self.source, self.workload.batch) else {
+                return;
+            };
             let done = self.progress.check().map_err(Into::into).and_then(|()| self.chunk(paths));
             let failed = done.is_err();
             if self.deliver.send((number, done)).is_err() || failed {

@@ -18,16 +18,12 @@ impl Cholesky {
         for begin in (0..size).step_by(BLOCK) {
             let end = (begin + BLOCK).min(size);
             // What the columns on the left explain comes off this block of columns, diagonal part included.
-            let explained = matrix
-                .slice(s![begin.., ..begin])
-                .dot(&matrix.slice(s![begin..end, ..begin]).t());
+            let explained = matrix.slice(s![begin.., ..begin]).dot(&matrix.slice(s![begin..end, ..begin]).t());
             let mut columns = matrix.slice_mut(s![begin.., begin..end]);
             columns -= &explained;
             let width = end - begin;
             let diagonal = factor_block(&columns.slice(s![..width, ..]))?;
-            let below = columns
-                .slice(s![width.., ..])
-                .dot(&to_matrix(&inverse_of_lower(&diagonal)).t());
+            let below = columns.slice(s![width.., ..]).dot(&to_matrix(&inverse_of_lower(&diagonal)).t());
             columns.slice_mut(s![width.., ..]).assign(&below);
             columns.slice_mut(s![..width, ..]).assign(&to_matrix(&diagonal));
         }
@@ -61,12 +57,7 @@ fn factor_block(block: &ArrayView2<'_, f64>) -> Option<Rows> {
     for (row, given) in block.rows().into_iter().enumerate() {
         let mut current = [0.0; BLOCK];
         for (column, above) in factor.iter().enumerate() {
-            let known: f64 = current
-                .iter()
-                .zip(above)
-                .take(column)
-                .map(|(left, right)| left * right)
-                .sum();
+            let known: f64 = current.iter().zip(above).take(column).map(|(left, right)| left * right).sum();
             current[column] = (given[column] - known) / above[column];
         }
         let square: f64 = given[row] - current.iter().take(row).map(|value| value * value).sum::<f64>();
@@ -86,10 +77,7 @@ fn inverse_of_lower(lower: &Rows) -> Rows {
         let mut current = [0.0; BLOCK];
         current[row] = 1.0;
         for (done, factor) in inverse.iter().zip(factors) {
-            current
-                .iter_mut()
-                .zip(done)
-                .for_each(|(value, done)| *value -= factor * done);
+            current.iter_mut().zip(done).for_each(|(value, done)| *value -= factor * done);
         }
         for value in &mut current {
             *value /= factors[row];

@@ -43,10 +43,7 @@ pub struct CrossValidation {
 
 /// The strengths that are tried: 10³ to 10⁻⁴ by half decades, strongest first.
 pub fn grid() -> Vec<f64> {
-    (-8_i32..=6)
-        .rev()
-        .map(|half_decades| 10_f64.powf(f64::from(half_decades) / 2.0))
-        .collect()
+    (-8_i32..=6).rev().map(|half_decades| 10_f64.powf(f64::from(half_decades) / 2.0)).collect()
 }
 
 /// Evaluates strengths by the folds that `folds` assigns, `[N]` ids.
@@ -66,11 +63,7 @@ pub fn cross_validate(
 ) -> Result<CrossValidation, HeadError> {
     strengths.iter().try_for_each(|&l2| require_positive("l2", l2))?;
     let mut folds = prepare(examples, folds)?;
-    progress.start(
-        "choosing the strength by cross-validation",
-        Unit::Steps,
-        Some(strengths.len() as u64),
-    );
+    progress.start("choosing the strength by cross-validation", Unit::Steps, Some(strengths.len() as u64));
     let found = descend(examples, &mut folds, strengths, progress);
     progress.finish();
     found
@@ -88,10 +81,7 @@ fn descend(
     let mut worse = 0;
     for &l2 in strengths {
         let logits = out_of_fold_logits(examples.labels().len(), folds, l2, progress)?;
-        let score = Score {
-            l2,
-            log_loss: log_loss(&logits, examples.labels(), examples.pos_weight()),
-        };
+        let score = Score { l2, log_loss: log_loss(&logits, examples.labels(), examples.pos_weight()) };
         scores.push(score);
         progress.advance(1);
         if best.as_ref().is_none_or(|(best, _)| score.log_loss < best.log_loss) {
@@ -105,18 +95,9 @@ fn descend(
         }
     }
     let Some((Score { l2, .. }, logits)) = best else {
-        return Err(HeadError::Option {
-            name: "l2",
-            value: "an empty grid".to_owned(),
-            expected: "a strength",
-        });
+        return Err(HeadError::Option { name: "l2", value: "an empty grid".to_owned(), expected: "a strength" });
     };
-    Ok(CrossValidation {
-        l2,
-        logits,
-        scores,
-        folds: folds.len(),
-    })
+    Ok(CrossValidation { l2, logits, scores, folds: folds.len() })
 }
 
 /// One fold: a problem without its images, and where the last strength ended.
@@ -130,10 +111,7 @@ struct Fold<'a> {
 fn prepare<'a>(examples: &Examples<'a>, ids: &[usize]) -> Result<Vec<Fold<'a>>, HeadError> {
     let labels = examples.labels();
     if ids.len() != labels.len() {
-        return Err(HeadError::LabelCount {
-            labels: ids.len(),
-            rows: labels.len(),
-        });
+        return Err(HeadError::LabelCount { labels: ids.len(), rows: labels.len() });
     }
     let mut distinct = ids.to_vec();
     distinct.sort_unstable();
@@ -152,11 +130,7 @@ fn prepare<'a>(examples: &Examples<'a>, ids: &[usize]) -> Result<Vec<Fold<'a>>, 
             let standardisation = Standardisation::of(examples.features(), &fitted);
             let problem = problem(examples, &standardisation, &fitted, &held_out);
             let point = problem.system.zero();
-            Fold {
-                held_out,
-                problem,
-                point,
-            }
+            Fold { held_out, problem, point }
         })
         .collect())
 }
@@ -169,19 +143,13 @@ fn out_of_fold_logits(
     progress: &dyn Progress,
 ) -> Result<Vec<f64>, HeadError> {
     folds.par_iter_mut().try_for_each(|fold| -> Result<(), HeadError> {
-        fold.point = fold
-            .problem
-            .minimise(l2, fold.point.clone(), TOLERANCE, progress)?
-            .point;
+        fold.point = fold.problem.minimise(l2, fold.point.clone(), TOLERANCE, progress)?.point;
         Ok(())
     })?;
     let mut logits = vec![0.0; count];
     for fold in folds {
         let held_out = fold.problem.system.held_out_logits(&fold.point);
-        fold.held_out
-            .iter()
-            .zip(held_out)
-            .for_each(|(&row, logit)| logits[row] = logit);
+        fold.held_out.iter().zip(held_out).for_each(|(&row, logit)| logits[row] = logit);
     }
     Ok(logits)
 }

@@ -74,12 +74,7 @@ pub fn fit(
         require_positive("l2", l2)?;
     }
     let cross_validation = match (folds, options.l2) {
-        (Some(folds), L2::Auto) => Some(cross_validate(
-            examples,
-            folds,
-            &super::cross_validation::grid(),
-            progress,
-        )?),
+        (Some(folds), L2::Auto) => Some(cross_validate(examples, folds, &super::cross_validation::grid(), progress)?),
         (Some(folds), L2::Fixed(l2)) => Some(cross_validate(examples, folds, &[l2], progress)?),
         (None, _) => None,
     };
@@ -88,10 +83,7 @@ pub fn fit(
         (Some(chosen), L2::Auto) => chosen.l2,
         (None, L2::Auto) => L2_WITHOUT_FOLDS,
     };
-    Ok(Fit {
-        cross_validation,
-        ..fit_at(examples, l2, progress)?
-    })
+    Ok(Fit { cross_validation, ..fit_at(examples, l2, progress)? })
 }
 
 /// Fits at one strength.
@@ -108,19 +100,9 @@ fn fit_at(examples: &Examples<'_>, l2: f64, progress: &dyn Progress) -> Result<F
     let (objective, gradient_ratio) =
         Problem::new(Box::new(rows), examples.labels().to_vec(), examples.pos_weight()).evaluate(&found, l2);
     if gradient_ratio.is_nan() || gradient_ratio > REQUIRED_RATIO {
-        return Err(HeadError::NotConverged {
-            iterations: steps,
-            gradient_ratio,
-        });
+        return Err(HeadError::NotConverged { iterations: steps, gradient_ratio });
     }
-    Ok(Fit {
-        head,
-        l2,
-        objective,
-        iterations: steps,
-        gradient_ratio,
-        cross_validation: None,
-    })
+    Ok(Fit { head, l2, objective, iterations: steps, gradient_ratio, cross_validation: None })
 }
 
 /// The images `fitted` as a problem in N or D coordinates, whichever is the faster.

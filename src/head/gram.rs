@@ -52,10 +52,7 @@ impl GramSystem {
 pub(super) fn standardised(features: &FeatureMatrix, standardisation: &Standardisation, rows: &[usize]) -> Array2<f64> {
     let mut standardised = Array2::zeros((rows.len(), features.width()));
     for (mut target, &row) in standardised.rows_mut().into_iter().zip(rows) {
-        target
-            .iter_mut()
-            .zip(standardisation.apply(features.row(row)))
-            .for_each(|(target, value)| *target = value);
+        target.iter_mut().zip(standardisation.apply(features.row(row))).for_each(|(target, value)| *target = value);
     }
     standardised
 }
@@ -83,11 +80,7 @@ pub(super) fn symmetric_product(rows: &Array2<f64>) -> Array2<f64> {
 impl System for GramSystem {
     fn zero(&self) -> Point {
         let count = self.kernel.nrows();
-        Point {
-            coordinates: vec![0.0; count],
-            bias: 0.0,
-            products: vec![0.0; count],
-        }
+        Point { coordinates: vec![0.0; count], bias: 0.0, products: vec![0.0; count] }
     }
 
     fn inner(&self, left: &[f64], _right: &[f64], products: &[f64]) -> f64 {
@@ -96,38 +89,20 @@ impl System for GramSystem {
 
     /// By w it is Zᵀ·u with u = X·a + slopes, so its norm is √(uᵀ·K·u).
     fn gradient(&self, point: &Point, slopes: &[f64], l2: f64) -> Gradient {
-        let coordinates: Vec<f64> = point
-            .coordinates
-            .iter()
-            .zip(slopes)
-            .map(|(coordinate, slope)| l2 * coordinate + slope)
-            .collect();
+        let coordinates: Vec<f64> =
+            point.coordinates.iter().zip(slopes).map(|(coordinate, slope)| l2 * coordinate + slope).collect();
         let products = self.multiply(&coordinates);
         let bias: f64 = slopes.iter().sum();
         let norm = (dot(&coordinates, &products).max(0.0) + bias * bias).sqrt();
-        Gradient {
-            coordinates,
-            products,
-            bias,
-            norm,
-        }
+        Gradient { coordinates, products, bias, norm }
     }
 
     /// Solves (X·I + H·K)·δa = -u - δb·h with Σ(a + δa) = 0, which a zero gradient by the bias demands.
     ///
     /// With M = (H⁻¹ + K/X)⁻¹ = √H·B⁻¹·√H: X·δa = -(u - M·K·u/X) - δb·M·1.
     fn step(&self, task: &StepTask<'_>, _progress: &dyn Progress) -> Result<Point, HeadError> {
-        let &StepTask {
-            point,
-            gradient,
-            curvatures,
-            l2,
-            ..
-        } = task;
-        let failed = || HeadError::NotConverged {
-            iterations: 0,
-            gradient_ratio: gradient.norm,
-        };
+        let &StepTask { point, gradient, curvatures, l2, .. } = task;
+        let failed = || HeadError::NotConverged { iterations: 0, gradient_ratio: gradient.norm };
         let roots = Array1::from_iter(curvatures.iter().map(|curvature| curvature.sqrt()));
         let mut matrix = self.kernel.clone();
         for (mut row, root) in matrix.rows_mut().into_iter().zip(&roots) {
@@ -137,12 +112,7 @@ impl System for GramSystem {
         let factor = Cholesky::of(matrix).ok_or_else(failed)?;
         let apply = |vector: &[f64]| -> Vec<f64> {
             let scaled: Vec<f64> = vector.iter().zip(&roots).map(|(value, root)| value * root).collect();
-            factor
-                .solve(&scaled)
-                .iter()
-                .zip(&roots)
-                .map(|(value, root)| value * root)
-                .collect()
+            factor.solve(&scaled).iter().zip(&roots).map(|(value, root)| value * root).collect()
         };
 
         let explained = apply(&gradient.products);
@@ -154,17 +124,10 @@ impl System for GramSystem {
         if !bias.is_finite() {
             return Err(failed());
         }
-        let coordinates: Vec<f64> = residual
-            .iter()
-            .zip(&ones)
-            .map(|(residual, one)| -(residual + bias * one) / l2)
-            .collect();
+        let coordinates: Vec<f64> =
+            residual.iter().zip(&ones).map(|(residual, one)| -(residual + bias * one) / l2).collect();
         let products = self.multiply(&coordinates);
-        Ok(Point {
-            coordinates,
-            bias,
-            products,
-        })
+        Ok(Point { coordinates, bias, products })
     }
 
     fn held_out_logits(&self, point: &Point) -> Vec<f64> {

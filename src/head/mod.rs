@@ -68,10 +68,7 @@ impl Head {
     /// [`HeadError::Width`] if the features have another width than the head.
     pub fn logit(&self, features: &[f32]) -> Result<f64, HeadError> {
         if features.len() != self.weight.len() {
-            return Err(HeadError::Width {
-                expected: self.weight.len(),
-                given: features.len(),
-            });
+            return Err(HeadError::Width { expected: self.weight.len(), given: features.len() });
         }
         Ok(product::dot(features, &self.weight) + f64::from(self.bias))
     }
@@ -92,21 +89,14 @@ impl Head {
     /// classes alike, and the correction would give that back to the larger class. It does not change any ranking.
     #[must_use]
     pub fn at_training_prior(&self, pos_weight: f64) -> Self {
-        Self {
-            weight: self.weight.clone(),
-            bias: (f64::from(self.bias) - pos_weight.ln()) as f32,
-        }
+        Self { weight: self.weight.clone(), bias: (f64::from(self.bias) - pos_weight.ln()) as f32 }
     }
 }
 
 /// The logistic function in f64, with full relative precision in both tails: never NaN for a finite logit.
 pub fn probability(logit: f64) -> f64 {
     let tail = (-logit.abs()).exp();
-    if logit >= 0.0 {
-        1.0 / (1.0 + tail)
-    } else {
-        tail / (1.0 + tail)
-    }
+    if logit >= 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) }
 }
 
 /// What to do about classes of different size.
@@ -147,31 +137,19 @@ impl<'a> Examples<'a> {
     /// the first row that holds NaN or an infinity, [`HeadError::Option`] for a `pos_weight` that is not positive.
     pub fn new(features: &'a FeatureMatrix, labels: &'a [bool], pos_weight: f64) -> Result<Self, HeadError> {
         if labels.len() != features.len() {
-            return Err(HeadError::LabelCount {
-                labels: labels.len(),
-                rows: features.len(),
-            });
+            return Err(HeadError::LabelCount { labels: labels.len(), rows: features.len() });
         }
         let positives = labels.iter().filter(|&&label| label).count();
         if positives == 0 || positives == labels.len() {
-            return Err(HeadError::OneClass {
-                positives,
-                negatives: labels.len() - positives,
-            });
+            return Err(HeadError::OneClass { positives, negatives: labels.len() - positives });
         }
         require_positive("pos_weight", pos_weight)?;
         let rows: Vec<&[f32]> = features.rows().collect();
-        let damaged = rows
-            .par_iter()
-            .position_first(|row| !row.iter().all(|value| value.is_finite()));
+        let damaged = rows.par_iter().position_first(|row| !row.iter().all(|value| value.is_finite()));
         if let Some(row) = damaged {
             return Err(HeadError::NotFinite { row });
         }
-        Ok(Self {
-            features,
-            labels,
-            pos_weight,
-        })
+        Ok(Self { features, labels, pos_weight })
     }
 
     /// `[N, D]`.
@@ -195,11 +173,7 @@ fn require_positive(name: &'static str, value: f64) -> Result<(), HeadError> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(HeadError::Option {
-        name,
-        value: value.to_string(),
-        expected: "a number above 0",
-    })
+    Err(HeadError::Option { name, value: value.to_string(), expected: "a number above 0" })
 }
 
 /// Why no head could be fitted or applied.

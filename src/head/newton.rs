@@ -94,12 +94,7 @@ pub(super) struct Problem<'a> {
 impl<'a> Problem<'a> {
     /// `labels` are those of the fitted images.
     pub(super) fn new(system: Box<dyn System + 'a>, labels: Vec<bool>, pos_weight: f64) -> Self {
-        let mut problem = Self {
-            system,
-            labels,
-            pos_weight,
-            start_norm: 0.0,
-        };
+        let mut problem = Self { system, labels, pos_weight, start_norm: 0.0 };
         // The strength does not matter at the head of zeros.
         let zero = problem.system.zero();
         let (slopes, _) = problem.derivatives(&zero);
@@ -129,34 +124,20 @@ impl<'a> Problem<'a> {
             }
             smallest = smallest.min(ratio);
             let forcing = ratio.sqrt().min(0.1);
-            let task = StepTask {
-                point: &point,
-                gradient: &gradient,
-                curvatures: &curvatures,
-                l2,
-                forcing,
-            };
+            let task = StepTask { point: &point, gradient: &gradient, curvatures: &curvatures, l2, forcing };
             let step = self.system.step(&task, progress)?;
             let Some(length) = self.line_search(&point, &step, &slopes, l2) else {
-                return Err(HeadError::NotConverged {
-                    iterations: steps,
-                    gradient_ratio: ratio,
-                });
+                return Err(HeadError::NotConverged { iterations: steps, gradient_ratio: ratio });
             };
             point.advance(&step, length);
         }
-        Err(HeadError::NotConverged {
-            iterations: MOST_STEPS,
-            gradient_ratio: smallest,
-        })
+        Err(HeadError::NotConverged { iterations: MOST_STEPS, gradient_ratio: smallest })
     }
 
     /// The objective at `point`, and the gradient norm there ÷ that of the head of zeros.
     pub(super) fn evaluate(&self, point: &Point, l2: f64) -> (f64, f64) {
         let (slopes, _) = self.derivatives(point);
-        let square = self
-            .system
-            .inner(&point.coordinates, &point.coordinates, &point.products);
+        let square = self.system.inner(&point.coordinates, &point.coordinates, &point.products);
         let loss = objective::mean_loss(&point.logits(), &self.labels, self.pos_weight);
         let norm = self.system.gradient(point, &slopes, l2).norm;
         (loss + 0.5 * l2 * square, ratio(norm, self.start_norm))
@@ -176,19 +157,13 @@ impl<'a> Problem<'a> {
 
     /// The longest of 1, 1/2, 1/4, … that decreases the objective enough (Armijo's rule), if there is one.
     fn line_search(&self, point: &Point, step: &Point, slopes: &[f64], l2: f64) -> Option<f64> {
-        let inner = |left: &Point, right: &Point| {
-            self.system
-                .inner(&left.coordinates, &right.coordinates, &right.products)
-        };
+        let inner =
+            |left: &Point, right: &Point| self.system.inner(&left.coordinates, &right.coordinates, &right.products);
         let (square, cross, step_square) = (inner(point, point), inner(point, step), inner(step, step));
         let logits = point.logits();
         let changes: Vec<f64> = step.products.iter().map(|product| product + step.bias).collect();
         let value_at = |length: f64| {
-            let moved: Vec<f64> = logits
-                .iter()
-                .zip(&changes)
-                .map(|(logit, change)| logit + length * change)
-                .collect();
+            let moved: Vec<f64> = logits.iter().zip(&changes).map(|(logit, change)| logit + length * change).collect();
             let penalty = square + 2.0 * length * cross + length * length * step_square;
             objective::mean_loss(&moved, &self.labels, self.pos_weight) + 0.5 * l2 * penalty
         };

@@ -17,20 +17,12 @@ fn softplus(x: f64) -> f64 {
 
 /// The weighted loss of one image.
 pub fn loss(logit: f64, label: bool, pos_weight: f64) -> f64 {
-    if label {
-        pos_weight * softplus(-logit)
-    } else {
-        softplus(logit)
-    }
+    if label { pos_weight * softplus(-logit) } else { softplus(logit) }
 }
 
 /// The mean over N images of the weighted loss of logits `[N]`; 0 for none.
 pub fn mean_loss(logits: &[f64], labels: &[bool], pos_weight: f64) -> f64 {
-    let total: f64 = logits
-        .iter()
-        .zip(labels)
-        .map(|(&logit, &label)| loss(logit, label, pos_weight))
-        .sum();
+    let total: f64 = logits.iter().zip(labels).map(|(&logit, &label)| loss(logit, label, pos_weight)).sum();
     total / logits.len().max(1) as f64
 }
 

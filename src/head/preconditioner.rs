@@ -40,33 +40,19 @@ impl Sample {
         let chosen: Vec<usize> = members.iter().map(|&member| fitted[member]).collect();
         let rows = standardised(features, standardisation, &chosen);
         let kernel = symmetric_product(&rows);
-        Self {
-            members,
-            rows,
-            kernel,
-            share: fitted.len() as f64 / size.max(1) as f64,
-        }
+        Self { members, rows, kernel, share: fitted.len() as f64 / size.max(1) as f64 }
     }
 
     /// For the curvatures `[N]` of the fitted images; `None` where rounding leaves no factor.
     pub(super) fn preconditioner(&self, curvatures: &[f64], l2: f64) -> Option<Preconditioner<'_>> {
-        let roots: Vec<f64> = self
-            .members
-            .iter()
-            .map(|&member| (curvatures[member] * self.share).sqrt())
-            .collect();
+        let roots: Vec<f64> = self.members.iter().map(|&member| (curvatures[member] * self.share).sqrt()).collect();
         let floor = l2 + UNSEEN * curvatures.iter().sum::<f64>();
         let mut matrix = self.kernel.clone();
         for ((row, column), value) in matrix.indexed_iter_mut() {
             *value *= roots[row] * roots[column] / floor;
         }
         matrix.diag_mut().mapv_inplace(|value| value + 1.0);
-        Some(Preconditioner {
-            sample: self,
-            roots,
-            factor: Cholesky::of(matrix)?,
-            floor,
-        })
+        Some(Preconditioner { sample: self, roots, factor: Cholesky::of(matrix)?, floor })
     }
 }
 
@@ -86,10 +72,7 @@ impl Preconditioner<'_> {
         let width = vector.len();
         let rows = || rows.as_slice().unwrap_or_default().chunks_exact(width.max(1));
         let seen = rows().map(|row| dot(row, vector));
-        let scaled: Vec<f64> = seen
-            .zip(&self.roots)
-            .map(|(value, root)| value * root / self.floor)
-            .collect();
+        let scaled: Vec<f64> = seen.zip(&self.roots).map(|(value, root)| value * root / self.floor).collect();
         let solved = self.factor.solve(&scaled);
         let mut result = vector.to_vec();
         for (row, (value, root)) in rows().zip(solved.iter().zip(&self.roots)) {
@@ -122,10 +105,6 @@ mod tests {
             add_scaled(&mut hessian, curvature * dot(&row, &vector), &row);
         }
         let back = preconditioner.apply(&hessian);
-        assert!(
-            back.iter()
-                .zip(&vector)
-                .all(|(found, expected)| (found - expected).abs() < 1e-12)
-        );
+        assert!(back.iter().zip(&vector).all(|(found, expected)| (found - expected).abs() < 1e-12));
     }
 }

@@ -26,10 +26,7 @@ struct Dot<'a, L, R> {
 impl<L: Into<f64> + Copy, R: Into<f64> + Copy> WithSimd for Dot<'_, L, R> {
     type Output = f64;
 
-    #[expect(
-        clippy::inline_always,
-        reason = "only what is inlined is compiled for the processor that was found"
-    )]
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> f64 {
         let mut sums = [0.0; LANES];
@@ -60,10 +57,7 @@ struct AddScaled<'a, R> {
 impl<R: Into<f64> + Copy> WithSimd for AddScaled<'_, R> {
     type Output = ();
 
-    #[expect(
-        clippy::inline_always,
-        reason = "only what is inlined is compiled for the processor that was found"
-    )]
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (sum, &value) in self.sum.iter_mut().zip(self.row) {
@@ -80,11 +74,7 @@ mod tests {
     fn the_rest_after_whole_blocks_counts_too() {
         let left: Vec<f32> = (0_u8..19).map(f32::from).collect();
         let right: Vec<f64> = (0_u8..19).map(|index| f64::from(index) + 0.5).collect();
-        let plain: f64 = left
-            .iter()
-            .zip(&right)
-            .map(|(&left, &right)| f64::from(left) * right)
-            .sum();
+        let plain: f64 = left.iter().zip(&right).map(|(&left, &right)| f64::from(left) * right).sum();
         assert!((dot(&left, &right) - plain).abs() < 1e-9);
         let mut sum = vec![1.0; 19];
         add_scaled(&mut sum, 2.0, &left);

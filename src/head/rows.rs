@@ -51,20 +51,13 @@ impl<'a> RowSystem<'a> {
 
     /// A head given by its weights on the standardised features.
     pub(super) fn point(&self, weights: Vec<f64>, bias: f64) -> Point {
-        Point {
-            products: self.products(&weights, &self.fitted),
-            coordinates: weights,
-            bias,
-        }
+        Point { products: self.products(&weights, &self.fitted), coordinates: weights, bias }
     }
 
     /// w on plain features, `[D]`, and what the means take from the bias.
     fn folded(&self, weights: &[f64]) -> (Vec<f64>, f64) {
-        let folded: Vec<f64> = weights
-            .iter()
-            .zip(&self.standardisation.scale)
-            .map(|(weight, scale)| weight * scale)
-            .collect();
+        let folded: Vec<f64> =
+            weights.iter().zip(&self.standardisation.scale).map(|(weight, scale)| weight * scale).collect();
         let shift = -dot(&folded, &self.standardisation.mean);
         (folded, shift)
     }
@@ -72,10 +65,7 @@ impl<'a> RowSystem<'a> {
     /// Z·w for some images, `[len]`.
     fn products(&self, weights: &[f64], rows: &[usize]) -> Vec<f64> {
         let (folded, shift) = self.folded(weights);
-        rows.par_iter()
-            .with_min_len(64)
-            .map(|&row| dot(self.features.row(row), &folded) + shift)
-            .collect()
+        rows.par_iter().with_min_len(64).map(|&row| dot(self.features.row(row), &folded) + shift).collect()
     }
 
     /// Zᵀ·s `[D]` and Σ s for numbers s of the fitted images, each of which `factor` gives from the image's features.
@@ -139,11 +129,7 @@ impl Direction {
 
 impl System for RowSystem<'_> {
     fn zero(&self) -> Point {
-        Point {
-            coordinates: vec![0.0; self.features.width()],
-            bias: 0.0,
-            products: vec![0.0; self.fitted.len()],
-        }
+        Point { coordinates: vec![0.0; self.features.width()], bias: 0.0, products: vec![0.0; self.fitted.len()] }
     }
 
     fn inner(&self, left: &[f64], right: &[f64], _products: &[f64]) -> f64 {
@@ -154,24 +140,12 @@ impl System for RowSystem<'_> {
         let (mut coordinates, bias) = self.transposed(|index, _| slopes[index]);
         add_scaled(&mut coordinates, l2, &point.coordinates);
         let norm = (dot(&coordinates, &coordinates) + bias * bias).sqrt();
-        Gradient {
-            coordinates,
-            products: Vec::new(),
-            bias,
-            norm,
-        }
+        Gradient { coordinates, products: Vec::new(), bias, norm }
     }
 
     fn step(&self, task: &StepTask<'_>, progress: &dyn Progress) -> Result<Point, HeadError> {
-        let &StepTask {
-            gradient,
-            curvatures,
-            l2,
-            ..
-        } = task;
-        let sample = self
-            .sample
-            .get_or_init(|| Sample::of(self.features, &self.standardisation, &self.fitted));
+        let &StepTask { gradient, curvatures, l2, .. } = task;
+        let sample = self.sample.get_or_init(|| Sample::of(self.features, &self.standardisation, &self.fitted));
         let preconditioner = sample.preconditioner(curvatures, l2);
         let total_curvature: f64 = curvatures.iter().sum();
         let precondition = |residual: &Direction| match &preconditioner {
@@ -181,15 +155,10 @@ impl System for RowSystem<'_> {
             },
             None => residual.clone(),
         };
-        let mut residual = Direction {
-            weights: gradient.coordinates.iter().map(|value| -value).collect(),
-            bias: -gradient.bias,
-        };
+        let mut residual =
+            Direction { weights: gradient.coordinates.iter().map(|value| -value).collect(), bias: -gradient.bias };
         let target = residual.inner(&residual) * task.forcing * task.forcing;
-        let mut solution = Direction {
-            weights: vec![0.0; residual.weights.len()],
-            bias: 0.0,
-        };
+        let mut solution = Direction { weights: vec![0.0; residual.weights.len()], bias: 0.0 };
         let mut conditioned = precondition(&residual);
         let mut search = conditioned.clone();
         let mut product = residual.inner(&conditioned);
@@ -212,11 +181,7 @@ impl System for RowSystem<'_> {
             search = next;
         }
         let products = self.products(&solution.weights, &self.fitted);
-        Ok(Point {
-            coordinates: solution.weights,
-            bias: solution.bias,
-            products,
-        })
+        Ok(Point { coordinates: solution.weights, bias: solution.bias, products })
     }
 
     fn held_out_logits(&self, point: &Point) -> Vec<f64> {

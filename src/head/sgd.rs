@@ -36,41 +36,22 @@ pub struct SgdOptions {
 
 impl Default for SgdOptions {
     fn default() -> Self {
-        Self {
-            epochs: 200,
-            learning_rate: 1e-3,
-            batch_size: 32,
-            weight_decay: 1e-2,
-            patience: 20,
-            seed: 0,
-        }
+        Self { epochs: 200, learning_rate: 1e-3, batch_size: 32, weight_decay: 1e-2, patience: 20, seed: 0 }
     }
 }
 
 impl SgdOptions {
     fn check(&self) -> Result<(), HeadError> {
-        for (name, value) in [
-            ("epochs", self.epochs),
-            ("batch-size", self.batch_size),
-            ("patience", self.patience),
-        ] {
+        for (name, value) in [("epochs", self.epochs), ("batch-size", self.batch_size), ("patience", self.patience)] {
             if value == 0 {
-                return Err(HeadError::Option {
-                    name,
-                    value: "0".to_owned(),
-                    expected: "at least 1",
-                });
+                return Err(HeadError::Option { name, value: "0".to_owned(), expected: "at least 1" });
             }
         }
         require_positive("lr", self.learning_rate)?;
         for (name, value) in [("lr", self.learning_rate), ("weight-decay", self.weight_decay)] {
             // Far above anything useful, and far below where libtorch's own f32 arithmetic refuses to go on.
             if !(0.0..=1000.0).contains(&value) {
-                return Err(HeadError::Option {
-                    name,
-                    value: value.to_string(),
-                    expected: "a number from 0 to 1000",
-                });
+                return Err(HeadError::Option { name, value: value.to_string(), expected: "a number from 0 to 1000" });
             }
         }
         Ok(())
@@ -111,14 +92,8 @@ pub fn fit(
 ) -> Result<SgdFit, HeadError> {
     options.check()?;
     let width = training.features().width();
-    if let Some(other) = validation
-        .map(|examples| examples.features().width())
-        .filter(|&other| other != width)
-    {
-        return Err(HeadError::Width {
-            expected: width,
-            given: other,
-        });
+    if let Some(other) = validation.map(|examples| examples.features().width()).filter(|&other| other != width) {
+        return Err(HeadError::Width { expected: width, given: other });
     }
     progress.start("fitting the head", Unit::Steps, Some(options.epochs as u64));
     let found = descend(training, validation, options, device, progress);
@@ -152,9 +127,8 @@ fn descend(
     for epoch in 1..=options.epochs {
         progress.check()?;
         shuffle(&mut order, &mut random);
-        let training_loss = trainer
-            .epoch(&batch, &order, options.batch_size, device)
-            .map_err(during("fitting the head"))?;
+        let training_loss =
+            trainer.epoch(&batch, &order, options.batch_size, device).map_err(during("fitting the head"))?;
         let validation_loss = match &held_out {
             Some((batch, labels)) => {
                 let logits = trainer.logits(&batch.features).map_err(during("evaluating the head"))?;
@@ -165,10 +139,7 @@ fn descend(
         if !(training_loss.is_finite() && validation_loss.is_none_or(f64::is_finite)) {
             return Err(HeadError::Diverged { epoch });
         }
-        history.push(Epoch {
-            training_loss,
-            validation_loss,
-        });
+        history.push(Epoch { training_loss, validation_loss });
         progress.advance(1);
         // Without validation images every epoch counts as better than the one before.
         let score = validation_loss.unwrap_or(f64::NEG_INFINITY);
@@ -188,11 +159,7 @@ fn descend(
         return Err(HeadError::Diverged { epoch: 0 });
     };
     let weight: Vec<f64> = weight.into_iter().map(f64::from).collect();
-    Ok(SgdFit {
-        head: standardisation.fold_back(&weight, f64::from(bias)),
-        best_epoch,
-        history,
-    })
+    Ok(SgdFit { head: standardisation.fold_back(&weight, f64::from(bias)), best_epoch, history })
 }
 
 /// Standardised features `[N, D]` and labels `[N, 1]` on the device.
@@ -203,11 +170,7 @@ struct Batch {
 
 impl Batch {
     fn of(examples: &Examples<'_>, standardisation: &Standardisation, device: Device) -> Result<Self, HeadError> {
-        let labels: Vec<f32> = examples
-            .labels()
-            .iter()
-            .map(|&label| f32::from(u8::from(label)))
-            .collect();
+        let labels: Vec<f32> = examples.labels().iter().map(|&label| f32::from(u8::from(label))).collect();
         let make = || -> Result<Self, TchError> {
             let features = to_tensor(examples.features(), standardisation)?.f_to_device(device)?;
             let labels = Tensor::f_from_slice(&labels)?.f_reshape([-1, 1])?.f_to_device(device)?;
@@ -248,31 +211,16 @@ impl Trainer {
         let store = nn::VarStore::new(device);
         // Constants, so that libtorch's own random generator is not asked.
         let constant = nn::Init::Const(0.0);
-        let config = nn::LinearConfig {
-            ws_init: constant,
-            bs_init: Some(constant),
-            bias: true,
-        };
+        let config = nn::LinearConfig { ws_init: constant, bs_init: Some(constant), bias: true };
         let mut linear = nn::linear(store.root(), size(weight.len()), 1, config);
         tch::no_grad(|| -> Result<(), TchError> {
             linear.ws.f_copy_(&Tensor::f_from_slice(weight)?.f_reshape([1, -1])?)?;
-            linear
-                .bs
-                .iter_mut()
-                .try_for_each(|target| target.f_copy_(&Tensor::f_from_slice(&[bias])?))
+            linear.bs.iter_mut().try_for_each(|target| target.f_copy_(&Tensor::f_from_slice(&[bias])?))
         })?;
-        let optimizer = nn::AdamW {
-            wd: options.weight_decay,
-            ..nn::AdamW::default()
-        }
-        .build(&store, options.learning_rate)?;
+        let optimizer =
+            nn::AdamW { wd: options.weight_decay, ..nn::AdamW::default() }.build(&store, options.learning_rate)?;
         let pos_weight = Tensor::f_from_slice(&[pos_weight as f32])?.f_to_device(device)?;
-        Ok(Self {
-            _store: store,
-            linear,
-            optimizer,
-            pos_weight,
-        })
+        Ok(Self { _store: store, linear, optimizer, pos_weight })
     }
 
     /// One pass in the given order; the mean loss over the images.
@@ -311,12 +259,7 @@ impl Trainer {
     /// The logits of all images, `[N]`.
     fn logits(&self, features: &Tensor) -> Result<Vec<f64>, TchError> {
         let logits = tch::no_grad(|| self.forward(features))?;
-        Vec::try_from(
-            logits
-                .f_reshape([-1])?
-                .f_to_kind(Kind::Double)?
-                .f_to_device(Device::Cpu)?,
-        )
+        Vec::try_from(logits.f_reshape([-1])?.f_to_kind(Kind::Double)?.f_to_device(Device::Cpu)?)
     }
 
     /// Weights `[D]` and bias as they are now.
@@ -366,12 +309,7 @@ mod tests {
     use super::*;
 
     fn numbers(value: &Value) -> Vec<f32> {
-        value
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|value| value.as_f64().unwrap() as f32)
-            .collect()
+        value.as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as f32).collect()
     }
 
     #[test]
@@ -394,14 +332,9 @@ mod tests {
         assert_eq!(losses.len(), 10);
         for (step, expected) in losses.iter().enumerate() {
             let begin = 4 * size(step % 4);
-            let batch = all
-                .select(&Tensor::arange_start(begin, begin + 4, (Kind::Int64, Device::Cpu)))
-                .unwrap();
+            let batch = all.select(&Tensor::arange_start(begin, begin + 4, (Kind::Int64, Device::Cpu))).unwrap();
             let loss = f64::try_from(trainer.step(&batch).unwrap()).unwrap();
-            assert!(
-                (loss - f64::from(*expected)).abs() < 1e-6,
-                "step {step}: {loss} {expected}"
-            );
+            assert!((loss - f64::from(*expected)).abs() < 1e-6, "step {step}: {loss} {expected}");
         }
         let (weight, bias) = trainer.parameters().unwrap();
         for (found, expected) in weight.iter().zip(numbers(&golden["last"]["weight"])) {

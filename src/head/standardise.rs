@@ -33,46 +33,28 @@ impl Standardisation {
                 *sum += distance * distance;
             }
         });
-        let scale = squares
-            .iter()
-            .zip(&mean)
-            .map(|(sum, mean)| scale_of(sum / count, *mean, count))
-            .collect();
+        let scale = squares.iter().zip(&mean).map(|(sum, mean)| scale_of(sum / count, *mean, count)).collect();
         Self { mean, scale }
     }
 
     /// One row, standardised, `[D]`.
     pub(super) fn apply<'a>(&'a self, row: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
-        row.iter()
-            .zip(&self.mean)
-            .zip(&self.scale)
-            .map(|((&value, mean), scale)| (f64::from(value) - mean) * scale)
+        row.iter().zip(&self.mean).zip(&self.scale).map(|((&value, mean), scale)| (f64::from(value) - mean) * scale)
     }
 
     /// The head on plain features that equals `weights` `[D]` and `bias` on standardised ones.
     pub(super) fn fold_back(&self, weights: &[f64], bias: f64) -> Head {
-        let weight: Vec<f32> = weights
-            .iter()
-            .zip(&self.scale)
-            .map(|(weight, scale)| (weight * scale) as f32)
-            .collect();
+        let weight: Vec<f32> = weights.iter().zip(&self.scale).map(|(weight, scale)| (weight * scale) as f32).collect();
         // From the weights as they are stored: their rounding then costs nothing for the average image.
         let shift = product::dot(&weight, &self.mean);
-        Head {
-            weight,
-            bias: (bias - shift) as f32,
-        }
+        Head { weight, bias: (bias - shift) as f32 }
     }
 }
 
 /// 1 ÷ standard deviation, or 0 for a column that only rounding moves (the bound of scikit-learn's scaler).
 fn scale_of(variance: f64, mean: f64, count: f64) -> f64 {
     let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
-    if variance > rounding {
-        variance.sqrt().recip()
-    } else {
-        0.0
-    }
+    if variance > rounding { variance.sqrt().recip() } else { 0.0 }
 }
 
 /// Sums over rows, `[D]`, in tasks of fixed size added up in order.
@@ -110,10 +92,7 @@ mod tests {
     fn columns_get_mean_0_and_deviation_1_and_constant_ones_zeros() {
         let features = matrix();
         let standardisation = Standardisation::of(&features, &[0, 1, 2]);
-        let rows: Vec<Vec<f64>> = features
-            .rows()
-            .map(|row| standardisation.apply(row).collect())
-            .collect();
+        let rows: Vec<Vec<f64>> = features.rows().map(|row| standardisation.apply(row).collect()).collect();
         let deviation = (8.0_f64 / 3.0).sqrt();
         assert!((rows[0][0] + 2.0 / deviation).abs() < 1e-12);
         assert!(rows.iter().all(|row| row[1] == 0.0));

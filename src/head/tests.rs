@@ -6,17 +6,11 @@ use super::*;
 
 #[test]
 fn a_logit_is_the_product_plus_the_bias_and_widths_must_agree() {
-    let head = Head {
-        weight: vec![1.0, -2.0],
-        bias: 0.5,
-    };
+    let head = Head { weight: vec![1.0, -2.0], bias: 0.5 };
     assert_eq!(head.logit(&[3.0, 1.0]).unwrap(), 1.5);
     let features = FeatureMatrix::from_values(2, vec![3.0, 1.0, 0.0, 0.0]).unwrap();
     assert_eq!(head.logits(&features).unwrap(), [1.5, 0.5]);
-    assert!(matches!(
-        head.logit(&[1.0]),
-        Err(HeadError::Width { expected: 2, given: 1 })
-    ));
+    assert!(matches!(head.logit(&[1.0]), Err(HeadError::Width { expected: 2, given: 1 })));
 }
 
 #[test]
@@ -39,10 +33,7 @@ fn balancing_weighs_positives_by_negatives_over_positives() {
 #[test]
 fn the_prior_correction_undoes_the_weight_of_a_head_without_features() {
     // Balanced, a head that sees nothing says 1/2; at the training prior it says the share of positives.
-    let balanced = Head {
-        weight: vec![0.0],
-        bias: 0.0,
-    };
+    let balanced = Head { weight: vec![0.0], bias: 0.0 };
     let corrected = balanced.at_training_prior(3.0);
     assert!((probability(corrected.logit(&[1.0]).unwrap()) - 0.25).abs() < 1e-7);
 }

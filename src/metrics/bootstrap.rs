@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::interval::{Estimate, wilson};
+use super::interval::{Estimate, on_log_scale, on_logit_scale, wilson};
 use super::probability::{Bins, brier_of, log_loss_of};
 use super::ranking::Ranking;
 use super::{Scores, Undefined, probability, ranking};
@@ -29,10 +29,7 @@ pub struct Bootstrap {
 
 impl Default for Bootstrap {
     fn default() -> Self {
-        Self {
-            resamples: 2000,
-            seed: 0,
-        }
+        Self { resamples: 2000, seed: 0 }
     }
 }
 
@@ -46,56 +43,48 @@ pub(super) struct Resampled {
 
 impl Resampled {
     pub(super) fn of(scores: &Scores<'_>, bootstrap: Bootstrap) -> Self {
-        let average_precision = ranking::average_precision(scores);
-        let [precisions, losses, briers, errors] = resample(scores, bootstrap);
-        let positives = scores.positives();
+        let [precisions, losses, briers, errors, chance_errors] = resample(scores, bootstrap);
         Self {
-            average_precision: average_precision.map(|value| {
-                // Without a mistake every resample says 1; the share of as many positives bounds it instead
-                // (the binomial interval of Boyd, Eng and Page 2013, ECML PKDD).
-                if value < 1.0 {
-                    middle(value, precisions)
-                } else {
-                    wilson(positives, positives).unwrap_or(certain(value))
-                }
-            }),
-            log_loss: probability::log_loss(scores).map(|value| middle(value, losses)),
-            brier: probability::brier(scores).map(|value| middle(value, briers)),
-            calibration_error: probability::expected_calibration_error(scores).map(|value| mirrored(value, errors)),
+            average_precision: ranking::average_precision(scores)
+                .map(|value| share(value, &precisions, scores.positives())),
+            log_loss: probability::log_loss(scores).map(|value| on_log_scale(value, deviation(&losses))),
+            brier: probability::brier(scores).map(|value| share(value, &briers, scores.count())),
+            calibration_error: probability::expected_calibration_error(scores)
+                .map(|value| mirrored(value, errors, chance_errors)),
         }
     }
 }
 
-fn certain(value: f64) -> Estimate {
-    Estimate {
-        value,
-        low: value,
-        high: value,
+/// From the deviation over the resamples, on the logit scale: it holds its promise on fewer images than the plain
+/// quantiles do. At 0 and 1 every resample says the same; there it is Wilson's interval of so many trials
+/// (for the average precision the binomial interval of Boyd, Eng and Page 2013, ECML PKDD).
+fn share(value: f64, resamples: &[f64], trials: usize) -> Estimate {
+    if value > 0.0 && value < 1.0 {
+        return on_logit_scale(value, deviation(resamples));
     }
+    let successes = if value > 0.0 { trials } else { 0 };
+    wilson(successes, trials).unwrap_or(Estimate { value, low: 0.0, high: 1.0 })
 }
 
-/// The middle 95 % of the resamples (percentile bootstrap).
-fn middle(value: f64, resamples: Vec<f64>) -> Estimate {
-    let [low, high] = tails(resamples);
-    Estimate {
-        value,
-        low: low.min(value),
-        high: high.max(value),
-    }
-}
-
-/// The middle 95 % mirrored at the value (basic bootstrap, Davison and Hinkley 1997, 5.2).
+/// The middle 95 % of the resamples mirrored at the value (basic bootstrap, Davison and Hinkley 1997, 5.2).
 ///
 /// A calibration error is never negative, so noise alone makes it larger, and a resample has the noise twice. What the
-/// resamples gained over the value is taken off it again.
-fn mirrored(value: f64, resamples: Vec<f64>) -> Estimate {
+/// resamples gained over the value is taken off it again. Where perfect calibration would give as large a value in
+/// 2.5 % of draws (consistency resampling, Bröcker and Smith 2007), the interval begins at 0.
+fn mirrored(value: f64, resamples: Vec<f64>, by_chance: Vec<f64>) -> Estimate {
     let [low, high] = tails(resamples);
+    let [_, chance] = tails(by_chance);
     let end = |end: f64| (2.0 * value - end).clamp(0.0, 1.0);
-    Estimate {
-        value,
-        low: end(high).min(value),
-        high: end(low).max(value),
-    }
+    let low_end = if value <= chance { 0.0 } else { end(high).min(value) };
+    Estimate { value, low: low_end, high: end(low).max(value) }
+}
+
+/// The standard deviation over the resamples.
+fn deviation(resamples: &[f64]) -> f64 {
+    let count = resamples.len() as f64;
+    let mean = resamples.iter().sum::<f64>() / count;
+    let squares: f64 = resamples.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / (count - 1.0)).sqrt()
 }
 
 /// The 2.5 % and 97.5 % quantiles, between neighbours by linear interpolation (numpy's default).
@@ -109,14 +98,19 @@ fn tails(mut values: Vec<f64>) -> [f64; 2] {
     })
 }
 
-/// Average precision, log loss, Brier score and calibration error of each resample; what is undefined is NaN.
-fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> [Vec<f64>; 4] {
+/// Average precision, log loss, Brier score and calibration error of each resample, and a calibration error with labels
+/// drawn from the probabilities themselves; what is undefined is NaN.
+fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> [Vec<f64>; 5] {
+    // In order of rank: each resample then walks through memory once, and the images' own order does not matter.
+    let mut pairs: Vec<(bool, f64)> = scores.pairs().collect();
+    pairs.sort_by(|(label, probability), (other_label, other)| {
+        other.total_cmp(probability).then(label.cmp(other_label))
+    });
+    let (labels, probabilities): (Vec<bool>, Vec<f64>) = pairs.into_iter().unzip();
+    let scores = &Scores { labels: &labels, probabilities: &probabilities };
     let ranking = Ranking::of(scores);
     let bins = Bins::of(scores);
-    let costs: Vec<[f64; 2]> = scores
-        .pairs()
-        .map(|(label, p)| [log_loss_of(label, p), brier_of(label, p)])
-        .collect();
+    let costs: Vec<[f64; 2]> = scores.pairs().map(|(label, p)| [log_loss_of(label, p), brier_of(label, p)]).collect();
     let [negatives, positives] = strata(scores);
     let measure = |times: &mut Vec<u32>, resample: u32| {
         let mut random = ChaCha8Rng::seed_from_u64(bootstrap.seed);
@@ -125,13 +119,11 @@ fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> [Vec<f64>; 4] {
         draw(&negatives, times, &mut random);
         draw(&positives, times, &mut random);
         let [loss, brier] = weighted_means(&costs, times);
-        [ranking.average_precision(times), loss, brier, bins.error(times)]
+        let chance = bins.error_by_chance(|probability| random.random::<f64>() < probability);
+        [ranking.average_precision(times), loss, brier, bins.error(times), chance]
     };
     let start = || vec![0; scores.count()];
-    let rows: Vec<[f64; 4]> = (0..bootstrap.resamples)
-        .into_par_iter()
-        .map_init(start, measure)
-        .collect();
+    let rows: Vec<[f64; 5]> = (0..bootstrap.resamples).into_par_iter().map_init(start, measure).collect();
     std::array::from_fn(|column| rows.iter().filter_map(|row| row.get(column).copied()).collect())
 }
 

@@ -96,11 +96,7 @@ impl Confusion {
     pub fn f1(&self) -> Result<Estimate, Undefined> {
         let (positives, negatives) = (self.positives() as f64, self.negatives() as f64);
         let sensitivity = self.sensitivity()?;
-        let specificity = self.specificity().unwrap_or(Estimate {
-            value: 1.0,
-            low: 1.0,
-            high: 1.0,
-        });
+        let specificity = self.specificity().unwrap_or(Estimate { value: 1.0, low: 1.0, high: 1.0 });
         let f1 = |sensitivity: f64, specificity: f64| {
             let found = sensitivity * positives;
             // 2 TP + FP + FN = (TP + FN) + (TP + FP)
@@ -108,11 +104,7 @@ impl Confusion {
         };
         let exact = 2.0 * self.true_positive as f64
             / (2 * self.true_positive + self.false_positive + self.false_negative) as f64;
-        Ok(Estimate {
-            value: exact,
-            ..combine(sensitivity, specificity, f1)
-        }
-        .within(0.0, 1.0))
+        Ok(Estimate { value: exact, ..combine(sensitivity, specificity, f1) }.within(0.0, 1.0))
     }
 
     /// Matthews' correlation of labels and answers, from −1 to 1; 0 where all answers are the same (its limit, and

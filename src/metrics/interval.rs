@@ -20,11 +20,7 @@ impl Estimate {
     /// The same with both ends no further out than the measure can go.
     #[must_use]
     pub fn within(self, least: f64, most: f64) -> Self {
-        Self {
-            value: self.value,
-            low: self.low.max(least),
-            high: self.high.min(most),
-        }
+        Self { value: self.value, low: self.low.max(least), high: self.high.min(most) }
     }
 }
 
@@ -58,11 +54,7 @@ pub fn combine(a: Estimate, b: Estimate, measure: impl Fn(f64, f64) -> f64) -> E
     let value = measure(a.value, b.value);
     let down = (value - measure(a.low, b.value)).hypot(value - measure(a.value, b.low));
     let up = (measure(a.high, b.value) - value).hypot(measure(a.value, b.high) - value);
-    Estimate {
-        value,
-        low: value - down,
-        high: value + up,
-    }
+    Estimate { value, low: value - down, high: value + up }
 }
 
 /// Newcombe's interval of a ROC-AUC of `value` on so many positive and negative images.
@@ -78,11 +70,7 @@ pub fn newcombe_auc(value: f64, positives: usize, negatives: usize) -> Estimate 
         (theta * (1.0 - theta) * (1.0 + other_pairs * same_image) / (m * n)).max(0.0)
     };
     let is_within = |theta: f64| (theta - value).abs() <= Z * variance(theta).sqrt();
-    Estimate {
-        value,
-        low: boundary(value, 0.0, is_within),
-        high: boundary(value, 1.0, is_within),
-    }
+    Estimate { value, low: boundary(value, 0.0, is_within), high: boundary(value, 1.0, is_within) }
 }
 
 /// The last point from `inside` towards `outside` at which the condition holds.
@@ -105,11 +93,14 @@ pub fn on_logit_scale(value: f64, deviation: f64) -> Estimate {
     let logit = (value / (1.0 - value)).ln();
     let half = Z * deviation / (value * (1.0 - value));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    Estimate {
-        value,
-        low: sigmoid(logit - half),
-        high: sigmoid(logit + half),
-    }
+    // Where the deviation is 0, rounding could leave the value outside.
+    Estimate { value, low: sigmoid(logit - half).min(value), high: sigmoid(logit + half).max(value) }
+}
+
+/// The interval of a positive `value` that has no upper bound, taken on the logarithmic scale.
+pub fn on_log_scale(value: f64, deviation: f64) -> Estimate {
+    let factor = (Z * deviation / value).exp();
+    Estimate { value, low: value / factor, high: value * factor }
 }
 
 #[cfg(test)]
@@ -119,10 +110,7 @@ mod tests {
     #[test]
     fn a_perfect_result_on_few_images_is_not_certain() {
         let accuracy = wilson(20, 20).unwrap();
-        assert!(
-            (accuracy.low - 0.8389).abs() < 1e-4 && accuracy.high >= 1.0,
-            "{accuracy:?}"
-        );
+        assert!((accuracy.low - 0.8389).abs() < 1e-4 && accuracy.high >= 1.0, "{accuracy:?}");
         let auc = newcombe_auc(1.0, 10, 10);
         assert!(auc.low > 0.7 && auc.low < 0.95 && auc.high >= 1.0, "{auc:?}");
     }
@@ -135,15 +123,7 @@ mod tests {
     #[test]
     fn combining_with_a_constant_changes_nothing() {
         let share = wilson(7, 10).unwrap();
-        let same = combine(
-            share,
-            Estimate {
-                value: 1.0,
-                low: 1.0,
-                high: 1.0,
-            },
-            |a, b| a * b,
-        );
+        let same = combine(share, Estimate { value: 1.0, low: 1.0, high: 1.0 }, |a, b| a * b);
         assert!((same.low - share.low).abs() < 1e-15 && (same.high - share.high).abs() < 1e-15);
     }
 }

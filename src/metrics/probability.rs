@@ -47,42 +47,45 @@ pub(super) fn brier_of(is_positive: bool, probability: f64) -> f64 {
 
 fn mean(scores: &Scores<'_>, cost: impl Fn(bool, f64) -> f64) -> Result<f64, Undefined> {
     scores.some_images()?;
-    let total: f64 = scores
-        .pairs()
-        .map(|(is_positive, probability)| cost(is_positive, probability))
-        .sum();
+    let total: f64 = scores.pairs().map(|(is_positive, probability)| cost(is_positive, probability)).sum();
     Ok(total / scores.count() as f64)
 }
 
-/// The bin of each image and what it adds to the bin's gap: probability − label.
-pub(super) struct Bins(Vec<(usize, f64)>);
+/// The bin, probability and label of each image.
+pub(super) struct Bins(Vec<(usize, f64, bool)>);
 
 impl Bins {
     pub(super) fn of(scores: &Scores<'_>) -> Self {
-        let gap = |(is_positive, probability): (bool, f64)| {
-            (bin_of(probability), probability - f64::from(u8::from(is_positive)))
-        };
-        Self(scores.pairs().map(gap).collect())
+        Self(scores.pairs().map(|(is_positive, probability)| (bin_of(probability), probability, is_positive)).collect())
     }
 
     /// The calibration error where image `i` counts `times[i]` times.
     pub(super) fn error(&self, times: &[u32]) -> f64 {
-        let mut gaps = [0.0; CALIBRATION_BINS];
-        let mut images = 0.0;
-        for (&(bin, gap), &count) in self.0.iter().zip(times) {
-            if let Some(sum) = gaps.get_mut(bin) {
-                *sum += gap * f64::from(count);
-            }
-            images += f64::from(count);
-        }
-        gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / images
+        let rows = self.0.iter().zip(times);
+        error(rows.map(|(&(bin, probability, is_positive), &count)| (bin, probability, is_positive, f64::from(count))))
     }
+
+    /// The calibration error with labels drawn anew, each by its own probability.
+    pub(super) fn error_by_chance(&self, mut draw: impl FnMut(f64) -> bool) -> f64 {
+        error(self.0.iter().map(|&(bin, probability, _)| (bin, probability, draw(probability), 1.0)))
+    }
+}
+
+/// From the bin, probability, label and weight of each image.
+fn error(rows: impl Iterator<Item = (usize, f64, bool, f64)>) -> f64 {
+    let mut gaps = [0.0; CALIBRATION_BINS];
+    let mut images = 0.0;
+    for (bin, probability, is_positive, weight) in rows {
+        if let Some(gap) = gaps.get_mut(bin) {
+            *gap += (probability - f64::from(u8::from(is_positive))) * weight;
+        }
+        images += weight;
+    }
+    gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / images
 }
 
 /// How many inner edges lie below the probability; an edge is k · 0.1 in f64, as numpy's `linspace` has it.
 fn bin_of(probability: f64) -> usize {
     let width = 1.0 / CALIBRATION_BINS as f64;
-    (1..CALIBRATION_BINS)
-        .filter(|&edge| edge as f64 * width < probability)
-        .count()
+    (1..CALIBRATION_BINS).filter(|&edge| edge as f64 * width < probability).count()
 }

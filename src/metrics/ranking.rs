@@ -73,9 +73,7 @@ impl<'a> Ranking<'a> {
             }
             let here = self.scores.probability(image);
             // A threshold cannot tell tied images apart: they enter together.
-            let is_tied = rest
-                .peek()
-                .is_some_and(|&&next| self.scores.probability(next).total_cmp(&here).is_eq());
+            let is_tied = rest.peek().is_some_and(|&&next| self.scores.probability(next).total_cmp(&here).is_eq());
             if !is_tied && found > found_before {
                 area += (found - found_before) as f64 * (found as f64 / answered as f64);
                 found_before = found;
@@ -96,25 +94,15 @@ impl Placements {
     fn of(scores: &Scores<'_>) -> Result<Self, Undefined> {
         let (m, n) = scores.both_classes()?;
         let ranking = Ranking::of(scores);
-        let mut placements = Self {
-            positives: Vec::with_capacity(m),
-            negatives: Vec::with_capacity(n),
-        };
+        let mut placements = Self { positives: Vec::with_capacity(m), negatives: Vec::with_capacity(n) };
         let (mut positives_above, mut negatives_above) = (0, 0);
-        for tied in ranking
-            .order
-            .chunk_by(|&a, &b| scores.probability(a).total_cmp(&scores.probability(b)).is_eq())
-        {
+        for tied in ranking.order.chunk_by(|&a, &b| scores.probability(a).total_cmp(&scores.probability(b)).is_eq()) {
             let positives = tied.iter().filter(|&&image| scores.is_positive(image)).count();
             let negatives = tied.len() - positives;
             let negatives_below = (n - negatives_above - negatives) as f64 + negatives as f64 / 2.0;
             let beaten_by = positives_above as f64 + positives as f64 / 2.0;
-            placements
-                .positives
-                .extend(std::iter::repeat_n(negatives_below / n as f64, positives));
-            placements
-                .negatives
-                .extend(std::iter::repeat_n(beaten_by / m as f64, negatives));
+            placements.positives.extend(std::iter::repeat_n(negatives_below / n as f64, positives));
+            placements.negatives.extend(std::iter::repeat_n(beaten_by / m as f64, negatives));
             positives_above += positives;
             negatives_above += negatives;
         }

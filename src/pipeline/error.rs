@@ -92,8 +92,12 @@ impl PipelineError {
                 Some("leave out `--on-error fail` to go on without such photos".to_owned())
             }
             Self::Feature(_) | Self::Metrics(_) | Self::Interrupted(_) => None,
-            Self::NothingReadable { .. } => Some("the warnings above say why; check the files with an image viewer".into()),
-            Self::OtherWeights { .. } => Some("leave `--weights` out, or give the file that the model was trained on".into()),
+            Self::NothingReadable { .. } => {
+                Some("the warnings above say why; check the files with an image viewer".into())
+            }
+            Self::OtherWeights { .. } => {
+                Some("leave `--weights` out, or give the file that the model was trained on".into())
+            }
             Self::WeightsOfModel { .. } => Some("give that file with `--weights FILE`".to_owned()),
             Self::NoInputs(_) => Some("give photos, or a folder with photos in it".to_owned()),
         }

@@ -76,9 +76,8 @@ struct Folder(Box<dyn Iterator<Item = PathBuf> + Send>);
 
 impl Folder {
     fn open(path: &Path) -> Self {
-        let is_shown = |entry: &walkdir::DirEntry| {
-            entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
-        };
+        let is_shown =
+            |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
         let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
         let paths = walk.filter_map(|entry| match entry {
             Ok(entry) if entry.file_type().is_dir() => None,

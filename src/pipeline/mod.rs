@@ -7,7 +7,7 @@ mod photos;
 mod predict;
 mod train;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use tch::Device;
 
@@ -66,9 +66,9 @@ impl BackboneOptions {
                     Some(path) => path,
                     None => weights::fetch(&entry, &self.places, &self.fetch, progress)?,
                 };
-                load_file(path, Some(name), device)
+                load_file(&path, Some(name), device)
             }
-            WeightsSource::File(path) => load_file(path.clone(), None, device),
+            WeightsSource::File(path) => load_file(path, None, device),
         }
     }
 
@@ -78,9 +78,9 @@ impl BackboneOptions {
 }
 
 /// Reads, compares and loads a weights file; it is called `name`, or by its own file name.
-fn load_file(path: PathBuf, name: Option<&str>, device: Device) -> Result<Backbone, PipelineError> {
-    let arrays = weights::read(&path)?;
-    let sha256 = ContentHash::of_file(&path)?.to_string();
+fn load_file(path: &Path, name: Option<&str>, device: Device) -> Result<Backbone, PipelineError> {
+    let arrays = weights::read(path)?;
+    let sha256 = ContentHash::of_file(path)?.to_string();
     let own_name = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let id = WeightsId { name: name.map_or_else(own_name, str::to_owned), sha256 };
     Ok(Backbone::load(&arrays, id, device)?)

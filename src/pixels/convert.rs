@@ -17,35 +17,22 @@ pub(super) fn to_rgb(color: ColorType, samples: Vec<u8>) -> Result<Vec<u8>, Deco
         ColorType::L16 => pixels(upper(&samples).as_chunks().0, |[grey]| [grey; 3]),
         ColorType::La16 => pixels(upper(&samples).as_chunks().0, |[grey, _]| [grey; 3]),
         ColorType::Rgb16 => upper(&samples),
-        ColorType::Rgba16 => pixels(upper(&samples).as_chunks().0, |[red, green, blue, _]| {
-            [red, green, blue]
-        }),
+        ColorType::Rgba16 => pixels(upper(&samples).as_chunks().0, |[red, green, blue, _]| [red, green, blue]),
         // No level of a floating-point image is white by definition, so any scale would be a guess.
         _ => {
-            return Err(DecodeError::Unsupported {
-                what: "an image of floating-point samples".to_owned(),
-            });
+            return Err(DecodeError::Unsupported { what: "an image of floating-point samples".to_owned() });
         }
     };
     Ok(rgb)
 }
 
 fn pixels<const CHANNELS: usize>(samples: &[[u8; CHANNELS]], rgb: impl Fn([u8; CHANNELS]) -> [u8; 3]) -> Vec<u8> {
-    samples
-        .iter()
-        .map(|sample| rgb(*sample))
-        .collect::<Vec<_>>()
-        .into_flattened()
+    samples.iter().map(|sample| rgb(*sample)).collect::<Vec<_>>().into_flattened()
 }
 
 /// The upper 8 bits of 16-bit samples in the machine's byte order, which is how Pillow reads 16-bit colour.
 fn upper(samples: &[u8]) -> Vec<u8> {
-    samples
-        .as_chunks()
-        .0
-        .iter()
-        .map(|sample| (u16::from_ne_bytes(*sample) >> 8) as u8)
-        .collect()
+    samples.as_chunks().0.iter().map(|sample| (u16::from_ne_bytes(*sample) >> 8) as u8).collect()
 }
 
 /// An error of the `image` crate in words for the owner of the file.
@@ -53,25 +40,14 @@ pub(super) fn error(format: Format, error: ImageError, limits: &Limits) -> Decod
     match error {
         ImageError::IoError(error) => match error.kind() {
             io::ErrorKind::UnexpectedEof => DecodeError::Truncated { format },
-            _ => DecodeError::Damaged {
-                format,
-                reason: error.to_string(),
-            },
+            _ => DecodeError::Damaged { format, reason: error.to_string() },
         },
         ImageError::Limits(error) if matches!(error.kind(), LimitErrorKind::InsufficientMemory) => {
-            DecodeError::TooMuchMemory {
-                format,
-                limit: limits.max_memory,
-            }
+            DecodeError::TooMuchMemory { format, limit: limits.max_memory }
         }
-        ImageError::Unsupported(error) => DecodeError::Unsupported {
-            what: unsupported(format, &error),
-        },
+        ImageError::Unsupported(error) => DecodeError::Unsupported { what: unsupported(format, &error) },
         ImageError::Decoding(error) if ends_early(&error) => DecodeError::Truncated { format },
-        other => DecodeError::Damaged {
-            format,
-            reason: reason(&other),
-        },
+        other => DecodeError::Damaged { format, reason: reason(&other) },
     }
 }
 
@@ -81,9 +57,7 @@ fn unsupported(format: Format, error: &image::error::UnsupportedError) -> String
         Color(ExtendedColorType::Unknown(bits)) => format!("a {format} image of {bits} bits a pixel"),
         Color(color) => format!("a {format} image of colour type {color:?}"),
         GenericFeature(feature) => {
-            let feature = feature
-                .trim_end_matches(" is unsupported")
-                .trim_end_matches(" is not supported");
+            let feature = feature.trim_end_matches(" is unsupported").trim_end_matches(" is not supported");
             format!("a {format} image with this feature ({feature})")
         }
         _ => format!("this kind of {format} image"),
@@ -94,10 +68,7 @@ fn unsupported(format: Format, error: &image::error::UnsupportedError) -> String
 fn ends_early(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
-        {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
             return true;
         }
         next = error.source();

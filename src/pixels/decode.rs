@@ -29,11 +29,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_pixels: 300_000_000,
-            max_file_bytes: 1 << 30,
-            max_memory: 3 << 30,
-        }
+        Self { max_pixels: 300_000_000, max_file_bytes: 1 << 30, max_memory: 3 << 30 }
     }
 }
 
@@ -47,24 +43,14 @@ impl Limits {
         bytes_per_pixel: u64,
     ) -> Result<(), DecodeError> {
         if width == 0 || height == 0 {
-            return Err(DecodeError::Damaged {
-                format,
-                reason: format!("its size is {width} x {height} pixels"),
-            });
+            return Err(DecodeError::Damaged { format, reason: format!("its size is {width} x {height} pixels") });
         }
         let pixels = u64::from(width) * u64::from(height);
         if pixels > self.max_pixels {
-            return Err(DecodeError::TooLarge {
-                width,
-                height,
-                limit: self.max_pixels,
-            });
+            return Err(DecodeError::TooLarge { width, height, limit: self.max_pixels });
         }
         if pixels.saturating_mul(bytes_per_pixel) > self.max_memory || usize::try_from(pixels).is_err() {
-            return Err(DecodeError::TooMuchMemory {
-                format,
-                limit: self.max_memory,
-            });
+            return Err(DecodeError::TooMuchMemory { format, limit: self.max_memory });
         }
         Ok(())
     }
@@ -84,17 +70,11 @@ pub struct Rgb {
 impl Rgb {
     /// Whether an image from outside this room holds the pixels that it declares, and at least one.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
-        let levels = u64::from(self.width)
-            .checked_mul(u64::from(self.height))
-            .and_then(|pixels| pixels.checked_mul(3));
+        let levels = u64::from(self.width).checked_mul(u64::from(self.height)).and_then(|pixels| pixels.checked_mul(3));
         if levels == Some(self.data.len() as u64) && !self.data.is_empty() {
             return Ok(());
         }
-        Err(DecodeError::NotRgb {
-            width: self.width,
-            height: self.height,
-            levels: self.data.len(),
-        })
+        Err(DecodeError::NotRgb { width: self.width, height: self.height, levels: self.data.len() })
     }
 }
 
@@ -111,10 +91,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
         return Err(DecodeError::Empty);
     }
     if bytes.len() as u64 > limits.max_file_bytes {
-        return Err(DecodeError::TooManyBytes {
-            bytes: bytes.len() as u64,
-            limit: limits.max_file_bytes,
-        });
+        return Err(DecodeError::TooManyBytes { bytes: bytes.len() as u64, limit: limits.max_file_bytes });
     }
     let format = match sniff::content(bytes) {
         Content::Known(format) => format,
@@ -149,10 +126,8 @@ fn read<D: ImageDecoder>(
     limits.admit(format, width, height, 2 * u64::from(color.bytes_per_pixel()) + 3)?;
     decoder.set_limits(allocation(limits)).map_err(failed)?;
     let orientation = orientation_of(&mut decoder);
-    let length = usize::try_from(decoder.total_bytes()).map_err(|_| DecodeError::TooMuchMemory {
-        format,
-        limit: limits.max_memory,
-    })?;
+    let length = usize::try_from(decoder.total_bytes())
+        .map_err(|_| DecodeError::TooMuchMemory { format, limit: limits.max_memory })?;
     let mut samples = vec![0; length];
     decoder.read_image(&mut samples).map_err(failed)?;
     let data = convert::to_rgb(color, samples)?;
@@ -191,19 +166,11 @@ pub(super) fn guarded<T>(format: Format, decoder: impl FnOnce() -> Result<T, Dec
     // What the decoder leaves half-done is dropped with it: it owns all that it writes to.
     let result = panic::catch_unwind(AssertUnwindSafe(decoder));
     GUARDED.set(outer);
-    result.unwrap_or_else(|payload| {
-        Err(DecodeError::Panicked {
-            format,
-            message: message_of(payload.as_ref()),
-        })
-    })
+    result.unwrap_or_else(|payload| Err(DecodeError::Panicked { format, message: message_of(payload.as_ref()) }))
 }
 
 fn message_of(payload: &(dyn Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()
 }
 

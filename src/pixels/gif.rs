@@ -21,19 +21,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> 
     let screen = (decoder.width(), decoder.height());
     let global_palette = decoder.global_palette().map(<[u8]>::to_vec);
     let Some(frame) = decoder.next_frame_info().map_err(failed)? else {
-        return Err(DecodeError::Damaged {
-            format: FORMAT,
-            reason: "it has no frame".to_owned(),
-        });
+        return Err(DecodeError::Damaged { format: FORMAT, reason: "it has no frame".to_owned() });
     };
     // A frame that reaches beyond the screen enlarges the canvas.
     let width = u32::from(screen.0).max(u32::from(frame.left) + u32::from(frame.width));
     let height = u32::from(screen.1).max(u32::from(frame.top) + u32::from(frame.height));
-    let (left, top, frame_width) = (
-        usize::from(frame.left),
-        usize::from(frame.top),
-        usize::from(frame.width),
-    );
+    let (left, top, frame_width) = (usize::from(frame.left), usize::from(frame.top), usize::from(frame.width));
     let frame_bytes = frame_width * usize::from(frame.height);
     let background = frame.transparent.unwrap_or(0);
     let palette = frame.palette.clone().or(global_palette).unwrap_or_default();
@@ -51,11 +44,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> 
         }
     }
     let colours = colours(&palette);
-    let data = canvas
-        .iter()
-        .map(|index| colours[usize::from(*index)])
-        .collect::<Vec<_>>()
-        .into_flattened();
+    let data = canvas.iter().map(|index| colours[usize::from(*index)]).collect::<Vec<_>>().into_flattened();
     Ok(Rgb { width, height, data })
 }
 
@@ -70,13 +59,9 @@ fn error_of(error: DecodingError, limits: &Limits) -> DecodeError {
         DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             DecodeError::Truncated { format: FORMAT }
         }
-        DecodingError::MemoryLimit | DecodingError::OutOfMemory => DecodeError::TooMuchMemory {
-            format: FORMAT,
-            limit: limits.max_memory,
-        },
-        other => DecodeError::Damaged {
-            format: FORMAT,
-            reason: other.to_string(),
-        },
+        DecodingError::MemoryLimit | DecodingError::OutOfMemory => {
+            DecodeError::TooMuchMemory { format: FORMAT, limit: limits.max_memory }
+        }
+        other => DecodeError::Damaged { format: FORMAT, reason: other.to_string() },
     }
 }

@@ -32,10 +32,7 @@ fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<(Rgb, Orient
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(|error| error_of(&error))?;
     let Some(info) = decoder.info() else {
-        return Err(DecodeError::Damaged {
-            format: FORMAT,
-            reason: "it has no header".to_owned(),
-        });
+        return Err(DecodeError::Damaged { format: FORMAT, reason: "it has no header".to_owned() });
     };
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     // RGB, and for a progressive image the 16-bit coefficients of every component.
@@ -44,10 +41,7 @@ fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<(Rgb, Orient
         return Err(DecodeError::Truncated { format: FORMAT });
     }
     let data = decoder.decode().map_err(|error| error_of(&error))?;
-    Ok((
-        Rgb { width, height, data },
-        orientation::of(info.exif_data.as_deref(), info.xmp_data.as_deref()),
-    ))
+    Ok((Rgb { width, height, data }, orientation::of(info.exif_data.as_deref(), info.xmp_data.as_deref())))
 }
 
 /// Whether the end-of-image marker follows the scans; what comes after it does not matter.
@@ -88,9 +82,7 @@ fn error_of(error: &DecodeErrors) -> DecodeError {
             return DecodeError::Truncated { format: FORMAT };
         }
         DecodeErrors::Unsupported(scheme) => {
-            return DecodeError::Unsupported {
-                what: format!("this kind of JPEG image ({scheme:?})"),
-            };
+            return DecodeError::Unsupported { what: format!("this kind of JPEG image ({scheme:?})") };
         }
         DecodeErrors::FormatStatic(reason) => (*reason).to_owned(),
         DecodeErrors::Format(reason)
@@ -102,8 +94,5 @@ fn error_of(error: &DecodeErrors) -> DecodeError {
         DecodeErrors::ZeroError => "its width or height is zero".to_owned(),
         other => format!("{other:?}"),
     };
-    DecodeError::Damaged {
-        format: FORMAT,
-        reason: reason.trim().trim_end_matches('.').to_owned(),
-    }
+    DecodeError::Damaged { format: FORMAT, reason: reason.trim().trim_end_matches('.').to_owned() }
 }

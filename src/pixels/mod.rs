@@ -49,12 +49,7 @@ pub struct Preprocess {
 
 impl Default for Preprocess {
     fn default() -> Self {
-        Self {
-            resize: 256,
-            crop: 224,
-            mean: [0.485, 0.456, 0.406],
-            std: [0.229, 0.224, 0.225],
-        }
+        Self { resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
     }
 }
 
@@ -73,11 +68,7 @@ impl Preprocess {
     pub fn with_image_size(size: u32) -> Self {
         // Halves round up; u64 so that no size overflows.
         let resize = (u64::from(size) * 256 + 112) / 224;
-        Self {
-            resize: u32::try_from(resize).unwrap_or(u32::MAX),
-            crop: size,
-            ..Self::default()
-        }
+        Self { resize: u32::try_from(resize).unwrap_or(u32::MAX), crop: size, ..Self::default() }
     }
 
     /// A text that is the same for equal transforms and changes with anything that may change the pixels, this room's

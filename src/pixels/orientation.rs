@@ -20,10 +20,7 @@ pub(super) fn of(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Orientation {
 /// `tiff:Orientation="6"` or `<tiff:Orientation>6</tiff:Orientation>`, searched as Pillow does, without parsing XML.
 fn from_xmp(xmp: &[u8]) -> Option<Orientation> {
     const NAME: &[u8] = b"tiff:Orientation";
-    let values = xmp
-        .windows(NAME.len())
-        .enumerate()
-        .filter(|(_, window)| *window == NAME);
+    let values = xmp.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME);
     let mut digits = values.filter_map(|(start, _)| match xmp.get(start + NAME.len()..)? {
         [b'=', b'"', digit @ b'0'..=b'9', ..] | [b'>', digit @ b'0'..=b'9', ..] => Some(digit - b'0'),
         _ => None,
@@ -67,11 +64,7 @@ pub(super) fn upright(image: Rgb, orientation: Orientation) -> Rgb {
             }
         }
     }
-    Rgb {
-        width: new_width as u32,
-        height: new_height as u32,
-        data: data.into_flattened(),
-    }
+    Rgb { width: new_width as u32, height: new_height as u32, data: data.into_flattened() }
 }
 
 /// Side of a tile in pixels: two tiles of RGB fit into a small first-level cache.

@@ -18,9 +18,7 @@ const MAX_TEXT: usize = 1 << 20;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
     let failed = |error| error_of(error, limits);
-    let budget = png::Limits {
-        bytes: usize::try_from(limits.max_memory).unwrap_or(usize::MAX),
-    };
+    let budget = png::Limits { bytes: usize::try_from(limits.max_memory).unwrap_or(usize::MAX) };
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), budget);
     // Palettes become colours, 1, 2 and 4 bits become 8, transparency becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
@@ -29,10 +27,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
     let (width, height) = reader.info().size();
     let color = color_type(reader.output_color_type());
     limits.admit(FORMAT, width, height, u64::from(color.bytes_per_pixel()) + 3)?;
-    let length = reader.output_buffer_size().ok_or(DecodeError::TooMuchMemory {
-        format: FORMAT,
-        limit: limits.max_memory,
-    })?;
+    let length =
+        reader.output_buffer_size().ok_or(DecodeError::TooMuchMemory { format: FORMAT, limit: limits.max_memory })?;
     let mut samples = vec![0; length];
     reader.next_frame(&mut samples).map_err(failed)?;
     // What follows the pixels is only read for its metadata: damage there costs no pixel.
@@ -77,25 +73,15 @@ fn upper(samples: &[u8]) -> Vec<u8> {
 }
 
 fn orientation_of(info: &Info) -> Orientation {
-    let exif = info
-        .exif_metadata
-        .as_deref()
-        .map(<[u8]>::to_vec)
-        .or_else(|| raw_profile(info));
+    let exif = info.exif_metadata.as_deref().map(<[u8]>::to_vec).or_else(|| raw_profile(info));
     orientation::of(exif.as_deref(), xmp(info).as_deref())
 }
 
 /// EXIF as `ImageMagick` stored it in a text chunk: an empty line, the name, the length, then hexadecimal digits.
 fn raw_profile(info: &Info) -> Option<Vec<u8>> {
     const KEYWORD: &str = "Raw profile type exif";
-    let plain = info
-        .uncompressed_latin1_text
-        .iter()
-        .find(|chunk| chunk.keyword == KEYWORD);
-    let packed = info
-        .compressed_latin1_text
-        .iter()
-        .find(|chunk| chunk.keyword == KEYWORD);
+    let plain = info.uncompressed_latin1_text.iter().find(|chunk| chunk.keyword == KEYWORD);
+    let packed = info.compressed_latin1_text.iter().find(|chunk| chunk.keyword == KEYWORD);
     let text = match (plain, packed) {
         (Some(chunk), _) => chunk.text.clone(),
         (None, Some(chunk)) => {
@@ -106,20 +92,11 @@ fn raw_profile(info: &Info) -> Option<Vec<u8>> {
         (None, None) => return None,
     };
     let digits: Vec<u8> = text.lines().skip(3).flat_map(str::bytes).collect();
-    digits
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    digits.as_chunks::<2>().0.iter().map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 fn xmp(info: &Info) -> Option<Vec<u8>> {
-    let mut chunk = info
-        .utf8_text
-        .iter()
-        .find(|chunk| chunk.keyword == "XML:com.adobe.xmp")?
-        .clone();
+    let mut chunk = info.utf8_text.iter().find(|chunk| chunk.keyword == "XML:com.adobe.xmp")?.clone();
     chunk.decompress_text_with_limit(MAX_TEXT).ok()?;
     Some(chunk.get_text().ok()?.into_bytes())
 }
@@ -129,13 +106,7 @@ fn error_of(error: DecodingError, limits: &Limits) -> DecodeError {
         DecodingError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             DecodeError::Truncated { format: FORMAT }
         }
-        DecodingError::LimitsExceeded => DecodeError::TooMuchMemory {
-            format: FORMAT,
-            limit: limits.max_memory,
-        },
-        other => DecodeError::Damaged {
-            format: FORMAT,
-            reason: convert::reason(&other),
-        },
+        DecodingError::LimitsExceeded => DecodeError::TooMuchMemory { format: FORMAT, limit: limits.max_memory },
+        other => DecodeError::Damaged { format: FORMAT, reason: convert::reason(&other) },
     }
 }

@@ -37,16 +37,8 @@ impl Geometry {
         // Python: int(resize * long / short).
         let resized_long = u64::from(resize) * u64::from(long) / u64::from(short.max(1));
         let resized_short = u64::from(resize);
-        let resized = if width <= height {
-            (resized_short, resized_long)
-        } else {
-            (resized_long, resized_short)
-        };
-        Self {
-            resized,
-            window: (Span::centred(resized.0, crop), Span::centred(resized.1, crop)),
-            crop,
-        }
+        let resized = if width <= height { (resized_short, resized_long) } else { (resized_long, resized_short) };
+        Self { resized, window: (Span::centred(resized.0, crop), Span::centred(resized.1, crop)), crop }
     }
 }
 
@@ -55,20 +47,12 @@ impl Span {
         let Some(spare) = side.checked_sub(u64::from(crop)) else {
             // Smaller than the crop, so it fits into its type; the odd pixel of padding goes after the image.
             let side = side as u32;
-            return Self {
-                start: 0,
-                length: side,
-                padding: (crop - side) / 2,
-            };
+            return Self { start: 0, length: side, padding: (crop - side) / 2 };
         };
         // Python: int(round(spare / 2)), halves to even.
         let half = spare / 2;
         let start = half + (spare % 2) * (half % 2);
-        Self {
-            start,
-            length: crop,
-            padding: 0,
-        }
+        Self { start, length: crop, padding: 0 }
     }
 
     /// The part of the source axis, in source pixels, that this span shows: start and length.
@@ -93,9 +77,7 @@ pub(super) fn resize_and_crop(image: &Rgb, geometry: &Geometry) -> Result<Vec<u8
     let source = ImageRef::new(image.width, image.height, &image.data, PixelType::U8x3).map_err(internal)?;
     let mut band = Image::new(columns.length, band_rows, PixelType::U8x3);
     let horizontal = bilinear().crop(left, f64::from(band_top), width, f64::from(band_rows));
-    Resizer::new()
-        .resize(&source, &mut band, &horizontal)
-        .map_err(internal)?;
+    Resizer::new().resize(&source, &mut band, &horizontal).map_err(internal)?;
 
     let mut shown = Image::new(columns.length, rows.length, PixelType::U8x3);
     let vertical = bilinear().crop(0.0, top - f64::from(band_top), f64::from(columns.length), height);
@@ -104,19 +86,14 @@ pub(super) fn resize_and_crop(image: &Rgb, geometry: &Geometry) -> Result<Vec<u8
 }
 
 /// The row that a position falls into; above the image it is the first.
-#[expect(
-    clippy::cast_sign_loss,
-    reason = "negative positions become 0 first, and the cast saturates"
-)]
+#[expect(clippy::cast_sign_loss, reason = "negative positions become 0 first, and the cast saturates")]
 fn whole(position: f64) -> u32 {
     position.max(0.0) as u32
 }
 
 /// Bilinear as Pillow means it: the filter widens with the scale, so that scaling down does not alias.
 fn bilinear() -> ResizeOptions {
-    ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .use_alpha(false)
+    ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false)
 }
 
 /// Puts the shown pixels on a black square where they do not fill it.
@@ -138,7 +115,5 @@ fn pad(shown: Vec<u8>, columns: Span, rows: Span, crop: u32) -> Vec<u8> {
 
 /// The resizer refuses only sizes that do not fit each other, which the caller has checked.
 fn internal(error: impl std::fmt::Display) -> DecodeError {
-    DecodeError::InvalidPreprocess {
-        reason: format!("the resizer refuses it: {error}"),
-    }
+    DecodeError::InvalidPreprocess { reason: format!("the resizer refuses it: {error}") }
 }

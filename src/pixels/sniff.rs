@@ -148,10 +148,7 @@ impl Content {
         if head.is_empty() || !head.iter().all(is_text) {
             return Self::Other("data of an unknown kind");
         }
-        let text = String::from_utf8_lossy(head)
-            .trim_start_matches('\u{feff}')
-            .trim_start()
-            .to_ascii_lowercase();
+        let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
         if text.starts_with("<!doctype html") || text.starts_with("<html") || text.starts_with("<head") {
             Self::Other("an HTML page")
         } else if text.starts_with("<svg") {

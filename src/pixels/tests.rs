@@ -7,32 +7,17 @@ use super::*;
 
 /// torchvision's `_compute_resized_output_size` and `center_crop`, word for word, in Python's floating point.
 fn reference(width: u32, height: u32, resize: u32, crop: u32) -> Geometry {
-    let (short, long) = if width <= height {
-        (width, height)
-    } else {
-        (height, width)
-    };
+    let (short, long) = if width <= height { (width, height) } else { (height, width) };
     let new_long = (f64::from(resize) * f64::from(long) / f64::from(short)).trunc();
-    let (resized_width, resized_height) = if width <= height {
-        (f64::from(resize), new_long)
-    } else {
-        (new_long, f64::from(resize))
-    };
+    let (resized_width, resized_height) =
+        if width <= height { (f64::from(resize), new_long) } else { (new_long, f64::from(resize)) };
     let span = |side: f64| {
         if side < f64::from(crop) {
             let padding = ((f64::from(crop) - side) / 2.0).floor();
-            Span {
-                start: 0,
-                length: integer(side) as u32,
-                padding: integer(padding) as u32,
-            }
+            Span { start: 0, length: integer(side) as u32, padding: integer(padding) as u32 }
         } else {
             let start = ((side - f64::from(crop)) / 2.0).round_ties_even();
-            Span {
-                start: integer(start),
-                length: crop,
-                padding: 0,
-            }
+            Span { start: integer(start), length: crop, padding: 0 }
         }
     };
     Geometry {
@@ -137,18 +122,8 @@ fn extreme_aspects_cost_no_more_than_their_crop() {
 
 #[test]
 fn what_is_larger_than_the_image_is_padded_with_black() {
-    let image = Rgb {
-        width: 2,
-        height: 2,
-        data: vec![200; 12],
-    };
-    let crop = Preprocess {
-        resize: 2,
-        crop: 5,
-        ..Preprocess::default()
-    }
-    .apply(&image)
-    .unwrap();
+    let image = Rgb { width: 2, height: 2, data: vec![200; 12] };
+    let crop = Preprocess { resize: 2, crop: 5, ..Preprocess::default() }.apply(&image).unwrap();
     let grey: Vec<u8> = crop.rgb.iter().step_by(3).copied().collect();
     // torchvision puts the odd pixel of padding after the image.
     assert_eq!(grey[..5], [0; 5]);
@@ -158,17 +133,9 @@ fn what_is_larger_than_the_image_is_padded_with_black() {
 
 #[test]
 fn an_image_that_lacks_pixels_is_an_error() {
-    let image = Rgb {
-        width: 20,
-        height: 20,
-        data: vec![0; 20],
-    };
+    let image = Rgb { width: 20, height: 20, data: vec![0; 20] };
     assert!(Preprocess::default().apply(&image).is_err());
-    let image = Rgb {
-        width: 0,
-        height: 0,
-        data: Vec::new(),
-    };
+    let image = Rgb { width: 0, height: 0, data: Vec::new() };
     assert!(Preprocess::default().apply(&image).is_err());
 }
 
@@ -188,38 +155,20 @@ fn settings_survive_json_and_their_id_tells_them_apart() {
     let default = Preprocess::default();
     let json = serde_json::to_string(&default).unwrap();
     assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), default);
-    assert_eq!(
-        default.id(),
-        "pixels1-resize256-crop224-bilinear-mean0.485,0.456,0.406-std0.229,0.224,0.225"
-    );
+    assert_eq!(default.id(), "pixels1-resize256-crop224-bilinear-mean0.485,0.456,0.406-std0.229,0.224,0.225");
     assert_ne!(Preprocess::with_image_size(225).id(), default.id());
 }
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     let wrong = [
-        Preprocess {
-            std: [0.0, 1.0, 1.0],
-            ..Preprocess::default()
-        },
-        Preprocess {
-            mean: [f32::NAN; 3],
-            ..Preprocess::default()
-        },
-        Preprocess {
-            crop: 0,
-            ..Preprocess::default()
-        },
-        Preprocess {
-            resize: 1 << 20,
-            ..Preprocess::default()
-        },
+        Preprocess { std: [0.0, 1.0, 1.0], ..Preprocess::default() },
+        Preprocess { mean: [f32::NAN; 3], ..Preprocess::default() },
+        Preprocess { crop: 0, ..Preprocess::default() },
+        Preprocess { resize: 1 << 20, ..Preprocess::default() },
     ];
     for preprocess in wrong {
-        assert!(
-            matches!(preprocess.check(), Err(DecodeError::InvalidPreprocess { .. })),
-            "{preprocess:?}"
-        );
+        assert!(matches!(preprocess.check(), Err(DecodeError::InvalidPreprocess { .. })), "{preprocess:?}");
     }
 }
 
@@ -233,10 +182,7 @@ fn content_is_named_for_what_it_is() {
         (b"{\"error\": 404}", "it is a JSON document, not an image"),
         (b"hello", "it is a text file, not an image"),
         (b"%PDF-1.7", "it is a PDF document, not an image"),
-        (
-            b"version https://git-lfs.github.com/spec/v1",
-            "it is a Git LFS pointer, not an image",
-        ),
+        (b"version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer, not an image"),
         (b"\0\0\0\x18ftypheic\0\0", "HEIC is not supported"),
         (b"\0\0\0\0\0\0", "it is data of an unknown kind, not an image"),
     ];
@@ -261,9 +207,7 @@ fn a_name_or_a_content_makes_an_image() {
 #[test]
 fn a_panic_inside_a_decoder_is_an_error_of_its_file() {
     silence_decoder_panics();
-    let answer = super::decode::guarded(Format::Gif, || -> Result<(), DecodeError> {
-        panic!("index out of bounds")
-    });
+    let answer = super::decode::guarded(Format::Gif, || -> Result<(), DecodeError> { panic!("index out of bounds") });
     let error = answer.unwrap_err();
     assert_eq!(error.to_string(), "the GIF decoder panicked: index out of bounds");
     assert!(error.hint().is_some());
@@ -274,26 +218,8 @@ fn each_limit_is_kept() {
     let bitmap = b"P5 300 200 255\n".to_vec();
     let with = |limits: Limits| decode(&bitmap, &limits).unwrap_err();
     let limits = Limits::default();
-    assert!(matches!(
-        with(Limits {
-            max_pixels: 59_999,
-            ..limits
-        }),
-        DecodeError::TooLarge { .. }
-    ));
-    assert!(matches!(
-        with(Limits {
-            max_memory: 59_999,
-            ..limits
-        }),
-        DecodeError::TooMuchMemory { .. }
-    ));
-    assert!(matches!(
-        with(Limits {
-            max_file_bytes: 3,
-            ..limits
-        }),
-        DecodeError::TooManyBytes { bytes: 15, limit: 3 }
-    ));
+    assert!(matches!(with(Limits { max_pixels: 59_999, ..limits }), DecodeError::TooLarge { .. }));
+    assert!(matches!(with(Limits { max_memory: 59_999, ..limits }), DecodeError::TooMuchMemory { .. }));
+    assert!(matches!(with(Limits { max_file_bytes: 3, ..limits }), DecodeError::TooManyBytes { bytes: 15, limit: 3 }));
     assert!(matches!(with(limits), DecodeError::Truncated { .. }));
 }

@@ -60,6 +60,13 @@ impl Array {
         (numbers.checked_mul(dtype.size())? == bytes.len()).then_some(Self { shape, dtype, bytes })
     }
 
+    /// An array of f32.
+    #[cfg(test)]
+    pub(crate) fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { shape, dtype: Dtype::F32, bytes }
+    }
+
     /// Outermost first.
     pub fn shape(&self) -> &[usize] {
         &self.shape

@@ -98,7 +98,8 @@ pub enum WeightsError {
 impl WeightsError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
-        const SAVE_STATE_DICT: &str = "in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes a file that can be read";
+        const SAVE_STATE_DICT: &str =
+            "in Python, `torch.save(model.state_dict(), \"weights.pth\")` writes a file that can be read";
         Some(match self {
             Self::Manifest(_) => "please report it".to_owned(),
             Self::UnknownName { known, .. } => format!("try `--weights {}`", known.first()?),

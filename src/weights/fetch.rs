@@ -29,7 +29,7 @@ const HUGGING_FACE: &str = "https://huggingface.co";
 
 /// How long to wait for a connection, and for the next bytes of a stalled one.
 const CONNECT: Duration = Duration::from_secs(15);
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 impl FetchOptions {
     /// `offline`, or `HF_HUB_OFFLINE` or `RESNET_BINARY_OFFLINE` set to 1; the mirror from `HF_ENDPOINT`.
@@ -222,9 +222,7 @@ mod tests {
     fn a_mirror_replaces_the_host_and_must_be_encrypted_unless_it_is_this_machine() {
         let manifest = manifest().unwrap();
         let entry = manifest.entry("imagenet-v1").unwrap();
-        let url = |endpoint: &str| {
-            FetchOptions { offline: false, endpoint: Some(endpoint.to_owned()) }.url(entry)
-        };
+        let url = |endpoint: &str| FetchOptions { offline: false, endpoint: Some(endpoint.to_owned()) }.url(entry);
         assert!(url("https://mirror.example").unwrap().starts_with("https://mirror.example/timm/"));
         assert!(url("http://127.0.0.1:9").unwrap().starts_with("http://127.0.0.1:9/timm/"));
         assert!(url("http://mirror.example").is_err());

@@ -18,7 +18,8 @@ impl Places {
     /// `weights/` of the current folder, then `RESNET_BINARY_CACHE`, or the user's cache folder as the system has it.
     pub fn from_environment() -> Self {
         let own = std::env::var_os("RESNET_BINARY_CACHE").filter(|value| !value.is_empty()).map(PathBuf::from);
-        let of_system = || directories::ProjectDirs::from("", "", "resnet-binary").map(|user| user.cache_dir().to_path_buf());
+        let of_system =
+            || directories::ProjectDirs::from("", "", "resnet-binary").map(|user| user.cache_dir().to_path_buf());
         let cache = own.or_else(of_system).unwrap_or_else(|| std::env::temp_dir().join("resnet-binary"));
         Self { read_only: vec![PathBuf::from("weights")], cache: cache.join("weights") }
     }

@@ -79,7 +79,8 @@ impl Manifest {
 /// # Errors
 /// [`WeightsError::Manifest`] if this build embedded a broken one.
 pub fn manifest() -> Result<Manifest, WeightsError> {
-    toml::from_str(include_str!("../../weights/manifest.toml")).map_err(|error| WeightsError::Manifest(error.to_string()))
+    toml::from_str(include_str!("../../weights/manifest.toml"))
+        .map_err(|error| WeightsError::Manifest(error.to_string()))
 }
 
 #[cfg(test)]

@@ -5,14 +5,7 @@ use crate::progress::{Interrupted, Progress, Silent, Unit};
 
 #[test]
 fn class_folders_may_be_deep_and_come_in_the_order_of_their_bytes() {
-    let tree = Tree::of(&[
-        "bees/b.jpg",
-        "ants/z/y/x.jpg",
-        "ants/B.jpg",
-        "ants/a.jpg",
-        "ants/a-b.jpg",
-        "ants/a/c.jpg",
-    ]);
+    let tree = Tree::of(&["bees/b.jpg", "ants/z/y/x.jpg", "ants/B.jpg", "ants/a.jpg", "ants/a-b.jpg", "ants/a/c.jpg"]);
     let dataset = tree.open().unwrap();
     assert_eq!(
         tree.listed(&dataset),
@@ -47,10 +40,7 @@ fn every_name_of_the_validation_split_is_understood() {
 fn two_validation_folders_are_one_too_many() {
     let tree = Tree::of(&["train/a/1", "train/b/1", "val/a/1", "val/b/1", "valid/a/1", "valid/b/1"]);
     let (message, _) = complaint(tree.open());
-    assert!(
-        message.contains("/val` and `") && message.contains("/valid` are both the validation split"),
-        "{message}"
-    );
+    assert!(message.contains("/val` and `") && message.contains("/valid` are both the validation split"), "{message}");
 }
 
 #[test]
@@ -76,25 +66,15 @@ fn without_a_validation_folder_the_training_images_are_still_to_be_split() {
     let tree = Tree::of(&["train/a/1", "train/b/1", "test/a/1", "test/b/1"]);
     tree.folder("val/a");
     let dataset = tree.open().unwrap();
-    assert_eq!(
-        tree.listed(&dataset),
-        ["test/a/1 a test", "test/b/1 b test", "train/a/1 a", "train/b/1 b"]
-    );
-    assert!(
-        dataset.warnings[0].ends_with("val` has no images and is passed over"),
-        "{:?}",
-        dataset.warnings
-    );
+    assert_eq!(tree.listed(&dataset), ["test/a/1 a test", "test/b/1 b test", "train/a/1 a", "train/b/1 b"]);
+    assert!(dataset.warnings[0].ends_with("val` has no images and is passed over"), "{:?}", dataset.warnings);
 }
 
 #[test]
 fn splits_without_training_images_are_refused() {
     let tree = Tree::of(&["val/a/1", "val/b/1", "test/a/1", "test/b/1"]);
     let (message, _) = complaint(tree.open());
-    assert!(
-        message.ends_with("has a validation and a test split but no images to train on"),
-        "{message}"
-    );
+    assert!(message.ends_with("has a validation and a test split but no images to train on"), "{message}");
 }
 
 #[test]
@@ -102,50 +82,23 @@ fn a_folder_train_beside_other_classes_is_a_class() {
     let tree = Tree::of(&["train/1", "bus/1"]);
     let dataset = tree.open().unwrap();
     assert_eq!(tree.listed(&dataset), ["bus/1 bus", "train/1 train"]);
-    assert!(
-        dataset.warnings[0].contains("taken as a class"),
-        "{:?}",
-        dataset.warnings
-    );
+    assert!(dataset.warnings[0].contains("taken as a class"), "{:?}", dataset.warnings);
 }
 
 #[test]
 fn a_folder_beside_the_splits_is_counted_and_named() {
-    let tree = Tree::of(&[
-        "train/a/1",
-        "train/b/1",
-        "val/a/1",
-        "val/b/1",
-        "extra/a/1",
-        "train/loose",
-        "loose",
-    ]);
+    let tree = Tree::of(&["train/a/1", "train/b/1", "val/a/1", "val/b/1", "extra/a/1", "train/loose", "loose"]);
     let dataset = tree.open().unwrap();
     assert_eq!(dataset.samples.len(), 4);
     assert_eq!(dataset.passed_over.loose, 3);
-    assert!(
-        dataset.warnings[0].starts_with("3 images lie outside the class folders"),
-        "{:?}",
-        dataset.warnings
-    );
-    assert!(
-        dataset.warnings[0].ends_with("`extra` is no split's name"),
-        "{:?}",
-        dataset.warnings
-    );
+    assert!(dataset.warnings[0].starts_with("3 images lie outside the class folders"), "{:?}", dataset.warnings);
+    assert!(dataset.warnings[0].ends_with("`extra` is no split's name"), "{:?}", dataset.warnings);
 }
 
 #[test]
 fn what_is_no_image_is_passed_over_and_counted() {
-    let tree = Tree::of(&[
-        "a/1.jpg",
-        "a/2",
-        "b/1.txt",
-        ".git/objects/1",
-        "a/.hidden.jpg",
-        "__MACOSX/a/1.jpg",
-        "top.jpg",
-    ]);
+    let tree =
+        Tree::of(&["a/1.jpg", "a/2", "b/1.txt", ".git/objects/1", "a/.hidden.jpg", "__MACOSX/a/1.jpg", "top.jpg"]);
     tree.file("a/Thumbs.db", b"IMG");
     tree.file("b/not.jpg", b"text");
     tree.file("notes/readme.txt", b"text");
@@ -164,10 +117,7 @@ fn a_flat_folder_is_told_how_to_become_a_data_set() {
     assert!(message.contains("has 2 images but no class folders"), "{message}");
     assert!(hint.contains("├── cats/"), "{hint}");
     let tree = Tree::of(&["train/1.jpg", "val/2.jpg"]);
-    assert!(matches!(
-        tree.open(),
-        Err(DatasetError::NoClassFolders { images: 2, .. })
-    ));
+    assert!(matches!(tree.open(), Err(DatasetError::NoClassFolders { images: 2, .. })));
 }
 
 #[test]
@@ -175,17 +125,11 @@ fn too_few_and_too_many_classes_are_shown_with_their_counts() {
     let tree = Tree::of(&["ants/1", "ants/2"]);
     tree.folder("bees");
     let (message, _) = complaint(tree.open());
-    assert_eq!(
-        message,
-        "found one class with images: ants (2 images), bees (0 images): expected two"
-    );
+    assert_eq!(message, "found one class with images: ants (2 images), bees (0 images): expected two");
 
     let tree = Tree::of(&["ants/1", "bees/1", "wild bees/1"]);
     let (message, hint) = complaint(tree.open());
-    assert!(
-        message.starts_with("found 3 classes: ants (1 image), bees (1 image), wild bees (1 image)"),
-        "{message}"
-    );
+    assert!(message.starts_with("found 3 classes: ants (1 image), bees (1 image), wild bees (1 image)"), "{message}");
     assert!(hint.contains("`--positive ants`"), "{hint}");
     let (message, hint) = complaint(open(tree.0.path(), Some("Wild Bees")));
     assert!(message.starts_with("there is no class `Wild Bees`"), "{message}");
@@ -197,10 +141,7 @@ fn too_few_and_too_many_classes_are_shown_with_their_counts() {
     tree.file("a/notes.txt", b"text");
     tree.folder("b");
     let (message, _) = complaint(tree.open());
-    assert!(
-        message.ends_with("(passed over: 1 empty folder, 1 file that is no image)"),
-        "{message}"
-    );
+    assert!(message.ends_with("(passed over: 1 empty folder, 1 file that is no image)"), "{message}");
 }
 
 #[test]
@@ -216,16 +157,10 @@ fn a_model_brings_its_own_classes_and_data_may_lack_one() {
     let classes = ClassMap::new(&["bees".to_owned(), "ants".to_owned()], "ants").unwrap();
     let is_image = |_: &std::path::Path, _: &[u8]| true;
     let dataset = open_for(tree.0.path(), &classes, &is_image, &Silent).unwrap();
-    assert_eq!(
-        tree.listed(&dataset),
-        ["val/bees/1 bees validation", "val/bees/2 bees validation"]
-    );
+    assert_eq!(tree.listed(&dataset), ["val/bees/1 bees validation", "val/bees/2 bees validation"]);
     tree.file("val/bee/3", b"IMG");
     let (message, hint) = complaint(open_for(tree.0.path(), &classes, &is_image, &Silent));
-    assert!(
-        message.contains("class `bee`, which the model does not know: expected ants, bees"),
-        "{message}"
-    );
+    assert!(message.contains("class `bee`, which the model does not know: expected ants, bees"), "{message}");
     assert_eq!(hint, "rename it to `bees`");
 }
 
@@ -299,10 +234,7 @@ mod unix {
         }
         let (message, hint) = complaint(tree.open());
         forbid(0o755);
-        assert!(
-            message.starts_with("cannot read `") && message.ends_with("bees`: permission denied"),
-            "{message}"
-        );
+        assert!(message.starts_with("cannot read `") && message.ends_with("bees`: permission denied"), "{message}");
         assert!(hint.contains("ls -ld"), "{hint}");
     }
 }

@@ -44,12 +44,7 @@ impl Tree {
     /// Each sample as `path class split`, the path from the root.
     fn listed(&self, dataset: &Dataset) -> Vec<String> {
         let row = |sample: &super::Sample| {
-            let path = sample
-                .path
-                .strip_prefix(self.0.path())
-                .unwrap_or(&sample.path)
-                .display()
-                .to_string();
+            let path = sample.path.strip_prefix(self.0.path()).unwrap_or(&sample.path).display().to_string();
             let split = sample.split.map_or(String::new(), |split: Split| format!(" {split}"));
             format!("{path} {}{split}", dataset.classes.name(sample.class).unwrap())
         };

@@ -15,11 +15,7 @@ fn alone(count: usize) -> Vec<usize> {
 }
 
 fn kept(splits: &[Split], labels: &[Label], label: Label) -> usize {
-    splits
-        .iter()
-        .zip(labels)
-        .filter(|(split, other)| **split == Split::Validation && **other == label)
-        .count()
+    splits.iter().zip(labels).filter(|(split, other)| **split == Split::Validation && **other == label).count()
 }
 
 #[test]
@@ -27,68 +23,31 @@ fn the_same_seed_gives_this_very_split() {
     let splits = stratified(&labels(6, 6), &alone(12), 0.25, 0).unwrap();
     let kept: Vec<usize> = (0..12).filter(|&image| splits[image] == Split::Validation).collect();
     assert_eq!(kept, [1, 2, 6, 8]);
-    assert_eq!(
-        folds(&labels(5, 5), &alone(10), 5, 0).unwrap(),
-        [3, 1, 0, 4, 2, 3, 1, 4, 0, 2]
-    );
+    assert_eq!(folds(&labels(5, 5), &alone(10), 5, 0).unwrap(), [3, 1, 0, 4, 2, 3, 1, 4, 0, 2]);
 }
 
 #[test]
 fn a_half_rounds_upwards_and_each_side_keeps_one() {
-    for (count, share, expected) in [
-        (10, 0.25, 3),
-        (10, 0.01, 1),
-        (10, 0.99, 9),
-        (2, 0.2, 1),
-        (3, 0.5, 2),
-        (5, 0.2, 1),
-    ] {
+    for (count, share, expected) in [(10, 0.25, 3), (10, 0.01, 1), (10, 0.99, 9), (2, 0.2, 1), (3, 0.5, 2), (5, 0.2, 1)]
+    {
         let labels = labels(count, count);
         let splits = stratified(&labels, &alone(2 * count), share, 7).unwrap();
-        assert_eq!(
-            kept(&splits, &labels, Label::Negative),
-            expected,
-            "{count} images, share {share}"
-        );
-        assert_eq!(
-            kept(&splits, &labels, Label::Positive),
-            expected,
-            "{count} images, share {share}"
-        );
+        assert_eq!(kept(&splits, &labels, Label::Negative), expected, "{count} images, share {share}");
+        assert_eq!(kept(&splits, &labels, Label::Positive), expected, "{count} images, share {share}");
     }
 }
 
 #[test]
 fn what_cannot_be_split_says_how_many_it_takes() {
     let error = stratified(&labels(5, 1), &alone(6), 0.2, 0).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "1 positive image that is no copy of another: expected at least 2"
-    );
+    assert_eq!(error.to_string(), "1 positive image that is no copy of another: expected at least 2");
     // Three copies of one photo are one photo.
     let error = stratified(&labels(5, 3), &[0, 1, 2, 3, 4, 5, 5, 5], 0.2, 0).unwrap_err();
-    assert!(matches!(
-        error,
-        DatasetError::TooFewImages {
-            label: Label::Positive,
-            found: 1,
-            needed: 2
-        }
-    ));
+    assert!(matches!(error, DatasetError::TooFewImages { label: Label::Positive, found: 1, needed: 2 }));
     let error = folds(&labels(4, 9), &alone(13), 5, 0).unwrap_err();
-    assert!(matches!(
-        error,
-        DatasetError::TooFewImages {
-            label: Label::Negative,
-            found: 4,
-            needed: 5
-        }
-    ));
+    assert!(matches!(error, DatasetError::TooFewImages { label: Label::Negative, found: 4, needed: 5 }));
     for share in [0.0, 1.0, -0.1, f64::NAN] {
-        assert!(matches!(
-            stratified(&labels(5, 5), &alone(10), share, 0),
-            Err(DatasetError::Share(_))
-        ));
+        assert!(matches!(stratified(&labels(5, 5), &alone(10), share, 0), Err(DatasetError::Share(_))));
     }
     assert!(stratified(&[], &[], 0.2, 0).is_err());
 }
@@ -103,11 +62,7 @@ fn groups_with_both_labels_are_shared_out_too() {
 
 #[test]
 fn only_what_has_no_split_is_assigned_one() {
-    let sample = |class, split| Sample {
-        path: "x".into(),
-        class,
-        split,
-    };
+    let sample = |class, split| Sample { path: "x".into(), class, split };
     let mut samples: Vec<Sample> = (0..20).map(|index| sample(index % 2, None)).collect();
     samples.extend([sample(0, Some(Split::Test)), sample(1, Some(Split::Test))]);
     let classes = ClassMap::new(&["a".to_owned(), "b".to_owned()], "b").unwrap();
@@ -122,9 +77,7 @@ fn pure() -> impl Strategy<Value = (Vec<Label>, Vec<usize>)> {
     (sizes(), sizes()).prop_map(|(negatives, positives)| {
         let units = negatives.into_iter().map(|size| (Label::Negative, size));
         let units = units.chain(positives.into_iter().map(|size| (Label::Positive, size)));
-        let images = units
-            .enumerate()
-            .flat_map(|(group, (label, size))| vec![(label, group); size]);
+        let images = units.enumerate().flat_map(|(group, (label, size))| vec![(label, group); size]);
         images.unzip()
     })
 }

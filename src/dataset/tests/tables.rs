@@ -11,10 +11,7 @@ fn table(text: impl AsRef<[u8]>) -> (Tree, Result<Dataset, DatasetError>) {
 #[test]
 fn a_plain_table_is_read_from_its_own_folder() {
     let (tree, dataset) = table("path,label\n2.jpg,bees\n./1.jpg,ants\nsub dir/3.jpg,ants\n");
-    assert_eq!(
-        tree.listed(&dataset.unwrap()),
-        ["1.jpg ants", "2.jpg bees", "sub dir/3.jpg ants"]
-    );
+    assert_eq!(tree.listed(&dataset.unwrap()), ["1.jpg ants", "2.jpg bees", "sub dir/3.jpg ants"]);
 }
 
 #[test]
@@ -38,19 +35,10 @@ fn splits_in_a_table_follow_the_rules_of_folders() {
     let rows = "path,label,split\n1.jpg,a,train\n2.jpg,b,train\nx,a,VALID\ny,b,validation\nz,a,test\n";
     let (_, result) = table(rows);
     let (message, _) = complaint(result);
-    assert!(
-        message.starts_with("the test split has no images of class `b`"),
-        "{message}"
-    );
+    assert!(message.starts_with("the test split has no images of class `b`"), "{message}");
     let (_, dataset) = table(format!("{rows}w,b,test"));
     let dataset = dataset.unwrap();
-    assert_eq!(
-        (
-            dataset.count(0, Some(Split::Validation)),
-            dataset.count(1, Some(Split::Test))
-        ),
-        (1, 1)
-    );
+    assert_eq!((dataset.count(0, Some(Split::Validation)), dataset.count(1, Some(Split::Test))), (1, 1));
     let (_, dataset) = table("path,label,split\n1.jpg,a,train\n2.jpg,b,train\n");
     assert!(dataset.unwrap().samples.iter().all(|sample| sample.split.is_none()));
 }
@@ -60,59 +48,29 @@ fn what_a_table_cannot_say_is_answered_with_the_line() {
     for (text, expected) in [
         ("path,label\n1.jpg,ants\n2.jpg,\n", "line 3 of `…` has an empty label"),
         ("path,label\n,ants\n", "line 2 of `…` has an empty path"),
-        (
-            "path,label\n1.jpg,ants\na,b.jpg,bees\n",
-            "line 3 of `…` has 3 fields: expected 2, one for each column",
-        ),
-        (
-            "path,label\n\"1.jpg,ants\n2.jpg,bees\n",
-            "line 2 of `…` has 1 fields: expected 2, one for each column",
-        ),
+        ("path,label\n1.jpg,ants\na,b.jpg,bees\n", "line 3 of `…` has 3 fields: expected 2, one for each column"),
+        ("path,label\n\"1.jpg,ants\n2.jpg,bees\n", "line 2 of `…` has 1 fields: expected 2, one for each column"),
         (
             "path,label,split\n1.jpg,ants,holdout\n",
             "line 2 of `…` has the split `holdout`: expected train, val, valid, validation or test",
         ),
-        (
-            "path,label,split\n1.jpg,a,train\n2.jpg,b,\n",
-            "line 3 of `…` has an empty split, which other lines have",
-        ),
-        (
-            "path,label\n1.jpg,a\n2.jpg,b\n./1.jpg,b\n",
-            "line 4 of `…` gives `…` the label `b`, line 2 gives it `a`",
-        ),
+        ("path,label,split\n1.jpg,a,train\n2.jpg,b,\n", "line 3 of `…` has an empty split, which other lines have"),
+        ("path,label\n1.jpg,a\n2.jpg,b\n./1.jpg,b\n", "line 4 of `…` gives `…` the label `b`, line 2 gives it `a`"),
         (
             "path,label,split\n1.jpg,a,train\n1.jpg,a,val\n",
             "line 3 of `…` gives `…` the split `validation`, line 2 gives it `training`",
         ),
-        (
-            "file,class\n1.jpg,a\n",
-            "`…` has no column `path`: line 1 names `file`, `class`",
-        ),
-        (
-            "path;kind\n1.jpg;a\n",
-            "`…` has no column `label`: line 1 names `path`, `kind`",
-        ),
-        (
-            "1.jpg,ants\n2.jpg,bees\n",
-            "`…` has no column `path`: line 1 names `1.jpg`, `ants`",
-        ),
-        (
-            "path,label,Path\n1.jpg,a,b\n",
-            "`…` has two columns `path`: expected one",
-        ),
+        ("file,class\n1.jpg,a\n", "`…` has no column `path`: line 1 names `file`, `class`"),
+        ("path;kind\n1.jpg;a\n", "`…` has no column `label`: line 1 names `path`, `kind`"),
+        ("1.jpg,ants\n2.jpg,bees\n", "`…` has no column `path`: line 1 names `1.jpg`, `ants`"),
+        ("path,label,Path\n1.jpg,a,b\n", "`…` has two columns `path`: expected one"),
         ("path,label\n", "`…` names columns but no images"),
         ("", "`…` is no CSV: it is empty"),
         (" \n\n", "`…` is no CSV: it is empty"),
         ("path,label\0\n", "`…` is no CSV: it is not text"),
         ("IMG", "`…` is no CSV: it is an image"),
-        (
-            "path,label\n8.jpg,a\n9.jpg,b\n",
-            "none of the 2 files that `…` lists exists; the first is `…`",
-        ),
-        (
-            "path,label\n1.jpg,a\n2.jpg,a\n",
-            "found one class with images: a (2 images): expected two",
-        ),
+        ("path,label\n8.jpg,a\n9.jpg,b\n", "none of the 2 files that `…` lists exists; the first is `…`"),
+        ("path,label\n1.jpg,a\n2.jpg,a\n", "found one class with images: a (2 images): expected two"),
     ] {
         let (tree, result) = table(text);
         let (message, _) = complaint(result);
@@ -150,19 +108,10 @@ fn a_missing_file_stays_in_the_list_for_whoever_reads_it() {
 
 #[test]
 fn a_split_that_was_written_is_read_back() {
-    let tree = Tree::of(&[
-        "my, \"odd\" dir/1.jpg",
-        "b/ 2.jpg ",
-        "b/3.jpg",
-        "my, \"odd\" dir/4\n.jpg",
-    ]);
+    let tree = Tree::of(&["my, \"odd\" dir/1.jpg", "b/ 2.jpg ", "b/3.jpg", "my, \"odd\" dir/4\n.jpg"]);
     let mut dataset = tree.open().unwrap();
     for (index, sample) in dataset.samples.iter_mut().enumerate() {
-        sample.split = Some(if index % 2 == 0 {
-            Split::Train
-        } else {
-            Split::Validation
-        });
+        sample.split = Some(if index % 2 == 0 { Split::Train } else { Split::Validation });
     }
     tree.folder("below");
     for place in ["split.csv", "below/split.csv"] {

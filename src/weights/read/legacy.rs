@@ -53,7 +53,8 @@ fn split<'a>(
         let name = names.iter().find(|name| name.key == key);
         let size = name.map(|name| name.dtype.size()).ok_or_else(|| cut("which nothing refers to"))?;
         let length = count.checked_mul(size).filter(|&length| length <= after.len());
-        let (content, after) = after.split_at(length.ok_or_else(|| cut(&format!("which should have {count} numbers")))?);
+        let (content, after) =
+            after.split_at(length.ok_or_else(|| cut(&format!("which should have {count} numbers")))?);
         storages.insert(key, content);
         rest = after;
     }
@@ -63,6 +64,8 @@ fn split<'a>(
 impl Pickle {
     /// All storages that the pickle names.
     fn storages(&self) -> Vec<StorageName> {
-        self.values().filter_map(|value| if let Value::Storage(id) = value { rebuild::storage_name(self, *id) } else { None }).collect()
+        self.values()
+            .filter_map(|value| if let Value::Storage(id) = value { rebuild::storage_name(self, *id) } else { None })
+            .collect()
     }
 }

@@ -182,7 +182,9 @@ impl Machine<'_> {
 
     fn take(&mut self, count: usize) -> Step<&[u8]> {
         let end = self.at.checked_add(count).filter(|&end| end <= self.bytes.len());
-        let Some(end) = end else { return Err(self.broken("ends too early")) };
+        let Some(end) = end else {
+            return Err(self.broken("ends too early"));
+        };
         let taken = self.bytes.get(self.at..end).unwrap_or_default();
         self.at = end;
         Ok(taken)
@@ -227,14 +229,17 @@ impl Machine<'_> {
 
     fn pop_to_mark(&mut self) -> Step<Vec<Id>> {
         let mark = self.stack.iter().rposition(|slot| *slot == Slot::Mark);
-        let Some(mark) = mark else { return Err(self.broken("misses a mark")) };
-        let items = self.stack.drain(mark..).filter_map(|slot| if let Slot::Value(id) = slot { Some(id) } else { None });
+        let Some(mark) = mark else {
+            return Err(self.broken("misses a mark"));
+        };
+        let items =
+            self.stack.drain(mark..).filter_map(|slot| if let Slot::Value(id) = slot { Some(id) } else { None });
         Ok(items.collect())
     }
 
     fn integer(&mut self, opcode: u8) -> Step<()> {
         let value = match opcode {
-            b'J' => Value::Int(i64::from(self.number(4)? as u32 as i32)),
+            b'J' => Value::Int(i64::from((self.number(4)? as u32).cast_signed())),
             b'K' => Value::Int(i64::from(self.byte()?)),
             b'M' => Value::Int(self.number(2)?.cast_signed()),
             _ => {
@@ -309,7 +314,9 @@ impl Machine<'_> {
 
     fn recall(&mut self, opcode: u8) -> Step<()> {
         let key = if opcode == b'h' { u32::from(self.byte()?) } else { self.number(4)? as u32 };
-        let Some(id) = self.memo.get(&key) else { return Err(self.broken("recalls what it never stored")) };
+        let Some(id) = self.memo.get(&key) else {
+            return Err(self.broken("recalls what it never stored"));
+        };
         self.stack.push(Slot::Value(*id));
         Ok(())
     }

@@ -22,13 +22,18 @@ pub(super) fn tensors<'a>(
 ) -> Result<NamedArrays, WeightsError> {
     let mut arrays = NamedArrays::default();
     for (key, value) in state_dict(pickle, file)? {
-        let (Some(name), Value::Tensor(arguments)) = (pickle.text(key), pickle.get(value)) else { continue };
+        let (Some(name), Value::Tensor(arguments)) = (pickle.text(key), pickle.get(value)) else {
+            continue;
+        };
         // What DataParallel puts in front of every name.
         let name = name.strip_prefix("module.").unwrap_or(name);
         let view = View::read(pickle, *arguments).ok_or_else(|| damaged(file, format!("{name} is no plain tensor")))?;
         let bytes = storage(&view.storage)?;
         let array = view.gather(bytes).ok_or_else(|| {
-            damaged(file, format!("{name} of shape {:?} reaches beyond its storage of {} bytes", view.shape, bytes.len()))
+            damaged(
+                file,
+                format!("{name} of shape {:?} reaches beyond its storage of {} bytes", view.shape, bytes.len()),
+            )
         })?;
         arrays.insert(name.to_owned(), array);
     }
@@ -64,8 +69,12 @@ struct View {
 impl View {
     /// From `(storage, offset, shape, strides, …)`, the arguments of `_rebuild_tensor_v2`.
     fn read(pickle: &Pickle, arguments: Id) -> Option<Self> {
-        let [storage, offset, shape, strides, ..] = pickle.items(arguments)? else { return None };
-        let Value::Storage(name) = pickle.get(*storage) else { return None };
+        let [storage, offset, shape, strides, ..] = pickle.items(arguments)? else {
+            return None;
+        };
+        let Value::Storage(name) = pickle.get(*storage) else {
+            return None;
+        };
         let sizes = |id: &Id| pickle.items(*id)?.iter().map(|&item| pickle.size(item)).collect::<Option<Vec<_>>>();
         let (shape, strides) = (sizes(shape)?, sizes(strides)?);
         let view = Self { storage: storage_name(pickle, *name)?, offset: pickle.size(*offset)?, shape, strides };
@@ -111,11 +120,15 @@ impl View {
 
 /// From `('storage', class, key, location, count, …)`, as PyTorch names a storage.
 pub(super) fn storage_name(pickle: &Pickle, persistent: Id) -> Option<StorageName> {
-    let [kind, class, key, ..] = pickle.items(persistent)? else { return None };
+    let [kind, class, key, ..] = pickle.items(persistent)? else {
+        return None;
+    };
     if pickle.text(*kind) != Some("storage") {
         return None;
     }
-    let Value::Global(class) = pickle.get(*class) else { return None };
+    let Value::Global(class) = pickle.get(*class) else {
+        return None;
+    };
     Some(StorageName { key: pickle.text(*key)?.to_owned(), dtype: dtype(class)? })
 }
 

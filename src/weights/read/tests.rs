@@ -80,7 +80,9 @@ fn no_cut_and_no_flipped_bit_makes_a_reader_panic() {
 fn sizes_that_a_file_only_states_are_not_believed() {
     // A tensor of 2^40 numbers that all share one: torch would call it an expanded view.
     let pickle = |shape: &[u8]| {
-        let mut bytes = b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n".to_vec();
+        let mut bytes =
+            b"\x80\x02}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"
+                .to_vec();
         bytes.extend(b"X\x01\0\0\x000X\x03\0\0\0cpuK\x01tQK\0");
         bytes.extend(shape);
         bytes.extend(b"\x89}tRs.");
