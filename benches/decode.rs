@@ -15,18 +15,10 @@ fn jpeg(width: u32, height: u32) -> Vec<u8> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let noise = state >> 28;
         let level = |value: u32| u8::try_from((value + noise) & 0xff).unwrap_or(0);
-        image::Rgb([
-            level(x * 200 / width),
-            level(y * 200 / height),
-            level((x / 16 + y / 16) % 2 * 90 + 60),
-        ])
+        image::Rgb([level(x * 200 / width), level(y * 200 / height), level((x / 16 + y / 16) % 2 * 90 + 60)])
     });
     let mut bytes = Vec::new();
-    assert!(
-        JpegEncoder::new_with_quality(&mut bytes, 90)
-            .encode_image(&image)
-            .is_ok()
-    );
+    assert!(JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(&image).is_ok());
     bytes
 }
 
@@ -39,9 +31,7 @@ fn pixels(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(1)).sample_size(samples);
         group.bench_function("decode", |bencher| bencher.iter(|| black_box(decode(&bytes, &limits))));
         if let Ok(image) = decode(&bytes, &limits) {
-            group.bench_function("resize and crop", |bencher| {
-                bencher.iter(|| black_box(preprocess.apply(&image)))
-            });
+            group.bench_function("resize and crop", |bencher| bencher.iter(|| black_box(preprocess.apply(&image))));
         }
         group.bench_function("decode, resize, crop", |bencher| {
             bencher.iter(|| black_box(preprocess.load(&bytes, &limits)));

@@ -154,7 +154,7 @@ def orientation_cases():
         block = exif(orientation, order)
         case(f"orientation{orientation}.jpg", saved(blocks, "JPEG", quality=95, optimize=True, subsampling=0, exif=b"Exif\0\0" + block),
              tolerance=3)
-        case(f"orientation{orientation}.png", png(8, 5, 8, 2, rows, png_chunk(b"eXIf", block)))
+        case(f"orientation{orientation}.png", png(8, 5, 8, 2, rows, png_chunk(b"eXIf", block)), 9, 6)
         case(f"orientation{orientation}.webp", saved(image, "WEBP", lossless=True, exif=b"Exif\0\0" + block))
         case(f"orientation{orientation}.tiff", saved(image, "TIFF", tiffinfo={274: orientation}))
     case("orientation6_invalid9.png", png(8, 5, 8, 2, rows, png_chunk(b"eXIf", exif(9))))

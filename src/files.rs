@@ -149,10 +149,10 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
     Ok(())
 }
 
-/// Fails now, rather than after an hour of work, if [`write`] could not write to `path`.
+/// Fails now, rather than after an hour of work, if [`write()`] could not write to `path`.
 ///
 /// # Errors
-/// [`FileError`] as [`write`] would give it; nothing is changed either way.
+/// [`FileError`] as [`write()`] would give it; nothing is changed either way.
 pub fn check_writable(path: &Path) -> Result<(), FileError> {
     let fail = |error| FileError::new("write", path, error);
     if path.is_dir() {

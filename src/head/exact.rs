@@ -1,6 +1,6 @@
 //! The exact solver: the one optimum of L2-regularised logistic regression, to convergence.
 //!
-//! Standardise, minimise by [`super::newton`] in whichever coordinates are fewer, fold back. The promise is a gradient
+//! Standardise, minimise by `newton` in whichever coordinates are fewer, fold back. The promise is a gradient
 //! norm below 1e-6 of that of the head of zeros, measured on the weights themselves and reported in the [`Fit`]; what
 //! does not reach it is an error, not a model. Nothing random is in it: same input, same bytes.
 

@@ -87,6 +87,12 @@ impl Rgb {
 /// # Errors
 /// [`DecodeError`] says what was found instead of an image, what is wrong with it, or which limit it exceeds.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
+    let (image, orientation) = stored(bytes, limits)?;
+    Ok(orientation::upright(image, orientation))
+}
+
+/// The image as it is stored, and how to turn it upright.
+pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
@@ -98,17 +104,14 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
         Content::OtherImage(name) => return Err(DecodeError::Unsupported { what: name.to_owned() }),
         Content::Other(found) => return Err(DecodeError::NotAnImage { found }),
     };
-    guarded(format, || {
-        let (image, orientation) = match format {
-            Format::Jpeg => jpeg::decode(bytes, limits)?,
-            Format::Gif => (gif::decode(bytes, limits)?, Orientation::NoTransforms),
-            Format::Png => png::decode(bytes, limits)?,
-            Format::WebP => read(format, WebPDecoder::new(Cursor::new(bytes)), limits)?,
-            Format::Tiff => read(format, TiffDecoder::new(Cursor::new(bytes)), limits)?,
-            Format::Bmp => read(format, BmpDecoder::new(Cursor::new(bytes)), limits)?,
-            Format::Pnm => read(format, PnmDecoder::new(Cursor::new(bytes)), limits)?,
-        };
-        Ok(orientation::upright(image, orientation))
+    guarded(format, || match format {
+        Format::Jpeg => jpeg::decode(bytes, limits),
+        Format::Gif => Ok((gif::decode(bytes, limits)?, Orientation::NoTransforms)),
+        Format::Png => png::decode(bytes, limits),
+        Format::WebP => read(format, WebPDecoder::new(Cursor::new(bytes)), limits),
+        Format::Tiff => read(format, TiffDecoder::new(Cursor::new(bytes)), limits),
+        Format::Bmp => read(format, BmpDecoder::new(Cursor::new(bytes)), limits),
+        Format::Pnm => read(format, PnmDecoder::new(Cursor::new(bytes)), limits),
     })
 }
 

@@ -46,6 +46,10 @@ fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<(Rgb, Orient
 
 /// Whether the end-of-image marker follows the scans; what comes after it does not matter.
 fn is_complete(bytes: &[u8]) -> bool {
+    // Nearly every file ends so; a file cut behind a thumbnail's end marker has no scan and fails without this check.
+    if bytes.ends_with(b"\xff\xd9") {
+        return true;
+    }
     let mut rest = bytes.get(2..).unwrap_or_default();
     let mut in_scan = false;
     loop {

@@ -20,6 +20,9 @@ mod sniff;
 
 use serde::{Deserialize, Serialize};
 
+use orientation::{Orientation, Turn};
+use resize::Geometry;
+
 pub use decode::{Limits, Rgb, decode, silence_decoder_panics};
 pub use error::DecodeError;
 pub use sniff::{Format, looks_like_image, sniff};
@@ -104,13 +107,14 @@ impl Preprocess {
         Ok(())
     }
 
-    /// The bytes of a file to its crop: [`decode`](fn@decode), then [`Preprocess::apply`].
+    /// The bytes of a file to its crop: what [`decode`](fn@decode) and [`Preprocess::apply`] make of it, but turning
+    /// upright only the crop and not the whole photo, which for a phone's portrait photos halves the time.
     ///
     /// # Errors
     /// [`DecodeError`] says what was found instead of an image, or why these settings cannot be applied.
     pub fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Crop, DecodeError> {
-        self.check()?;
-        self.apply(&decode(bytes, limits)?)
+        let (image, orientation) = decode::stored(bytes, limits)?;
+        self.crop_of(&image, orientation)
     }
 
     /// Resizes the short side to [`resize`](Self::resize) with antialiased bilinear interpolation and cuts the centre
@@ -122,11 +126,19 @@ impl Preprocess {
     /// [`DecodeError::InvalidPreprocess`] if these settings fail [`Preprocess::check`], [`DecodeError::NotRgb`] if the
     /// image does not hold the pixels that it declares.
     pub fn apply(&self, image: &Rgb) -> Result<Crop, DecodeError> {
+        self.crop_of(image, Orientation::NoTransforms)
+    }
+
+    /// The upright crop of an image that is stored in some orientation.
+    fn crop_of(&self, image: &Rgb, orientation: Orientation) -> Result<Crop, DecodeError> {
         self.check()?;
         image.check()?;
-        let geometry = resize::Geometry::of(image.width, image.height, self.resize, self.crop);
-        let rgb = resize::resize_and_crop(image, &geometry)?;
-        Ok(Crop { size: self.crop, rgb })
+        let turn = Turn::from(orientation);
+        let (width, height) = if turn.transposed { (image.height, image.width) } else { (image.width, image.height) };
+        let geometry = Geometry::of(width, height, self.resize, self.crop).stored(turn);
+        let data = resize::resize_and_crop(image, geometry, turn.transposed)?;
+        let crop = Rgb { width: self.crop, height: self.crop, data };
+        Ok(Crop { size: self.crop, rgb: orientation::upright(crop, orientation).data })
     }
 
     /// Writes the network's input, `[3, S, S]`: `(level / 255 - mean) / std`, rounded to f32 after every step as

@@ -28,37 +28,64 @@ fn from_xmp(xmp: &[u8]) -> Option<Orientation> {
     digits.next().and_then(Orientation::from_exif)
 }
 
-/// Turns an image as its orientation asks.
+/// An orientation as what it does to the axes of the stored image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// Upright columns are stored as rows.
+    pub(super) transposed: bool,
+    /// Upright columns, from left to right, are stored backwards.
+    pub(super) columns_reversed: bool,
+    /// Upright rows, from the top, are stored backwards.
+    pub(super) rows_reversed: bool,
+}
+
+impl From<Orientation> for Turn {
+    fn from(orientation: Orientation) -> Self {
+        let (transposed, columns_reversed, rows_reversed) = match orientation {
+            Orientation::NoTransforms => (false, false, false),
+            Orientation::FlipHorizontal => (false, true, false),
+            Orientation::Rotate180 => (false, true, true),
+            Orientation::FlipVertical => (false, false, true),
+            Orientation::Rotate90FlipH => (true, false, false),
+            Orientation::Rotate90 => (true, true, false),
+            Orientation::Rotate270FlipH => (true, true, true),
+            Orientation::Rotate270 => (true, false, true),
+        };
+        Self { transposed, columns_reversed, rows_reversed }
+    }
+}
+
+/// Side of a tile in pixels: two tiles of RGB fit into a small first-level cache.
+const TILE: usize = 64;
+
+/// Turns a stored image upright.
 pub(super) fn upright(image: Rgb, orientation: Orientation) -> Rgb {
     if orientation == Orientation::NoTransforms {
         return image;
     }
+    let turn = Turn::from(orientation);
     let (width, height) = (image.width as usize, image.height as usize);
-    let source = image.data.as_chunks::<3>().0;
-    let (last_column, last_row) = (width - 1, (height - 1) * width);
-    // Where the new top left pixel is in the source, and how far one step right and one step down lead there.
-    let (origin, right, down) = match orientation {
-        Orientation::NoTransforms => (0, 1, width.cast_signed()),
-        Orientation::FlipHorizontal => (last_column, -1, width.cast_signed()),
-        Orientation::Rotate180 => (last_row + last_column, -1, -width.cast_signed()),
-        Orientation::FlipVertical => (last_row, 1, -width.cast_signed()),
-        Orientation::Rotate90FlipH => (0, width.cast_signed(), 1),
-        Orientation::Rotate90 => (last_row, -width.cast_signed(), 1),
-        Orientation::Rotate270FlipH => (last_row + last_column, -width.cast_signed(), -1),
-        Orientation::Rotate270 => (last_column, width.cast_signed(), -1),
+    let (new_width, new_height) = if turn.transposed { (height, width) } else { (width, height) };
+    // Where one step right and one step down in the upright image lead in the stored one, and where its corner is.
+    let (right, down) = if turn.transposed { (width, 1) } else { (1, width) };
+    let axis = |step: usize, length: usize, reversed: bool| {
+        if reversed { (step * (length - 1), -step.cast_signed()) } else { (0, step.cast_signed()) }
     };
-    let turned = orientation.to_exif() > 4;
-    let (new_width, new_height) = if turned { (height, width) } else { (width, height) };
-    let mut data = vec![[0_u8; 3]; source.len()];
-    // In tiles, so that the lines of the source that a tile needs stay in the cache.
+    let (start_column, right) = axis(right, new_width, turn.columns_reversed);
+    let (start_row, down) = axis(down, new_height, turn.rows_reversed);
+    let corner = (start_column + start_row).cast_signed();
+
+    let stored = image.data.as_chunks::<3>().0;
+    let mut data = vec![[0_u8; 3]; stored.len()];
+    // In tiles, so that the lines of the stored image that a tile needs stay in the cache.
     for tile_top in (0..new_height).step_by(TILE) {
         for tile_left in (0..new_width).step_by(TILE) {
+            let tile_right = (tile_left + TILE).min(new_width);
             for row in tile_top..(tile_top + TILE).min(new_height) {
-                let tile_right = (tile_left + TILE).min(new_width);
                 let line = &mut data[row * new_width + tile_left..row * new_width + tile_right];
-                let mut from = origin.cast_signed() + row.cast_signed() * down + tile_left.cast_signed() * right;
+                let mut from = corner + row.cast_signed() * down + tile_left.cast_signed() * right;
                 for pixel in line {
-                    *pixel = source[from.cast_unsigned()];
+                    *pixel = stored[from.cast_unsigned()];
                     from += right;
                 }
             }
@@ -66,6 +93,3 @@ pub(super) fn upright(image: Rgb, orientation: Orientation) -> Rgb {
     }
     Rgb { width: new_width as u32, height: new_height as u32, data: data.into_flattened() }
 }
-
-/// Side of a tile in pixels: two tiles of RGB fit into a small first-level cache.
-const TILE: usize = 64;

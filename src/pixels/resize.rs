@@ -4,8 +4,9 @@
 //! here, because swapping them is what takes a level further than 1 from Pillow's.
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::orientation::Turn;
 use super::{DecodeError, Rgb};
 
 /// Where the crop lies, in the arithmetic of torchvision's `_compute_resized_output_size` and `center_crop`.
@@ -40,6 +41,21 @@ impl Geometry {
         let resized = if width <= height { (resized_short, resized_long) } else { (resized_long, resized_short) };
         Self { resized, window: (Span::centred(resized.0, crop), Span::centred(resized.1, crop)), crop }
     }
+
+    /// The same crop of the image as it is stored, before it is turned upright.
+    pub(super) fn stored(self, turn: Turn) -> Self {
+        let (mut columns, mut rows) = self.window;
+        if turn.columns_reversed {
+            columns = columns.reversed(self.resized.0, self.crop);
+        }
+        if turn.rows_reversed {
+            rows = rows.reversed(self.resized.1, self.crop);
+        }
+        if turn.transposed {
+            return Self { resized: (self.resized.1, self.resized.0), window: (rows, columns), crop: self.crop };
+        }
+        Self { window: (columns, rows), ..self }
+    }
 }
 
 impl Span {
@@ -55,45 +71,87 @@ impl Span {
         Self { start, length: crop, padding: 0 }
     }
 
-    /// The part of the source axis, in source pixels, that this span shows: start and length.
-    fn source(&self, resized: u64, side: u32) -> (f64, f64) {
+    /// Counted from the other end of the axis.
+    fn reversed(self, resized: u64, crop: u32) -> Self {
+        Self {
+            start: resized - self.start - u64::from(self.length),
+            length: self.length,
+            padding: crop - self.padding - self.length,
+        }
+    }
+
+    /// The part of the source axis, of `side` pixels, that this span shows.
+    fn axis(self, resized: u64, side: u32) -> Axis {
         let scale = f64::from(side) / resized as f64;
         let start = self.start as f64 * scale;
-        (start, (f64::from(self.length) * scale).min(f64::from(side) - start))
+        let length = (f64::from(self.length) * scale).min(f64::from(side) - start);
+        Axis { start, length, pixels: self.length }
+    }
+}
+
+/// What part of one axis of a source becomes how many pixels.
+#[derive(Debug, Clone, Copy)]
+struct Axis {
+    /// Where the part begins, in source pixels.
+    start: f64,
+    /// How long the part is, in source pixels.
+    length: f64,
+    /// How many pixels it becomes.
+    pixels: u32,
+}
+
+impl Axis {
+    /// The whole source pixels that reach into this part, not scaled: what the pass along the other axis must compute.
+    fn band(self, side: u32) -> Self {
+        // Half a filter beyond the part on both sides, and one for rounding.
+        let reach = (self.length / f64::from(self.pixels)).max(1.0) + 1.0;
+        let start = whole(self.start - reach);
+        let pixels = whole(self.start + self.length + reach + 1.0).min(side) - start;
+        Self { start: f64::from(start), length: f64::from(pixels), pixels }
+    }
+
+    /// This part, of a source that has been reduced to a band.
+    fn within(self, band: Self) -> Self {
+        Self { start: self.start - band.start, ..self }
+    }
+
+    /// This part, of a source that has already been resized along this axis.
+    fn done(self) -> Self {
+        Self { start: 0.0, length: f64::from(self.pixels), pixels: self.pixels }
     }
 }
 
 /// The crop of an image, `[S, S, 3]`, black where the resized image does not reach.
-pub(super) fn resize_and_crop(image: &Rgb, geometry: &Geometry) -> Result<Vec<u8>, DecodeError> {
+///
+/// `columns_first` keeps Pillow's order for an image that is stored transposed: its columns are the upright rows.
+pub(super) fn resize_and_crop(image: &Rgb, geometry: Geometry, columns_first: bool) -> Result<Vec<u8>, DecodeError> {
     let (columns, rows) = geometry.window;
-    let (left, width) = columns.source(geometry.resized.0, image.width);
-    let (top, height) = rows.source(geometry.resized.1, image.height);
-
-    // The rows that reach into the crop: half a filter beyond it on both sides, and one for rounding.
-    let reach = (height / f64::from(rows.length)).max(1.0) + 1.0;
-    let band_top = whole(top - reach);
-    let band_rows = whole(top + height + reach + 1.0).min(image.height) - band_top;
-
+    let x = columns.axis(geometry.resized.0, image.width);
+    let y = rows.axis(geometry.resized.1, image.height);
     let source = ImageRef::new(image.width, image.height, &image.data, PixelType::U8x3).map_err(internal)?;
-    let mut band = Image::new(columns.length, band_rows, PixelType::U8x3);
-    let horizontal = bilinear().crop(left, f64::from(band_top), width, f64::from(band_rows));
-    Resizer::new().resize(&source, &mut band, &horizontal).map_err(internal)?;
-
-    let mut shown = Image::new(columns.length, rows.length, PixelType::U8x3);
-    let vertical = bilinear().crop(0.0, top - f64::from(band_top), f64::from(columns.length), height);
-    Resizer::new().resize(&band, &mut shown, &vertical).map_err(internal)?;
+    let shown = if columns_first {
+        let band = x.band(image.width);
+        interpolate(&interpolate(&source, band, y)?, x.within(band), y.done())?
+    } else {
+        let band = y.band(image.height);
+        interpolate(&interpolate(&source, x, band)?, x.done(), y.within(band))?
+    };
     Ok(pad(shown.into_vec(), columns, rows, geometry.crop))
 }
 
-/// The row that a position falls into; above the image it is the first.
+fn interpolate(source: &impl IntoImageView, x: Axis, y: Axis) -> Result<Image<'static>, DecodeError> {
+    // Bilinear as Pillow means it: the filter widens with the scale, so that scaling down does not alias.
+    let bilinear = ResizeAlg::Convolution(FilterType::Bilinear);
+    let part = ResizeOptions::new().resize_alg(bilinear).use_alpha(false).crop(x.start, y.start, x.length, y.length);
+    let mut result = Image::new(x.pixels, y.pixels, PixelType::U8x3);
+    Resizer::new().resize(source, &mut result, &part).map_err(internal)?;
+    Ok(result)
+}
+
+/// The source pixel that a position falls into; before the first it is the first.
 #[expect(clippy::cast_sign_loss, reason = "negative positions become 0 first, and the cast saturates")]
 fn whole(position: f64) -> u32 {
     position.max(0.0) as u32
-}
-
-/// Bilinear as Pillow means it: the filter widens with the scale, so that scaling down does not alias.
-fn bilinear() -> ResizeOptions {
-    ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false)
 }
 
 /// Puts the shown pixels on a black square where they do not fill it.

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::resize::{Geometry, Span};
+use super::resize::Span;
 use super::*;
 
 /// torchvision's `_compute_resized_output_size` and `center_crop`, word for word, in Python's floating point.
@@ -97,6 +97,19 @@ proptest! {
                 prop_assert!(apart < 1.1, "{}x{} -> {} at ({}, {}): {}", width, height, resize, column, row, apart);
             }
         }
+    }
+
+    #[test]
+    fn turning_the_crop_gives_the_crop_of_the_turned_image(
+        width in 1_u32..=70, height in 1_u32..=70, resize in 1_u32..=40, crop in 1_u32..=40, exif in 1_u8..=8,
+    ) {
+        let orientation = Orientation::from_exif(exif).unwrap();
+        let preprocess = Preprocess { resize, crop, ..Preprocess::default() };
+        let image = noise(width, height);
+        let turned_after = preprocess.crop_of(&image, orientation).unwrap();
+        let turned_before = preprocess.apply(&orientation::upright(image, orientation)).unwrap();
+        let apart = turned_after.rgb.iter().zip(&turned_before.rgb).map(|(after, before)| after.abs_diff(*before));
+        prop_assert!(apart.max() <= Some(1));
     }
 
     #[test]
