@@ -10,8 +10,8 @@ mod weights;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use resnet_binary::features::FeatureError;
-use resnet_binary::progress::Interrupted;
+use resnet_binary::pipeline::PipelineError;
+use resnet_binary::weights::WeightsError;
 
 use terminal::{Exit, Terminal};
 
@@ -77,9 +77,10 @@ pub(crate) fn run() -> ExitCode {
 
 /// Prints an error, unless the user asked for the end or the reader of a pipe went away.
 fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
-    let is_interrupt = error
-        .chain()
-        .any(|cause| cause.is::<Interrupted>() || matches!(cause.downcast_ref(), Some(FeatureError::Interrupted(_))));
+    let is_interrupt = match error.downcast_ref::<PipelineError>() {
+        Some(error) => error.is_interrupt(),
+        None => matches!(error.downcast_ref(), Some(WeightsError::Interrupted(_))),
+    };
     if is_interrupt {
         terminal::print_error(&"interrupted; nothing half-written was left behind", None);
         return terminal.interrupted_exit();
@@ -105,9 +106,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         };
     }
     first_hint!(
-        resnet_binary::pipeline::PipelineError,
+        PipelineError,
         resnet_binary::dataset::DatasetError,
-        resnet_binary::weights::WeightsError,
+        WeightsError,
         resnet_binary::backbone::BackboneError,
         resnet_binary::head::HeadError,
         resnet_binary::model::ModelError,

@@ -79,6 +79,18 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
+    /// Whether this is the end that the user asked for.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(
+            self,
+            Self::Interrupted(_)
+                | Self::Dataset(DatasetError::Interrupted(_))
+                | Self::Weights(WeightsError::Interrupted(_))
+                | Self::Feature(FeatureError::Interrupted(_))
+                | Self::Head(HeadError::Interrupted(_))
+        )
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

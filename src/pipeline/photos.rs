@@ -54,6 +54,7 @@ impl Photos {
 impl Reading<'_> {
     /// Finds the photos, says what it found, and runs each through the backbone once.
     pub(super) fn run(&self, progress: &dyn Progress) -> Result<Photos, PipelineError> {
+        let device = device::resolve(self.backbone.device)?;
         let found = dataset::open(self.data, self.positive, &pixels::looks_like_image, progress)?;
         for warning in &found.warnings {
             progress.warn(warning);
@@ -65,7 +66,6 @@ impl Reading<'_> {
             classes.positive_name(),
             classes.negative_name()
         ));
-        let device = device::resolve(self.backbone.device)?;
         let default = WeightsSource::default();
         let source = self.backbone.weights.as_ref().unwrap_or(&default);
         let backbone = self.backbone.load(source, device, progress)?;

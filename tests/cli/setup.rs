@@ -1,0 +1,100 @@
+//! A folder of one's own, photos that cost nothing, and the command with nothing inherited that could matter.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// A temporary folder that tests fill with photos.
+pub(crate) struct Dir(TempDir);
+
+impl Dir {
+    pub(crate) fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    /// `imgs/dark` and `imgs/light` with this many photos each.
+    pub(crate) fn with_photos(each: u8) -> Self {
+        let dir = Self::new();
+        for number in 0..each {
+            dir.photo(&format!("imgs/dark/{number}.ppm"), 20 + number);
+            dir.photo(&format!("imgs/light/{number}.ppm"), 200 + number);
+        }
+        dir
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test makes its own files")]
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    /// A 40×40 photo of about this shade.
+    pub(crate) fn photo(&self, name: &str, shade: u8) -> PathBuf {
+        self.file(name, &photo(shade))
+    }
+
+    /// A model trained on [`Dir::with_photos`].
+    pub(crate) fn model(&self) -> PathBuf {
+        let output = self.command().args(TRAIN).args(["--output", "model.safetensors"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.path("model.safetensors")
+    }
+
+    /// The binary, in this folder, with a cache folder of its own and no network.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_resnet-binary"));
+        command.current_dir(self.0.path());
+        for name in ["HF_ENDPOINT", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "NO_COLOR"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.0.path()).env("RESNET_BINARY_CACHE", self.path("cache")).env("HF_HUB_OFFLINE", "1");
+        command
+    }
+
+    /// Names of everything in a folder below, sorted.
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
+        let entries = Path::new(&self.path(folder)).read_dir().unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// The quickest training there is.
+pub(crate) const TRAIN: [&str; 7] = ["train", "--data", "imgs", "--weights", "random:0", "--image-size", "32"];
+
+/// Bytes of a photo that every decoder reads: binary PPM with a little texture.
+pub(crate) fn photo(shade: u8) -> Vec<u8> {
+    let texture = (0..40 * 40 * 3).map(|index: u32| shade.saturating_add((index * 7 % 13) as u8));
+    b"P6 40 40 255\n".iter().copied().chain(texture).collect()
+}
+
+/// What a finished command said.
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn run(command: &mut Command) -> Said {
+    let output = command.output().unwrap();
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
