@@ -11,7 +11,7 @@ use resnet_binary::head::sgd::{self, SgdOptions};
 use resnet_binary::head::{Examples, HeadError, objective, probability};
 use resnet_binary::progress::{Interrupted, Progress, Silent, Unit};
 use serde_json::Value;
-use tch::Device;
+use tch::{Device, Kind, Tensor};
 
 fn fixed(l2: f64) -> ExactOptions {
     ExactOptions { l2: L2::Fixed(l2) }
@@ -306,4 +306,17 @@ proptest! {
         let zero = objective::mean_loss(&vec![0.0; labels.len()], &labels, weight);
         prop_assert!(fit.objective <= zero + 1e-12);
     }
+}
+
+#[test]
+fn libtorchs_own_random_numbers_are_neither_used_nor_moved() {
+    let (features, labels) = noisy(20, 3);
+    let examples = Examples::new(&features, &labels, 1.0).unwrap();
+    let next = || f64::try_from(Tensor::rand([1], (Kind::Double, Device::Cpu))).unwrap();
+    tch::manual_seed(3);
+    let undisturbed = next();
+    tch::manual_seed(3);
+    let first = sgd::fit(&examples, None, &SgdOptions::default(), Device::Cpu, &Silent).unwrap();
+    assert_eq!(next(), undisturbed);
+    assert_eq!(sgd::fit(&examples, None, &SgdOptions::default(), Device::Cpu, &Silent).unwrap(), first);
 }

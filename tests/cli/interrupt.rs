@@ -46,7 +46,7 @@ fn during_fitting_the_old_model_stays() {
     let (code, said) = interrupted(&mut command, Duration::from_secs(5), "-INT");
     assert_eq!(code, Some(130), "{said}");
     assert_eq!(std::fs::read(dir.path("model.safetensors")).unwrap(), old);
-    assert!(!dir.names(".").iter().any(|name| name.ends_with(".part")));
+    assert!(dir.unfinished(".").is_empty());
 }
 
 #[test]

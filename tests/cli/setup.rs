@@ -72,6 +72,12 @@ impl Dir {
         names.sort();
         names
     }
+
+    /// Names of the unfinished downloads in a folder below.
+    pub(crate) fn unfinished(&self, folder: &str) -> Vec<String> {
+        let is_part = |name: &String| Path::new(name).extension() == Some("part".as_ref());
+        self.names(folder).into_iter().filter(is_part).collect()
+    }
 }
 
 /// The quickest training there is.
