@@ -8,9 +8,11 @@ mod train;
 mod weights;
 
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
 use resnet_binary::pipeline::PipelineError;
+use resnet_binary::pixels;
 use resnet_binary::weights::WeightsError;
 
 use terminal::{Exit, Terminal};
@@ -47,8 +49,7 @@ enum Command {
 /// Parses the command line, runs the command and turns its end into an exit code.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
-    // A decoder's panic is caught and becomes that photo's error; its usual message would only frighten.
-    std::panic::set_hook(Box::new(|_| {}));
+    remember_panics();
     let terminal = match Terminal::new(cli.quiet) {
         Ok(terminal) => terminal,
         Err(error) => {
@@ -65,9 +66,9 @@ pub(crate) fn run() -> ExitCode {
     match std::panic::catch_unwind(work) {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(error)) => failed(&error, &terminal).into(),
-        Err(panic) => {
+        Err(_) => {
             terminal::print_error(
-                &format!("a flaw in resnet-binary: {}", panic_message(panic.as_ref())),
+                &format!("a flaw in resnet-binary: {}", first_panic()),
                 Some("please report it with the command you ran; nothing half-written was left behind"),
             );
             Exit::Failed.into()
@@ -116,7 +117,17 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     )
 }
 
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+/// The first panic of any thread, in words; a thread that is joined by a scope loses its own.
+static FIRST_PANIC: OnceLock<String> = OnceLock::new();
+
+/// A panic is shown once and as an error like any other. One inside a decoder is that photo's error and not a flaw.
+fn remember_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let _ = FIRST_PANIC.set(panic.to_string().replace('\n', " "));
+    }));
+    pixels::silence_decoder_panics();
+}
+
+fn first_panic() -> &'static str {
+    FIRST_PANIC.get().map_or("no message", String::as_str)
 }
