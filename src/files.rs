@@ -12,32 +12,31 @@ use sha2::{Digest, Sha256};
 
 /// A file operation that failed: what was tried, on which path, and the system's reason.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} `{}`: {}", path.display(), reason(source))]
+#[error("cannot {action} `{}`: {}", path.display(), reason(cause))]
 pub struct FileError {
     /// The verb, such as `read` or `write`.
     pub action: &'static str,
     /// The file or folder.
     pub path: PathBuf,
-    /// The system's reason.
-    #[source]
-    pub source: io::Error,
+    /// The system's reason; part of the message, so no source of its own that would say it twice.
+    pub cause: io::Error,
 }
 
 impl FileError {
     /// Names the action and the path of an I/O error.
-    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self { action, path: path.to_path_buf(), source }
+    pub fn new(action: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self { action, path: path.to_path_buf(), cause }
     }
 
     /// The system's reason alone, in words a user knows.
     pub fn reason(&self) -> String {
-        reason(&self.source)
+        reason(&self.cause)
     }
 
     /// What the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         let path = self.path.display();
-        match self.source.kind() {
+        match self.cause.kind() {
             io::ErrorKind::NotFound => Some(format!("check the spelling; nothing is at `{path}`")),
             io::ErrorKind::PermissionDenied => Some(format!("check the permissions with `ls -ld {path}`")),
             io::ErrorKind::StorageFull => Some("free some space, or write to another disk".to_owned()),
@@ -95,20 +94,11 @@ impl fmt::Display for ContentHash {
     }
 }
 
-/// Opens for reading.
+/// Opens a regular file for reading.
 ///
 /// # Errors
-/// [`FileError`] with the path.
+/// [`FileError`] with the path; also for anything but a regular file: a named pipe might never answer or never end.
 pub fn open(path: &Path) -> Result<File, FileError> {
-    File::open(path).map_err(|error| FileError::new("open", path, error))
-}
-
-/// Reads a whole file of at most `limit` bytes.
-///
-/// # Errors
-/// [`FileError`], also when the file is larger than `limit`, before more than that is read, and when it is no regular
-/// file: a named pipe would never end.
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let fail = |error| FileError::new("read", path, error);
     let metadata = std::fs::metadata(path).map_err(fail)?;
     if metadata.is_dir() {
@@ -117,13 +107,24 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     if !metadata.is_file() {
         return Err(fail(io::Error::other("it is not a regular file")));
     }
+    File::open(path).map_err(fail)
+}
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open`], also when the file is larger than `limit`, before more than that is read.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let fail = |error| FileError::new("read", path, error);
+    let file = open(path)?;
+    let metadata = file.metadata().map_err(fail)?;
     let too_large = || io::Error::other(format!("it is larger than the limit of {limit} bytes"));
     if metadata.len() > limit {
         return Err(fail(too_large()));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     // One byte over the limit shows a file that grew since it was measured.
-    open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
         return Err(fail(too_large()));
     }

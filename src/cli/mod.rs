@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
+use resnet_binary::files::FileError;
 use resnet_binary::pipeline::PipelineError;
 use resnet_binary::pixels;
 use resnet_binary::weights::WeightsError;
@@ -87,7 +88,9 @@ fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
         return terminal.interrupted_exit();
     }
     let is_closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        let in_file = cause.downcast_ref::<FileError>().map(|error| &error.cause);
+        let error = in_file.or_else(|| cause.downcast_ref::<std::io::Error>());
+        error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
     };
     if error.chain().any(is_closed_pipe) {
         return Exit::Done;
@@ -113,7 +116,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         resnet_binary::backbone::BackboneError,
         resnet_binary::head::HeadError,
         resnet_binary::model::ModelError,
-        resnet_binary::files::FileError,
+        FileError,
     )
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use resnet_binary::features::Inputs;
-use resnet_binary::pipeline::{self, Argument, Arguments, PredictOptions, Prediction};
+use resnet_binary::pipeline::{self, Answer, Argument, Arguments, PredictOptions, Prediction};
 use resnet_binary::weights::WeightsSource;
 use serde_json::json;
 
@@ -195,8 +195,10 @@ fn text_row(prediction: &Prediction) -> String {
     let path = prediction.path.display();
     match &prediction.outcome {
         Ok(answer) => {
-            let (label, positive) = (&answer.label, &answer.positive);
-            format!("{label}  P({positive}) = {:.4}  {path}\n", answer.probability)
+            let Answer { label, positive, .. } = answer;
+            // Both names are as wide as the wider one, so that the columns stand still.
+            let width = positive.chars().count().max(answer.negative.chars().count());
+            format!("{label:width$}  P({positive}) = {:.4}  {path}\n", answer.probability)
         }
         Err(reason) => format!("unreadable  {path}: {reason}\n"),
     }
@@ -238,16 +240,21 @@ fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use resnet_binary::pipeline::Answer;
 
     fn prediction(path: &str) -> Prediction {
-        let answer = Answer { label: "bees".into(), positive: "bees".into(), probability: 0.75, logit: 1.098_612_3 };
+        let answer = Answer {
+            label: "bees".into(),
+            positive: "bees".into(),
+            negative: "others".into(),
+            probability: 0.75,
+            logit: 1.098_612_3,
+        };
         Prediction { path: path.into(), outcome: Ok(answer) }
     }
 
     #[test]
     fn a_row_names_the_class_whose_probability_it_gives() {
-        assert_eq!(text_row(&prediction("a.jpg")), "bees  P(bees) = 0.7500  a.jpg\n");
+        assert_eq!(text_row(&prediction("a.jpg")), "bees    P(bees) = 0.7500  a.jpg\n");
         let json: serde_json::Value = serde_json::from_str(&json_row(&prediction("a.jpg"))).unwrap();
         assert_eq!((json["positive"].as_str(), json["probability"].as_f64()), (Some("bees"), Some(0.75)));
     }

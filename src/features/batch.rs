@@ -30,7 +30,11 @@ impl Workload {
     /// The number of cores is what the process may use: container limits and affinity count.
     pub fn choose(device: tch::Device, photos: Option<usize>, threads: Option<usize>, batch: Option<usize>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.unwrap_or(cores).max(1);
+        // More threads than cores only get in each other's way.
+        Self::divide(threads.map_or(cores, |threads| threads.clamp(1, cores)), device, photos, batch)
+    }
+
+    fn divide(threads: usize, device: tch::Device, photos: Option<usize>, batch: Option<usize>) -> Self {
         let batch = batch.unwrap_or(if device == tch::Device::Cpu { CPU_BATCH } else { GPU_BATCH }).max(1);
         let chunks = photos.map_or(threads, |photos| photos.div_ceil(batch));
         let workers = threads.min(chunks).max(1);
@@ -122,10 +126,12 @@ mod tests {
 
     #[test]
     fn one_photo_gets_all_threads_and_many_get_a_worker_for_each() {
-        let choose = |photos| Workload::choose(tch::Device::Cpu, photos, Some(8), None);
+        let choose = |photos| Workload::divide(8, tch::Device::Cpu, photos, None);
         assert_eq!(choose(Some(1)), Workload { workers: 1, threads_per_worker: 8, batch: 4 });
         assert_eq!(choose(Some(400)), Workload { workers: 8, threads_per_worker: 1, batch: 4 });
         assert_eq!(choose(None), Workload { workers: 8, threads_per_worker: 1, batch: 4 });
         assert_eq!(choose(Some(0)).workers, 1);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(Workload::choose(tch::Device::Cpu, None, Some(10_000), None).workers, cores);
     }
 }

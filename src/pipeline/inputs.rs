@@ -80,8 +80,8 @@ impl Folder {
             |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
         let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
         let paths = walk.filter_map(|entry| match entry {
-            Ok(entry) if entry.file_type().is_dir() => None,
-            Ok(entry) => Some(entry.into_path()),
+            // Folders are walked; a pipe or a device among the photos is none.
+            Ok(entry) => entry.file_type().is_file().then(|| entry.into_path()),
             // A folder that cannot be listed becomes a row that says so.
             Err(error) => error.path().map(Path::to_path_buf),
         });

@@ -43,6 +43,8 @@ pub struct Answer {
     pub label: String,
     /// The class whose probability this is.
     pub positive: String,
+    /// The other class.
+    pub negative: String,
     /// Probability of the positive class.
     pub probability: f64,
     /// The head's output before the sigmoid.
@@ -107,7 +109,8 @@ fn answer(model: &Model, threshold: f64, photo: &Photo) -> Result<Answer, HeadEr
     let probability = head::probability(logit);
     let facts = &model.facts;
     let label = if probability >= threshold { &facts.positive } else { &facts.negative };
-    Ok(Answer { label: label.clone(), positive: facts.positive.clone(), probability, logit })
+    let (label, positive, negative) = (label.clone(), facts.positive.clone(), facts.negative.clone());
+    Ok(Answer { label, positive, negative, probability, logit })
 }
 
 /// The backbone that the model was trained on: from the user's file, the known places, or its seed.

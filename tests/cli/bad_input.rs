@@ -224,6 +224,22 @@ fn check(name: &str, prepare: fn(&Dir), arguments: &[&str], code: i32, words: &[
 }
 
 #[test]
+fn a_pipe_or_a_device_in_a_files_place_is_never_waited_for() {
+    let dir = Dir::with_photos(4);
+    dir.model();
+    let pipe = dir.path("imgs/dark/pipe.jpg");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let said = run(dir.command().args(["predict", "imgs"]));
+    assert_eq!((said.code, said.out.lines().count()), (Some(0), 8), "{}", said.err);
+    let said = run(dir.command().args(["predict", "imgs/dark/pipe.jpg"]));
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(said.out.contains("it is not a regular file"), "{}", said.out);
+    let said = run(dir.command().args(["train", "--data", "/dev/zero"]).args(QUICK));
+    assert_eq!(said.code, Some(1));
+    assert_eq!(said.err.matches("not a regular file").count(), 1, "{}", said.err);
+}
+
+#[test]
 fn a_full_disk_is_an_error_that_says_so_and_the_model_before_it_stays() {
     // A tiny file system takes root; elsewhere the unit test of `files::write` with StorageFull stands for it.
     let dir = Dir::with_photos(4);
