@@ -131,7 +131,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-/// Writes a file whole or not at all: into a temporary sibling, flushed to disk, then renamed over `path`.
+/// Writes a file whole or not at all: into a temporary sibling, flushed to disk, then renamed over `path`. A link stays
+/// and its target is replaced; a device such as `/dev/null` is written to as it is.
 ///
 /// # Errors
 /// [`FileError`]; what was at `path` is then as it was, and the temporary file is removed.
@@ -140,13 +141,17 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
     if path.is_dir() {
         return Err(fail(io::ErrorKind::IsADirectory.into()));
     }
-    let folder = folder_of(path);
-    let temporary = sibling(folder).map_err(fail)?;
+    if is_device(path) {
+        let mut device = File::options().write(true).open(path).map_err(fail)?;
+        return content(&mut device).map_err(fail);
+    }
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let temporary = sibling(folder_of(&target)).map_err(fail)?;
     let mut writer = BufWriter::new(temporary);
     content(&mut writer).map_err(fail)?;
     let temporary = writer.into_inner().map_err(|error| fail(error.into_error()))?;
     temporary.as_file().sync_all().map_err(fail)?;
-    temporary.persist(path).map_err(|error| fail(error.error))?;
+    temporary.persist(&target).map_err(|error| fail(error.error))?;
     Ok(())
 }
 
@@ -159,7 +164,16 @@ pub fn check_writable(path: &Path) -> Result<(), FileError> {
     if path.is_dir() {
         return Err(fail(io::ErrorKind::IsADirectory.into()));
     }
-    sibling(folder_of(path)).map(drop).map_err(fail)
+    if is_device(path) {
+        return Ok(());
+    }
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    sibling(folder_of(&target)).map(drop).map_err(fail)
+}
+
+/// Whether this is `/dev/null`, a terminal or a pipe: written to as it is, for a rename would put a file in its place.
+fn is_device(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// Makes a folder and those above it.
@@ -223,6 +237,23 @@ mod tests {
         assert!(failed.unwrap_err().to_string().ends_with("the disk is full"));
         assert_eq!(read(&path, 100).unwrap(), b"old");
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_a_device_a_device() {
+        let folder = tempfile::tempdir().unwrap();
+        let (model, link, null) = (folder.path().join("model"), folder.path().join("link"), folder.path().join("null"));
+        write(&model, |file| file.write_all(b"old")).unwrap();
+        std::os::unix::fs::symlink(&model, &link).unwrap();
+        std::os::unix::fs::symlink("/dev/null", &null).unwrap();
+        for path in [&link, &null] {
+            check_writable(path).unwrap();
+            write(path, |file| file.write_all(b"new")).unwrap();
+            assert!(path.is_symlink(), "{}", path.display());
+        }
+        assert_eq!(read(&model, 100).unwrap(), b"new");
+        assert!(is_device(&null));
     }
 
     #[test]
