@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use resnet_binary::progress::{Interrupted, Progress, Unit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -182,13 +182,15 @@ impl Task {
 
     fn new_bar(&self) -> ProgressBar {
         let count = match self.unit {
-            Unit::Bytes => "{bytes}/{total_bytes}  {bytes_per_sec}",
-            Unit::Images => "{pos}/{len} images  {per_sec}",
-            Unit::Steps => "{pos}/{len}",
+            Unit::Bytes => "{bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
+            // The mean since the start: indicatif's own rate is wild until a dozen batches have come.
+            Unit::Images => "{pos}/{len} images  {mean_rate}  {mean_eta} left",
+            Unit::Steps => "{pos}/{len}  {eta} left",
         };
-        let template = format!("{{msg}}  {{bar:28}}  {count}  {{eta}} left");
+        let template = format!("{{msg}}  {{bar:28}}  {count}");
         let bar = ProgressBar::with_draw_target(self.total, ProgressDrawTarget::stderr_with_hz(10));
         let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.with_key("mean_rate", mean_rate).with_key("mean_eta", mean_eta);
         bar.set_style(style.progress_chars("━╸─"));
         bar.set_elapsed(self.started.elapsed());
         bar.set_message(self.name.clone());
@@ -210,6 +212,17 @@ impl Task {
         let share = share.map(|share| format!(" ({share} %)")).unwrap_or_default();
         let _ = writeln!(io::stderr(), "{}: {amount}{share}", self.name);
     }
+}
+
+/// Nothing can be done about a terminal that is gone, so the results of writing to it are not looked at.
+fn mean_rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let _ = write!(out, "{:.1}/s", state.pos() as f64 / state.elapsed().as_secs_f64());
+}
+
+fn mean_eta(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let left = state.len().unwrap_or(0).saturating_sub(state.pos());
+    let seconds = state.elapsed().as_secs_f64() * left as f64 / state.pos().max(1) as f64;
+    let _ = write!(out, "{:#}", HumanDuration(Duration::from_secs_f64(seconds.min(1e9))));
 }
 
 /// Prints what went wrong and what to do, the way every message of this program looks.

@@ -198,8 +198,9 @@ impl TrainOptions {
             (L2::Auto, None) => "too few images to choose it".to_owned(),
         };
         let (strength, pos_weight) = (fit.l2, examples.pos_weight());
-        let description =
-            format!("exact optimum, L2 {strength:.3e} ({origin}); a positive image weighs {pos_weight:.3}");
+        // Three digits, as a person would write them.
+        let strength: f64 = format!("{strength:.2e}").parse().unwrap_or(strength);
+        let description = format!("exact optimum, L2 {strength} ({origin}); a positive image weighs {pos_weight:.3}");
         Ok(Fitted { head: fit.head, solver: "exact", l2: Some(fit.l2), description })
     }
 
