@@ -3,9 +3,11 @@
 //! torch-sys finds libtorch (in `LIBTORCH`, or where `scripts/setup` put it) and hands its library folder on. Where
 //! that folder holds `libtorch_cuda.so`, the binary is made to keep it: no symbol of it is named by our code, so the
 //! linker would drop it as unused, and a machine that has CUDA would be told that it has none.
+//!
+//! It also compiles `src/foreign/onednn.cpp` against the headers beside that folder.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -22,6 +24,8 @@ fn main() {
     }
     println!("cargo::rerun-if-changed={}", libraries.display());
 
+    compile_operators(&libraries.with_file_name("include"));
+
     // `-Xlinker` rather than `-Wl,…`: the latter would split a folder's name at its commas.
     for argument in [OsStr::new("-rpath"), libraries.as_os_str()] {
         println!("cargo::rustc-link-arg=-Xlinker");
@@ -32,4 +36,18 @@ fn main() {
             println!("cargo::rustc-link-arg={argument}");
         }
     }
+}
+
+/// The calls into libtorch that tch lacks, with libtorch's own rules: C++20 and the new ABI.
+fn compile_operators(headers: &Path) {
+    println!("cargo::rerun-if-changed=src/foreign/onednn.cpp");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++20")
+        .define("_GLIBCXX_USE_CXX11_ABI", "1")
+        .include(headers)
+        // libtorch's headers have their own.
+        .warnings(false)
+        .file("src/foreign/onednn.cpp")
+        .compile("resnet_binary_operators");
 }

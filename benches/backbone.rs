@@ -8,7 +8,7 @@
 
 use std::time::Instant;
 
-use resnet_binary::backbone::Backbone;
+use resnet_binary::backbone::{Backbone, Target};
 use resnet_binary::pixels::{Crop, Preprocess};
 use tch::nn::{ModuleT, VarStore};
 use tch::{Device, Kind, Tensor};
@@ -40,7 +40,7 @@ fn main() {
         return;
     }
     tch::set_num_threads(1);
-    let backbone = Backbone::random(0, Device::Cpu).unwrap();
+    let backbone = Backbone::random(0, Target::CPU).unwrap();
     let (engine, preprocess, crops) = (backbone.engine(), Preprocess::default(), crops());
     let store = VarStore::new(Device::Cpu);
     let module = tch::vision::resnet::resnet50_no_final_layer(&store.root());

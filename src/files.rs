@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::foreign::mapping::Mapping;
+
 /// A file operation that failed: what was tried, on which path, and the system's reason.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{}`: {}", path.display(), reason(cause))]
@@ -131,6 +133,39 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
+/// The content of a file as memory, for files of this program's own kind that are too large to copy without need.
+#[derive(Debug)]
+pub struct Mapped(Mapping);
+
+impl Mapped {
+    /// Maps a regular file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn open(path: &Path, limit: u64) -> Result<Self, FileError> {
+        let fail = |error| FileError::new("read", path, error);
+        let file = open(path)?;
+        if file.metadata().map_err(fail)?.len() > limit {
+            return Err(fail(io::Error::other(format!("it is larger than the limit of {limit} bytes"))));
+        }
+        Mapping::of(&file).map(Self).map_err(fail)
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+/// The folder for what can be computed or fetched again: `RESNET_BINARY_CACHE`, or the user's cache folder as the system
+/// has it.
+pub fn cache_folder() -> PathBuf {
+    let own = std::env::var_os("RESNET_BINARY_CACHE").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let of_system =
+        || directories::ProjectDirs::from("", "", "resnet-binary").map(|user| user.cache_dir().to_path_buf());
+    own.or_else(of_system).unwrap_or_else(|| std::env::temp_dir().join("resnet-binary"))
+}
+
 /// Writes a file whole or not at all: into a temporary sibling, flushed to disk, then renamed over `path`. A link stays
 /// and its target is replaced; a device such as `/dev/null` is written to as it is.
 ///
@@ -191,6 +226,48 @@ pub fn make_folder(path: &Path) -> Result<(), FileError> {
 pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
     #[expect(clippy::disallowed_methods, reason = "this is the place that other rooms are told to use")]
     std::fs::rename(from, to).map_err(|error| FileError::new("write", to, error))
+}
+
+/// Size, times and identity of a file: while they stay the same, so does its content.
+///
+/// # Errors
+/// [`FileError`] if there is no such file.
+pub fn stamp(path: &Path) -> Result<String, FileError> {
+    let metadata = std::fs::metadata(path).map_err(|error| FileError::new("read", path, error))?;
+    #[cfg(unix)]
+    let identity = {
+        use std::os::unix::fs::MetadataExt;
+        // The time of the last change to the file's record, which no program can set.
+        format!("{}.{:09} {} {}", metadata.ctime(), metadata.ctime_nsec(), metadata.dev(), metadata.ino())
+    };
+    #[cfg(not(unix))]
+    let identity = "";
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    Ok(format!("{} {:?} {identity}", metadata.len(), modified.unwrap_or_default()))
+}
+
+/// Size of a file in bytes.
+///
+/// # Errors
+/// [`FileError`] if there is no such file.
+pub fn size(path: &Path) -> Result<u64, FileError> {
+    std::fs::metadata(path).map(|metadata| metadata.len()).map_err(|error| FileError::new("read", path, error))
+}
+
+/// The names in a folder, sorted; those that are no Unicode are left out.
+///
+/// # Errors
+/// [`FileError`] if the folder cannot be listed.
+pub fn names(folder: &Path) -> Result<Vec<String>, FileError> {
+    let fail = |error| FileError::new("list", folder, error);
+    #[expect(clippy::disallowed_methods, reason = "this is the place that other rooms are told to use")]
+    let entries = std::fs::read_dir(folder).map_err(fail)?;
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(fail)?.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Removes one of this program's own files.

@@ -9,6 +9,9 @@
 //!
 //! To train in one call, see [`pipeline::train`]; to classify, [`pipeline::predict`].
 
+// What the compiler cannot check: calls into libtorch that tch lacks, files as memory.
+mod foreign;
+
 // Files: reading with the path in the error, writing whole or not at all.
 pub mod files;
 

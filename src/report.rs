@@ -57,8 +57,12 @@ pub struct TrainReport {
     pub weights: WeightsId,
     /// The device that ran it.
     pub device: String,
+    /// The arithmetic of its layers.
+    pub precision: String,
     /// Side of the network's input in pixels.
     pub image_size: u32,
+    /// Images whose features were computed in an earlier run.
+    pub features_from_cache: usize,
     /// Seconds that reading, decoding and the backbone took together.
     pub feature_seconds: f64,
     /// Images in that time.
@@ -134,14 +138,20 @@ impl TrainReport {
     fn write_network(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short = self.weights.sha256.get(..8).unwrap_or(&self.weights.sha256);
         let (size, map) = (self.image_size, self.image_size / 32);
-        writeln!(out, "backbone    ResNet-50, {} ({short}), frozen, on {}", self.weights.name, self.device)?;
+        let (name, device, precision) = (&self.weights.name, &self.device, &self.precision);
+        writeln!(out, "backbone    ResNet-50, {name} ({short}), frozen, on {device} in {precision}")?;
         writeln!(
             out,
             "shapes      [B, 3, {size}, {size}] → [B, 2048, {map}, {map}] → pool → [B, 2048] → Linear(2048, 1) → [B, 1]"
         )?;
         let images: usize = self.classes.iter().map(|class| class.train + class.validation + class.test).sum();
         let (seconds, rate) = (self.feature_seconds, self.images_per_second);
-        writeln!(out, "features    {images} images in {seconds:.1} s, {rate:.1} images/s")?;
+        let cached = match self.features_from_cache {
+            0 => String::new(),
+            all if all == images => ", all from the cache".to_owned(),
+            some => format!(", {some} of them from the cache"),
+        };
+        writeln!(out, "features    {images} images in {seconds:.1} s, {rate:.1} images/s{cached}")?;
         writeln!(out, "head        {}", self.head)
     }
 

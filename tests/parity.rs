@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use resnet_binary::backbone::{Backbone, layout};
+use resnet_binary::backbone::{Backbone, Target, layout};
 use resnet_binary::files::ContentHash;
 use resnet_binary::pixels::{Crop, Preprocess};
 use resnet_binary::weights::{Array, Dtype, NamedArrays, WeightsId};
@@ -69,7 +69,7 @@ fn features_are_torchvisions_within_a_ten_thousandth() {
     assert_eq!(hash.to_string(), facts["weights_sha256"], "the formula makes other weights here than in Python");
 
     let id = WeightsId { name: "formula".into(), sha256: hash.to_string() };
-    let engine = Backbone::load(&arrays, id, tch::Device::Cpu).unwrap().engine();
+    let engine = Backbone::load(&arrays, id, Target::CPU).unwrap().engine();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let expected = file.tensor("features").unwrap();
     assert_eq!(expected.shape(), [3, 2048]);

@@ -2,6 +2,8 @@
 
 use tch::TchError;
 
+use crate::weights::WeightsError;
+
 /// A weights file that does not fit, a device that is not there, a shape the network cannot take.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -75,6 +77,15 @@ pub enum BackboneError {
     /// `--device` got a word it does not know.
     #[error("unknown device `{0}`")]
     UnknownDevice(String),
+    /// `--precision` got a word it does not know.
+    #[error("unknown precision `{0}`")]
+    UnknownPrecision(String),
+    /// bf16 was asked for and this processor would only imitate it.
+    #[error("this processor has no instructions for bf16")]
+    NoBf16,
+    /// The weights file could not be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// CUDA was asked for and this libtorch has none.
     #[error("this libtorch is CPU-only, so there is no device `cuda`")]
     CpuOnlyLibtorch,
@@ -115,6 +126,9 @@ impl BackboneError {
             Self::NotFinite { .. } => "fetch or copy the file again; `resnet-binary weights verify` checks it".into(),
             Self::Shape { remedy, .. } => remedy.clone(),
             Self::UnknownDevice(_) => "give `auto`, `cpu`, `cuda`, `cuda:N` or `mps`".into(),
+            Self::UnknownPrecision(_) => "give `auto`, `fp32` or `bf16`".into(),
+            Self::NoBf16 => "leave `--precision` out, or give `fp32`".into(),
+            Self::Weights(error) => return error.hint(),
             Self::CpuOnlyLibtorch => {
                 "run `scripts/setup --cuda` and build again, or leave `--device` out to use the CPU".into()
             }

@@ -9,9 +9,12 @@ use rayon::prelude::*;
 
 use super::layout;
 
+/// Name, shape and values of a tensor.
+pub(super) type Named = (String, Vec<usize>, Vec<f32>);
+
 /// The 265 tensors with He initialisation (He et al. 2015, "Delving Deep into Rectifiers": normal with variance
 /// 2/fan-in) and a BatchNorm everywhere that changes nothing. The same seed gives the same numbers on every machine.
-pub(super) fn random(seed: u64) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+pub(super) fn random(seed: u64) -> Vec<Named> {
     layout::tensors()
         .into_par_iter()
         .enumerate()

@@ -134,6 +134,20 @@ pub fn convolutions() -> Vec<Convolution> {
     all
 }
 
+/// Side of the input of each of [`convolutions`], for images of `image_size`.
+pub fn input_sides(image_size: u32) -> Vec<u32> {
+    let mut sides = vec![image_size];
+    // The stem and the max pool behind it, each of stride 2, padded so that halves round up.
+    let mut side = image_size.div_ceil(2).div_ceil(2);
+    for Block { convolutions: [_, second, _], projection } in stages().into_iter().flatten() {
+        let after = if second.stride == 2 { side.div_ceil(2) } else { side };
+        sides.extend([side, side, after]);
+        sides.extend(projection.map(|_| side));
+        side = after;
+    }
+    sides
+}
+
 /// Name and shape of the 265 tensors: 53 weights `[O, I, K, K]`, and four vectors `[O]` for each BatchNorm.
 pub fn tensors() -> Vec<(String, Vec<usize>)> {
     let mut all = Vec::with_capacity(265);
@@ -237,6 +251,15 @@ mod tests {
             .sum();
         // 25,557,032 with the 1000-class layer.
         assert_eq!(parameters, 25_557_032 - 1000 * 2048 - 1000);
+    }
+
+    #[test]
+    fn every_convolution_knows_the_side_of_its_input() {
+        let (convolutions, sides) = (convolutions(), input_sides(224));
+        assert_eq!(sides.len(), convolutions.len());
+        let side = |name| sides[convolutions.iter().position(|convolution| convolution.name == name).unwrap()];
+        assert_eq!((side("conv1"), side("layer1.0.conv1"), side("layer2.0.conv3")), (224, 56, 28));
+        assert_eq!((side("layer4.0.downsample.0"), side("layer4.2.conv2")), (14, 7));
     }
 
     #[test]

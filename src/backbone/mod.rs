@@ -12,7 +12,10 @@ mod error;
 mod folded;
 mod initial;
 pub mod layout;
+mod lazy;
+mod target;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rayon::prelude::*;
@@ -26,6 +29,11 @@ use crate::weights::{NamedArrays, WeightsId};
 
 pub use error::BackboneError;
 use folded::Folded;
+pub use lazy::LazyBackbone;
+pub use target::{Precision, PrecisionChoice, Target};
+
+/// Counts up whenever a change in this room may change a bit of a feature.
+const NETWORK_VERSION: u32 = 1;
 
 /// The frozen network with its weights, on one device.
 #[derive(Debug)]
@@ -41,55 +49,45 @@ impl Backbone {
     ///
     /// # Errors
     /// [`BackboneError`] saying what does not fit, before anything is copied.
-    pub fn load(arrays: &NamedArrays, id: WeightsId, device: Device) -> Result<Self, BackboneError> {
+    pub fn load(arrays: &NamedArrays, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
         let file = &id.name;
         let found: Vec<_> = arrays.iter().map(|(name, array)| (name, array.shape(), array.dtype())).collect();
         layout::compare(file, &found)?;
-        let expected = layout::tensors();
-        let tensors = expected
-            .into_par_iter()
-            .map(|(tensor, shape)| {
-                let missing = || BackboneError::MissingTensor { file: file.clone(), tensor: tensor.clone() };
-                let values = arrays.get(&tensor).ok_or_else(missing)?.to_f32();
-                if values.iter().all(|value| value.is_finite()) {
-                    Ok((tensor, shape, values.into_owned()))
-                } else {
-                    Err(BackboneError::NotFinite { file: file.clone(), tensor })
-                }
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        Self::build(&tensors, id, device)
+        let values = |tensor: &str| {
+            let missing = || BackboneError::MissingTensor { file: file.clone(), tensor: tensor.to_owned() };
+            let array = arrays.get(tensor).ok_or_else(missing)?;
+            let values = array.to_f32();
+            if values.iter().all(|value| value.is_finite()) {
+                Ok((array.shape(), values))
+            } else {
+                Err(BackboneError::NotFinite { file: file.clone(), tensor: tensor.to_owned() })
+            }
+        };
+        let store = fill(target.device, file, &values)?;
+        Self::derive(store, id, target)
     }
 
     /// Seeded random weights, which know nothing: for tests and demonstrations.
     ///
     /// # Errors
     /// [`BackboneError`] if the device fails.
-    pub fn random(seed: u64, device: Device) -> Result<Self, BackboneError> {
-        Self::build(&initial::random(seed), WeightsId::random(seed), device)
+    pub fn random(seed: u64, target: Target) -> Result<Self, BackboneError> {
+        Self::build(&initial::random(seed), WeightsId::random(seed), target)
     }
 
-    fn build(tensors: &[(String, Vec<usize>, Vec<f32>)], id: WeightsId, device: Device) -> Result<Self, BackboneError> {
-        let mut store = VarStore::new(device);
-        // Registers the 265 tensors; the closure it gives panics on a failing device, so `Folded` runs in its place.
-        let _module = tch::vision::resnet::resnet50_no_final_layer(&store.root());
-        store.freeze();
-        let mut variables = store.variables();
-        for (name, shape, values) in tensors {
-            let missing = || BackboneError::MissingTensor { file: "the network".into(), tensor: name.clone() };
-            let variable = variables.get_mut(name).ok_or_else(missing)?;
-            let shape: Vec<i64> = shape.iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect();
-            // `copy_` broadcasts: only the equal shapes make it a copy.
-            if variable.size() != shape {
-                let expected = variable.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
-                let given = shape.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
-                let (file, tensor) = (id.name.clone(), name.clone());
-                return Err(BackboneError::WrongShape { file, tensor, expected, given });
-            }
-            let source = Tensor::f_from_slice(values)?.f_view(shape.as_slice())?;
-            tch::no_grad(|| variable.f_copy_(&source))?;
-        }
-        let network = Folded::derive(&variables)?;
+    fn build(tensors: &[initial::Named], id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+        let by_name: HashMap<_, _> =
+            tensors.iter().map(|(name, shape, values)| (name.as_str(), (shape, values))).collect();
+        let values = |tensor: &str| {
+            let missing = || BackboneError::MissingTensor { file: id.name.clone(), tensor: tensor.to_owned() };
+            by_name.get(tensor).map(|(shape, values)| (shape.as_slice(), Cow::from(*values))).ok_or_else(missing)
+        };
+        let store = fill(target.device, &id.name, &values)?;
+        Self::derive(store, id, target)
+    }
+
+    fn derive(store: VarStore, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+        let network = Folded::derive(&store.variables(), target)?;
         Ok(Self { store, network, id })
     }
 
@@ -125,6 +123,30 @@ impl Backbone {
         }
         Ok(ContentHash(hasher.finalize().into()))
     }
+}
+
+/// Shape and values of the tensor of a name.
+type Values<'a> = dyn Fn(&str) -> Result<(&'a [usize], Cow<'a, [f32]>), BackboneError> + Sync + 'a;
+
+/// tch's vision module in a store of its own, with the values of a file.
+fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, BackboneError> {
+    let mut store = VarStore::new(device);
+    // Registers the 265 tensors; the closure it gives panics on a failing device, so `Folded` runs in its place.
+    let _module = tch::vision::resnet::resnet50_no_final_layer(&store.root());
+    store.freeze();
+    let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
+    variables.into_par_iter().try_for_each(|(tensor, mut variable)| {
+        let (given, values) = values(&tensor)?;
+        let expected: Vec<usize> = variable.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
+        // `copy_` broadcasts: only the equal shapes make it a copy.
+        if given != expected {
+            return Err(BackboneError::WrongShape { file: file.to_owned(), tensor, expected, given: given.to_vec() });
+        }
+        let source = Tensor::f_from_slice(&values)?.f_view(variable.size().as_slice())?;
+        tch::no_grad(|| variable.f_copy_(&source))?;
+        Ok(())
+    })?;
+    Ok(store)
 }
 
 /// Runs batches through the network; it can be sent to a thread.

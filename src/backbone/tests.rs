@@ -11,7 +11,7 @@ fn reference(backbone: &Backbone) -> (VarStore, Box<dyn ModuleT>) {
 }
 
 /// Gives BatchNorm statistics that are not 0 and 1, so that folding has something to fold.
-fn with_lively_norms(seed: u64) -> Backbone {
+fn with_lively_norms(seed: u64, target: Target) -> Backbone {
     let mut tensors = initial::random(seed);
     for (name, _, values) in &mut tensors {
         let lively = |index: usize| 0.5 + (index * 37 % 101) as f32 / 100.0;
@@ -21,7 +21,7 @@ fn with_lively_norms(seed: u64) -> Backbone {
             values.iter_mut().enumerate().for_each(|(index, value)| *value = lively(index));
         }
     }
-    Backbone::build(&tensors, WeightsId::random(seed), Device::Cpu).unwrap()
+    Backbone::build(&tensors, WeightsId::random(seed), target).unwrap()
 }
 
 fn crops(count: usize, size: u32) -> Vec<Crop> {
@@ -33,7 +33,7 @@ fn crops(count: usize, size: u32) -> Vec<Crop> {
 
 #[test]
 fn the_table_names_the_tensors_of_tchs_vision_module() {
-    let backbone = Backbone::random(0, Device::Cpu).unwrap();
+    let backbone = Backbone::random(0, Target::CPU).unwrap();
     let mut network: Vec<_> =
         backbone.store.variables().into_iter().map(|(name, tensor)| (name, tensor.size())).collect();
     network.sort();
@@ -45,37 +45,70 @@ fn the_table_names_the_tensors_of_tchs_vision_module() {
     assert_eq!(network, table);
 }
 
+fn norm(values: impl Iterator<Item = f32>) -> f64 {
+    values.map(|value| f64::from(value * value)).sum::<f64>().sqrt()
+}
+
+/// Length of the difference over length of the expected.
+fn relative(given: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(given.len(), expected.len());
+    norm(given.iter().zip(expected).map(|(given, expected)| given - expected)) / norm(expected.iter().copied())
+}
+
+fn of_module(backbone: &Backbone, crops: &[Crop]) -> Vec<f32> {
+    let (_store, module) = reference(backbone);
+    let input = backbone.engine().input(crops, &Preprocess::default()).unwrap();
+    to_vec(&tch::no_grad(|| module.forward_t(&input, false))).unwrap()
+}
+
 #[test]
-fn folding_gives_the_features_of_tchs_vision_module_whatever_the_batch() {
-    let backbone = with_lively_norms(1);
-    let (_store, module) = reference(&backbone);
-    let (preprocess, crops) = (Preprocess::default(), crops(3, 64));
-    let engine = backbone.engine();
-    let batch = engine.features(&crops, &preprocess).unwrap();
-    let single: Vec<f32> =
-        crops.iter().flat_map(|crop| engine.features(std::slice::from_ref(crop), &preprocess).unwrap()).collect();
-    let input = engine.input(&crops, &preprocess).unwrap();
-    let expected = to_vec(&tch::no_grad(|| module.forward_t(&input, false))).unwrap();
-    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value * value)).sum::<f64>().sqrt();
-    for given in [&batch, &single] {
-        let difference = norm(&mut given.iter().zip(&expected).map(|(left, right)| left - right));
-        let relative = difference / norm(&mut expected.iter().copied());
-        assert!(relative < 1e-5, "{relative}");
+fn the_network_that_runs_gives_the_features_of_tchs_vision_module() {
+    let backbone = with_lively_norms(1, Target::CPU);
+    for (count, size) in [(3, 64), (1, 224), (2, 75)] {
+        let crops = crops(count, size);
+        let given = backbone.engine().features(&crops, &Preprocess::default()).unwrap();
+        let distance = relative(&given, &of_module(&backbone, &crops));
+        assert!(distance < 1e-5, "{count} of {size}: {distance}");
     }
 }
 
 #[test]
+fn an_image_has_the_same_bits_whatever_the_batch_it_is_in_and_wherever_in_it() {
+    let (backbone, preprocess) = (with_lively_norms(1, Target::CPU), Preprocess::default());
+    let (engine, crops) = (backbone.engine(), crops(7, 96));
+    let features = |crops: &[Crop]| engine.features(crops, &preprocess).unwrap();
+    let single: Vec<f32> = crops.iter().flat_map(|crop| features(std::slice::from_ref(crop))).collect();
+    for batch in [2, 3, 4, 7] {
+        let batched: Vec<f32> = crops.chunks(batch).flat_map(features).collect();
+        assert!(batched == single, "batches of {batch} differ from single images");
+    }
+}
+
+#[test]
+fn bf16_stays_within_a_percent_where_the_processor_has_it() {
+    let Ok(target) = Target::resolve(device::DeviceChoice::Cpu, PrecisionChoice::Bf16, 64) else {
+        println!("skipped: this processor has no instructions for bf16");
+        return;
+    };
+    let (half, full) = (with_lively_norms(1, target), with_lively_norms(1, Target::CPU));
+    let crops = crops(3, 64);
+    let features = |backbone: &Backbone| backbone.engine().features(&crops, &Preprocess::default()).unwrap();
+    let distance = relative(&features(&half), &features(&full));
+    assert!(distance > 0.0 && distance < 1e-2, "{distance}");
+}
+
+#[test]
 fn running_the_network_changes_none_of_its_tensors() {
-    let backbone = Backbone::random(2, Device::Cpu).unwrap();
+    let backbone = Backbone::random(2, Target::CPU).unwrap();
     let before = backbone.checksum().unwrap();
     backbone.engine().features(&crops(2, 32), &Preprocess::default()).unwrap();
     assert_eq!(backbone.checksum().unwrap(), before);
-    assert_ne!(Backbone::random(3, Device::Cpu).unwrap().checksum().unwrap(), before);
+    assert_ne!(Backbone::random(3, Target::CPU).unwrap().checksum().unwrap(), before);
 }
 
 #[test]
 fn crops_that_are_too_small_or_differ_are_refused_with_the_remedy() {
-    let engine = Backbone::random(0, Device::Cpu).unwrap().engine();
+    let engine = Backbone::random(0, Target::CPU).unwrap().engine();
     let refused = |crops: &[Crop]| engine.features(crops, &Preprocess::default()).unwrap_err();
     let error = refused(&crops(1, 31));
     assert!(error.to_string().contains("given [1, 3, 31, 31]"), "{error}");
@@ -93,6 +126,6 @@ fn a_weight_that_is_not_a_number_is_found_before_it_is_used() {
         }
         arrays.insert(name, crate::weights::Array::from_f32(shape, &values));
     }
-    let error = Backbone::load(&arrays, WeightsId::random(0), Device::Cpu).unwrap_err();
+    let error = Backbone::load(&arrays, WeightsId::random(0), Target::CPU).unwrap_err();
     assert!(error.to_string().contains("layer2.0.bn1.weight"), "{error}");
 }

@@ -1,5 +1,6 @@
 //! The command line: words and flags, no arithmetic. It knows the library; the library does not know it.
 
+mod cache;
 mod extract;
 mod options;
 mod predict;
@@ -45,6 +46,8 @@ enum Command {
     Extract(extract::Args),
     /// List, fetch, check and import the backbone's ImageNet weights
     Weights(weights::Args),
+    /// Show, clear or shrink the cache of features
+    Cache(cache::Args),
 }
 
 /// Parses the command line, runs the command and turns its end into an exit code.
@@ -63,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Predict(args) => predict::run(args, &terminal),
         Command::Extract(args) => extract::run(args, &terminal),
         Command::Weights(args) => weights::run(args, &terminal),
+        Command::Cache(args) => cache::run(&args, &terminal),
     });
     match std::panic::catch_unwind(work) {
         Ok(Ok(exit)) => exit.into(),

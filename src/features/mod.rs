@@ -2,28 +2,33 @@
 //!
 //! The backbone is frozen, so every photo goes through it once. Each worker thread takes the next few photos, reads,
 //! decodes and preprocesses them and runs them through its handle on the network; the calling thread puts the results
-//! back in order. A fixed number of tickets bounds how far the fastest worker may run ahead of the slowest photo, so
+//! back in order. Photos whose features are in the [`cache`] skip both decoding and network, and a run that finds all of
+//! them there loads no network. A fixed number of tickets bounds how far the fastest worker may run ahead of the slowest photo, so
 //! memory does not grow with the number of photos. A photo that cannot be read is a result like any other.
 
 mod batch;
+pub mod cache;
 pub mod matrix;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::backbone::{Backbone, BackboneError, Engine, layout};
-use crate::files::{self, ContentHash, FileError};
-use crate::pixels::{Crop, DecodeError, Limits, Preprocess};
+use crate::backbone::{BackboneError, LazyBackbone, layout};
+use crate::files::{ContentHash, FileError};
+use crate::pixels::{DecodeError, Limits, Preprocess};
 use crate::progress::{Interrupted, Progress};
 
 use batch::BatchSize;
 pub use batch::Workload;
+pub use cache::{Cache, Recipe};
 pub use matrix::FeatureMatrix;
+use worker::{Done, Shared, Source, Worker};
 
 /// What came of one photo.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ pub struct Photo {
     pub hash: ContentHash,
     /// `[2048]`
     pub features: Vec<f32>,
+    /// Whether they were computed in an earlier run.
+    pub from_cache: bool,
 }
 
 /// Why a photo could not be read.
@@ -103,22 +110,15 @@ impl Inputs for std::slice::Iter<'_, PathBuf> {
 #[derive(Debug)]
 pub struct Extractor<'a> {
     /// The frozen network.
-    pub backbone: &'a Backbone,
+    pub backbone: &'a LazyBackbone,
     /// Bytes to crops.
     pub preprocess: &'a Preprocess,
     /// What a single file may cost.
     pub limits: &'a Limits,
     /// Workers, threads and batch.
     pub workload: Workload,
-}
-
-/// A chunk of consecutive photos, done.
-type Done = Vec<(PathBuf, Result<Photo, Unreadable>)>;
-
-/// Where the workers take their photos from, with the number of the next chunk.
-struct Source<'a> {
-    inputs: &'a mut dyn Inputs,
-    next_chunk: u64,
+    /// Features of earlier runs.
+    pub cache: Option<&'a Cache>,
 }
 
 impl Extractor<'_> {
@@ -135,9 +135,16 @@ impl Extractor<'_> {
         sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
     ) -> Result<(), FeatureError> {
         let workers = self.workload.workers;
-        let source = Mutex::new(Source { inputs, next_chunk: 0 });
-        let stop = AtomicBool::new(false);
-        let batch = BatchSize::new(self.workload.batch);
+        let shared = Shared {
+            extractor: self,
+            recipe: Recipe::new(self.backbone.id(), self.preprocess, self.backbone.target()),
+            source: Mutex::new(Source { inputs, next_chunk: 0 }),
+            stop: AtomicBool::new(false),
+            is_loading: AtomicBool::new(false),
+            cache_failed: AtomicBool::new(false),
+            batch: BatchSize::new(self.workload.batch),
+            progress,
+        };
         let tickets_at_once = 4 * workers;
         let (return_ticket, tickets) = bounded(tickets_at_once);
         for _ in 0..tickets_at_once {
@@ -147,24 +154,13 @@ impl Extractor<'_> {
         let (deliver, delivered) = bounded(tickets_at_once);
         std::thread::scope(|scope| {
             for _ in 0..workers {
-                let worker = Worker {
-                    engine: self.backbone.engine(),
-                    preprocess: self.preprocess,
-                    limits: self.limits,
-                    workload: self.workload,
-                    source: &source,
-                    stop: &stop,
-                    batch: &batch,
-                    tickets: tickets.clone(),
-                    deliver: deliver.clone(),
-                    progress,
-                };
-                scope.spawn(move || worker.run());
+                let worker = Worker::new(&shared, tickets.clone(), deliver.clone());
+                scope.spawn(move || worker.run(scope));
             }
             // Only the workers' own ends are left, so that the loop below ends with the last of them.
             drop((deliver, tickets));
             let result = collect(&delivered, &return_ticket, sink);
-            stop.store(true, Ordering::Relaxed);
+            shared.stop.store(true, Ordering::Relaxed);
             // A worker waiting to deliver or for a ticket sees the channel closed.
             drop((delivered, return_ticket));
             result
@@ -185,6 +181,7 @@ impl Extractor<'_> {
             features: FeatureMatrix::with_capacity(layout::FEATURES, paths.len()),
             hashes: Vec::with_capacity(paths.len()),
             rows: Vec::with_capacity(paths.len()),
+            from_cache: 0,
             unreadable: Vec::new(),
         };
         let mut failure = None;
@@ -197,6 +194,7 @@ impl Extractor<'_> {
                     Ok(()) => {
                         extraction.hashes.push(photo.hash);
                         extraction.rows.push(at);
+                        extraction.from_cache += usize::from(photo.from_cache);
                     }
                     Err(error) => failure = Some(error.into()),
                 },
@@ -214,60 +212,6 @@ impl Extractor<'_> {
     }
 }
 
-/// One thread's share of the work.
-struct Worker<'a> {
-    engine: Engine,
-    preprocess: &'a Preprocess,
-    limits: &'a Limits,
-    workload: Workload,
-    source: &'a Mutex<Source<'a>>,
-    stop: &'a AtomicBool,
-    batch: &'a BatchSize,
-    tickets: Receiver<()>,
-    deliver: Sender<(u64, Result<Done, FeatureError>)>,
-    progress: &'a dyn Progress,
-}
-
-impl Worker<'_> {
-    fn run(self) {
-        tch::set_num_threads(self.workload.threads_per_worker);
-        while self.tickets.recv().is_ok() && !self.stop.load(Ordering::Relaxed) {
-            let Some((number, paths)) = take(self.source, self.workload.batch) else {
-                return;
-            };
-            let done = self.progress.check().map_err(Into::into).and_then(|()| self.chunk(paths));
-            let failed = done.is_err();
-            if self.deliver.send((number, done)).is_err() || failed {
-                return;
-            }
-        }
-    }
-
-    fn chunk(&self, paths: Vec<PathBuf>) -> Result<Done, FeatureError> {
-        let mut crops = Vec::with_capacity(paths.len());
-        let mut read = Vec::with_capacity(paths.len());
-        for path in paths {
-            let hash = self.read(&path).map(|(hash, crop)| {
-                crops.push(crop);
-                hash
-            });
-            read.push((path, hash));
-        }
-        let mut forward = |crops: &[Crop]| self.engine.features(crops, self.preprocess);
-        let features = self.batch.forward(&crops, &mut forward, self.progress)?;
-        self.progress.advance(read.len() as u64);
-        let mut rows = features.chunks_exact(layout::FEATURES);
-        let mut photo = |hash| Photo { hash, features: rows.next().unwrap_or_default().to_vec() };
-        Ok(read.into_iter().map(|(path, hash)| (path, hash.map(&mut photo))).collect())
-    }
-
-    fn read(&self, path: &Path) -> Result<(ContentHash, Crop), Unreadable> {
-        let bytes = files::read(path, self.limits.max_file_bytes)?;
-        let crop = self.preprocess.load(&bytes, self.limits)?;
-        Ok((ContentHash::of(&bytes), crop))
-    }
-}
-
 /// All photos of a list: row `i` of `features` is photo `rows[i]` of the list.
 #[derive(Debug)]
 pub struct Extraction {
@@ -277,21 +221,10 @@ pub struct Extraction {
     pub hashes: Vec<ContentHash>,
     /// `[N]`, ascending positions in the list.
     pub rows: Vec<usize>,
+    /// How many of them were computed in an earlier run.
+    pub from_cache: usize,
     /// Positions of the photos that could not be read, with the reason.
     pub unreadable: Vec<(usize, Unreadable)>,
-}
-
-/// The next chunk and its number, or `None` at the end.
-fn take(source: &Mutex<Source<'_>>, at_most: usize) -> Option<(u64, Vec<PathBuf>)> {
-    // A poisoned lock means that another worker panicked; that panic is passed on when the scope ends.
-    let mut source = source.lock().ok()?;
-    let paths = source.inputs.next(at_most);
-    if paths.is_empty() {
-        return None;
-    }
-    let number = source.next_chunk;
-    source.next_chunk += 1;
-    Some((number, paths))
 }
 
 /// Passes chunks on in order and gives their tickets back.

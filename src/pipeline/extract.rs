@@ -42,6 +42,8 @@ pub struct ExtractSummary {
     pub images: usize,
     /// Photos that could not be read.
     pub unreadable: Vec<Skipped>,
+    /// How many of the rows were computed in an earlier run.
+    pub from_cache: usize,
     /// Images a second.
     pub images_per_second: f64,
     /// The features' file.
@@ -51,7 +53,11 @@ pub struct ExtractSummary {
 impl fmt::Display for ExtractSummary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (images, unreadable, rate) = (self.images, self.unreadable.len(), self.images_per_second);
-        writeln!(out, "{images} images, {unreadable} unreadable, {rate:.1} images/s")?;
+        let cached = match self.from_cache {
+            0 => String::new(),
+            some => format!(", {some} from the cache"),
+        };
+        writeln!(out, "{images} images, {unreadable} unreadable, {rate:.1} images/s{cached}")?;
         writeln!(out, "features [{images}, {FEATURES}] and labels [{images}] are in {}", self.output.display())
     }
 }
@@ -84,6 +90,7 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
     write(&options.output, photos.extraction.features.values(), &labels, facts.to_string())?;
     Ok(ExtractSummary {
         images: labels.len(),
+        from_cache: photos.extraction.from_cache,
         unreadable: photos.unreadable,
         images_per_second: photos.images_per_second,
         output: options.output.clone(),

@@ -7,13 +7,13 @@ mod photos;
 mod predict;
 mod train;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use tch::Device;
 
-use crate::backbone::Backbone;
 use crate::backbone::device::DeviceChoice;
-use crate::features::{Extractor, Workload};
+use crate::backbone::{Backbone, LazyBackbone, PrecisionChoice, Target};
+use crate::features::{Cache, Extractor, Workload};
 use crate::files::ContentHash;
 use crate::progress::Progress;
 use crate::weights::{self, FetchOptions, Places, WeightsId, WeightsSource};
@@ -31,6 +31,10 @@ pub struct BackboneOptions {
     pub weights: Option<WeightsSource>,
     /// The device.
     pub device: DeviceChoice,
+    /// The arithmetic.
+    pub precision: PrecisionChoice,
+    /// Folder of the features of earlier runs; `None` to compute everything anew.
+    pub cache: Option<PathBuf>,
     /// Threads at most; `None` for all that the process may use.
     pub threads: Option<usize>,
     /// Images in one batch; `None` for what suits the device.
@@ -51,14 +55,23 @@ pub enum OnUnreadable {
 }
 
 impl BackboneOptions {
-    /// Loads the backbone onto its device, fetching the weights if they are missing and that is allowed.
-    fn load(&self, source: &WeightsSource, device: Device, progress: &dyn Progress) -> Result<Backbone, PipelineError> {
-        match source {
+    /// Finds the weights, fetching them if they are missing and that is allowed; they are loaded when the first photo
+    /// needs them.
+    fn open(
+        &self,
+        source: &WeightsSource,
+        image_size: u32,
+        cache: Option<&Cache>,
+        progress: &dyn Progress,
+    ) -> Result<LazyBackbone, PipelineError> {
+        let target = Target::resolve(self.device, self.precision, image_size)?;
+        let (path, name) = match source {
             WeightsSource::Random(seed) => {
+                let seed = *seed;
                 progress.warn(&format!(
                     "random weights (seed {seed}): the backbone knows nothing, so the numbers below mean nothing"
                 ));
-                Ok(Backbone::random(*seed, device)?)
+                return Ok(LazyBackbone::new(WeightsId::random(seed), target, move || Backbone::random(seed, target)));
             }
             WeightsSource::Named(name) => {
                 let entry = weights::manifest()?.entry(name)?.clone();
@@ -66,22 +79,34 @@ impl BackboneOptions {
                     Some(path) => path,
                     None => weights::fetch(&entry, &self.places, &self.fetch, progress)?,
                 };
-                load_file(&path, Some(name), device)
+                (path, name.clone())
             }
-            WeightsSource::File(path) => load_file(path, None, device),
+            WeightsSource::File(path) => {
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+                (path.clone(), name)
+            }
+        };
+        let sha256 = match cache {
+            Some(cache) => cache.checksum_of(&path)?,
+            None => ContentHash::of_file(&path)?.to_string(),
+        };
+        let id = WeightsId { name, sha256 };
+        Ok(LazyBackbone::new(id.clone(), target, move || Backbone::load(&weights::read(&path)?, id.clone(), target)))
+    }
+
+    /// The cache, if it is wanted and can be used; else a warning.
+    fn open_cache(&self, progress: &dyn Progress) -> Option<Cache> {
+        let cache = Cache::open(self.cache.as_deref()?).inspect_err(|error| {
+            progress.warn(&format!("{error}; going on without the cache"));
+        });
+        let cache = cache.ok()?;
+        for notice in cache.notices() {
+            progress.warn(&notice);
         }
+        Some(cache)
     }
 
     fn workload(&self, device: Device, photos: Option<usize>) -> Workload {
         Workload::choose(device, photos, self.threads, self.batch)
     }
-}
-
-/// Reads, compares and loads a weights file; it is called `name`, or by its own file name.
-fn load_file(path: &Path, name: Option<&str>, device: Device) -> Result<Backbone, PipelineError> {
-    let arrays = weights::read(path)?;
-    let sha256 = ContentHash::of_file(path)?.to_string();
-    let own_name = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let id = WeightsId { name: name.map_or_else(own_name, str::to_owned), sha256 };
-    Ok(Backbone::load(&arrays, id, device)?)
 }

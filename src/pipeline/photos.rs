@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{BackboneOptions, OnUnreadable, PipelineError};
-use crate::backbone::device;
+use crate::backbone::{Target, device};
 use crate::dataset::{self, ClassMap, Label, Sample};
 use crate::features::{Extraction, Extractor};
 use crate::pixels::{self, Limits, Preprocess};
@@ -34,7 +34,7 @@ pub(super) struct Photos {
     pub(super) seconds: f64,
     pub(super) images_per_second: f64,
     pub(super) weights: WeightsId,
-    pub(super) device: tch::Device,
+    pub(super) target: Target,
 }
 
 impl Photos {
@@ -54,7 +54,8 @@ impl Photos {
 impl Reading<'_> {
     /// Finds the photos, says what it found, and runs each through the backbone once.
     pub(super) fn run(&self, progress: &dyn Progress) -> Result<Photos, PipelineError> {
-        let device = device::resolve(self.backbone.device)?;
+        // A device that is not there is said before a folder of any size is listed.
+        device::resolve(self.backbone.device)?;
         let found = dataset::open(self.data, self.positive, &pixels::looks_like_image, progress)?;
         for warning in &found.warnings {
             progress.warn(warning);
@@ -68,13 +69,16 @@ impl Reading<'_> {
         ));
         let default = WeightsSource::default();
         let source = self.backbone.weights.as_ref().unwrap_or(&default);
-        let backbone = self.backbone.load(source, device, progress)?;
+        let cache = self.backbone.open_cache(progress);
+        let backbone = self.backbone.open(source, self.preprocess.crop, cache.as_ref(), progress)?;
+        let target = backbone.target();
         let paths: Vec<PathBuf> = found.samples.iter().map(|sample| sample.path.clone()).collect();
         let extractor = Extractor {
             backbone: &backbone,
             preprocess: self.preprocess,
             limits: self.limits,
-            workload: self.backbone.workload(device, Some(paths.len())),
+            workload: self.backbone.workload(target.device, Some(paths.len())),
+            cache: cache.as_ref(),
         };
         let started = Instant::now();
         progress.start("features", Unit::Images, Some(paths.len() as u64));
@@ -101,7 +105,7 @@ impl Reading<'_> {
             unreadable,
             passed_over: found.passed_over.to_string(),
             weights: backbone.id().clone(),
-            device,
+            target,
         };
         photos.check_classes(paths.len())?;
         Ok(photos)

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::{Arguments, BackboneOptions, Extractor, OnUnreadable, PipelineError};
-use crate::backbone::{Backbone, device};
-use crate::features::{FeatureError, Photo};
+use crate::backbone::LazyBackbone;
+use crate::features::{Cache, FeatureError, Photo};
 use crate::head::{self, HeadError};
 use crate::model::Model;
 use crate::pixels::Limits;
@@ -62,14 +62,15 @@ pub fn predict(
     sink: &mut dyn FnMut(Prediction) -> ControlFlow<()>,
 ) -> Result<usize, PipelineError> {
     let model = Model::read(&options.model)?;
-    let device = device::resolve(options.backbone.device)?;
-    let backbone = backbone_of(&model, options, device, progress)?;
+    let cache = options.backbone.open_cache(progress);
+    let backbone = backbone_of(&model, options, cache.as_ref(), progress)?;
     let count = inputs.count();
     let extractor = Extractor {
         backbone: &backbone,
         preprocess: &model.facts.preprocess,
         limits: &options.limits,
-        workload: options.backbone.workload(device, count),
+        workload: options.backbone.workload(backbone.target().device, count),
+        cache: cache.as_ref(),
     };
     let threshold = options.threshold.unwrap_or(model.facts.threshold);
     let (mut seen, mut unreadable) = (0_usize, 0_usize);
@@ -117,15 +118,15 @@ fn answer(model: &Model, threshold: f64, photo: &Photo) -> Result<Answer, HeadEr
 fn backbone_of(
     model: &Model,
     options: &PredictOptions,
-    device: tch::Device,
+    cache: Option<&Cache>,
     progress: &dyn Progress,
-) -> Result<Backbone, PipelineError> {
+) -> Result<LazyBackbone, PipelineError> {
     let expected = &model.facts.weights;
     let source = match &options.backbone.weights {
         Some(source) => source.clone(),
         None => source_of(expected, &options.model)?,
     };
-    let backbone = options.backbone.load(&source, device, progress)?;
+    let backbone = options.backbone.open(&source, model.facts.preprocess.crop, cache, progress)?;
     if backbone.id().sha256 == expected.sha256 {
         return Ok(backbone);
     }

@@ -106,7 +106,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let training = photos.side(Split::Train);
     let validation = photos.side(Split::Validation);
     let pos_weight = head::pos_weight(&training.labels, options.balance);
-    let fitted = options.fit(&training, &validation, pos_weight, photos.device, progress)?;
+    let fitted = options.fit(&training, &validation, pos_weight, photos.target.device, progress)?;
     let measure = |side: &Side| options.measure(&fitted.head, side);
     let validation_metrics = measure(&validation)?;
     let test_metrics = measure(&photos.side(Split::Test))?;
@@ -127,8 +127,10 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         val_fraction: options.val_fraction,
         seed: options.seed,
         weights: model.facts.weights,
-        device: device::name(photos.device),
+        device: device::name(photos.target.device),
+        precision: photos.target.precision.to_string(),
         image_size: options.preprocess.crop,
+        features_from_cache: photos.extraction.from_cache,
         feature_seconds: photos.seconds,
         images_per_second: photos.images_per_second,
         head: fitted.description,

@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use half::{bf16, f16};
+
+use crate::files::Mapped;
 
 /// The number formats that weights files use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,25 +50,48 @@ impl fmt::Display for Dtype {
 }
 
 /// One tensor, contiguous and little-endian.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Array {
     shape: Vec<usize>,
     dtype: Dtype,
-    bytes: Vec<u8>,
+    bytes: Bytes,
+}
+
+/// The numbers of an array.
+#[derive(Debug, Clone)]
+pub(super) enum Bytes {
+    /// Its own.
+    Owned(Vec<u8>),
+    /// A part of a mapped file.
+    Mapped(Arc<Mapped>, Range<usize>),
+}
+
+impl Bytes {
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Mapped(file, range) => file.bytes().get(range.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 impl Array {
     /// Takes over the bytes if they fill the shape exactly.
     pub fn new(shape: Vec<usize>, dtype: Dtype, bytes: Vec<u8>) -> Option<Self> {
+        Self::of(shape, dtype, Bytes::Owned(bytes))
+    }
+
+    /// As [`Array::new`], for bytes that may lie in a mapped file.
+    pub(super) fn of(shape: Vec<usize>, dtype: Dtype, bytes: Bytes) -> Option<Self> {
         let numbers = shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))?;
-        (numbers.checked_mul(dtype.size())? == bytes.len()).then_some(Self { shape, dtype, bytes })
+        (numbers.checked_mul(dtype.size())? == bytes.get().len()).then_some(Self { shape, dtype, bytes })
     }
 
     /// An array of f32.
     #[cfg(test)]
     pub(crate) fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self { shape, dtype: Dtype::F32, bytes }
+        Self { shape, dtype: Dtype::F32, bytes: Bytes::Owned(bytes) }
     }
 
     /// Outermost first.
@@ -79,12 +106,12 @@ impl Array {
 
     /// Little-endian, row-major.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get()
     }
 
     /// All numbers as f32, row-major; half precision widens exactly, integers stay empty.
     pub fn to_f32(&self) -> Cow<'_, [f32]> {
-        let bytes = &self.bytes;
+        let bytes = self.bytes();
         Cow::Owned(match self.dtype {
             Dtype::F32 => bytes.as_chunks().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect(),
             Dtype::F64 => bytes.as_chunks().0.iter().map(|chunk| f64::from_le_bytes(*chunk) as f32).collect(),
@@ -96,7 +123,7 @@ impl Array {
 }
 
 /// All tensors of a file, sorted by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct NamedArrays(BTreeMap<String, Array>);
 
 impl NamedArrays {
@@ -147,8 +174,8 @@ mod tests {
 
     #[test]
     fn bytes_that_do_not_fill_the_shape_are_refused() {
-        assert_eq!(Array::new(vec![2, 2], Dtype::F32, vec![0; 15]), None);
-        assert_eq!(Array::new(vec![usize::MAX, 2], Dtype::F32, vec![]), None);
+        assert!(Array::new(vec![2, 2], Dtype::F32, vec![0; 15]).is_none());
+        assert!(Array::new(vec![usize::MAX, 2], Dtype::F32, vec![]).is_none());
         assert!(Array::new(vec![], Dtype::I64, vec![0; 8]).is_some());
     }
 }

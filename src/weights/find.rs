@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Entry, WeightsError};
-use crate::files::ContentHash;
+use crate::files::{self, ContentHash};
 
 /// The folders that weights are looked for in, in this order; the last one takes downloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,13 +15,9 @@ pub struct Places {
 }
 
 impl Places {
-    /// `weights/` of the current folder, then `RESNET_BINARY_CACHE`, or the user's cache folder as the system has it.
+    /// `weights/` of the current folder, then that of the user's cache folder.
     pub fn from_environment() -> Self {
-        let own = std::env::var_os("RESNET_BINARY_CACHE").filter(|value| !value.is_empty()).map(PathBuf::from);
-        let of_system =
-            || directories::ProjectDirs::from("", "", "resnet-binary").map(|user| user.cache_dir().to_path_buf());
-        let cache = own.or_else(of_system).unwrap_or_else(|| std::env::temp_dir().join("resnet-binary"));
-        Self { read_only: vec![PathBuf::from("weights")], cache: cache.join("weights") }
+        Self { read_only: vec![PathBuf::from("weights")], cache: files::cache_folder().join("weights") }
     }
 
     /// All folders in the order they are looked in.

@@ -6,11 +6,13 @@ mod pth;
 mod rebuild;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use safetensors::SafeTensors;
 
+use super::array::Bytes;
 use super::{Array, Dtype, NamedArrays, WeightsError};
-use crate::files;
+use crate::files::Mapped;
 
 /// ResNet-152 in f64 is half of this; anything larger is no weights file for this program.
 const SIZE_LIMIT: u64 = 1 << 30;
@@ -20,7 +22,13 @@ const SIZE_LIMIT: u64 = 1 << 30;
 /// # Errors
 /// [`WeightsError`] saying what the file is instead, or where it is damaged.
 pub fn read(path: &Path) -> Result<NamedArrays, WeightsError> {
-    parse(&files::read(path, SIZE_LIMIT)?, &path.display().to_string())
+    let file = Arc::new(Mapped::open(path, SIZE_LIMIT)?);
+    let bytes = file.bytes();
+    let within = |part: &[u8]| {
+        let start = part.as_ptr().addr() - bytes.as_ptr().addr();
+        Bytes::Mapped(Arc::clone(&file), start..start + part.len())
+    };
+    parse_keeping(bytes, &path.display().to_string(), &within)
 }
 
 /// Reads all tensors from bytes; `file` is their name in messages.
@@ -28,6 +36,11 @@ pub fn read(path: &Path) -> Result<NamedArrays, WeightsError> {
 /// # Errors
 /// As [`read`].
 pub fn parse(bytes: &[u8], file: &str) -> Result<NamedArrays, WeightsError> {
+    parse_keeping(bytes, file, &|part| Bytes::Owned(part.to_vec()))
+}
+
+/// As [`parse`]; `keep` says how the numbers of a safetensors file are held on to.
+fn parse_keeping(bytes: &[u8], file: &str, keep: &dyn Fn(&[u8]) -> Bytes) -> Result<NamedArrays, WeightsError> {
     match bytes {
         [] => Err(not_weights(file, "it is empty")),
         [b'P', b'K', 3, 4, ..] => pth::parse(bytes, file),
@@ -38,7 +51,7 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<NamedArrays, WeightsError> {
             Err(not_weights(file, "it is a Git LFS pointer, the file itself was not fetched"))
         }
         // An 8-byte length, then JSON.
-        [_, _, _, _, _, _, _, _, b'{', ..] => safetensors(bytes, file),
+        [_, _, _, _, _, _, _, _, b'{', ..] => safetensors(bytes, file, keep),
         _ => Err(not_weights(file, "it is neither safetensors nor a PyTorch file")),
     }
 }
@@ -51,7 +64,7 @@ fn damaged(file: &str, reason: impl Into<String>) -> WeightsError {
     WeightsError::Damaged { file: file.to_owned(), reason: reason.into() }
 }
 
-fn safetensors(bytes: &[u8], file: &str) -> Result<NamedArrays, WeightsError> {
+fn safetensors(bytes: &[u8], file: &str, keep: &dyn Fn(&[u8]) -> Bytes) -> Result<NamedArrays, WeightsError> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| damaged(file, error.to_string()))?;
     let mut arrays = NamedArrays::default();
     for (name, view) in tensors.iter() {
@@ -68,7 +81,7 @@ fn safetensors(bytes: &[u8], file: &str) -> Result<NamedArrays, WeightsError> {
             safetensors::Dtype::BOOL => Dtype::Bool,
             other => return Err(damaged(file, format!("{name} has the unknown dtype {other:?}"))),
         };
-        let array = Array::new(view.shape().to_vec(), dtype, view.data().to_vec());
+        let array = Array::of(view.shape().to_vec(), dtype, keep(view.data()));
         let array = array.ok_or_else(|| damaged(file, format!("the bytes of {name} do not fill its shape")))?;
         arrays.insert(name.to_owned(), array);
     }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::files;
 
 fn golden(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "golden", "weights", name].iter().collect()

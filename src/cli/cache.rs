@@ -1,0 +1,114 @@
+//! `resnet-binary cache`
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use resnet_binary::features::cache::{Cache, CacheInfo};
+use resnet_binary::progress::Progress;
+
+use super::options;
+use super::terminal::{self, Exit, Terminal};
+
+/// Show, clear or shrink the cache of features
+///
+/// `train`, `predict` and `extract` keep the features of every photo, found again by the photo's content, the weights,
+/// the image size and the arithmetic. Photos themselves are not kept.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The cache's folder [default: the user's cache folder]
+    #[arg(long, value_name = "DIR", global = true)]
+    cache: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Show where it is and how full
+    Info {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget everything
+    Clear,
+    /// Forget what was not used for longest
+    Prune {
+        /// Size to come down to, such as 500MB or 2GB
+        #[arg(long, value_name = "SIZE", value_parser = bytes)]
+        max_size: u64,
+    },
+}
+
+/// A size such as `500MB`, in bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic() || letter == ' ');
+    let unit = match lower.strip_prefix(digits).map(str::trim) {
+        Some("b" | "") => 1.0,
+        Some("k" | "kb") => 1e3,
+        Some("m" | "mb") => 1e6,
+        Some("g" | "gb") => 1e9,
+        Some("t" | "tb") => 1e12,
+        _ => return Err("give a number and MB or GB, such as 500MB".to_owned()),
+    };
+    let number: f64 = digits.parse().map_err(|_| "give a number and MB or GB, such as 500MB".to_owned())?;
+    if !number.is_finite() || number < 0.0 {
+        return Err("give a size of 0 or more".to_owned());
+    }
+    #[expect(clippy::cast_sign_loss, reason = "it was checked, and the cast saturates")]
+    Ok((number * unit) as u64)
+}
+
+/// Does what was asked and says what is left.
+pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let Some(folder) = options::cache_folder(args.cache.as_deref()) else {
+        bail!("`--cache off` leaves nothing to show or clear: give its folder, or leave it out");
+    };
+    let cache = Cache::open(&folder)?;
+    match args.action {
+        Action::Info { json: true } => {
+            let info = serde_json::to_string(&cache.info()?).context("cannot write the answer as JSON")?;
+            terminal::print(&format!("{info}\n"))?;
+        }
+        Action::Info { json: false } => terminal::print(&describe(&cache.info()?))?,
+        Action::Clear => {
+            cache.clear()?;
+            terminal::print(&describe(&cache.info()?))?;
+        }
+        Action::Prune { max_size } => {
+            let gone = cache.prune(max_size)?;
+            terminal::print(&format!("{gone} features forgotten\n{}", describe(&cache.info()?)))?;
+        }
+    }
+    for notice in cache.notices() {
+        terminal.warn(&notice);
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(info: &CacheInfo) -> String {
+    let (features, megabytes) = (info.features, info.bytes as f64 / 1e6);
+    let recipes = info.recipes.iter().map(|(recipe, count)| {
+        let (weights, rest) = recipe.split_once(' ').unwrap_or((recipe, ""));
+        format!("{count:>9}  of weights {}, {rest}\n", weights.get(..8).unwrap_or(weights))
+    });
+    let damaged = info.damaged.iter().map(|path| format!("damaged and set aside: {}\n", path.display()));
+    let head = format!("{}\n{features} features, {megabytes:.1} MB\n", info.path.display());
+    std::iter::once(head).chain(recipes).chain(damaged).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, expected) in [("0", 0), ("500MB", 500_000_000), ("1.5 gb", 1_500_000_000), ("2G", 2_000_000_000)] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "MB", "-1MB", "1 parsec", "nanGB", "1MB2"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The tables of the cache and the statements on them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use crate::files::ContentHash;
+
+/// What a row takes in the file, its index entry included (measured).
+pub(super) const BYTES_PER_ROW: u64 = 8_500;
+
+/// How long another process may hold the store.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `used` is the day of the last use; `checksum` is over key and numbers, for SQLite has none of its own.
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS features (
+        content BLOB NOT NULL, recipe BLOB NOT NULL, used INTEGER NOT NULL, numbers BLOB NOT NULL,
+        checksum BLOB NOT NULL, PRIMARY KEY (content, recipe));
+    CREATE TABLE IF NOT EXISTS recipes (recipe BLOB PRIMARY KEY, text TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS checksums (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);";
+
+/// A connection to the store.
+#[derive(Debug)]
+pub(super) struct Store(Connection);
+
+impl Store {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        // The mutex around the store does what SQLite's own would.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        // With a write-ahead log readers and a writer do not wait for each other, and a commit waits for no disk: what a
+        // power cut takes is the newest rows, never the order of the file.
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.execute_batch(TABLES)?;
+        Ok(Self(connection))
+    }
+
+    pub(super) fn get(
+        &self,
+        content: &ContentHash,
+        recipe: [u8; 16],
+        today: i64,
+    ) -> rusqlite::Result<Option<Vec<f32>>> {
+        let select = "SELECT rowid, used, numbers, checksum FROM features WHERE content = ?1 AND recipe = ?2";
+        let mut select = self.0.prepare_cached(select)?;
+        let row = select.query_row(params![content.0, recipe], |row| {
+            let (id, used): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let numbers = row.get_ref(2)?.as_blob()?;
+            let is_whole = row.get_ref(3)?.as_blob()? == checksum(content, recipe, numbers);
+            let numbers =
+                is_whole.then(|| numbers.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect());
+            Ok((id, used, numbers))
+        });
+        let Some((id, used, numbers)) = row.optional()? else { return Ok(None) };
+        if used < today {
+            // Once a day a row. A store that cannot be written can be read all the same.
+            let _ = self.0.prepare_cached("UPDATE features SET used = ?1 WHERE rowid = ?2")?.execute([today, id]);
+        }
+        Ok(numbers)
+    }
+
+    pub(super) fn put(
+        &mut self,
+        recipe: [u8; 16],
+        text: &str,
+        rows: &[(ContentHash, &[f32])],
+        today: i64,
+    ) -> rusqlite::Result<()> {
+        let transaction = self.0.transaction()?;
+        transaction
+            .prepare_cached("INSERT OR IGNORE INTO recipes (recipe, text) VALUES (?1, ?2)")?
+            .execute(params![recipe, text])?;
+        for (content, features) in rows {
+            let numbers: Vec<u8> = features.iter().flat_map(|feature| feature.to_le_bytes()).collect();
+            let checksum = checksum(content, recipe, &numbers);
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO features VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![content.0, recipe, today, numbers, checksum])?;
+        }
+        transaction.commit()
+    }
+
+    /// Text and number of rows of every recipe.
+    pub(super) fn recipes(&mut self) -> rusqlite::Result<Vec<(String, u64)>> {
+        let mut select = self.0.prepare(
+            "SELECT COALESCE(text, ''), COUNT(*) AS rows FROM features LEFT JOIN recipes USING (recipe)
+             GROUP BY recipe ORDER BY rows DESC, text",
+        )?;
+        select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?.collect()
+    }
+
+    /// Deletes all but the `most` rows that were used last, gives the space back, and returns how many went.
+    pub(super) fn keep(&mut self, most: u64) -> rusqlite::Result<u64> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let delete = "DELETE FROM features WHERE rowid NOT IN
+            (SELECT rowid FROM features ORDER BY used DESC, rowid DESC LIMIT ?1)";
+        let gone = self.0.execute(delete, [most])?;
+        if most == 0 {
+            self.0.execute_batch("DELETE FROM recipes; DELETE FROM checksums;")?;
+        }
+        self.0.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")?;
+        Ok(gone as u64)
+    }
+
+    pub(super) fn checksum(&self, path: &str, stamp: &str) -> rusqlite::Result<Option<String>> {
+        let select = "SELECT sha256 FROM checksums WHERE path = ?1 AND stamp = ?2";
+        self.0.query_row(select, [path, stamp], |row| row.get(0)).optional()
+    }
+
+    pub(super) fn remember_checksum(&self, path: &str, stamp: &str, sha256: &str) -> rusqlite::Result<()> {
+        self.0.execute("INSERT OR REPLACE INTO checksums VALUES (?1, ?2, ?3)", [path, stamp, sha256]).map(drop)
+    }
+}
+
+/// Whether the file is no whole store, rather than out of reach for now.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, message) => {
+            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+                // A schema that is not ours, or its text flipped.
+                || message.as_deref().is_some_and(|text| text.contains("no such") || text.contains("malformed"))
+        }
+        rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..) => true,
+        _ => false,
+    }
+}
+
+fn checksum(content: &ContentHash, recipe: [u8; 16], numbers: &[u8]) -> [u8; 8] {
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(content.0).chain_update(recipe).chain_update(numbers).finalize().into();
+    let mut first = [0; 8];
+    first.copy_from_slice(digest.split_at(8).0);
+    first
+}

@@ -1,0 +1,27 @@
+//! Files as memory, read by the system as they are touched, without a copy.
+
+use std::fs::File;
+use std::io;
+
+use memmap2::Mmap;
+
+/// The content of a file. It stands for the file's bytes as they are: a program that writes into the same file while it
+/// is mapped changes them, so a mapping is held while weights are loaded and no longer.
+#[derive(Debug)]
+pub(crate) struct Mapping(Mmap);
+
+impl Mapping {
+    /// Maps a whole file.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        // SAFETY: the mapping is private and read-only, and its bytes are only ever copied out as plain numbers, for
+        // which every bit pattern is valid. A file that is cut shorter by another program while it is mapped ends this
+        // one with SIGBUS, as it does for every program that maps files; ours are replaced by renaming, which keeps the
+        // old content alive.
+        unsafe { Mmap::map(file) }.map(Self)
+    }
+
+    /// The bytes of the file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}

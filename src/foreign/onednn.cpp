@@ -1,0 +1,74 @@
+// Three of libtorch's own operators that tch has no call for: convolutions with ReLU, or with sum and ReLU, done in one
+// pass over memory by oneDNN, and the reordering of their weights. They are looked up by name in the dispatcher, so
+// nothing here depends on libtorch's internals, only on the operators' schemas, which the unit tests of onednn.rs call.
+//
+// Every function returns null on success, else a message that the caller frees with rb_free.
+
+#include <ATen/Tensor.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+char* guarded(const auto& work) noexcept {
+  try {
+    work();
+    return nullptr;
+  } catch (const c10::Error& error) {
+    return strdup(error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    return strdup(error.what());
+  } catch (...) {
+    return strdup("unknown C++ exception");
+  }
+}
+
+at::Tensor call(const char* name, const char* overload, torch::jit::Stack stack) {
+  c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).callBoxed(&stack);
+  return stack.at(0).toTensor();
+}
+
+std::vector<int64_t> twice(int64_t value) { return {value, value}; }
+
+const c10::List<std::optional<at::Scalar>> no_scalars;
+
+}  // namespace
+
+extern "C" {
+
+void rb_free(char* message) { std::free(message); }
+
+// weight [O, I, K, K] -> opaque weight for inputs of shape [batch, I, side, side]
+char* rb_reorder_weight(at::Tensor** out, const at::Tensor* weight, int64_t padding, int64_t stride, const int64_t* input) {
+  return guarded([&] {
+    std::vector<int64_t> shape(input, input + 4);
+    *out = new at::Tensor(call("mkldnn::_reorder_convolution_weight", "",
+                               {*weight, twice(padding), twice(stride), twice(1), int64_t{1}, shape}));
+  });
+}
+
+// relu(conv(input)) or conv(input)
+char* rb_convolution(at::Tensor** out, const at::Tensor* input, const at::Tensor* weight, const at::Tensor* bias,
+                     int64_t padding, int64_t stride, int relu) {
+  return guarded([&] {
+    *out = new at::Tensor(call("mkldnn::_convolution_pointwise", "",
+                               {*input, *weight, *bias, twice(padding), twice(stride), twice(1), int64_t{1},
+                                relu ? "relu" : "none", no_scalars, std::optional<std::string>("")}));
+  });
+}
+
+// sum = relu(sum + conv(input)), in place
+char* rb_convolution_sum_relu(const at::Tensor* sum, const at::Tensor* input, const at::Tensor* weight,
+                              const at::Tensor* bias, int64_t padding, int64_t stride) {
+  return guarded([&] {
+    call("mkldnn::_convolution_pointwise_", "binary",
+         {*sum, *input, *weight, *bias, twice(padding), twice(stride), twice(1), int64_t{1}, "add",
+          std::optional<at::Scalar>(1.0), std::optional<std::string>("relu"), no_scalars,
+          std::optional<std::string>("")});
+  });
+}
+}
