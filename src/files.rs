@@ -190,6 +190,16 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
     Ok(())
 }
 
+/// A nameless file in the folder of `path`, for what is too large for memory; it is gone with the program.
+///
+/// # Errors
+/// [`FileError`] if the folder cannot be written to.
+pub fn scratch(path: &Path) -> Result<File, FileError> {
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let folder = if is_device(path) { std::env::temp_dir() } else { folder_of(&target).to_path_buf() };
+    tempfile::tempfile_in(folder).map_err(|error| FileError::new("write", path, error))
+}
+
 /// Fails now, rather than after an hour of work, if [`write()`] could not write to `path`.
 ///
 /// # Errors

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use resnet_binary::pipeline::{self, ExtractOptions};
-use resnet_binary::pixels::Preprocess;
 use resnet_binary::weights::WeightsSource;
 
 use super::options;
@@ -20,9 +19,8 @@ pub(crate) struct Args {
     /// Where to write the features
     #[arg(short, long, value_name = "FILE", default_value = "features.safetensors")]
     output: PathBuf,
-    /// Side of the network's input in pixels; the resize before the crop scales with it
-    #[arg(long, value_name = "N", default_value = "224", value_parser = options::image_size, help_heading = "Data")]
-    image_size: Preprocess,
+    #[command(flatten)]
+    pixels: options::Pixels,
     /// Name from `weights list`, a .safetensors or .pth file, or random[:SEED]
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet-v1", help_heading = "Backbone")]
     weights: WeightsSource,
@@ -38,7 +36,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         data: args.data.data,
         positive: args.data.positive,
         output: args.output,
-        preprocess: args.image_size,
+        preprocess: args.pixels.preprocess(),
         backbone: args.backbone.options(Some(args.weights)),
     };
     let summary = pipeline::extract(&options, terminal)?;

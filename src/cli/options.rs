@@ -120,8 +120,27 @@ impl Reading {
     }
 }
 
+/// What the network sees of a photo.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct Pixels {
+    /// Side of the network's input in pixels; the resize before the crop scales with it
+    #[arg(long, value_name = "N", default_value = "224", value_parser = image_size)]
+    image_size: Preprocess,
+    /// Decode large JPEGs whole; builds with the feature `turbo` otherwise decode them at a fraction of their size, a
+    /// quarter of a level (of 255) away on average
+    #[arg(long)]
+    exact_jpeg: bool,
+}
+
+impl Pixels {
+    pub(crate) fn preprocess(self) -> Preprocess {
+        Preprocess { scaled_jpeg: !self.exact_jpeg, ..self.image_size }
+    }
+}
+
 /// `--image-size` as the preprocessing that it stands for.
-pub(crate) fn image_size(text: &str) -> Result<Preprocess, String> {
+fn image_size(text: &str) -> Result<Preprocess, String> {
     let size = text.parse().map_err(|_| "it is not a whole number".to_owned())?;
     let preprocess = Preprocess::with_image_size(size);
     preprocess.check().map_err(|error| error.to_string())?;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::Context;
 use resnet_binary::head::{Balance, L2};
 use resnet_binary::pipeline::{self, SolverChoice, TrainOptions};
-use resnet_binary::pixels::Preprocess;
 use resnet_binary::weights::WeightsSource;
 
 use super::options;
@@ -36,9 +35,8 @@ pub(crate) struct Args {
     /// Write the split that was used as a CSV, which `--data` takes
     #[arg(long, value_name = "CSV", help_heading = "Data")]
     save_split: Option<PathBuf>,
-    /// Side of the network's input in pixels; the resize before the crop scales with it
-    #[arg(long, value_name = "N", default_value = "224", value_parser = options::image_size, help_heading = "Data")]
-    image_size: Preprocess,
+    #[command(flatten)]
+    pixels: options::Pixels,
     /// Name from `weights list`, a .safetensors or .pth file, or random[:SEED]
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet-v1", help_heading = "Backbone")]
     weights: WeightsSource,
@@ -126,7 +124,7 @@ impl Args {
             val_fraction: self.val_fraction,
             seed: self.seed,
             save_split: self.save_split,
-            preprocess: self.image_size,
+            preprocess: self.pixels.preprocess(),
             backbone: self.backbone.options(Some(self.weights)),
             balance: match head.balance {
                 BalanceChoice::Auto => Balance::Auto,

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::backbone::{BackboneError, LazyBackbone, layout};
+use crate::backbone::{BackboneError, LazyBackbone};
 use crate::files::{ContentHash, FileError};
 use crate::pixels::{DecodeError, Limits, Preprocess};
 use crate::progress::{Interrupted, Progress};
@@ -88,6 +88,9 @@ pub enum FeatureError {
         /// Why.
         reason: String,
     },
+    /// The rows could not be put down.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The network gave a row of another width: a flaw of this program.
     #[error(transparent)]
     Width(#[from] matrix::WidthError),
@@ -167,18 +170,19 @@ impl Extractor<'_> {
         })
     }
 
-    /// Features of all photos of a list, with those that cannot be read set apart.
+    /// Gives the features of all photos of a list to `rows`, with those that cannot be read set apart.
     ///
     /// # Errors
-    /// As [`Extractor::stream`], and [`FeatureError::Unreadable`] at the first such photo if `stop_at_unreadable`.
+    /// As [`Extractor::stream`] and [`Rows::push`], and [`FeatureError::Unreadable`] at the first such photo if
+    /// `stop_at_unreadable`.
     pub fn all(
         &self,
         paths: &[PathBuf],
         stop_at_unreadable: bool,
+        rows: &mut dyn Rows,
         progress: &dyn Progress,
     ) -> Result<Extraction, FeatureError> {
         let mut extraction = Extraction {
-            features: FeatureMatrix::with_capacity(layout::FEATURES, paths.len()),
             hashes: Vec::with_capacity(paths.len()),
             rows: Vec::with_capacity(paths.len()),
             from_cache: 0,
@@ -190,13 +194,13 @@ impl Extractor<'_> {
             let at = index;
             index += 1;
             match outcome {
-                Ok(photo) => match extraction.features.push_row(&photo.features) {
+                Ok(photo) => match rows.push(&photo.features) {
                     Ok(()) => {
                         extraction.hashes.push(photo.hash);
                         extraction.rows.push(at);
                         extraction.from_cache += usize::from(photo.from_cache);
                     }
-                    Err(error) => failure = Some(error.into()),
+                    Err(error) => failure = Some(error),
                 },
                 Err(error) if stop_at_unreadable => {
                     failure = Some(FeatureError::Unreadable { path, reason: error.reason() });
@@ -212,11 +216,24 @@ impl Extractor<'_> {
     }
 }
 
-/// All photos of a list: row `i` of `features` is photo `rows[i]` of the list.
+/// Takes the features of photos, one row of 2048 after the other.
+pub trait Rows {
+    /// Takes the next row.
+    ///
+    /// # Errors
+    /// [`FeatureError`] if it cannot be put down, which ends the work.
+    fn push(&mut self, row: &[f32]) -> Result<(), FeatureError>;
+}
+
+impl Rows for FeatureMatrix {
+    fn push(&mut self, row: &[f32]) -> Result<(), FeatureError> {
+        Ok(self.push_row(row)?)
+    }
+}
+
+/// What came of a list of photos: the `i`th row that was given is photo `rows[i]` of the list.
 #[derive(Debug)]
 pub struct Extraction {
-    /// `[N, 2048]`
-    pub features: FeatureMatrix,
     /// `[N]`
     pub hashes: Vec<ContentHash>,
     /// `[N]`, ascending positions in the list.

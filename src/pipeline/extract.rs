@@ -1,17 +1,15 @@
 //! Photos in, a safetensors file of features out.
 
-use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
-
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 
 use super::photos::Reading;
 use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::layout::FEATURES;
-use crate::files;
-use crate::model::ModelError;
+use crate::features::{FeatureError, Rows};
+use crate::files::{self, FileError};
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
 use crate::report::Skipped;
@@ -77,7 +75,8 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
         on_unreadable: options.on_unreadable,
         backbone: &options.backbone,
     };
-    let photos = reading.run(progress)?;
+    let mut rows = Spool { path: &options.output, file: BufWriter::new(files::scratch(&options.output)?) };
+    let photos = reading.run(&mut rows, progress)?;
     let paths: Vec<_> = photos.samples.iter().map(|sample| sample.path.to_string_lossy()).collect();
     let labels: Vec<i64> = photos.labels().iter().map(|&positive| i64::from(positive)).collect();
     let facts = serde_json::json!({
@@ -86,8 +85,9 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
         "positive": photos.classes.positive_name(),
         "weights": photos.weights,
         "preprocess": options.preprocess,
+        "precision": photos.target.precision.to_string(),
     });
-    write(&options.output, photos.extraction.features.values(), &labels, facts.to_string())?;
+    rows.write(&labels, &facts.to_string())?;
     Ok(ExtractSummary {
         images: labels.len(),
         from_cache: photos.extraction.from_cache,
@@ -97,18 +97,46 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
     })
 }
 
-fn write(path: &Path, features: &[f32], labels: &[i64], facts: String) -> Result<(), PipelineError> {
-    let failed = |error: safetensors::SafeTensorError| {
-        PipelineError::from(ModelError::NotSafetensors { file: path.display().to_string(), reason: error.to_string() })
-    };
-    let feature_bytes: Vec<u8> = features.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let label_bytes: Vec<u8> = labels.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let tensors = [
-        ("features", TensorView::new(Dtype::F32, vec![labels.len(), FEATURES], &feature_bytes).map_err(failed)?),
-        ("labels", TensorView::new(Dtype::I64, vec![labels.len()], &label_bytes).map_err(failed)?),
-    ];
-    // One entry only: the order of a map with several would differ from run to run.
-    let metadata = HashMap::from([("resnet_binary".to_owned(), facts)]);
-    let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(failed)?;
-    Ok(files::write(path, |file| file.write_all(&bytes))?)
+/// Rows on their way into a safetensors file, whose header needs their number first: they wait in a file of their own,
+/// so that memory does not grow with it.
+struct Spool<'a> {
+    path: &'a Path,
+    file: BufWriter<File>,
+}
+
+impl Rows for Spool<'_> {
+    fn push(&mut self, row: &[f32]) -> Result<(), FeatureError> {
+        let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Ok(self.file.write_all(&bytes).map_err(|error| FileError::new("write", self.path, error))?)
+    }
+}
+
+impl Spool<'_> {
+    fn write(self, labels: &[i64], facts: &str) -> Result<(), FileError> {
+        let fail = |error| FileError::new("write", self.path, error);
+        let mut rows = self.file.into_inner().map_err(|error| fail(error.into_error()))?;
+        rows.rewind().map_err(fail)?;
+        let header = header(labels.len(), facts);
+        files::write(self.path, |file| {
+            file.write_all(&(header.len() as u64).to_le_bytes())?;
+            file.write_all(header.as_bytes())?;
+            std::io::copy(&mut rows, file)?;
+            labels.iter().try_for_each(|label| file.write_all(&label.to_le_bytes()))
+        })
+    }
+}
+
+/// The safetensors header of the rows and their labels, padded so that the numbers lie at multiples of 8.
+fn header(images: usize, facts: &str) -> String {
+    let features = images * FEATURES * size_of::<f32>();
+    let labels = features + images * size_of::<i64>();
+    let mut header = serde_json::json!({
+        // One entry only, as in the model file.
+        "__metadata__": { "resnet_binary": facts },
+        "features": { "dtype": "F32", "shape": [images, FEATURES], "data_offsets": [0, features] },
+        "labels": { "dtype": "I64", "shape": [images], "data_offsets": [features, labels] },
+    })
+    .to_string();
+    header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
+    header
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::{Target, device};
 use crate::dataset::{self, ClassMap, Label, Sample};
-use crate::features::{Extraction, Extractor};
+use crate::features::{Extraction, Extractor, Rows};
 use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
 use crate::report::Skipped;
@@ -22,12 +22,12 @@ pub(super) struct Reading<'a> {
     pub(super) backbone: &'a BackboneOptions,
 }
 
-/// Labelled rows, in the order of the sorted paths.
+/// What stands beside the rows, in their order, which is that of the sorted paths.
 pub(super) struct Photos {
     /// The readable photos, `[N]`.
     pub(super) samples: Vec<Sample>,
     pub(super) classes: ClassMap,
-    /// Rows `[N, 2048]` and hashes `[N]`.
+    /// Hashes `[N]`, and which photos the rows are of.
     pub(super) extraction: Extraction,
     pub(super) unreadable: Vec<Skipped>,
     pub(super) passed_over: String,
@@ -52,8 +52,8 @@ impl Photos {
 }
 
 impl Reading<'_> {
-    /// Finds the photos, says what it found, and runs each through the backbone once.
-    pub(super) fn run(&self, progress: &dyn Progress) -> Result<Photos, PipelineError> {
+    /// Finds the photos, says what it found, and runs each through the backbone once; `rows` takes the features.
+    pub(super) fn run(&self, rows: &mut dyn Rows, progress: &dyn Progress) -> Result<Photos, PipelineError> {
         // A device that is not there is said before a folder of any size is listed.
         device::resolve(self.backbone.device)?;
         let found = dataset::open(self.data, self.positive, &pixels::looks_like_image, progress)?;
@@ -82,7 +82,7 @@ impl Reading<'_> {
         };
         let started = Instant::now();
         progress.start("features", Unit::Images, Some(paths.len() as u64));
-        let extraction = extractor.all(&paths, self.on_unreadable == OnUnreadable::Fail, progress);
+        let extraction = extractor.all(&paths, self.on_unreadable == OnUnreadable::Fail, rows, progress);
         progress.finish();
         let extraction = extraction?;
         let seconds = started.elapsed().as_secs_f64();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::photos::{Photos, Reading};
 use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::device;
+use crate::backbone::layout::FEATURES;
 use crate::dataset::split::{self, Split};
 use crate::dataset::{Label, Sample};
 use crate::features::FeatureMatrix;
@@ -97,19 +98,20 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     if let Some(path) = &options.save_split {
         files::check_writable(path)?;
     }
-    let mut photos = options.reading().run(progress)?;
+    let mut features = FeatureMatrix::new(FEATURES);
+    let mut photos = options.reading().run(&mut features, progress)?;
     let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
     let groups = photos.groups();
     split::assign(&mut photos.samples, &photos.classes, &groups, options.val_fraction, options.seed)?;
     warn_of_copies(&photos, progress);
 
-    let training = photos.side(Split::Train);
-    let validation = photos.side(Split::Validation);
+    let training = photos.side(&features, Split::Train);
+    let validation = photos.side(&features, Split::Validation);
     let pos_weight = head::pos_weight(&training.labels, options.balance);
     let fitted = options.fit(&training, &validation, pos_weight, photos.target.device, progress)?;
     let measure = |side: &Side| options.measure(&fitted.head, side);
     let validation_metrics = measure(&validation)?;
-    let test_metrics = measure(&photos.side(Split::Test))?;
+    let test_metrics = measure(&photos.side(&features, Split::Test))?;
     progress.check()?;
 
     let model = options.model(&photos, &fitted, pos_weight, &training, &validation, validation_metrics.clone());
@@ -257,14 +259,14 @@ impl Side {
 }
 
 impl Photos {
-    fn side(&self, split: Split) -> Side {
+    fn side(&self, features: &FeatureMatrix, split: Split) -> Side {
         let is_in = |sample: &Sample| sample.split == Some(split);
         let rows: Vec<usize> =
             self.samples.iter().enumerate().filter(|(_, sample)| is_in(sample)).map(|(row, _)| row).collect();
         let pick = |from: &[usize]| rows.iter().filter_map(|&row| from.get(row).copied()).collect();
         let labels = self.labels();
         Side {
-            features: self.extraction.features.select(&rows),
+            features: features.select(&rows),
             labels: rows.iter().filter_map(|&row| labels.get(row).copied()).collect(),
             groups: pick(&self.groups()),
         }

@@ -2,6 +2,9 @@
 //!
 //! A lenient decoder fills what is missing with grey, and a classifier would learn grey.
 
+#[cfg(feature = "turbo")]
+mod part;
+
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -11,10 +14,21 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use super::orientation::{self, Orientation};
 use super::{DecodeError, Format, Limits, Rgb};
 
+#[cfg(feature = "turbo")]
+pub(super) use part::Part;
+
 const FORMAT: Format = Format::Jpeg;
 
 /// What strict mode says about bytes between two segments, which neither cost a pixel nor trouble any other decoder.
 const JUNK_BETWEEN_SEGMENTS: &str = "[strict-mode]: Extra bytes between headers";
+
+/// What decodes JPEGs in this build, for whoever must tell its pixels from another's.
+pub(super) fn decoder(_scaled: bool) -> &'static str {
+    #[cfg(feature = "turbo")]
+    return if _scaled { "turboscaled" } else { "turbo" };
+    #[cfg(not(feature = "turbo"))]
+    return "zune";
+}
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
     match decode_as(bytes, limits, true) {
@@ -24,6 +38,15 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
 }
 
 fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<(Rgb, Orientation), DecodeError> {
+    let (mut decoder, width, height, orientation) = open(bytes, limits, strict)?;
+    let data = decoder.decode().map_err(|error| error_of(&error))?;
+    Ok((Rgb { width, height, data }, orientation))
+}
+
+type Open<'a> = (JpegDecoder<ZCursor<&'a [u8]>>, u32, u32, Orientation);
+
+/// Reads the headers of a complete JPEG within the limits.
+fn open<'a>(bytes: &'a [u8], limits: &Limits, strict: bool) -> Result<Open<'a>, DecodeError> {
     let options = DecoderOptions::default()
         .set_strict_mode(strict)
         .set_max_width(usize::from(u16::MAX))
@@ -40,8 +63,8 @@ fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<(Rgb, Orient
     if !is_complete(bytes) {
         return Err(DecodeError::Truncated { format: FORMAT });
     }
-    let data = decoder.decode().map_err(|error| error_of(&error))?;
-    Ok((Rgb { width, height, data }, orientation::of(info.exif_data.as_deref(), info.xmp_data.as_deref())))
+    let orientation = orientation::of(info.exif_data.as_deref(), info.xmp_data.as_deref());
+    Ok((decoder, width, height, orientation))
 }
 
 /// Whether the end-of-image marker follows the scans; what comes after it does not matter.

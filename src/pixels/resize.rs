@@ -56,6 +56,11 @@ impl Geometry {
         }
         Self { window: (columns, rows), ..self }
     }
+
+    /// What the crop shows of the columns and of the rows of an image of these sides.
+    pub(super) fn axes(self, (width, height): (u32, u32)) -> [Axis; 2] {
+        [self.window.0.axis(self.resized.0, width), self.window.1.axis(self.resized.1, height)]
+    }
 }
 
 impl Span {
@@ -91,7 +96,7 @@ impl Span {
 
 /// What part of one axis of a source becomes how many pixels.
 #[derive(Debug, Clone, Copy)]
-struct Axis {
+pub(super) struct Axis {
     /// Where the part begins, in source pixels.
     start: f64,
     /// How long the part is, in source pixels.
@@ -103,11 +108,22 @@ struct Axis {
 impl Axis {
     /// The whole source pixels that reach into this part, not scaled: what the pass along the other axis must compute.
     fn band(self, side: u32) -> Self {
+        let (start, pixels) = self.needs(side);
+        Self { start: f64::from(start), length: f64::from(pixels), pixels }
+    }
+
+    /// First and number of the source pixels, of `side`, that reach into this part.
+    pub(super) fn needs(self, side: u32) -> (u32, u32) {
         // Half a filter beyond the part on both sides, and one for rounding.
         let reach = (self.length / f64::from(self.pixels)).max(1.0) + 1.0;
         let start = whole(self.start - reach);
-        let pixels = whole(self.start + self.length + reach + 1.0).min(side) - start;
-        Self { start: f64::from(start), length: f64::from(pixels), pixels }
+        (start, whole(self.start + self.length + reach + 1.0).min(side) - start)
+    }
+
+    /// This part, of a source of which the first pixels are left out.
+    #[cfg(feature = "turbo")]
+    pub(super) fn after(self, left_out: u32) -> Self {
+        Self { start: self.start - f64::from(left_out), ..self }
     }
 
     /// This part, of a source that has been reduced to a band.
@@ -125,9 +141,17 @@ impl Axis {
 ///
 /// `columns_first` keeps Pillow's order for an image that is stored transposed: its columns are the upright rows.
 pub(super) fn resize_and_crop(image: &Rgb, geometry: Geometry, columns_first: bool) -> Result<Vec<u8>, DecodeError> {
+    resize_part(image, geometry.axes((image.width, image.height)), geometry, columns_first)
+}
+
+/// As [`resize_and_crop`], for an image of which only the part around these axes is there.
+pub(super) fn resize_part(
+    image: &Rgb,
+    [x, y]: [Axis; 2],
+    geometry: Geometry,
+    columns_first: bool,
+) -> Result<Vec<u8>, DecodeError> {
     let (columns, rows) = geometry.window;
-    let x = columns.axis(geometry.resized.0, image.width);
-    let y = rows.axis(geometry.resized.1, image.height);
     let source = ImageRef::new(image.width, image.height, &image.data, PixelType::U8x3).map_err(internal)?;
     let shown = if columns_first {
         let band = x.band(image.width);
