@@ -107,6 +107,7 @@ fn layers(tensors: &HashMap<String, Tensor>, target: Target) -> Result<Vec<Layer
     sources
         .into_par_iter()
         .map(|(convolution, side, weight, norms)| {
+            tch::set_num_threads(1);
             tch::no_grad(|| Layer::fold(&convolution, side, &weight, &norms, target)).map_err(BackboneError::from)
         })
         .collect()
@@ -124,7 +125,9 @@ impl Layer {
         let double = |tensor: &Tensor| tensor.f_to_kind(Kind::Double);
         let scale = double(gamma)?.f_div(&double(variance)?.f_add_scalar(EPSILON)?.f_sqrt()?)?; // [O]
         let kind = target.precision.kind();
-        let weight = double(weight)?.f_mul(&scale.f_view([-1, 1, 1, 1])?)?.f_to_kind(kind)?;
+        // One rounding more than in doubles, for a quarter of the memory: 6e-8.
+        let scale_each = scale.f_to_kind(Kind::Float)?.f_view([-1, 1, 1, 1])?;
+        let weight = weight.f_mul(&scale_each)?.f_to_kind(kind)?;
         let bias = double(beta)?.f_sub(&double(mean)?.f_mul(&scale)?)?.f_to_kind(kind)?;
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let (stride, padding) = (whole(convolution.stride), whole(convolution.padding()));

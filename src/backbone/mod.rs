@@ -15,17 +15,16 @@ pub mod layout;
 mod lazy;
 mod target;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use tch::nn::VarStore;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::files::ContentHash;
 use crate::pixels::{Crop, Preprocess};
-use crate::weights::{NamedArrays, WeightsId};
+use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
 
 pub use error::BackboneError;
 use folded::Folded;
@@ -56,9 +55,8 @@ impl Backbone {
         let values = |tensor: &str| {
             let missing = || BackboneError::MissingTensor { file: file.clone(), tensor: tensor.to_owned() };
             let array = arrays.get(tensor).ok_or_else(missing)?;
-            let values = array.to_f32();
-            if values.iter().all(|value| value.is_finite()) {
-                Ok((array.shape(), values))
+            if array.is_finite() {
+                Ok(of_array(array)?)
             } else {
                 Err(BackboneError::NotFinite { file: file.clone(), tensor: tensor.to_owned() })
             }
@@ -80,7 +78,8 @@ impl Backbone {
             tensors.iter().map(|(name, shape, values)| (name.as_str(), (shape, values))).collect();
         let values = |tensor: &str| {
             let missing = || BackboneError::MissingTensor { file: id.name.clone(), tensor: tensor.to_owned() };
-            by_name.get(tensor).map(|(shape, values)| (shape.as_slice(), Cow::from(*values))).ok_or_else(missing)
+            let (shape, values) = by_name.get(tensor).ok_or_else(missing)?;
+            Ok(Tensor::f_from_slice(values)?.f_view(sizes(shape).as_slice())?)
         };
         let store = fill(target.device, &id.name, &values)?;
         Self::derive(store, id, target)
@@ -125,8 +124,8 @@ impl Backbone {
     }
 }
 
-/// Shape and values of the tensor of a name.
-type Values<'a> = dyn Fn(&str) -> Result<(&'a [usize], Cow<'a, [f32]>), BackboneError> + Sync + 'a;
+/// The tensor of a name, on the CPU.
+type Values<'a> = dyn Fn(&str) -> Result<Tensor, BackboneError> + Sync + 'a;
 
 /// tch's vision module in a store of its own, with the values of a file.
 fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, BackboneError> {
@@ -136,17 +135,32 @@ fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, Bac
     store.freeze();
     let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
     variables.into_par_iter().try_for_each(|(tensor, mut variable)| {
-        let (given, values) = values(&tensor)?;
-        let expected: Vec<usize> = variable.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
-        // `copy_` broadcasts: only the equal shapes make it a copy.
-        if given != expected {
-            return Err(BackboneError::WrongShape { file: file.to_owned(), tensor, expected, given: given.to_vec() });
+        // Rayon has a thread for each core already.
+        tch::set_num_threads(1);
+        let given = values(&tensor)?;
+        // `copy_` would broadcast.
+        if given.size() != variable.size() {
+            let [expected, given] = [&variable, &given]
+                .map(|tensor| tensor.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect());
+            return Err(BackboneError::WrongShape { file: file.to_owned(), tensor, expected, given });
         }
-        let source = Tensor::f_from_slice(&values)?.f_view(variable.size().as_slice())?;
-        tch::no_grad(|| variable.f_copy_(&source))?;
+        tch::no_grad(|| variable.f_set_data(&given.f_to_device(device)?))?;
         Ok(())
     })?;
     Ok(store)
+}
+
+/// The numbers of a file as f32, with one copy where they are that already.
+fn of_array(array: &Array) -> Result<Tensor, TchError> {
+    let shape = sizes(array.shape());
+    match array.dtype() {
+        Dtype::F32 => Tensor::f_from_data_size(array.bytes(), &shape, Kind::Float),
+        _ => Tensor::f_from_slice(&array.to_f32())?.f_view(shape.as_slice()),
+    }
+}
+
+fn sizes(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect()
 }
 
 /// Runs batches through the network; it can be sent to a thread.

@@ -51,6 +51,10 @@ impl Network {
 
 impl Backbone {
     pub(crate) fn options(&self, weights: Option<WeightsSource>) -> BackboneOptions {
+        if let Some(threads) = self.threads {
+            // Loading the network and fitting the head keep to it too. It can only fail when a pool was made before.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+        }
         BackboneOptions {
             weights,
             device: self.device,

@@ -122,6 +122,17 @@ impl Array {
     }
 }
 
+impl Array {
+    /// Whether none of the numbers is infinite or not a number.
+    pub fn is_finite(&self) -> bool {
+        match self.dtype {
+            // Without a copy, for this is what nearly all files hold.
+            Dtype::F32 => self.bytes().as_chunks().0.iter().all(|&chunk| f32::from_le_bytes(chunk).is_finite()),
+            _ => self.to_f32().iter().all(|value| value.is_finite()),
+        }
+    }
+}
+
 /// All tensors of a file, sorted by name.
 #[derive(Debug, Clone, Default)]
 pub struct NamedArrays(BTreeMap<String, Array>);

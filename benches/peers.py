@@ -1,0 +1,172 @@
+"""What Python users run for the same job; `compare.py` sets it beside the binary. One JSON object on stdout.
+
+    peers.py prepare DIR             weights.safetensors and resnet50.onnx of one random torchvision network
+    peers.py onnx DIR PHOTOS N       ONNX Runtime in N processes with one thread each, decoding in the same processes
+    peers.py tutorial PHOTOS EPOCHS  the loop of PyTorch's transfer learning tutorial, frozen ResNet-50
+    peers.py features DIR PHOTOS     torchvision features, then scikit-learn's logistic regression
+    peers.py predict DIR PHOTO       one photo
+    peers.py decode PHOTO ROUNDS     Pillow and torchvision's transform
+"""
+
+import json
+import multiprocessing
+import pathlib
+import statistics
+import sys
+import time
+import warnings
+
+warnings.filterwarnings("ignore")
+
+
+def network(folder):
+    import torchvision
+    from safetensors.torch import load_file
+
+    model = torchvision.models.resnet50()
+    model.load_state_dict(load_file(f"{folder}/weights.safetensors"))
+    model.fc = __import__("torch").nn.Identity()
+    return model.eval()
+
+
+def transform():
+    from torchvision import transforms
+
+    normalize = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    return transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), normalize])
+
+
+def load(path, apply):
+    from PIL import Image
+
+    return apply(Image.open(path).convert("RGB"))
+
+
+def photos(folder):
+    return sorted(str(path) for path in pathlib.Path(folder).rglob("*") if path.is_file())
+
+
+def prepare(folder):
+    import torch
+    import torchvision
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    model = torchvision.models.resnet50().eval()
+    save_file(model.state_dict(), f"{folder}/weights.safetensors")
+    model.fc = torch.nn.Identity()
+    shape, axes = torch.zeros(4, 3, 224, 224), {"x": {0: "batch"}}
+    torch.onnx.export(model, shape, f"{folder}/resnet50.onnx", dynamo=False, input_names=["x"], dynamic_axes=axes)
+
+
+def onnx_worker(folder, paths, start, done):
+    import numpy
+    import onnxruntime
+
+    apply = transform()
+    __import__("torch").set_num_threads(1)
+    start.wait()
+    # Loading the network counts on both sides.
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(f"{folder}/resnet50.onnx", options, providers=["CPUExecutionProvider"])
+    for first in range(0, len(paths), 4):
+        batch = numpy.stack([load(path, apply).numpy() for path in paths[first : first + 4]])
+        session.run(None, {"x": batch})
+    done.wait()
+
+
+def onnx(folder, data, workers):
+    paths, workers = photos(data), int(workers)
+    context = multiprocessing.get_context("spawn")
+    start, done = context.Barrier(workers + 1), context.Barrier(workers + 1)
+    shards = [paths[number::workers] for number in range(workers)]
+    pool = [context.Process(target=onnx_worker, args=(folder, shard, start, done)) for shard in shards]
+    for process in pool:
+        process.start()
+    start.wait()
+    began = time.perf_counter()
+    done.wait()
+    return {"images_per_second": len(paths) / (time.perf_counter() - began)}
+
+
+def tutorial(data, epochs):
+    import torch
+    import torchvision
+    from torchvision import datasets, transforms
+
+    normalize = transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    augment = [transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), transforms.ToTensor(), normalize]
+    steps = {"train": transforms.Compose(augment), "val": transform()}
+    sets = {part: datasets.ImageFolder(f"{data}/{part}", steps[part]) for part in steps}
+    loaders = {
+        part: torch.utils.data.DataLoader(sets[part], batch_size=4, shuffle=True, num_workers=4) for part in steps
+    }
+    model = torchvision.models.resnet50()
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+    model.fc = torch.nn.Linear(model.fc.in_features, 2)
+    criterion = torch.nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.fc.parameters(), lr=0.001, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=7, gamma=0.1)
+    began = time.perf_counter()
+    for _ in range(int(epochs)):
+        for part in ["train", "val"]:
+            model.train(part == "train")
+            for inputs, labels in loaders[part]:
+                optimizer.zero_grad()
+                with torch.set_grad_enabled(part == "train"):
+                    loss = criterion(model(inputs), labels)
+                    if part == "train":
+                        loss.backward()
+                        optimizer.step()
+            if part == "train":
+                scheduler.step()
+    return {"seconds_per_epoch": (time.perf_counter() - began) / int(epochs)}
+
+
+def features(folder, data):
+    import numpy
+    import torch
+    from sklearn import linear_model, metrics, pipeline, preprocessing
+    from torchvision import datasets
+
+    model, sides = network(folder), {}
+    began = time.perf_counter()
+    for part in ["train", "val"]:
+        photos_of = datasets.ImageFolder(f"{data}/{part}", transform())
+        workers = multiprocessing.cpu_count()
+        loader = torch.utils.data.DataLoader(photos_of, batch_size=32, num_workers=workers)
+        with torch.no_grad():
+            rows = [(model(inputs).numpy(), labels.numpy()) for inputs, labels in loader]
+        sides[part] = tuple(numpy.concatenate(column) for column in zip(*rows))
+    rate = sum(len(side[1]) for side in sides.values()) / (time.perf_counter() - began)
+    head = linear_model.LogisticRegressionCV(Cs=10, cv=5, max_iter=1000, class_weight="balanced")
+    fitted = pipeline.make_pipeline(preprocessing.StandardScaler(), head).fit(*sides["train"])
+    score = metrics.roc_auc_score(sides["val"][1], fitted.predict_proba(sides["val"][0])[:, 1])
+    return {"images_per_second": rate, "roc_auc": score}
+
+
+def predict(folder, photo):
+    import torch
+
+    model = network(folder)
+    head = torch.nn.Linear(2048, 1)
+    with torch.no_grad():
+        return {"probability": torch.sigmoid(head(model(load(photo, transform())[None]))).item()}
+
+
+def decode(photo, rounds):
+    apply, times = transform(), []
+    __import__("torch").set_num_threads(1)
+    for _ in range(int(rounds)):
+        began = time.perf_counter()
+        load(photo, apply)
+        times.append(time.perf_counter() - began)
+    return {"milliseconds": statistics.median(times) * 1e3}
+
+
+if __name__ == "__main__":
+    command, *arguments = sys.argv[1:]
+    commands = [prepare, onnx, tutorial, features, predict, decode]
+    print(json.dumps({command.__name__: command for command in commands}[command](*arguments) or {}))
