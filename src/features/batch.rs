@@ -15,6 +15,8 @@ pub struct Workload {
     pub threads_per_worker: i32,
     /// Photos in one batch.
     pub batch: usize,
+    /// Whether batches shrink towards the end of a list, so that all workers end together.
+    pub tapers: bool,
 }
 
 /// Above four, the early activations of ResNet-50 at 224×224 fall out of a CPU's cache (measured: 75 GFLOP/s at 4, 32 at
@@ -35,10 +37,20 @@ impl Workload {
     }
 
     fn divide(threads: usize, device: tch::Device, photos: Option<usize>, batch: Option<usize>) -> Self {
-        let batch = batch.unwrap_or(if device == tch::Device::Cpu { CPU_BATCH } else { GPU_BATCH }).max(1);
-        let chunks = photos.map_or(threads, |photos| photos.div_ceil(batch));
+        let is_cpu = device == tch::Device::Cpu;
+        let batch = batch.unwrap_or(if is_cpu { CPU_BATCH } else { GPU_BATCH }).max(1);
+        // A CPU is as fast on one image as on a batch.
+        let chunks = photos.map_or(threads, |photos| if is_cpu { photos } else { photos.div_ceil(batch) });
         let workers = threads.min(chunks).max(1);
-        Self { workers, threads_per_worker: i32::try_from(threads / workers).unwrap_or(1), batch }
+        Self { workers, threads_per_worker: i32::try_from(threads / workers).unwrap_or(1), batch, tapers: is_cpu }
+    }
+
+    /// How many photos a worker takes at once when so many are left.
+    pub(super) fn chunk(&self, left: Option<usize>) -> usize {
+        match left {
+            Some(left) if self.tapers => left.div_ceil(2 * self.workers).clamp(1, self.batch),
+            _ => self.batch,
+        }
     }
 }
 
@@ -118,6 +130,15 @@ mod tests {
     }
 
     #[test]
+    fn batches_shrink_towards_the_end_on_a_cpu() {
+        let cpu = Workload::divide(2, tch::Device::Cpu, Some(400), None);
+        assert_eq!([400, 16, 9, 4, 1].map(|left| cpu.chunk(Some(left))), [4, 4, 3, 1, 1]);
+        assert_eq!(cpu.chunk(None), 4);
+        let gpu = Workload::divide(2, tch::Device::Cuda(0), Some(400), None);
+        assert_eq!(gpu.chunk(Some(5)), 64);
+    }
+
+    #[test]
     fn one_crop_too_many_is_the_error_itself() {
         let mut full = |_: &[Crop]| Err(BackboneError::OutOfMemory);
         let error = BatchSize::new(4).forward(&crops(4), &mut full, &Silent).unwrap_err();
@@ -126,11 +147,15 @@ mod tests {
 
     #[test]
     fn one_photo_gets_all_threads_and_many_get_a_worker_for_each() {
-        let choose = |photos| Workload::divide(8, tch::Device::Cpu, photos, None);
-        assert_eq!(choose(Some(1)), Workload { workers: 1, threads_per_worker: 8, batch: 4 });
-        assert_eq!(choose(Some(400)), Workload { workers: 8, threads_per_worker: 1, batch: 4 });
-        assert_eq!(choose(None), Workload { workers: 8, threads_per_worker: 1, batch: 4 });
-        assert_eq!(choose(Some(0)).workers, 1);
+        let choose = |photos| {
+            let workload = Workload::divide(8, tch::Device::Cpu, photos, None);
+            (workload.workers, workload.threads_per_worker)
+        };
+        assert_eq!(choose(Some(1)), (1, 8));
+        assert_eq!(choose(Some(4)), (4, 2));
+        assert_eq!(choose(Some(400)), (8, 1));
+        assert_eq!(choose(None), (8, 1));
+        assert_eq!(choose(Some(0)), (1, 8));
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         assert_eq!(Workload::choose(tch::Device::Cpu, None, Some(10_000), None).workers, cores);
     }

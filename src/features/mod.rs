@@ -100,12 +100,21 @@ pub enum FeatureError {
 pub trait Inputs: Send {
     /// The next photos, at least one and at most `at_most`; empty when there are no more.
     fn next(&mut self, at_most: usize) -> Vec<PathBuf>;
+
+    /// How many are left, where that is known.
+    fn left(&self) -> Option<usize> {
+        None
+    }
 }
 
-/// A known list; its batches are the same in every run, and so are the last bits of its features.
+/// A known list.
 impl Inputs for std::slice::Iter<'_, PathBuf> {
     fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
         self.by_ref().take(at_most).cloned().collect()
+    }
+
+    fn left(&self) -> Option<usize> {
+        Some(self.len())
     }
 }
 

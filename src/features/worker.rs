@@ -9,7 +9,7 @@ use std::thread::Scope;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::batch::BatchSize;
-use super::{Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable};
+use super::{Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
 use crate::backbone::{BackboneError, Engine, layout};
 use crate::files::{self, ContentHash};
 use crate::pixels::Crop;
@@ -69,7 +69,7 @@ impl<'a> Worker<'a> {
         let workload = self.shared.extractor.workload;
         tch::set_num_threads(workload.threads_per_worker);
         while self.tickets.recv().is_ok() && !self.shared.stop.load(Ordering::Relaxed) {
-            let Some((number, paths)) = take(&self.shared.source, workload.batch) else {
+            let Some((number, paths)) = take(&self.shared.source, workload) else {
                 return;
             };
             let done = self.shared.progress.check().map_err(Into::into).and_then(|()| self.chunk(paths, scope));
@@ -188,9 +188,10 @@ impl<'a> Worker<'a> {
 }
 
 /// The next chunk and its number, or `None` at the end.
-fn take(source: &Mutex<Source<'_>>, at_most: usize) -> Option<(u64, Vec<PathBuf>)> {
+fn take(source: &Mutex<Source<'_>>, workload: Workload) -> Option<(u64, Vec<PathBuf>)> {
     // A poisoned lock means that another worker panicked; that panic is passed on when the scope ends.
     let mut source = source.lock().ok()?;
+    let at_most = workload.chunk(source.inputs.left());
     let paths = source.inputs.next(at_most);
     if paths.is_empty() {
         return None;
