@@ -146,12 +146,14 @@ class Contest:
 
 
 def table(rows):
+    # Digits enough to compare, none more.
+    short = lambda number: f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"
     lines = ["| what | measured | goal | |", "| :--- | ---: | ---: | :--- |"]
     for what, value, goal in rows:
         reached = value <= -goal if goal < 0 else value >= goal
         sign = "≤" if goal < 0 else "≥"
-        lines.append(f"| {what} | {value:.3g} | {sign} {abs(goal):.3g} | {'reached' if reached else 'not reached'} |")
-    return "\n".join(line.replace("e+0", "e") for line in lines)
+        lines.append(f"| {what} | {short(value)} | {sign} {short(abs(goal))} | {'reached' if reached else 'not reached'} |")
+    return "\n".join(lines)
 
 
 def chart(contest):
