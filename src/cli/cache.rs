@@ -65,6 +65,10 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let Some(folder) = options::cache_folder(args.cache.as_deref()) else {
         bail!("`--cache off` leaves nothing to show or clear: give its folder, or leave it out");
     };
+    if Cache::find(&folder).is_none() {
+        // Looking must not make one, least of all where the name was mistyped.
+        bail!("there is no cache in `{}`; the first `train` or `predict` makes one", folder.display());
+    }
     let cache = Cache::open(&folder)?;
     match args.action {
         Action::Info { json: true } => {

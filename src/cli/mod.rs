@@ -1,6 +1,7 @@
 //! The command line: words and flags, no arithmetic. It knows the library; the library does not know it.
 
 mod cache;
+mod evaluate;
 mod extract;
 mod options;
 mod predict;
@@ -40,6 +41,8 @@ struct Cli {
 enum Command {
     /// Train a classifier on a folder of photos
     Train(train::Args),
+    /// Measure a model on labelled photos that it was not trained on
+    Evaluate(evaluate::Args),
     /// Classify photos, folders of photos, or a list on standard input
     Predict(predict::Args),
     /// Write the 2048 features of every photo to a safetensors file
@@ -63,6 +66,7 @@ pub(crate) fn run() -> ExitCode {
     };
     let work = std::panic::AssertUnwindSafe(|| match cli.command {
         Command::Train(args) => train::run(args, &terminal),
+        Command::Evaluate(args) => evaluate::run(args, &terminal),
         Command::Predict(args) => predict::run(args, &terminal),
         Command::Extract(args) => extract::run(args, &terminal),
         Command::Weights(args) => weights::run(args, &terminal),

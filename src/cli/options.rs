@@ -153,3 +153,9 @@ fn image_size(text: &str) -> Result<Preprocess, String> {
     }
     Ok(preprocess)
 }
+
+/// A number from 0 to 1.
+pub(crate) fn probability(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("give a probability between 0 and 1".to_owned()) }
+}

@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// Probability from which the answer is the positive class [default: the model's]
-    #[arg(long, value_name = "X", value_parser = probability)]
+    #[arg(long, value_name = "X", value_parser = options::probability)]
     threshold: Option<f64>,
     /// The list on standard input is separated by NUL characters, as `find -print0` writes it
     #[arg(short = '0', long)]
@@ -63,11 +63,6 @@ enum Format {
     Json,
     /// path,label,positive,probability,logit,error
     Csv,
-}
-
-fn probability(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
-    if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("give a probability between 0 and 1".to_owned()) }
 }
 
 /// Classifies every input and prints a row for each.

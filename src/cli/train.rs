@@ -58,6 +58,12 @@ struct Head {
     /// auto: both classes weigh the same in the loss; none: every image does
     #[arg(long, value_enum, default_value_t = BalanceChoice::Auto)]
     balance: BalanceChoice,
+    /// Folds of the cross-validation in the report; 0 for none (exact)
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    cv: usize,
+    /// Fit the delivered head to all images once the numbers are taken
+    #[arg(long)]
+    refit: bool,
     /// Most passes over the features (sgd)
     #[arg(long, default_value_t = 100)]
     epochs: usize,
@@ -126,6 +132,8 @@ impl Args {
             save_split: self.save_split,
             preprocess: self.pixels.preprocess(),
             backbone: self.backbone.options(Some(self.weights)),
+            folds: head.cv,
+            refit: head.refit,
             balance: match head.balance {
                 BalanceChoice::Auto => Balance::Auto,
                 BalanceChoice::None => Balance::None,

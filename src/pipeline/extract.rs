@@ -70,6 +70,7 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
     let reading = Reading {
         data: &options.data,
         positive: options.positive.as_deref(),
+        model: None,
         preprocess: &options.preprocess,
         limits: &options.limits,
         on_unreadable: options.on_unreadable,

@@ -1,13 +1,15 @@
-//! The stories that the commands tell: train, predict, extract. The only library room that names every other.
+//! The stories that the commands tell: train, evaluate, predict, extract. The only library room that names every other.
 
 mod error;
+mod evaluate;
 mod extract;
+mod folds;
 mod inputs;
 mod photos;
 mod predict;
 mod train;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tch::Device;
 
@@ -15,10 +17,12 @@ use crate::backbone::device::DeviceChoice;
 use crate::backbone::{Backbone, LazyBackbone, PrecisionChoice, Target};
 use crate::features::{Cache, Extractor, Workload};
 use crate::files::ContentHash;
+use crate::model::Model;
 use crate::progress::Progress;
 use crate::weights::{self, FetchOptions, Places, WeightsId, WeightsSource};
 
 pub use error::PipelineError;
+pub use evaluate::{EvaluateOptions, evaluate};
 pub use extract::{ExtractOptions, ExtractSummary, extract};
 pub use inputs::{Argument, Arguments};
 pub use predict::{Answer, PredictOptions, Prediction, predict};
@@ -94,6 +98,31 @@ impl BackboneOptions {
         Ok(LazyBackbone::new(id.clone(), target, move || Backbone::load(&weights::read(&path)?, id.clone(), target)))
     }
 
+    /// The backbone that a model was trained on: from the user's file, the known places, or its seed.
+    fn open_for(
+        &self,
+        path: &Path,
+        model: &Model,
+        cache: Option<&Cache>,
+        progress: &dyn Progress,
+    ) -> Result<LazyBackbone, PipelineError> {
+        let expected = &model.facts.weights;
+        let source = match &self.weights {
+            Some(source) => source.clone(),
+            None => source_of(expected, path)?,
+        };
+        let backbone = self.open(&source, model.facts.preprocess.crop, cache, progress)?;
+        if backbone.id().sha256 == expected.sha256 {
+            return Ok(backbone);
+        }
+        let describe = |id: &WeightsId| format!("`{}` ({})", id.name, id.sha256.get(..8).unwrap_or(&id.sha256));
+        Err(PipelineError::OtherWeights {
+            model: path.to_path_buf(),
+            expected: describe(expected),
+            given: describe(backbone.id()),
+        })
+    }
+
     /// The cache, if it is wanted and can be used; else a warning.
     fn open_cache(&self, progress: &dyn Progress) -> Option<Cache> {
         let cache = Cache::open(self.cache.as_deref()?).inspect_err(|error| {
@@ -108,5 +137,20 @@ impl BackboneOptions {
 
     fn workload(&self, device: Device, photos: Option<usize>) -> Workload {
         Workload::choose(device, photos, self.threads, self.batch)
+    }
+}
+
+/// Where the weights that a model names can be had.
+fn source_of(id: &WeightsId, model: &Path) -> Result<WeightsSource, PipelineError> {
+    if let Some(seed) = id.seed() {
+        return Ok(WeightsSource::Random(seed));
+    }
+    match weights::manifest()?.entry(&id.name) {
+        Ok(_) => Ok(WeightsSource::Named(id.name.clone())),
+        Err(_) => Err(PipelineError::WeightsOfModel {
+            model: model.to_path_buf(),
+            name: id.name.clone(),
+            sha256: id.sha256.clone(),
+        }),
     }
 }

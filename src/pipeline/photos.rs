@@ -7,15 +7,18 @@ use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::{Target, device};
 use crate::dataset::{self, ClassMap, Label, Sample};
 use crate::features::{Extraction, Extractor, Rows};
+use crate::model::Model;
 use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
 use crate::report::Skipped;
-use crate::weights::{WeightsId, WeightsSource};
+use crate::weights::WeightsId;
 
 /// Which photos, and how they become rows.
 pub(super) struct Reading<'a> {
     pub(super) data: &'a Path,
     pub(super) positive: Option<&'a str>,
+    /// A model whose classes and weights are to be used.
+    pub(super) model: Option<(&'a Path, &'a Model)>,
     pub(super) preprocess: &'a Preprocess,
     pub(super) limits: &'a Limits,
     pub(super) on_unreadable: OnUnreadable,
@@ -56,7 +59,13 @@ impl Reading<'_> {
     pub(super) fn run(&self, rows: &mut dyn Rows, progress: &dyn Progress) -> Result<Photos, PipelineError> {
         // A device that is not there is said before a folder of any size is listed.
         device::resolve(self.backbone.device)?;
-        let found = dataset::open(self.data, self.positive, &pixels::looks_like_image, progress)?;
+        let found = match self.model {
+            None => dataset::open(self.data, self.positive, &pixels::looks_like_image, progress)?,
+            Some((_, Model { facts, .. })) => {
+                let classes = ClassMap::new(&facts.classes, &facts.positive)?;
+                dataset::open_for(self.data, &classes, &pixels::looks_like_image, progress)?
+            }
+        };
         for warning in &found.warnings {
             progress.warn(warning);
         }
@@ -67,10 +76,14 @@ impl Reading<'_> {
             classes.positive_name(),
             classes.negative_name()
         ));
-        let default = WeightsSource::default();
-        let source = self.backbone.weights.as_ref().unwrap_or(&default);
         let cache = self.backbone.open_cache(progress);
-        let backbone = self.backbone.open(source, self.preprocess.crop, cache.as_ref(), progress)?;
+        let backbone = match self.model {
+            None => {
+                let source = self.backbone.weights.clone().unwrap_or_default();
+                self.backbone.open(&source, self.preprocess.crop, cache.as_ref(), progress)?
+            }
+            Some((path, model)) => self.backbone.open_for(path, model, cache.as_ref(), progress)?,
+        };
         let target = backbone.target();
         let paths: Vec<PathBuf> = found.samples.iter().map(|sample| sample.path.clone()).collect();
         let extractor = Extractor {
@@ -107,7 +120,9 @@ impl Reading<'_> {
             weights: backbone.id().clone(),
             target,
         };
-        photos.check_classes(paths.len())?;
+        if self.model.is_none() {
+            photos.check_classes(paths.len())?;
+        }
         Ok(photos)
     }
 }

@@ -1,16 +1,14 @@
 //! Photos in, one answer each out, in input order, as they arrive.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Arguments, BackboneOptions, Extractor, OnUnreadable, PipelineError};
-use crate::backbone::LazyBackbone;
-use crate::features::{Cache, FeatureError, Photo};
+use crate::features::{FeatureError, Photo};
 use crate::head::{self, HeadError};
 use crate::model::Model;
 use crate::pixels::Limits;
 use crate::progress::{Progress, Unit};
-use crate::weights::{self, WeightsId, WeightsSource};
 
 /// What `predict` needs to know.
 #[derive(Debug, Clone)]
@@ -63,7 +61,7 @@ pub fn predict(
 ) -> Result<usize, PipelineError> {
     let model = Model::read(&options.model)?;
     let cache = options.backbone.open_cache(progress);
-    let backbone = backbone_of(&model, options, cache.as_ref(), progress)?;
+    let backbone = options.backbone.open_for(&options.model, &model, cache.as_ref(), progress)?;
     let count = inputs.count();
     let extractor = Extractor {
         backbone: &backbone,
@@ -112,43 +110,4 @@ fn answer(model: &Model, threshold: f64, photo: &Photo) -> Result<Answer, HeadEr
     let label = if probability >= threshold { &facts.positive } else { &facts.negative };
     let (label, positive, negative) = (label.clone(), facts.positive.clone(), facts.negative.clone());
     Ok(Answer { label, positive, negative, probability, logit })
-}
-
-/// The backbone that the model was trained on: from the user's file, the known places, or its seed.
-fn backbone_of(
-    model: &Model,
-    options: &PredictOptions,
-    cache: Option<&Cache>,
-    progress: &dyn Progress,
-) -> Result<LazyBackbone, PipelineError> {
-    let expected = &model.facts.weights;
-    let source = match &options.backbone.weights {
-        Some(source) => source.clone(),
-        None => source_of(expected, &options.model)?,
-    };
-    let backbone = options.backbone.open(&source, model.facts.preprocess.crop, cache, progress)?;
-    if backbone.id().sha256 == expected.sha256 {
-        return Ok(backbone);
-    }
-    let describe = |id: &WeightsId| format!("`{}` ({})", id.name, id.sha256.get(..8).unwrap_or(&id.sha256));
-    Err(PipelineError::OtherWeights {
-        model: options.model.clone(),
-        expected: describe(expected),
-        given: describe(backbone.id()),
-    })
-}
-
-/// Where the weights that a model names can be had.
-fn source_of(id: &WeightsId, model: &Path) -> Result<WeightsSource, PipelineError> {
-    if let Some(seed) = id.seed() {
-        return Ok(WeightsSource::Random(seed));
-    }
-    match weights::manifest()?.entry(&id.name) {
-        Ok(_) => Ok(WeightsSource::Named(id.name.clone())),
-        Err(_) => Err(PipelineError::WeightsOfModel {
-            model: model.to_path_buf(),
-            name: id.name.clone(),
-            sha256: id.sha256.clone(),
-        }),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::folds::{self, Pool, Settings};
 use super::photos::{Photos, Reading};
 use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::device;
@@ -18,7 +19,7 @@ use crate::metrics::{self, Bootstrap, Metrics};
 use crate::model::{FORMAT_VERSION, Facts, Model, Training};
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
-use crate::report::{ClassCount, TrainReport};
+use crate::report::{ClassCount, CrossValidationReport, TrainReport};
 
 /// Folds that choose the strength of the L2 penalty.
 const FOLDS: usize = 5;
@@ -53,6 +54,10 @@ pub struct TrainOptions {
     pub balance: Balance,
     /// How the head is fitted.
     pub solver: SolverChoice,
+    /// Folds of the cross-validation that is reported; 0 for none.
+    pub folds: usize,
+    /// Whether the delivered head is fitted to all images, after the numbers are taken.
+    pub refit: bool,
 }
 
 /// How the head is fitted.
@@ -112,7 +117,10 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let measure = |side: &Side| options.measure(&fitted.head, side);
     let validation_metrics = measure(&validation)?;
     let test_metrics = measure(&photos.side(&features, Split::Test))?;
+    let pool = photos.rows_where(&features, |split| split != Some(Split::Test));
+    let cross_validation = options.cross_validate(&pool, fitted.l2, progress)?;
     progress.check()?;
+    let fitted = if options.refit { options.refit(&pool, fitted, photos.target.device, progress)? } else { fitted };
 
     let model = options.model(&photos, &fitted, pos_weight, &training, &validation, validation_metrics.clone());
     model.write(&options.output)?;
@@ -138,6 +146,8 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         head: fitted.description,
         l2: fitted.l2,
         pos_weight,
+        cross_validation,
+        refitted: options.refit,
         validation: validation_metrics,
         test: test_metrics,
         model_bytes: std::fs::metadata(&options.output).map_or(0, |metadata| metadata.len()),
@@ -152,6 +162,7 @@ impl TrainOptions {
         Reading {
             data: &self.data,
             positive: self.positive.as_deref(),
+            model: None,
             preprocess: &self.preprocess,
             limits: &self.limits,
             on_unreadable: self.on_unreadable,
@@ -208,6 +219,44 @@ impl TrainOptions {
         Ok(Fitted { head: fit.head, solver: "exact", l2: Some(fit.l2), description })
     }
 
+    /// How heads of the same strength do fold by fold; AdamW has no strength and would take as long for each fold.
+    fn cross_validate(
+        &self,
+        pool: &Side,
+        l2: Option<f64>,
+        progress: &dyn Progress,
+    ) -> Result<Option<CrossValidationReport>, PipelineError> {
+        let (Some(l2), 2..) = (l2, self.folds) else { return Ok(None) };
+        let settings = Settings { folds: self.folds, seed: self.seed, balance: self.balance, l2, threshold: THRESHOLD };
+        let pool = Pool { features: &pool.features, labels: &pool.labels, groups: &pool.groups };
+        let found = folds::measure(&pool, &settings, progress)?;
+        if found.is_none() {
+            progress.note(&format!("no {}-fold cross-validation: a class has fewer images than folds", self.folds));
+        }
+        Ok(found)
+    }
+
+    /// The same settings on all images; the strength is the one already chosen.
+    fn refit(
+        &self,
+        pool: &Side,
+        fitted: Fitted,
+        device: tch::Device,
+        progress: &dyn Progress,
+    ) -> Result<Fitted, PipelineError> {
+        let pos_weight = head::pos_weight(&pool.labels, self.balance);
+        let again = match (self.solver, fitted.l2) {
+            (SolverChoice::Exact { .. }, Some(l2)) => {
+                Self { solver: SolverChoice::Exact { l2: L2::Fixed(l2) }, ..self.clone() }
+            }
+            _ => self.clone(),
+        };
+        // AdamW stops early on held-out images, of which there are none now: it takes all of its epochs.
+        let nothing = Side { features: FeatureMatrix::new(FEATURES), labels: Vec::new(), groups: Vec::new() };
+        let whole = again.fit(pool, &nothing, pos_weight, device, progress)?;
+        Ok(Fitted { head: whole.head, ..fitted })
+    }
+
     /// Metrics at the threshold; `None` where the side is empty.
     fn measure(&self, head: &Head, side: &Side) -> Result<Option<Metrics>, PipelineError> {
         if side.labels.is_empty() {
@@ -260,9 +309,12 @@ impl Side {
 
 impl Photos {
     fn side(&self, features: &FeatureMatrix, split: Split) -> Side {
-        let is_in = |sample: &Sample| sample.split == Some(split);
-        let rows: Vec<usize> =
-            self.samples.iter().enumerate().filter(|(_, sample)| is_in(sample)).map(|(row, _)| row).collect();
+        self.rows_where(features, |given| given == Some(split))
+    }
+
+    fn rows_where(&self, features: &FeatureMatrix, is_in: impl Fn(Option<Split>) -> bool) -> Side {
+        let samples = self.samples.iter().enumerate();
+        let rows: Vec<usize> = samples.filter(|(_, sample)| is_in(sample.split)).map(|(row, _)| row).collect();
         let pick = |from: &[usize]| rows.iter().filter_map(|&row| from.get(row).copied()).collect();
         let labels = self.labels();
         Side {

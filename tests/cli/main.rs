@@ -1,7 +1,8 @@
 //! The real binary, driven as a user drives it.
 //!
 //! `train` and `predict`: the way from photos to answers. `output`: who gets to read what. `weights`: known, missing,
-//! refused and fetched. `cache`: features that were computed once. `bad_input`: the table of everything that can be wrong. `interrupt`: Ctrl-C at every stage.
+//! refused and fetched. `cache`: features that were computed once. `evaluate`: numbers
+//! on new photos. `bad_input`: the table of everything that can be wrong. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.
 
@@ -9,6 +10,7 @@
 
 mod bad_input;
 mod cache;
+mod evaluate;
 mod interrupt;
 mod output;
 mod predict;

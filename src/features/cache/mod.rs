@@ -87,6 +87,12 @@ pub struct Cache {
 }
 
 impl Cache {
+    /// Where the cache of a folder is, if it has one.
+    pub fn find(folder: &Path) -> Option<PathBuf> {
+        let path = folder.join(FILE);
+        path.exists().then_some(path)
+    }
+
     /// Opens the cache in a folder, or begins one.
     ///
     /// # Errors

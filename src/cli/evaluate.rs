@@ -1,0 +1,73 @@
+//! `resnet-binary evaluate`
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use resnet_binary::dataset::split::Split;
+use resnet_binary::pipeline::{self, EvaluateOptions};
+use resnet_binary::weights::WeightsSource;
+
+use super::options;
+use super::terminal::{self, Exit, Terminal};
+
+/// Measure a model on labelled photos that it was not trained on
+///
+/// The images measured are those of the data's test split where it has one, else of its validation split, else all.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  resnet-binary evaluate --data ./new-photos --model model.safetensors
+  resnet-binary evaluate --data labels.csv --split test --json")]
+pub(crate) struct Args {
+    /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
+    #[arg(long, value_name = "DIR|CSV", help_heading = "Data")]
+    data: PathBuf,
+    /// The model that `train` wrote
+    #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
+    model: PathBuf,
+    /// Print one JSON object on stdout in place of the table
+    #[arg(long)]
+    json: bool,
+    /// Probability from which the answer is the positive class [default: the model's]
+    #[arg(long, value_name = "X", value_parser = options::probability)]
+    threshold: Option<f64>,
+    /// The images to measure: train, val or test
+    #[arg(long, value_parser = split, help_heading = "Data")]
+    split: Option<Split>,
+    /// Seed of the bootstrap intervals
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    reading: options::Reading,
+    /// Backbone to use in place of the one that the model names; it must have the same checksum
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone")]
+    weights: Option<WeightsSource>,
+    #[command(flatten)]
+    backbone: options::Backbone,
+}
+
+fn split(text: &str) -> Result<Split, String> {
+    Split::parse(text).ok_or_else(|| "give `train`, `val` or `test`".to_owned())
+}
+
+/// Measures and prints the numbers.
+pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let options = EvaluateOptions {
+        on_unreadable: args.reading.on_unreadable(),
+        limits: args.reading.limits(),
+        data: args.data,
+        model: args.model,
+        threshold: args.threshold,
+        split: args.split,
+        seed: args.seed,
+        backbone: args.backbone.options(args.weights),
+    };
+    let report = pipeline::evaluate(&options, terminal)?;
+    let text = if args.json {
+        format!("{}\n", serde_json::to_string(&report).context("cannot write the report as JSON")?)
+    } else {
+        report.to_string()
+    };
+    terminal::print(&text)?;
+    Ok(Exit::done(!report.unreadable.is_empty()))
+}

@@ -1,0 +1,73 @@
+//! What cross-validation found.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Mean and standard deviation over the folds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Spread {
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation between folds (n − 1). Not the error of the mean: the folds share their training images.
+    pub deviation: f64,
+}
+
+impl Spread {
+    /// Of the values of the folds; `None` of fewer than two.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        if values.len() < 2 {
+            return None;
+        }
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Some(Self { mean, deviation: (squares / (count - 1.0)).sqrt() })
+    }
+}
+
+/// Numbers on images that the head of their fold was not fitted to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CrossValidationReport {
+    /// How many folds.
+    pub folds: usize,
+    /// Images of all folds: training and validation.
+    pub images: usize,
+    /// Share of right answers.
+    pub accuracy: Option<Spread>,
+    /// Mean of sensitivity and specificity.
+    pub balanced_accuracy: Option<Spread>,
+    /// Area under the ROC curve.
+    pub roc_auc: Option<Spread>,
+    /// Harmonic mean of precision and sensitivity.
+    pub f1: Option<Spread>,
+    /// Mean negative log likelihood in nats.
+    pub log_loss: Option<Spread>,
+}
+
+impl fmt::Display for CrossValidationReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{}-fold     {} images, mean ± deviation between folds", self.folds, self.images)?;
+        let rows =
+            [("accuracy", self.accuracy), ("ROC-AUC", self.roc_auc), ("F1", self.f1), ("log loss", self.log_loss)];
+        for (name, spread) in rows {
+            match spread {
+                Some(Spread { mean, deviation }) => writeln!(out, "  {name:<10}{mean:.3} ± {deviation:.3}")?,
+                None => writeln!(out, "  {name:<10}not defined")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deviation_is_that_of_a_sample() {
+        let spread = Spread::of(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        assert!((spread.mean - 2.5).abs() < 1e-12 && (spread.deviation - 1.290_994_448_735_806).abs() < 1e-12);
+        assert_eq!(Spread::of(&[1.0]), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! What `evaluate` found.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Skipped, write_confusion, write_estimate};
+use crate::metrics::Metrics;
+
+/// A model's numbers on labelled photos.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvaluateReport {
+    /// The folder or CSV.
+    pub data: PathBuf,
+    /// The model file.
+    pub model: PathBuf,
+    /// The positive class.
+    pub positive: String,
+    /// What the other answer is called.
+    pub negative: String,
+    /// The split that was measured; `None` for all images.
+    pub split: Option<String>,
+    /// The numbers, each with its 95 % interval.
+    pub metrics: Metrics,
+    /// Images whose features were computed in an earlier run.
+    pub features_from_cache: usize,
+    /// Photos that could not be read.
+    pub unreadable: Vec<Skipped>,
+}
+
+impl fmt::Display for EvaluateReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let metrics = &self.metrics;
+        let split = self.split.as_deref().map_or("all images".to_owned(), |split| format!("the {split} images"));
+        let (count, positives, positive) = (metrics.count, metrics.positives, &self.positive);
+        write!(out, "data        {}: {split}, {count} of them, {positives} {positive}", self.data.display())?;
+        match self.unreadable.len() {
+            0 => writeln!(out)?,
+            unreadable => writeln!(out, "; {unreadable} unreadable")?,
+        }
+        let threshold = metrics.threshold;
+        writeln!(out, "model       {}, `{positive}` from a probability of {threshold}", self.model.display())?;
+        writeln!(out)?;
+        let resampled =
+            format!("bootstrap, {} resamples, seed {}", metrics.bootstrap.resamples, metrics.bootstrap.seed);
+        let rows = [
+            ("accuracy", &metrics.accuracy, "Wilson"),
+            ("balanced accuracy", &metrics.balanced_accuracy, "Wilson, combined"),
+            ("sensitivity", &metrics.sensitivity, "Wilson"),
+            ("specificity", &metrics.specificity, "Wilson"),
+            ("precision", &metrics.precision, "Wilson"),
+            ("F1", &metrics.f1, "Wilson, combined"),
+            ("MCC", &metrics.mcc, "Wilson, combined"),
+            ("ROC-AUC", &metrics.roc_auc, "DeLong"),
+            ("PR-AUC", &metrics.pr_auc, &resampled),
+            ("log loss", &metrics.log_loss, &resampled),
+            ("Brier score", &metrics.brier, &resampled),
+            ("calibration error", &metrics.expected_calibration_error, &resampled),
+        ];
+        for (name, estimate, method) in rows {
+            write_estimate(out, name, 19, estimate.as_ref(), Some(method))?;
+        }
+        writeln!(out)?;
+        write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)
+    }
+}

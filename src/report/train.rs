@@ -1,0 +1,162 @@
+//! What `train` found.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{ClassCount, CrossValidationReport, Skipped, shell_word, write_confusion, write_estimate};
+use crate::metrics::Metrics;
+use crate::weights::WeightsId;
+
+/// The whole story of one training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainReport {
+    /// The folder or CSV.
+    pub data: PathBuf,
+    /// The classes with their counts of readable images.
+    pub classes: Vec<ClassCount>,
+    /// The positive class.
+    pub positive: String,
+    /// What the other answer is called.
+    pub negative: String,
+    /// Photos that could not be read.
+    pub unreadable: Vec<Skipped>,
+    /// Files that are no photos, in words; empty if there were none.
+    pub passed_over: String,
+    /// Whether the split came with the data; else it was made by the seed.
+    pub split_given: bool,
+    /// Share of the images kept for validation, where the split was made here.
+    pub val_fraction: f64,
+    /// Seed of the split and of the solver.
+    pub seed: u64,
+    /// The backbone.
+    pub weights: WeightsId,
+    /// The device that ran it.
+    pub device: String,
+    /// The arithmetic of its layers.
+    pub precision: String,
+    /// Side of the network's input in pixels.
+    pub image_size: u32,
+    /// Images whose features were computed in an earlier run.
+    pub features_from_cache: usize,
+    /// Seconds that reading, decoding and the backbone took together.
+    pub feature_seconds: f64,
+    /// Images in that time.
+    pub images_per_second: f64,
+    /// How the head was fitted, in words.
+    pub head: String,
+    /// Strength of the L2 penalty, where the solver has one.
+    pub l2: Option<f64>,
+    /// Weight of a positive image in the loss.
+    pub pos_weight: f64,
+    /// Cross-validation over the training and validation images.
+    pub cross_validation: Option<CrossValidationReport>,
+    /// Whether the delivered head was fitted to all images after the numbers were taken.
+    pub refitted: bool,
+    /// Metrics on the validation split.
+    pub validation: Option<Metrics>,
+    /// Metrics on the test split.
+    pub test: Option<Metrics>,
+    /// Where the model is.
+    pub model: PathBuf,
+    /// Its size.
+    pub model_bytes: u64,
+    /// A photo to try it on.
+    pub example: Option<PathBuf>,
+}
+
+impl fmt::Display for TrainReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_data(out)?;
+        self.write_network(out)?;
+        for (name, metrics) in [("validation", &self.validation), ("test", &self.test)] {
+            if let Some(metrics) = metrics {
+                writeln!(out)?;
+                self.write_metrics(out, name, metrics)?;
+            }
+        }
+        if let Some(found) = &self.cross_validation {
+            write!(out, "\n{found}")?;
+        }
+        if self.refitted {
+            writeln!(
+                out,
+                "\nrefit       the head in the model is fitted to all images; the numbers are those before it"
+            )?;
+        }
+        let kilobytes = self.model_bytes.div_ceil(1000);
+        writeln!(out, "\nmodel       {} ({kilobytes} KB)", self.model.display())?;
+        let example = self.example.as_ref().map_or("photo.jpg".to_owned(), |path| shell_word(&path.to_string_lossy()));
+        let model = shell_word(&self.model.to_string_lossy());
+        let model = if model == "model.safetensors" { String::new() } else { format!(" --model {model}") };
+        writeln!(out, "next        resnet-binary predict {example}{model}")
+    }
+}
+
+impl TrainReport {
+    fn write_data(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let images: usize = self.classes.iter().map(|class| class.train + class.validation + class.test).sum();
+        write!(out, "data        {}: {images} images", self.data.display())?;
+        if !self.unreadable.is_empty() {
+            write!(out, ", {} unreadable", self.unreadable.len())?;
+        }
+        if !self.passed_over.is_empty() {
+            write!(out, "; passed over: {}", self.passed_over)?;
+        }
+        writeln!(out)?;
+        let width = self.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
+        let with_test = self.classes.iter().any(|class| class.test > 0);
+        let test_title = if with_test { "   test" } else { "" };
+        writeln!(out, "            {:width$}            train  validation{test_title}", "class")?;
+        for class in &self.classes {
+            let label = if class.positive { "positive" } else { "negative" };
+            write!(out, "            {:width$}  {label}  {:>5}  {:>10}", class.name, class.train, class.validation)?;
+            if with_test {
+                write!(out, "  {:>5}", class.test)?;
+            }
+            writeln!(out)?;
+        }
+        if self.split_given {
+            writeln!(out, "split       as the data gives it")
+        } else {
+            let percent = self.val_fraction * 100.0;
+            writeln!(out, "split       stratified, {percent:.0} % for validation, seed {}", self.seed)
+        }
+    }
+
+    fn write_network(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = self.weights.sha256.get(..8).unwrap_or(&self.weights.sha256);
+        let (size, map) = (self.image_size, self.image_size / 32);
+        let (name, device, precision) = (&self.weights.name, &self.device, &self.precision);
+        writeln!(out, "backbone    ResNet-50, {name} ({short}), frozen, on {device} in {precision}")?;
+        writeln!(
+            out,
+            "shapes      [B, 3, {size}, {size}] → [B, 2048, {map}, {map}] → pool → [B, 2048] → Linear(2048, 1) → [B, 1]"
+        )?;
+        let images: usize = self.classes.iter().map(|class| class.train + class.validation + class.test).sum();
+        let (seconds, rate) = (self.feature_seconds, self.images_per_second);
+        let cached = match self.features_from_cache {
+            0 => String::new(),
+            all if all == images => ", all from the cache".to_owned(),
+            some => format!(", {some} of them from the cache"),
+        };
+        writeln!(out, "features    {images} images in {seconds:.1} s, {rate:.1} images/s{cached}")?;
+        writeln!(out, "head        {}", self.head)
+    }
+
+    fn write_metrics(&self, out: &mut fmt::Formatter<'_>, name: &str, metrics: &Metrics) -> fmt::Result {
+        let (count, positives) = (metrics.count, metrics.positives);
+        writeln!(out, "{name:<12}{count} images, {positives} {}", self.positive)?;
+        let rows = [
+            ("accuracy", &metrics.accuracy),
+            ("ROC-AUC", &metrics.roc_auc),
+            ("F1", &metrics.f1),
+            ("log loss", &metrics.log_loss),
+        ];
+        for (name, estimate) in rows {
+            write_estimate(out, name, 10, estimate.as_ref(), None)?;
+        }
+        write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)
+    }
+}
