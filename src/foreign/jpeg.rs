@@ -30,7 +30,7 @@ impl<'a> Jpeg<'a> {
     /// Reads the header; `None` for whatever is not an ordinary JPEG of 8 bits in grey, YCbCr or RGB.
     pub(crate) fn open(bytes: &'a [u8], megabytes: u64) -> Option<Self> {
         // SAFETY: a handle is a number to us; null, the failure, is checked.
-        let handle = unsafe { turbo::tj3Init(turbo::TJINIT_TJINIT_DECOMPRESS as c_int) };
+        let handle = unsafe { turbo::tj3Init(turbo::TJINIT_TJINIT_DECOMPRESS.cast_signed()) };
         if handle.is_null() {
             return None;
         }
@@ -114,13 +114,13 @@ impl<'a> Jpeg<'a> {
 
     fn set(&self, parameter: turbo::TJPARAM, value: c_int) -> Option<()> {
         // SAFETY: the handle is live.
-        (unsafe { turbo::tj3Set(self.handle, parameter as c_int, value) } == 0).then_some(())
+        (unsafe { turbo::tj3Set(self.handle, parameter.cast_signed(), value) } == 0).then_some(())
     }
 
     /// `None` for what is unknown, which the library says with a negative number.
     fn get(&self, parameter: turbo::TJPARAM) -> Option<u32> {
         // SAFETY: the handle is live.
-        u32::try_from(unsafe { turbo::tj3Get(self.handle, parameter as c_int) }).ok()
+        u32::try_from(unsafe { turbo::tj3Get(self.handle, parameter.cast_signed()) }).ok()
     }
 }
 

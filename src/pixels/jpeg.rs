@@ -23,11 +23,12 @@ const FORMAT: Format = Format::Jpeg;
 const JUNK_BETWEEN_SEGMENTS: &str = "[strict-mode]: Extra bytes between headers";
 
 /// What decodes JPEGs in this build, for whoever must tell its pixels from another's.
-pub(super) fn decoder(_scaled: bool) -> &'static str {
-    #[cfg(feature = "turbo")]
-    return if _scaled { "turboscaled" } else { "turbo" };
-    #[cfg(not(feature = "turbo"))]
-    return "zune";
+pub(super) fn decoder(scaled: bool) -> &'static str {
+    match (cfg!(feature = "turbo"), scaled) {
+        (false, _) => "zune",
+        (true, false) => "turbo",
+        (true, true) => "turboscaled",
+    }
 }
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
