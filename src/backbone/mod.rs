@@ -171,17 +171,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Features of a batch of crops, `B × [S, S, 3]` → `[B, 2048]`, row by row.
+    /// Features of a batch of crops, `B × [S, S, 3]` → `[B, 2048]`, row by row, of the whole map and of its border.
     ///
     /// # Errors
     /// [`BackboneError::Shape`] if the crops differ in size or are smaller than 32 pixels,
     /// [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
-    pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Vec<f32>, BackboneError> {
+    pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
         tch::no_grad(|| {
             let input = self.input(crops, preprocess)?;
             let map = self.network.map(&input)?;
-            let pooled = map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?; // [B, 2048]
-            to_vec(&pooled)
+            let whole = map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?; // [B, 2048]
+            let border = border(&map)?.map_or(Ok(Vec::new()), |border| to_vec(&border))?;
+            Ok(Pooled { whole: to_vec(&whole)?, border })
         })
     }
 
@@ -197,6 +198,28 @@ impl Engine {
         let tensor = Tensor::f_from_slice(&input)?.f_view([batch, 3, i64::from(side), i64::from(side)])?;
         Ok(tensor.f_to_device(self.device)?)
     }
+}
+
+/// The averages of a batch's last map.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pooled {
+    /// Over all cells: the features, `[B, 2048]`.
+    pub whole: Vec<f32>,
+    /// Over the outermost cells only, `[B, 2048]`: what surrounds the middle of the photo. Empty for maps of fewer than
+    /// [`layout::BORDER_FROM`] cells a side, which have no middle.
+    pub border: Vec<f32>,
+}
+
+/// `[B, 2048, H, W]` → `[B, 2048]`: the mean of the outermost ring of cells, from the sums of all and of those inside.
+fn border(map: &Tensor) -> Result<Option<Tensor>, TchError> {
+    let (height, width) = match map.size().as_slice() {
+        [.., height, width] if (*height).min(*width) >= layout::BORDER_FROM => (*height, *width),
+        _ => return Ok(None),
+    };
+    let sum = |map: &Tensor| map.f_sum_dim_intlist([2i64, 3].as_slice(), false, Kind::Float);
+    let inside = map.f_narrow(2, 1, height - 2)?.f_narrow(3, 1, width - 2)?;
+    let cells = height * width - (height - 2) * (width - 2);
+    sum(map)?.f_sub(&sum(&inside)?)?.f_div_scalar(cells as f64).map(Some)
 }
 
 /// The one size of all crops, if the network can take it.

@@ -66,7 +66,7 @@ fn the_network_that_runs_gives_the_features_of_tchs_vision_module() {
     let backbone = with_lively_norms(1, Target::CPU);
     for (count, size) in [(3, 64), (1, 224), (2, 75)] {
         let crops = crops(count, size);
-        let given = backbone.engine().features(&crops, &Preprocess::default()).unwrap();
+        let given = backbone.engine().features(&crops, &Preprocess::default()).unwrap().whole;
         let distance = relative(&given, &of_module(&backbone, &crops));
         assert!(distance < 1e-5, "{count} of {size}: {distance}");
     }
@@ -75,13 +75,31 @@ fn the_network_that_runs_gives_the_features_of_tchs_vision_module() {
 #[test]
 fn an_image_has_the_same_bits_whatever_the_batch_it_is_in_and_wherever_in_it() {
     let (backbone, preprocess) = (with_lively_norms(1, Target::CPU), Preprocess::default());
-    let (engine, crops) = (backbone.engine(), crops(7, 96));
-    let features = |crops: &[Crop]| engine.features(crops, &preprocess).unwrap();
-    let single: Vec<f32> = crops.iter().flat_map(|crop| features(std::slice::from_ref(crop))).collect();
+    let (engine, crops) = (backbone.engine(), crops(7, 128));
+    let of_batches = |batch: usize| {
+        let mut all = Pooled::default();
+        for crops in crops.chunks(batch) {
+            let Pooled { whole, border } = engine.features(crops, &preprocess).unwrap();
+            all.whole.extend(whole);
+            all.border.extend(border);
+        }
+        all
+    };
+    let single = of_batches(1);
+    assert_eq!(single.border.len(), single.whole.len());
     for batch in [2, 3, 4, 7] {
-        let batched: Vec<f32> = crops.chunks(batch).flat_map(features).collect();
-        assert!(batched == single, "batches of {batch} differ from single images");
+        assert!(of_batches(batch) == single, "batches of {batch} differ from single images");
     }
+}
+
+#[test]
+fn the_border_is_the_mean_of_the_outermost_cells_and_small_maps_have_none() {
+    let map = Tensor::arange(2 * 3 * 4 * 5, (Kind::Float, Device::Cpu)).reshape([2, 3, 4, 5]);
+    let given = to_vec(&border(&map).unwrap().unwrap()).unwrap();
+    // Of 20 cells in rows of 5, all but 6, 7, 8 and 11, 12, 13: they sum to 190 - 57 and are 14.
+    let expected: Vec<f32> = (0..6_u8).map(|plane| 20.0 * f32::from(plane) + 133.0 / 14.0).collect();
+    assert!(given.iter().zip(&expected).all(|(given, expected)| (given - expected).abs() < 1e-4), "{given:?}");
+    assert!(border(&map.narrow(2, 0, 3)).unwrap().is_none());
 }
 
 #[test]
@@ -92,7 +110,7 @@ fn bf16_stays_within_a_percent_where_the_processor_has_it() {
     };
     let (half, full) = (with_lively_norms(1, target), with_lively_norms(1, Target::CPU));
     let crops = crops(3, 64);
-    let features = |backbone: &Backbone| backbone.engine().features(&crops, &Preprocess::default()).unwrap();
+    let features = |backbone: &Backbone| backbone.engine().features(&crops, &Preprocess::default()).unwrap().whole;
     let distance = relative(&features(&half), &features(&full));
     assert!(distance > 0.0 && distance < 1e-2, "{distance}");
 }

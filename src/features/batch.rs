@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::backbone::BackboneError;
+use crate::backbone::{BackboneError, Pooled};
 use crate::pixels::Crop;
 use crate::progress::Progress;
 
@@ -55,7 +55,7 @@ impl Workload {
 }
 
 /// Runs one batch of crops, `[B, S, S, 3]` → `[B, 2048]`.
-pub(super) type Run<'a> = dyn FnMut(&[Crop]) -> Result<Vec<f32>, BackboneError> + 'a;
+pub(super) type Run<'a> = dyn FnMut(&[Crop]) -> Result<Pooled, BackboneError> + 'a;
 
 /// The largest batch that the device has not refused, shared by all workers.
 #[derive(Debug)]
@@ -75,15 +75,16 @@ impl BatchSize {
         crops: &[Crop],
         run: &mut Run<'_>,
         progress: &dyn Progress,
-    ) -> Result<Vec<f32>, BackboneError> {
-        let mut features = Vec::new();
+    ) -> Result<Pooled, BackboneError> {
+        let mut features = Pooled::default();
         let mut rest = crops;
         while !rest.is_empty() {
             let size = self.0.load(Ordering::Relaxed).min(rest.len());
             let (batch, later) = rest.split_at(size);
             match run(batch) {
                 Ok(rows) => {
-                    features.extend(rows);
+                    features.whole.extend(rows.whole);
+                    features.border.extend(rows.border);
                     rest = later;
                 }
                 Err(BackboneError::OutOfMemory) if size > 1 => {
@@ -119,11 +120,12 @@ mod tests {
             if batch.len() > 3 {
                 return Err(BackboneError::OutOfMemory);
             }
-            Ok(batch.iter().map(|crop| f32::from(crop.rgb[0])).collect())
+            let whole = batch.iter().map(|crop| f32::from(crop.rgb[0])).collect();
+            Ok(Pooled { whole, border: Vec::new() })
         };
         let batch = BatchSize::new(16);
         let features = batch.forward(&crops(5), &mut device_with_room_for_three, &Silent).unwrap();
-        assert_eq!(features, [0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(features.whole, [0.0, 1.0, 2.0, 3.0, 4.0]);
         assert_eq!(*sizes.borrow(), [5, 2, 2, 1]);
         batch.forward(&crops(2), &mut device_with_room_for_three, &Silent).unwrap();
         assert_eq!(sizes.borrow().last(), Some(&2));

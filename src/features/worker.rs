@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::batch::BatchSize;
 use super::{Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
-use crate::backbone::{BackboneError, Engine, layout};
+use crate::backbone::{BackboneError, Engine, Pooled, layout};
 use crate::files::{self, ContentHash};
 use crate::pixels::Crop;
 use crate::progress::Progress;
@@ -90,7 +90,7 @@ impl<'a> Worker<'a> {
             let outcome = self.read(&path, &mut crops, scope);
             read.push((path, outcome));
         }
-        let features = self.forward(&crops)?;
+        let features = self.forward(&crops)?.whole;
         let hashes = read.iter().filter_map(|(_, outcome)| match outcome {
             Ok(Read::Decoded(hash)) => Some(*hash),
             Ok(Read::Known(_)) | Err(_) => None,
@@ -131,9 +131,9 @@ impl<'a> Worker<'a> {
     }
 
     /// Features of all crops, `[B, 2048]`.
-    fn forward(&self, crops: &[Crop]) -> Result<Vec<f32>, FeatureError> {
+    fn forward(&self, crops: &[Crop]) -> Result<Pooled, FeatureError> {
         if crops.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Pooled::default());
         }
         let Extractor { backbone, preprocess, .. } = *self.shared.extractor;
         if self.engine.get().is_none() {
