@@ -4,7 +4,7 @@
 //! (`tests/layers.rs` holds that). The command line lives in the binary, which no room can name.
 //!
 //! ```text
-//! files → pixels → features → head → metrics → model file → report
+//! files → pixels → features → head → metrics → decision → model file → report
 //! ```
 //!
 //! To train in one call, see [`pipeline::train`]; to classify, [`pipeline::predict`].
@@ -21,6 +21,9 @@ pub mod progress;
 // Scores and labels to numbers with intervals. Stands this early because it needs nothing, so the head may choose its
 // penalty by the log loss that the report shows.
 pub mod metrics;
+
+// From a logit to an answer: calibration, the threshold by a rule, review.
+pub mod decision;
 
 // A folder or CSV to labelled samples and their split.
 pub mod dataset;

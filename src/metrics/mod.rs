@@ -131,7 +131,8 @@ impl<'a> Scores<'a> {
         self.labels.iter().filter(|&&label| label).count()
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (bool, f64)> {
+    /// Label and probability of each image, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (bool, f64)> {
         self.labels.iter().copied().zip(self.probabilities.iter().copied())
     }
 

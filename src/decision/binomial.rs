@@ -1,0 +1,145 @@
+//! How likely a count of successes is, and the share that it shows: the exact binomial tail and Clopper and Pearson's
+//! bound.
+
+/// P(X ≥ `successes`) for X of Binomial(`trials`, `share`).
+///
+/// It is the regularised incomplete beta function `I_share(successes, trials − successes + 1)` (DLMF 8.17.5), exact to
+/// about 1e-9 up to millions of trials, where summing the terms would take a loop over all of them.
+pub fn at_least(successes: usize, trials: usize, share: f64) -> f64 {
+    if successes == 0 {
+        return 1.0;
+    }
+    if successes > trials || share <= 0.0 {
+        return 0.0;
+    }
+    if share >= 1.0 {
+        return 1.0;
+    }
+    incomplete_beta(successes as f64, (trials - successes + 1) as f64, share).clamp(0.0, 1.0)
+}
+
+/// The least share that `successes` of `trials` do not contradict: the one-sided lower end of Clopper and Pearson
+/// (1934), Biometrika 26. The true share lies below it with at most the probability `risk`.
+pub fn lower_bound(successes: usize, trials: usize, risk: f64) -> f64 {
+    if successes == 0 {
+        return 0.0;
+    }
+    // The tail grows with the share; sixty halvings exhaust an f64.
+    let (mut low, mut high) = (0.0, successes as f64 / trials as f64);
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if at_least(successes, trials, middle) < risk { low = middle } else { high = middle }
+    }
+    low
+}
+
+/// The fewest trials whose success in every one shows a share of at least `share`: the least n with `shareⁿ ≤ risk`;
+/// `None` where no number does.
+pub fn fewest_trials(share: f64, risk: f64) -> Option<usize> {
+    let trials = (risk.ln() / share.ln()).ceil().max(1.0);
+    // Beyond this, counts are no longer exact in f64, and nobody has as many photos.
+    (trials.is_finite() && trials < 1e15).then_some(trials as usize)
+}
+
+/// `I_x(a, b)` by its continued fraction (DLMF 8.17.22), which converges fast on the side of the mean that is used.
+fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
+    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp();
+    if x < (a + 1.0) / (a + b + 2.0) {
+        front * continued_fraction(a, b, x) / a
+    } else {
+        1.0 - front * continued_fraction(b, a, 1.0 - x) / b
+    }
+}
+
+/// Lentz's method, modified by Thompson and Barnett (1986). It takes some √max(a, b) steps.
+fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
+    const MOST_STEPS: u32 = 200_000;
+    let away_from_zero = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
+    let mut above = 1.0;
+    let mut below = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
+    let mut product = below;
+    for step in 1..MOST_STEPS {
+        let m = f64::from(step);
+        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        let mut change = 1.0;
+        for term in [even, odd] {
+            below = 1.0 / away_from_zero(1.0 + term * below);
+            above = away_from_zero(1.0 + term / above);
+            change = above * below;
+            product *= change;
+        }
+        if (change - 1.0).abs() < 1e-15 {
+            break;
+        }
+    }
+    product
+}
+
+/// ln Γ(x) for x ≥ 1, by Stirling's series (DLMF 5.11.1) from 10 up, where five terms leave less than 1e-13.
+fn ln_gamma(x: f64) -> f64 {
+    let mut shifted = x;
+    let mut product = 1.0;
+    while shifted < 10.0 {
+        product *= shifted;
+        shifted += 1.0;
+    }
+    let inverse = 1.0 / shifted;
+    let square = inverse * inverse;
+    let series = inverse
+        * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))));
+    (shifted - 0.5) * shifted.ln() - shifted + 0.5 * std::f64::consts::TAU.ln() + series - product.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tail term by term.
+    fn summed(successes: usize, trials: usize, share: f64) -> f64 {
+        let mut term = (1.0 - share).powi(trials as i32);
+        let mut below = 0.0;
+        for count in 0..successes {
+            below += term;
+            term *= (trials - count) as f64 / (count + 1) as f64 * share / (1.0 - share);
+        }
+        1.0 - below
+    }
+
+    #[test]
+    fn the_tail_is_the_sum_of_its_terms() {
+        for trials in [1, 2, 7, 30, 120] {
+            for successes in 0..=trials {
+                for share in [0.02, 0.3, 0.5, 0.95] {
+                    let difference = at_least(successes, trials, share) - summed(successes, trials, share);
+                    assert!(difference.abs() < 1e-11, "{successes} of {trials} at {share}: {difference}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_are_certain() {
+        assert_eq!(at_least(0, 0, 0.5), 1.0);
+        assert_eq!(at_least(1, 0, 0.5), 0.0);
+        assert_eq!(at_least(3, 3, 1.0), 1.0);
+        assert_eq!(at_least(1, 3, 0.0), 0.0);
+        assert_eq!(lower_bound(0, 10, 0.05), 0.0);
+    }
+
+    #[test]
+    fn all_of_n_show_the_nth_root_of_the_risk() {
+        for trials in [1, 10, 59, 1000] {
+            let root = 0.05f64.powf(1.0 / trials as f64);
+            assert!((lower_bound(trials, trials, 0.05) - root).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_fewest_trials_are_those_of_the_textbook() {
+        let fewest = [0.9, 0.95, 0.98, 0.99].map(|share| fewest_trials(share, 0.05));
+        assert_eq!(fewest, [29, 59, 149, 299].map(Some));
+        assert_eq!(fewest_trials(1.0, 0.05), None);
+        assert_eq!(fewest_trials(1e-9, 0.05), Some(1));
+    }
+}

@@ -1,0 +1,263 @@
+//! Probabilities that hold: of the images with a probability of 0.8, about 80 % are positive.
+//!
+//! A head that was fitted with weights for the smaller class, or on few images, gives logits whose probabilities are off.
+//! [`fit`] learns from out-of-fold logits what they stand for, by one of two maps that never change the order of images:
+//!
+//! - **Platt**: a straight line in front of the logistic function, two numbers.
+//! - **Isotonic**: any rising curve, from the shares of positive images along the logits. It can take every shape, also
+//!   that of chance, so it is considered from [`LEAST_FOR_ISOTONIC`] images on only.
+//!
+//! A calibration is taken only where it lowers the log loss of images that it was not fitted to: fitted on the other
+//! folds, judged on its own. Otherwise the logits stay as they are.
+
+mod isotonic;
+
+mod platt;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::{Scores, probability};
+
+/// Below this number of images isotonic calibration is not considered: it needs about 1000 to do better than Platt's
+/// (Niculescu-Mizil and Caruana 2005, Predicting Good Probabilities with Supervised Learning, ICML, section 5).
+pub const LEAST_FOR_ISOTONIC: usize = 1000;
+
+/// Images of the smaller class below which isotonic calibration is not considered: their shares make its curve.
+pub const LEAST_OF_A_CLASS_FOR_ISOTONIC: usize = 100;
+
+/// Points of an isotonic curve that are kept: 2 to 3 KB as JSON.
+pub const MOST_KNOTS: usize = 64;
+
+/// From a logit to a probability, never falling.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Calibration {
+    /// The logistic function alone.
+    #[default]
+    None,
+    /// `logistic(slope · logit + intercept)`.
+    Platt {
+        /// Above 0.
+        slope: f64,
+        /// Any number.
+        intercept: f64,
+    },
+    /// Straight lines between points, level outside.
+    Isotonic {
+        /// `[logit, probability]`, logits rising, probabilities not falling; 1 to [`MOST_KNOTS`].
+        knots: Vec<[f64; 2]>,
+    },
+}
+
+impl Calibration {
+    /// Platt (1999), Probabilistic Outputs for Support Vector Machines, with his smoothed targets, which keep the line
+    /// finite where the classes do not overlap.
+    ///
+    /// `None` where there is no such line: a class is missing, all logits are equal, or they rank the images the wrong
+    /// way round.
+    pub fn platt(logits: &[f64], labels: &[bool]) -> Option<Self> {
+        platt::fit(logits, labels)
+    }
+
+    /// The rising curve with the least squared error, by pooling adjacent violators (Ayer et al. 1955, Annals of
+    /// Mathematical Statistics 26), thinned to [`MOST_KNOTS`] points.
+    ///
+    /// Kept between 1 / (N + 2) and (N + 1) / (N + 2): N images cannot show more certainty. `None` without images.
+    pub fn isotonic(logits: &[f64], labels: &[bool]) -> Option<Self> {
+        isotonic::fit(logits, labels)
+    }
+
+    /// The probability of the positive class: within (0, 1) for every finite logit, and never falling as it grows.
+    pub fn apply(&self, logit: f64) -> f64 {
+        let probability = match self {
+            Self::None => logistic(logit),
+            Self::Platt { slope, intercept } => logistic(slope * logit + intercept),
+            Self::Isotonic { knots } => isotonic::between(knots, logit),
+        };
+        // Beyond some 37 the logistic function rounds to 1, far below 0 to 0.
+        probability.clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON / 2.0)
+    }
+
+    /// `none`, `platt` or `isotonic`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Platt { .. } => "platt",
+            Self::Isotonic { .. } => "isotonic",
+        }
+    }
+
+    /// Checks one that was read from a file.
+    ///
+    /// # Errors
+    /// [`CalibrationError::Damaged`] for numbers with which [`Self::apply`] could not keep its promise.
+    pub fn check(&self) -> Result<(), CalibrationError> {
+        let is_sound = match self {
+            Self::None => true,
+            Self::Platt { slope, intercept } => slope.is_finite() && *slope > 0.0 && intercept.is_finite(),
+            Self::Isotonic { knots } => {
+                let is_knot =
+                    |[logit, probability]: &[f64; 2]| logit.is_finite() && *probability > 0.0 && *probability < 1.0;
+                (1..=MOST_KNOTS).contains(&knots.len())
+                    && knots.iter().all(is_knot)
+                    && knots.is_sorted_by(|left, right| left[0] < right[0] && left[1] <= right[1])
+            }
+        };
+        if is_sound { Ok(()) } else { Err(CalibrationError::Damaged { kind: self.kind() }) }
+    }
+}
+
+/// The logistic function in f64, with full relative precision in both tails: never NaN for a finite logit.
+pub fn logistic(logit: f64) -> f64 {
+    let tail = (-logit.abs()).exp();
+    if logit >= 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) }
+}
+
+/// What was fitted, and what it brings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fitted {
+    /// The one to use, fitted on all images; [`Calibration::None`] where none lowers the log loss.
+    pub calibration: Calibration,
+    /// Log loss of the logits as they are, in nats.
+    pub log_loss_before: f64,
+    /// Log loss under the calibration, each fold under one that was fitted on the others; as before where there is none.
+    pub log_loss_after: f64,
+    /// The same of Platt's, where it can be fitted.
+    pub platt: Option<f64>,
+    /// The same of isotonic calibration, where it is considered.
+    pub isotonic: Option<f64>,
+    /// The probability of each image under the kind that is used, from the calibration that was fitted on the other
+    /// folds, `[N]`: for honest numbers and curves. To choose a threshold, apply `calibration` to the logits instead.
+    pub out_of_fold: Vec<f64>,
+}
+
+/// Fits a calibration on out-of-fold logits `[N]`, labels `[N]` (`true` is positive) and the fold of each image `[N]`.
+///
+/// # Errors
+/// [`CalibrationError`] for inputs that do not belong together, logits that are not finite, and fewer than two folds.
+pub fn fit(logits: &[f64], labels: &[bool], folds: &[usize]) -> Result<Fitted, CalibrationError> {
+    if labels.len() != logits.len() || folds.len() != logits.len() {
+        return Err(CalibrationError::Lengths { logits: logits.len(), labels: labels.len(), folds: folds.len() });
+    }
+    if let Some(image) = logits.iter().position(|logit| !logit.is_finite()) {
+        return Err(CalibrationError::NotFinite { image });
+    }
+    let ids: BTreeSet<usize> = folds.iter().copied().collect();
+    if ids.len() < 2 {
+        return Err(CalibrationError::Folds(ids.len()));
+    }
+    let data = Data { logits, labels, folds, ids };
+    let plain: Vec<f64> = logits.iter().map(|&logit| Calibration::None.apply(logit)).collect();
+    let before = data.log_loss(&plain)?;
+    let mut fitted = Fitted {
+        calibration: Calibration::None,
+        log_loss_before: before,
+        log_loss_after: before,
+        platt: None,
+        isotonic: None,
+        out_of_fold: plain,
+    };
+    fitted.platt = data.consider(Calibration::platt, &mut fitted)?;
+    let positives = labels.iter().filter(|&&label| label).count();
+    let of_a_class = positives.min(labels.len() - positives);
+    if labels.len() >= LEAST_FOR_ISOTONIC && of_a_class >= LEAST_OF_A_CLASS_FOR_ISOTONIC {
+        fitted.isotonic = data.consider(Calibration::isotonic, &mut fitted)?;
+    }
+    Ok(fitted)
+}
+
+/// What [`fit`] works on, checked.
+struct Data<'a> {
+    logits: &'a [f64],
+    labels: &'a [bool],
+    folds: &'a [usize],
+    ids: BTreeSet<usize>,
+}
+
+/// One way to fit.
+type Fit = fn(&[f64], &[bool]) -> Option<Calibration>;
+
+impl Data<'_> {
+    fn log_loss(&self, probabilities: &[f64]) -> Result<f64, CalibrationError> {
+        let scores = Scores::new(self.labels, probabilities).map_err(|_| CalibrationError::Folds(0))?;
+        probability::log_loss(&scores).map_err(|_| CalibrationError::Folds(0))
+    }
+
+    /// Judges one way to fit, and takes it where it is better than what was there.
+    fn consider(&self, fit: Fit, fitted: &mut Fitted) -> Result<Option<f64>, CalibrationError> {
+        let (Some(out_of_fold), Some(calibration)) = (self.out_of_fold(fit), fit(self.logits, self.labels)) else {
+            return Ok(None);
+        };
+        let log_loss = self.log_loss(&out_of_fold)?;
+        if log_loss < fitted.log_loss_after {
+            fitted.calibration = calibration;
+            fitted.log_loss_after = log_loss;
+            fitted.out_of_fold = out_of_fold;
+        }
+        Ok(Some(log_loss))
+    }
+
+    /// Each image's probability from a calibration that was fitted on the other folds.
+    fn out_of_fold(&self, fit: Fit) -> Option<Vec<f64>> {
+        let mut probabilities = vec![0.5; self.logits.len()];
+        for &fold in &self.ids {
+            let others = || self.folds.iter().map(|&other| other != fold);
+            let logits: Vec<f64> = kept(self.logits, others());
+            let labels: Vec<bool> = kept(self.labels, others());
+            let calibration = fit(&logits, &labels)?;
+            for ((probability, &logit), is_other) in probabilities.iter_mut().zip(self.logits).zip(others()) {
+                if !is_other {
+                    *probability = calibration.apply(logit);
+                }
+            }
+        }
+        Some(probabilities)
+    }
+}
+
+fn kept<T: Copy>(values: &[T], is_kept: impl Iterator<Item = bool>) -> Vec<T> {
+    values.iter().zip(is_kept).filter(|(_, is_kept)| *is_kept).map(|(value, _)| *value).collect()
+}
+
+/// Why no calibration could be fitted or used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CalibrationError {
+    /// Not one of each for every image.
+    #[error("there are {logits} logits, {labels} labels and {folds} folds: expected one of each for every image")]
+    Lengths {
+        /// How many logits.
+        logits: usize,
+        /// How many labels.
+        labels: usize,
+        /// How many folds.
+        folds: usize,
+    },
+    /// A logit that is NaN or infinite.
+    #[error("image {image} has a logit that is not finite")]
+    NotFinite {
+        /// Its place, from 0.
+        image: usize,
+    },
+    /// Nothing to judge with.
+    #[error("the logits are of {0} folds: expected at least 2")]
+    Folds(usize),
+    /// Numbers from a file that make no calibration.
+    #[error("the {kind} calibration is damaged: its numbers are not finite, not in order or not probabilities")]
+    Damaged {
+        /// Which kind.
+        kind: &'static str,
+    },
+}
+
+impl CalibrationError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Damaged { .. } => Some("copy the model again from where it was made, or train again".into()),
+            Self::Lengths { .. } | Self::NotFinite { .. } | Self::Folds(_) => None,
+        }
+    }
+}

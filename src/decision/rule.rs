@@ -1,0 +1,256 @@
+//! The words of `--threshold`: how a threshold is asked for.
+//!
+//! ```text
+//! 0.5    f1    youden    recall>=0.98    precision>=0.95    cost:fp=1,fn=20
+//! ```
+//!
+//! Case and spaces do not matter. What is written by [`ThresholdRule`]'s `Display` reads back as the same rule.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How the threshold is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ThresholdRule {
+    /// This probability, from 0 to 1.
+    Fixed(f64),
+    /// The largest F1 score.
+    F1,
+    /// The largest sensitivity + specificity − 1. Youden (1950), Cancer 3.
+    Youden,
+    /// At least this share of positive images is found, with as few false alarms as that leaves.
+    Recall(f64),
+    /// At least this share of positive answers is right, with as many found as that leaves.
+    Precision(f64),
+    /// The least cost.
+    Cost {
+        /// Of a negative image that is answered positive.
+        false_positive: f64,
+        /// Of a positive image that is answered negative.
+        false_negative: f64,
+    },
+}
+
+impl ThresholdRule {
+    /// Checks the numbers, for whoever builds a rule without parsing it.
+    ///
+    /// # Errors
+    /// [`RuleError`] for a number that its rule has no use for.
+    pub fn check(&self) -> Result<(), RuleError> {
+        match *self {
+            Self::Fixed(threshold) if !(0.0..=1.0).contains(&threshold) => {
+                Err(RuleError::Fixed { given: threshold.to_string() })
+            }
+            Self::Recall(share) if !is_share(share) => {
+                Err(RuleError::Share { word: "recall", given: share.to_string() })
+            }
+            Self::Precision(share) if !is_share(share) => {
+                Err(RuleError::Share { word: "precision", given: share.to_string() })
+            }
+            Self::Cost { false_positive, false_negative } => check_costs(false_positive, false_negative),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A demand of 0 demands nothing.
+fn is_share(share: f64) -> bool {
+    share > 0.0 && share <= 1.0
+}
+
+fn check_costs(false_positive: f64, false_negative: f64) -> Result<(), RuleError> {
+    let wrong = |what: &str| Err(RuleError::Cost { what: what.to_owned() });
+    // Costs are summed over all images: within these bounds no sum overflows.
+    if ![false_positive, false_negative].iter().all(|cost| (0.0..=1e100).contains(cost)) {
+        return wrong("a cost is a number from 0 to 1e100");
+    }
+    if false_positive == 0.0 && false_negative == 0.0 {
+        return wrong("both costs are 0, so every threshold is as good");
+    }
+    Ok(())
+}
+
+impl FromStr for ThresholdRule {
+    type Err = RuleError;
+
+    fn from_str(given: &str) -> Result<Self, RuleError> {
+        let text = given.trim().to_lowercase();
+        if let Some(costs) = text.strip_prefix("cost") {
+            return parse_costs(costs);
+        }
+        if let Some((word, share)) = text.split_once(">=").or_else(|| text.split_once('≥')) {
+            return parse_demand(word.trim(), share.trim());
+        }
+        match text.as_str() {
+            "f1" => return Ok(Self::F1),
+            "youden" => return Ok(Self::Youden),
+            _ => {}
+        }
+        let Ok(threshold) = text.parse::<f64>() else {
+            return Err(refuse_words(&text));
+        };
+        let rule = Self::Fixed(threshold + 0.0);
+        rule.check().map(|()| rule)
+    }
+}
+
+fn parse_demand(word: &str, share: &str) -> Result<ThresholdRule, RuleError> {
+    let (word, rule): (&'static str, fn(f64) -> ThresholdRule) = match word {
+        "recall" => ("recall", ThresholdRule::Recall),
+        "precision" => ("precision", ThresholdRule::Precision),
+        other => return Err(refuse_words(other)),
+    };
+    match share.parse::<f64>() {
+        Ok(value) if is_share(value) => Ok(rule(value)),
+        _ => Err(RuleError::Share { word, given: share.to_owned() }),
+    }
+}
+
+/// What follows `cost`: `:fp=1,fn=20`, in either order.
+fn parse_costs(text: &str) -> Result<ThresholdRule, RuleError> {
+    let wrong = |what: String| RuleError::Cost { what };
+    let Some(parts) = text.trim_start().strip_prefix(':') else {
+        return Err(wrong("`cost` is followed by a colon and both costs".to_owned()));
+    };
+    let mut costs = [None; 2];
+    for part in parts.split(',') {
+        let (name, number) = part.split_once('=').ok_or_else(|| wrong(format!("`{}` is no cost", part.trim())))?;
+        let (name, number) = (name.trim(), number.trim());
+        let cost = match name {
+            "fp" => &mut costs[0],
+            "fn" => &mut costs[1],
+            _ => return Err(wrong(format!("`{name}` is neither `fp` nor `fn`"))),
+        };
+        let value = number.parse::<f64>().map_err(|_| wrong(format!("`{number}` is no number")))?;
+        if cost.replace(value + 0.0).is_some() {
+            return Err(wrong(format!("`{name}` is there twice")));
+        }
+    }
+    match costs {
+        [Some(false_positive), Some(false_negative)] => {
+            check_costs(false_positive, false_negative)?;
+            Ok(ThresholdRule::Cost { false_positive, false_negative })
+        }
+        [None, _] => Err(wrong("`fp` is missing".to_owned())),
+        [_, None] => Err(wrong("`fn` is missing".to_owned())),
+    }
+}
+
+/// The error for what is neither a number nor a known rule.
+fn refuse_words(text: &str) -> RuleError {
+    const WORDS: [(&str, &str); 9] = [
+        ("f1", "f1"),
+        ("f1-score", "f1"),
+        ("youden", "youden"),
+        ("j", "youden"),
+        ("recall", "recall>=0.98"),
+        ("sensitivity", "recall>=0.98"),
+        ("precision", "precision>=0.95"),
+        ("ppv", "precision>=0.95"),
+        ("cost", "cost:fp=1,fn=20"),
+    ];
+    let word: String = text.chars().take_while(|letter| letter.is_alphanumeric()).collect();
+    let unfinished = ["recall", "precision"].into_iter().find(|&known| known == word);
+    if let Some(word) = unfinished {
+        return RuleError::Unfinished { word, given: text.to_owned() };
+    }
+    let limit = (word.chars().count() / 3).max(1);
+    let near = WORDS.iter().map(|(known, rule)| (strsim::damerau_levenshtein(&word, known), *rule));
+    let suggestion = near.filter(|(distance, _)| *distance <= limit && !word.is_empty()).min().map(|(_, rule)| rule);
+    RuleError::Unknown { given: text.to_owned(), suggestion }
+}
+
+impl TryFrom<String> for ThresholdRule {
+    type Error = RuleError;
+
+    fn try_from(text: String) -> Result<Self, RuleError> {
+        text.parse()
+    }
+}
+
+impl From<ThresholdRule> for String {
+    fn from(rule: ThresholdRule) -> Self {
+        rule.to_string()
+    }
+}
+
+impl fmt::Display for ThresholdRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(threshold) => write!(formatter, "{threshold}"),
+            Self::F1 => formatter.write_str("f1"),
+            Self::Youden => formatter.write_str("youden"),
+            Self::Recall(share) => write!(formatter, "recall>={share}"),
+            Self::Precision(share) => write!(formatter, "precision>={share}"),
+            Self::Cost { false_positive, false_negative } => {
+                write!(formatter, "cost:fp={false_positive},fn={false_negative}")
+            }
+        }
+    }
+}
+
+/// Words that ask for no threshold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// Neither a number nor a rule.
+    #[error(
+        "`{given}` asks for no threshold: expected a number from 0 to 1, `f1`, `youden`, `recall>=R`, \
+         `precision>=P` or `cost:fp=A,fn=B`"
+    )]
+    Unknown {
+        /// What was given.
+        given: String,
+        /// A rule that was perhaps meant.
+        suggestion: Option<&'static str>,
+    },
+    /// A number outside of what probabilities are.
+    #[error("the threshold is `{given}`: expected a number from 0 to 1")]
+    Fixed {
+        /// What was given.
+        given: String,
+    },
+    /// `recall` or `precision` without `>=`.
+    #[error("`{given}` does not say how much {word}: expected `{word}>=` and a share")]
+    Unfinished {
+        /// `recall` or `precision`.
+        word: &'static str,
+        /// What was given.
+        given: String,
+    },
+    /// A demand that is no share.
+    #[error("`{word}>=` is followed by `{given}`: expected a share above 0 and up to 1")]
+    Share {
+        /// `recall` or `precision`.
+        word: &'static str,
+        /// What was given.
+        given: String,
+    },
+    /// Costs that cannot be weighed.
+    #[error("`cost:` cannot be read: {what}")]
+    Cost {
+        /// What is wrong.
+        what: String,
+    },
+}
+
+impl RuleError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { suggestion, .. } => suggestion.map(|rule| format!("did you mean `{rule}`?")),
+            Self::Fixed { given } | Self::Share { given, .. } => {
+                let percent = given.trim_end_matches(|letter: char| letter == '%' || letter.is_whitespace());
+                let share = percent.parse::<f64>().ok().filter(|value| *value > 1.0 && *value <= 100.0)?;
+                Some(format!("for {share} % write {}", share / 100.0))
+            }
+            Self::Unfinished { word, .. } => Some(format!(
+                "write `--threshold '{word}>=0.95'` with the quotes: without them the shell takes `>` for itself"
+            )),
+            Self::Cost { .. } => Some("write what a mistake of each kind costs: `cost:fp=1,fn=20`".to_owned()),
+        }
+    }
+}

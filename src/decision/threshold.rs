@@ -1,0 +1,313 @@
+//! Where positive begins: a rule and scores → a threshold, and what it reaches.
+//!
+//! [`choose`] takes out-of-fold probabilities. Every threshold that it chooses lies midway between two neighbouring
+//! distinct probabilities (below the lowest, midway to 0; above the highest, midway to 1), so that no image sits on it
+//! and rounding decides nothing. Of equally good thresholds it takes the one with the widest gap around it, of those
+//! the lowest, which finds the most.
+//!
+//! # What `recall>=R` and `precision>=P` promise
+//! That the demand is met on images to come, drawn as these were, not just on these: in 95 % of all trainings.
+//!
+//! - **Recall.** With n positive images, the share of positives to come that score below the k-th lowest of them is
+//!   `Beta(k, n − k + 1)`, whatever the distribution of scores (Wilks 1941, Annals of Mathematical Statistics 12). So the
+//!   threshold goes just below the k-th lowest for the largest k with P(Binomial(n, 1 − R) ≥ k) ≥ 95 %. It follows
+//!   that any n with Rⁿ > 5 % is too small to promise anything. Since only the order counts, the promise survives any
+//!   calibration, which cannot change it.
+//! - **Precision.** The number of right ones among the m highest scores is binomial, since labels do not decide which
+//!   those are. Looking at many m and taking the best would be too kind; they are tested from the highest scores down,
+//!   on a grid that does not look at labels, by the fallback procedure (Wiens and Dmitrienko 2005, Journal of
+//!   Biopharmaceutical Statistics 15): the risk of 5 % is dealt to up to four starting points, each passes its share on
+//!   as long as the test succeeds, and the chance of any wrong success stays below 5 %.
+//!
+//! Both hold for scores of one head. Out-of-fold scores are of several, each fitted to a little less than the delivered
+//! one, so the promise leans to the safe side; and images of one group (a patient, a burst) count as one image would
+//! less than they seem to, which no formula here knows.
+
+use serde::{Deserialize, Serialize};
+
+use super::binomial::{at_least, fewest_trials, lower_bound};
+use super::rule::ThresholdRule;
+use crate::metrics::{Confusion, Estimate, Scores, Undefined};
+
+/// The chance that a promise fails.
+pub const RISK: f64 = 0.05;
+
+/// With fewer images, or fewer than [`FEW_OF_A_CLASS`] of one class, a chosen threshold is little more than chance.
+pub const FEW: usize = 50;
+
+/// See [`FEW`].
+pub const FEW_OF_A_CLASS: usize = 10;
+
+/// A threshold and what it reaches on the scores that it was chosen on, which is a little better than on others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// How it was chosen.
+    pub rule: ThresholdRule,
+    /// A probability of at least this is positive.
+    pub threshold: f64,
+    /// The answers on these scores, counted.
+    pub confusion: Confusion,
+    /// Share of the positive images that are found (recall), where there are any.
+    pub sensitivity: Option<f64>,
+    /// Share of the negative images that are left alone, where there are any.
+    pub specificity: Option<f64>,
+    /// Share of the positive answers that are right, where there are any.
+    pub precision: Option<f64>,
+    /// Harmonic mean of precision and sensitivity, where there are positive images.
+    pub f1: Option<f64>,
+    /// Mean cost an image, for [`ThresholdRule::Cost`], at the balance of the classes in these scores.
+    pub cost: Option<f64>,
+    /// The recall (precision) that images to come reach with 95 % confidence, for [`ThresholdRule::Recall`]
+    /// ([`ThresholdRule::Precision`], where its demand was shown).
+    pub assured: Option<f64>,
+    /// Why the threshold should be trusted less than the rule sounds.
+    pub warning: Option<String>,
+}
+
+/// Chooses the threshold by the rule on out-of-fold scores, in O(n log n).
+///
+/// # Errors
+/// [`Undefined`] where the rule is about images that are not there: positive ones for [`ThresholdRule::F1`],
+/// [`ThresholdRule::Recall`] and [`ThresholdRule::Precision`], both for [`ThresholdRule::Youden`], any for
+/// [`ThresholdRule::Cost`]. A fixed threshold needs none.
+pub fn choose(rule: ThresholdRule, scores: &Scores<'_>) -> Result<Choice, Undefined> {
+    let found = match rule {
+        ThresholdRule::Fixed(threshold) => Found { threshold, assured: None, warning: None },
+        _ => search(rule, &Cuts::of(scores)?)?,
+    };
+    let confusion = Confusion::at(scores, found.threshold);
+    let value = |measure: Result<Estimate, Undefined>| measure.ok().map(|estimate| estimate.value);
+    let cost = match rule {
+        ThresholdRule::Cost { false_positive, false_negative } => {
+            let total =
+                false_positive * confusion.false_positive as f64 + false_negative * confusion.false_negative as f64;
+            Some(total / confusion.count() as f64)
+        }
+        _ => None,
+    };
+    Ok(Choice {
+        rule,
+        threshold: found.threshold,
+        confusion,
+        sensitivity: value(confusion.sensitivity()),
+        specificity: value(confusion.specificity()),
+        precision: value(confusion.precision()),
+        f1: value(confusion.f1()),
+        cost,
+        assured: found.assured,
+        warning: found.warning,
+    })
+}
+
+/// What a rule comes to.
+struct Found {
+    threshold: f64,
+    assured: Option<f64>,
+    warning: Option<String>,
+}
+
+fn search(rule: ThresholdRule, cuts: &Cuts) -> Result<Found, Undefined> {
+    let needs_positives = !matches!(rule, ThresholdRule::Cost { .. });
+    if needs_positives && cuts.positives == 0 {
+        return Err(Undefined::NoPositives);
+    }
+    let best = |value: &dyn Fn(&Cut) -> f64| Found {
+        threshold: cuts.best(value).threshold,
+        assured: None,
+        warning: cuts.few_images(),
+    };
+    let (positives, negatives) = (cuts.positives as f64, cuts.negatives as f64);
+    match rule {
+        ThresholdRule::Fixed(threshold) => Ok(Found { threshold, assured: None, warning: None }),
+        ThresholdRule::F1 => Ok(best(&|cut| 2.0 * cut.right as f64 / (positives + cut.answered as f64))),
+        ThresholdRule::Youden if cuts.negatives == 0 => Err(Undefined::NoNegatives),
+        // Times both counts, so that equal values are equal numbers.
+        ThresholdRule::Youden => {
+            Ok(best(&|cut| cut.right as f64 * negatives - (cut.answered - cut.right) as f64 * positives))
+        }
+        ThresholdRule::Cost { false_positive, false_negative } => Ok(best(&|cut| {
+            let missed = positives - cut.right as f64;
+            -(false_positive * (cut.answered - cut.right) as f64 + false_negative * missed)
+        })),
+        ThresholdRule::Recall(share) => Ok(with_recall(share, cuts)),
+        ThresholdRule::Precision(share) => Ok(with_precision(share, cuts)),
+    }
+}
+
+/// Just below the k-th lowest positive score, for the largest k that keeps the promise; see the module.
+fn with_recall(share: f64, cuts: &Cuts) -> Found {
+    let positives = cuts.positives;
+    let keeps = |rank: usize| at_least(rank, positives, 1.0 - share) >= 1.0 - RISK;
+    // The largest rank that keeps it, by halving: the tail falls as the rank grows, and rank 0 always keeps it.
+    let (mut low, mut high) = (0, positives + 1);
+    while high - low > 1 {
+        let middle = usize::midpoint(low, high);
+        if keeps(middle) { low = middle } else { high = middle }
+    }
+    let rank = low.max(1);
+    let needed_right = positives + 1 - rank;
+    let cut = cuts.first(|cut| cut.right >= needed_right).unwrap_or(cuts.everything);
+    let assured = lower_bound(needed_right, positives, RISK);
+    let warning = (low == 0).then(|| {
+        let needed = fewest_trials(share, RISK).map_or_else(
+            || "no number of images can show it".to_owned(),
+            |needed| format!("to show it takes at least {needed}"),
+        );
+        format!(
+            "{rule} cannot be promised: there are {positives} positive images, {needed}; the threshold finds all of \
+             them, which promises a recall of {assured:.3} with 95 % confidence",
+            rule = ThresholdRule::Recall(share),
+        )
+    });
+    Found { threshold: cut.threshold, assured: Some(assured), warning }
+}
+
+/// The most images that any of the tested grid of answers promises the precision for; see the module.
+fn with_precision(share: f64, cuts: &Cuts) -> Found {
+    let starts = starts(share, cuts.positives + cuts.negatives);
+    let portion = RISK / starts.len() as f64;
+    let mut starts = starts.into_iter().peekable();
+    let (mut passed, mut level, mut answered) = (None, 0.0, 0);
+    loop {
+        if level == 0.0 {
+            // Nothing is left to risk before the next start.
+            let Some(&start) = starts.peek() else {
+                break;
+            };
+            answered = answered.max(start);
+        }
+        let Some(cut) = cuts.first(|cut| cut.answered >= answered) else {
+            break;
+        };
+        while starts.next_if(|&start| start <= cut.answered).is_some() {
+            level += portion;
+        }
+        if at_least(cut.right, cut.answered, share) <= level {
+            passed = Some(cut);
+        } else {
+            level = 0.0;
+        }
+        answered = cut.answered + (cut.answered / 50).max(1);
+    }
+    match passed {
+        Some(cut) => Found { threshold: cut.threshold, assured: Some(share), warning: None },
+        None => best_precision(share, cuts),
+    }
+}
+
+/// From how many positive answers on the precision is tested: the fewest that could show it, and doublings of that, so
+/// that a mistake or two among the very highest scores do not decide about all the others.
+fn starts(share: f64, images: usize) -> Vec<usize> {
+    const MOST: usize = 4;
+    let starts = |count: usize| -> Option<Vec<usize>> {
+        let fewest = fewest_trials(share, RISK / count as f64)?;
+        let starts: Vec<usize> = (0..count).map_while(|doublings| fewest.checked_mul(1 << doublings)).collect();
+        starts.last().is_some_and(|&last| last <= images).then_some(starts)
+    };
+    (1..=MOST).rev().find_map(starts).unwrap_or_default()
+}
+
+/// Where the precision cannot be promised: the threshold whose precision has the highest lower bound.
+fn best_precision(share: f64, cuts: &Cuts) -> Found {
+    let (mut best, mut bound) = (cuts.everything, 0.0);
+    for cut in &cuts.cuts {
+        let could_be = cut.right as f64 > bound * cut.answered as f64;
+        if could_be && at_least(cut.right, cut.answered, bound) < RISK {
+            bound = lower_bound(cut.right, cut.answered, RISK);
+            best = *cut;
+        }
+    }
+    let needed = fewest_trials(share, RISK).map_or_else(
+        || "no number of images can show it".to_owned(),
+        |needed| {
+            format!("to show it takes at least {needed} positive answers, all of them right, or more with mistakes")
+        },
+    );
+    let warning = format!(
+        "{rule} cannot be promised: at the best threshold {right} of {answered} positive answers are right; {needed}",
+        rule = ThresholdRule::Precision(share),
+        right = best.right,
+        answered = best.answered,
+    );
+    Found { threshold: best.threshold, assured: None, warning: Some(warning) }
+}
+
+/// One threshold: what is at or above it is answered positive.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    threshold: f64,
+    /// Between the probabilities on its two sides.
+    gap: f64,
+    /// Positive answers.
+    answered: usize,
+    /// The right ones among them.
+    right: usize,
+}
+
+/// Every threshold that makes a difference, from the highest to the lowest: the last answers positive everywhere.
+struct Cuts {
+    cuts: Vec<Cut>,
+    /// The last of them.
+    everything: Cut,
+    positives: usize,
+    negatives: usize,
+}
+
+impl Cuts {
+    fn of(scores: &Scores<'_>) -> Result<Self, Undefined> {
+        let mut pairs: Vec<(bool, f64)> = scores.pairs().collect();
+        pairs.sort_by(|(_, probability), (_, other)| other.total_cmp(probability));
+        // Not by the total order: 0.0 and -0.0 are one probability.
+        let tied: Vec<&[(bool, f64)]> = pairs.chunk_by(|(_, above), (_, below)| above <= below).collect();
+        let height = |images: Option<&&[(bool, f64)]>| images.and_then(|images| images.first()).map(|image| image.1);
+        let (mut answered, mut right) = (0, 0);
+        let mut cuts = Vec::with_capacity(tied.len() + 1);
+        if let Some(highest) = height(tied.first()).filter(|&highest| highest < 1.0) {
+            cuts.push(Cut { threshold: midway(highest, 1.0), gap: 1.0 - highest, answered, right });
+        }
+        for (place, images) in tied.iter().enumerate() {
+            answered += images.len();
+            right += images.iter().filter(|image| image.0).count();
+            let above = height(Some(images)).unwrap_or(0.0);
+            let below = height(tied.get(place + 1)).unwrap_or(0.0);
+            cuts.push(Cut { threshold: midway(below, above), gap: above - below, answered, right });
+        }
+        let everything = cuts.last().copied().ok_or(Undefined::NoImages)?;
+        Ok(Self { cuts, everything, positives: right, negatives: answered - right })
+    }
+
+    /// The highest threshold for which something holds that goes on holding below it.
+    fn first(&self, holds: impl Fn(&Cut) -> bool) -> Option<Cut> {
+        self.cuts.get(self.cuts.partition_point(|cut| !holds(cut))).copied()
+    }
+
+    /// Of the largest value; among those the one with the widest gap, then the lowest.
+    fn best(&self, value: &dyn Fn(&Cut) -> f64) -> Cut {
+        let mut best = self.everything;
+        for cut in self.cuts.iter().rev() {
+            let by_value = value(cut).total_cmp(&value(&best));
+            if by_value.then(cut.gap.total_cmp(&best.gap)).is_gt() {
+                best = *cut;
+            }
+        }
+        best
+    }
+
+    fn few_images(&self) -> Option<String> {
+        let (positives, negatives) = (self.positives, self.negatives);
+        let is_few = positives + negatives < FEW || positives.min(negatives) < FEW_OF_A_CLASS;
+        is_few.then(|| {
+            format!(
+                "the threshold was chosen on {positives} positive and {negatives} negative images: below {FEW} images, \
+                 or {FEW_OF_A_CLASS} of a class, it is little more than chance"
+            )
+        })
+    }
+}
+
+/// Between two probabilities, above the lower one also where no number lies between them.
+fn midway(low: f64, high: f64) -> f64 {
+    let middle = f64::midpoint(low, high);
+    // A zero loses its sign.
+    if middle > low { middle } else { high + 0.0 }
+}

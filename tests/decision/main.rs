@@ -1,0 +1,15 @@
+//! Decisions: calibration and binomial bounds equal those of scikit-learn and SciPy
+//! (`scripts/make_decision_goldens.py`), thresholds keep their promises, and words of any kind are read or refused.
+#![allow(clippy::unwrap_used, reason = "a failed test may say so")]
+
+mod answers;
+mod calibration;
+mod promises;
+mod rules;
+mod thresholds;
+
+/// A golden file of this subject.
+fn golden(name: &str) -> serde_json::Value {
+    let folder = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/decision");
+    serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+}

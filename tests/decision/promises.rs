@@ -1,0 +1,110 @@
+//! `recall>=R` and `precision>=P` keep their promise on images to come in 95 % of trainings, by simulation.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use resnet_binary::decision::calibration::logistic;
+use resnet_binary::decision::{Choice, ThresholdRule, choose};
+use resnet_binary::metrics::Scores;
+
+const TRAININGS: u32 = 1000;
+
+/// 95 % less two standard deviations of a share of 1000: what chance allows.
+const LEAST_KEPT: f64 = 0.95 - 2.0 * 0.0069;
+
+/// A world that images are drawn from: label and probability.
+type World = fn(&mut ChaCha8Rng) -> (bool, f64);
+
+/// Half of the images positive, logits overlapping as those of a good head do (ROC-AUC 0.98).
+fn balanced(random: &mut ChaCha8Rng) -> (bool, f64) {
+    let label = random.random::<bool>();
+    let noise: f64 = StandardNormal.sample(random);
+    (label, logistic(if label { 1.5 } else { -1.5 } + noise))
+}
+
+/// One image of ten positive, with heavy tails on both sides.
+fn rare(random: &mut ChaCha8Rng) -> (bool, f64) {
+    let label = random.random::<f64>() < 0.1;
+    let noise: f64 = StandardNormal.sample(random);
+    (label, logistic(if label { 3.0 } else { -3.0 } + noise + 0.3 * noise.powi(3)))
+}
+
+/// As [`balanced`] with two digits, as after isotonic calibration: many ties.
+fn tied(random: &mut ChaCha8Rng) -> (bool, f64) {
+    let (label, probability) = balanced(random);
+    (label, (probability * 20.0).round() / 20.0)
+}
+
+/// Whatever the score, 94.9 % are positive: no threshold has a precision of 95 %, and all nearly do.
+fn never_precise(random: &mut ChaCha8Rng) -> (bool, f64) {
+    (random.random::<f64>() < 0.949, random.random())
+}
+
+fn draw(world: World, images: usize, random: &mut ChaCha8Rng) -> (Vec<bool>, Vec<f64>) {
+    (0..images).map(|_| world(random)).unzip()
+}
+
+/// Of 1000 trainings on so many images: in how many a promise was made, and in how many it was made and broken.
+fn count(
+    world: World,
+    images: usize,
+    rule: ThresholdRule,
+    keeps: impl Fn(&Choice, &[bool], &[f64]) -> bool,
+) -> [f64; 2] {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let (fresh_labels, fresh) = draw(world, 40_000, &mut random);
+    let (mut promised, mut broken) = (0, 0);
+    for _ in 0..TRAININGS {
+        let (labels, probabilities) = draw(world, images, &mut random);
+        let choice = choose(rule, &Scores::new(&labels, &probabilities).unwrap()).unwrap();
+        if choice.warning.is_none() {
+            promised += 1;
+            broken += u32::from(!keeps(&choice, &fresh_labels, &fresh));
+        }
+    }
+    [promised, broken].map(|count| f64::from(count) / f64::from(TRAININGS))
+}
+
+fn recall_of(choice: &Choice, labels: &[bool], probabilities: &[f64]) -> f64 {
+    let positives = labels.iter().zip(probabilities).filter(|(label, _)| **label);
+    let found = positives.clone().filter(|(_, probability)| **probability >= choice.threshold).count();
+    found as f64 / positives.count() as f64
+}
+
+fn precision_of(choice: &Choice, labels: &[bool], probabilities: &[f64]) -> f64 {
+    let answered = labels.iter().zip(probabilities).filter(|(_, probability)| **probability >= choice.threshold);
+    answered.clone().filter(|(label, _)| **label).count() as f64 / answered.count() as f64
+}
+
+#[test]
+fn the_promised_recall_is_met_on_fresh_images() {
+    for (world, images, share) in
+        [(balanced as World, 400, 0.95), (balanced, 1000, 0.98), (rare, 1500, 0.9), (tied, 300, 0.95)]
+    {
+        let rule = ThresholdRule::Recall(share);
+        let [promised, broken] =
+            count(world, images, rule, |choice, labels, fresh| recall_of(choice, labels, fresh) >= share);
+        println!("{rule} from {images} images: promised in {promised}, kept in {}", 1.0 - broken / promised);
+        assert!(promised > 0.95);
+        assert!(1.0 - broken / promised >= LEAST_KEPT, "{rule}: broken in {broken} of {promised}");
+    }
+}
+
+#[test]
+fn the_promised_precision_is_met_on_fresh_images() {
+    for (world, images, share, least_promised) in [
+        (balanced as World, 400, 0.95, 0.5),
+        (balanced, 2000, 0.95, 0.9),
+        (rare, 3000, 0.8, 0.9),
+        (tied, 600, 0.95, 0.5),
+        (never_precise, 2000, 0.95, 0.0),
+        (never_precise, 200, 0.95, 0.0),
+    ] {
+        let rule = ThresholdRule::Precision(share);
+        let keeps = |choice: &Choice, labels: &[bool], fresh: &[f64]| precision_of(choice, labels, fresh) >= share;
+        let [promised, broken] = count(world, images, rule, keeps);
+        println!("{rule} from {images} images: promised in {promised}, broken in {broken} of all");
+        assert!(promised >= least_promised, "{rule} from {images} images is promised in {promised} only");
+        assert!(1.0 - broken >= LEAST_KEPT, "{rule} from {images} images: broken in {broken}");
+    }
+}

@@ -1,0 +1,252 @@
+//! A chosen threshold is the best there is, found again by trying all of them, and no accident of order or rounding.
+
+use proptest::prelude::*;
+use resnet_binary::decision::binomial::{at_least, fewest_trials, lower_bound};
+use resnet_binary::decision::{Choice, ThresholdRule, choose};
+use resnet_binary::metrics::{Confusion, Scores, Undefined};
+
+use crate::golden;
+
+fn chosen(rule: &str, labels: &[bool], probabilities: &[f64]) -> Choice {
+    choose(rule.parse().unwrap(), &Scores::new(labels, probabilities).unwrap()).unwrap()
+}
+
+#[test]
+fn binomial_tails_and_bounds_equal_scipys() {
+    let golden = golden("binomial.json");
+    let (tails, bounds) = (golden["tails"].as_array().unwrap(), golden["lower_bounds"].as_array().unwrap());
+    assert_eq!((tails.len(), bounds.len()), (35, 7));
+    for tail in tails {
+        let [k, n, share, theirs] = [0, 1, 2, 3].map(|place| tail[place].as_f64().unwrap());
+        let ours = at_least(k as usize, n as usize, share);
+        assert!((ours - theirs).abs() < 1e-8, "{tail}: {ours}");
+    }
+    for bound in bounds {
+        let [k, n, theirs] = [0, 1, 2].map(|place| bound[place].as_f64().unwrap());
+        let ours = lower_bound(k as usize, n as usize, 0.05);
+        assert!((ours - theirs).abs() < 1e-9, "{bound}: {ours}");
+    }
+}
+
+#[test]
+fn thresholds_lie_midway_between_neighbours() {
+    let labels = [false, false, true, true];
+    for rule in ["f1", "youden", "cost:fp=1,fn=1", "recall>=0.5", "precision>=0.5"] {
+        let choice = chosen(rule, &labels, &[0.125, 0.25, 0.75, 0.875]);
+        assert_eq!(choice.threshold, 0.5, "{rule}");
+        assert_eq!((choice.sensitivity, choice.specificity, choice.precision), (Some(1.0), Some(1.0), Some(1.0)));
+    }
+}
+
+#[test]
+fn between_equals_the_widest_gap_wins_and_then_the_lowest_threshold() {
+    // Youden's index is 0.5 below 0.875 and below 0.5; the first gap is wider.
+    let labels = [false, true, false, true];
+    assert_eq!(chosen("youden", &labels, &[0.375, 0.5, 0.5625, 0.875]).threshold, 0.71875);
+    assert_eq!(chosen("youden", &labels, &[0.125, 0.375, 0.5, 0.75]).threshold, 0.25);
+}
+
+#[test]
+fn costs_that_forbid_an_answer_lead_to_the_ends() {
+    let (labels, probabilities) = ([true, false, true, false], [0.25, 0.5, 0.5, 0.75]);
+    let never_miss = chosen("cost:fp=0,fn=1", &labels, &probabilities);
+    assert_eq!((never_miss.threshold, never_miss.sensitivity), (0.125, Some(1.0)));
+    let never_alarm = chosen("cost:fp=1,fn=0", &labels, &probabilities);
+    assert_eq!((never_alarm.threshold, never_alarm.specificity), (0.875, Some(1.0)));
+    assert_eq!(never_alarm.cost, Some(0.0));
+    assert_eq!(never_alarm.precision, None);
+}
+
+#[test]
+fn neighbours_without_a_number_between_them_are_still_told_apart() {
+    let above = 0.5f64.next_up();
+    let choice = chosen("f1", &[false, true], &[0.5, above]);
+    assert_eq!(choice.threshold, above);
+    assert_eq!(choice.confusion, Confusion { true_positive: 1, true_negative: 1, ..Confusion::default() });
+    let zeros = chosen("recall>=0.5", &[true, false, true], &[-0.0, 0.0, 0.0]);
+    assert!(zeros.threshold == 0.0 && zeros.threshold.is_sign_positive());
+    assert_eq!(chosen("f1", &[true], &[1.0]).sensitivity, Some(1.0));
+}
+
+#[test]
+fn a_fixed_threshold_stays_and_is_measured() {
+    let choice = chosen("0.3", &[true, false], &[0.3, 0.2]);
+    assert_eq!((choice.threshold, choice.f1, choice.warning, choice.assured), (0.3, Some(1.0), None, None));
+    assert_eq!(chosen("0.3", &[], &[]).sensitivity, None);
+}
+
+#[test]
+fn a_rule_about_images_that_are_not_there_says_so() {
+    let asked = |rule: &str, labels: &[bool]| {
+        let probabilities = vec![0.5; labels.len()];
+        choose(rule.parse().unwrap(), &Scores::new(labels, &probabilities).unwrap()).unwrap_err()
+    };
+    assert_eq!(asked("recall>=0.9", &[false]), Undefined::NoPositives);
+    assert_eq!(asked("precision>=0.9", &[false]), Undefined::NoPositives);
+    assert_eq!(asked("f1", &[false, false]), Undefined::NoPositives);
+    assert_eq!(asked("youden", &[true]), Undefined::NoNegatives);
+    assert_eq!(asked("cost:fp=1,fn=1", &[]), Undefined::NoImages);
+}
+
+/// So many positive images at 0.5, 0.5001, … above as many negative ones.
+fn separated(each: usize) -> (Vec<bool>, Vec<f64>) {
+    let labels = (0..2 * each).map(|image| image >= each).collect();
+    (labels, (0..2 * each).map(|image| 0.25 + image as f64 / (4 * each) as f64).collect())
+}
+
+#[test]
+fn recall_is_promised_from_exactly_the_images_that_it_takes() {
+    let (labels, probabilities) = separated(149);
+    let enough = chosen("recall>=0.98", &labels, &probabilities);
+    assert_eq!((enough.warning.as_deref(), enough.sensitivity), (None, Some(1.0)));
+    assert!(enough.assured.unwrap() >= 0.98);
+    let (labels, probabilities) = separated(148);
+    let short = chosen("recall>=0.98", &labels, &probabilities);
+    assert_eq!(short.sensitivity, Some(1.0));
+    assert_eq!(
+        short.warning.unwrap(),
+        "recall>=0.98 cannot be promised: there are 148 positive images, to show it takes at least 149; the threshold \
+         finds all of them, which promises a recall of 0.980 with 95 % confidence"
+    );
+    let all = chosen("recall>=1", &labels, &probabilities);
+    assert!(all.warning.unwrap().contains("no number of images can show it"));
+}
+
+#[test]
+fn precision_is_promised_from_exactly_the_images_that_it_takes() {
+    let (labels, probabilities) = separated(59);
+    // 59 right answers in a row would do, had a second look at 118 not been paid for as well.
+    assert!(chosen("precision>=0.95", &labels, &probabilities).warning.is_some());
+    let (labels, probabilities) = separated(72);
+    let enough = chosen("precision>=0.95", &labels, &probabilities);
+    assert_eq!((enough.warning, enough.assured, enough.precision), (None, Some(0.95), Some(1.0)));
+    let (labels, probabilities) = separated(20);
+    let short = chosen("precision>=0.95", &labels, &probabilities);
+    assert_eq!((short.precision, short.sensitivity, short.assured), (Some(1.0), Some(1.0), None));
+    assert_eq!(
+        short.warning.unwrap(),
+        "precision>=0.95 cannot be promised: at the best threshold 20 of 20 positive answers are right; to show it \
+         takes at least 59 positive answers, all of them right, or more with mistakes"
+    );
+}
+
+#[test]
+fn few_images_are_warned_about() {
+    for rule in ["f1", "youden", "cost:fp=1,fn=5"] {
+        let (labels, probabilities) = separated(24);
+        let warning = chosen(rule, &labels, &probabilities).warning.unwrap();
+        assert!(warning.contains("24 positive and 24 negative"), "{warning}");
+        let (labels, probabilities) = separated(25);
+        assert_eq!(chosen(rule, &labels, &probabilities).warning, None);
+        let rare: Vec<bool> = (0..100).map(|image| image < 9).collect();
+        let probabilities: Vec<f64> = (0..100).map(|image| f64::from(image) / 100.0).collect();
+        assert!(chosen(rule, &rare, &probabilities).warning.is_some());
+    }
+}
+
+#[test]
+fn a_hundred_thousand_scores_are_no_matter() {
+    let probabilities: Vec<f64> = (0..100_000u32).map(|image| f64::from(image * 7919 % 100_003) / 100_003.0).collect();
+    let labels: Vec<bool> =
+        (0..100_000usize).map(|image| probabilities[image] + 0.3 * (image as f64).sin() > 0.6).collect();
+    let begin = std::time::Instant::now();
+    for rule in ["f1", "youden", "cost:fp=1,fn=20", "recall>=0.98", "precision>=0.95", "precision>=0.9999"] {
+        chosen(rule, &labels, &probabilities);
+    }
+    assert!(begin.elapsed().as_secs() < 10, "took {:?}", begin.elapsed());
+}
+
+/// Scores with ties, now and then at the ends.
+fn scores() -> impl Strategy<Value = (Vec<bool>, Vec<f64>)> {
+    prop::collection::vec((any::<bool>(), 0..=20u8), 1..30).prop_map(|mut pairs| {
+        pairs[0].0 = true;
+        pairs.push((false, 7));
+        pairs.into_iter().map(|(label, score)| (label, f64::from(score) / 20.0)).unzip()
+    })
+}
+
+/// A threshold for every way to divide the scores, none of them one that `choose` would take.
+fn every_confusion(scores: &Scores<'_>, probabilities: &[f64]) -> Vec<Confusion> {
+    let mut thresholds: Vec<f64> = probabilities.to_vec();
+    thresholds.push(1.0f64.next_up());
+    thresholds.into_iter().map(|threshold| Confusion::at(scores, threshold)).collect()
+}
+
+fn youden(confusion: &Confusion) -> f64 {
+    confusion.sensitivity().unwrap().value + confusion.specificity().unwrap().value
+}
+
+proptest! {
+    #[test]
+    fn no_other_threshold_has_a_better_value((labels, probabilities) in scores(), miss in 0.1..10.0f64) {
+        let scores = Scores::new(&labels, &probabilities).unwrap();
+        let cost = |it: &Confusion| it.false_positive as f64 + miss * it.false_negative as f64;
+        let ours = |rule| choose(rule, &scores).unwrap().confusion;
+        let weighed = ours(ThresholdRule::Cost { false_positive: 1.0, false_negative: miss });
+        for other in every_confusion(&scores, &probabilities) {
+            // Nothing is above a probability of 1, so that never to answer positive is then no choice.
+            if other.true_positive + other.false_positive == 0 && probabilities.contains(&1.0) {
+                continue;
+            }
+            prop_assert!(ours(ThresholdRule::F1).f1().unwrap().value >= other.f1().unwrap().value - 1e-12);
+            prop_assert!(youden(&ours(ThresholdRule::Youden)) >= youden(&other) - 1e-12);
+            prop_assert!(cost(&weighed) <= cost(&other) + 1e-9);
+        }
+    }
+
+    #[test]
+    fn recall_alarms_least_among_the_thresholds_that_keep_it((labels, probabilities) in scores(), share in 0.3..0.95f64) {
+        let scores = Scores::new(&labels, &probabilities).unwrap();
+        let choice = choose(ThresholdRule::Recall(share), &scores).unwrap();
+        let positives = scores.positives();
+        // One that finds all but `missed` keeps the recall if the missed + 1 lowest positives hold 1 − share with 95 %.
+        let keeps = |it: &Confusion| at_least(it.false_negative + 1, positives, 1.0 - share) >= 0.95;
+        let keeping: Vec<Confusion> = every_confusion(&scores, &probabilities).into_iter().filter(|it| keeps(it)).collect();
+        prop_assert_eq!(choice.warning.is_none(), positives >= fewest_trials(share, 0.05).unwrap());
+        match keeping.iter().map(|it| it.false_positive).min() {
+            Some(fewest) => {
+                prop_assert!(keeps(&choice.confusion));
+                prop_assert_eq!(choice.confusion.false_positive, fewest);
+                prop_assert!(choice.assured.unwrap() >= share - 1e-9);
+            }
+            None => prop_assert_eq!(choice.confusion.false_negative, 0),
+        }
+    }
+
+    #[test]
+    fn a_higher_demand_of_recall_never_finds_less((labels, probabilities) in scores(), one in 0.1..=1.0f64, other in 0.1..=1.0f64) {
+        let scores = Scores::new(&labels, &probabilities).unwrap();
+        let at = |share| choose(ThresholdRule::Recall(share), &scores).unwrap().threshold;
+        prop_assert!(at(one.max(other)) <= at(one.min(other)));
+    }
+
+    #[test]
+    fn a_promised_precision_is_reached_on_the_scores_themselves((labels, probabilities) in scores(), share in 0.1..0.9f64) {
+        let scores = Scores::new(&labels, &probabilities).unwrap();
+        let choice = choose(ThresholdRule::Precision(share), &scores).unwrap();
+        prop_assert_eq!(choice.warning.is_none(), choice.assured.is_some());
+        if choice.assured.is_some() {
+            let answered = choice.confusion.true_positive + choice.confusion.false_positive;
+            prop_assert!(lower_bound(choice.confusion.true_positive, answered, 0.05) >= share - 1e-9);
+        }
+    }
+
+    #[test]
+    fn the_order_of_images_and_a_rising_map_change_no_answer((labels, probabilities) in scores(), turn in 0..30usize) {
+        for rule in ["f1", "youden", "cost:fp=2,fn=3", "recall>=0.8", "precision>=0.6"] {
+            let choice = chosen(rule, &labels, &probabilities);
+            let (mut other_labels, mut other) = (labels.clone(), probabilities.clone());
+            let turn = turn % labels.len();
+            other_labels.rotate_left(turn);
+            other.rotate_left(turn);
+            prop_assert_eq!(&choice, &chosen(rule, &other_labels, &other));
+            // Only the order counts, where the widths of gaps decide between no equals.
+            if rule.starts_with("recall") || rule.starts_with("precision") {
+                let cubed: Vec<f64> = probabilities.iter().map(|probability| probability.powi(3)).collect();
+                prop_assert_eq!(choice.confusion, chosen(rule, &labels, &cubed).confusion);
+            }
+            prop_assert!((0.0..=1.0).contains(&choice.threshold));
+            prop_assert!(!probabilities.contains(&choice.threshold) || choice.threshold == 0.0);
+        }
+    }
+}
