@@ -40,6 +40,9 @@ pub mod backbone;
 // All photos through the backbone, in order, in bounded memory: [N, 2048].
 pub mod features;
 
+// The training photos most like a given one.
+pub mod neighbours;
+
 // Linear(2048, 1): fitted exactly or by AdamW.
 pub mod head;
 

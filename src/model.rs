@@ -6,35 +6,41 @@
 //! all. Opens in Python with `safetensors.safe_open`.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use half::f16;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
 use crate::backbone::layout::FEATURES;
+use crate::decision::{Calibration, ThresholdRule};
 use crate::files::{self, FileError};
-use crate::head::Head;
+use crate::head::{Head, HeadError};
 use crate::metrics::Metrics;
+use crate::neighbours::{Neighbour, Neighbours};
 use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
-/// Version of the format that this program writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version of the format that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The metadata entry that holds the facts.
 const ENTRY: &str = "resnet_binary";
 const WEIGHT: &str = "head.weight";
 const BIAS: &str = "head.bias";
+const NEIGHBOURS: &str = "neighbours.features";
 
-/// A model is a few KB; anything of this size is another file.
-const SIZE_LIMIT: u64 = 64 << 20;
+/// A model is a few KB, and 4 KB a photo where it keeps the training photos; anything of this size is another file.
+const SIZE_LIMIT: u64 = 4 << 30;
 
 /// A trained head with the facts of its training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Linear(2048, 1).
     pub head: Head,
+    /// The training photos' features, where they were to be kept.
+    pub neighbours: Option<Neighbours>,
     /// Everything else.
     pub facts: Facts,
 }
@@ -54,6 +60,10 @@ pub struct Facts {
     pub negative: String,
     /// A probability of at least this is the positive class.
     pub threshold: f64,
+    /// How that was chosen.
+    pub threshold_rule: ThresholdRule,
+    /// From logits to probabilities.
+    pub calibration: Calibration,
     /// From bytes to the network's input.
     pub preprocess: Preprocess,
     /// The backbone that the head was trained on.
@@ -62,6 +72,18 @@ pub struct Facts {
     pub training: Training,
     /// The metrics on the validation images, where there were any.
     pub validation: Option<Metrics>,
+    /// What the photos of [`Model::neighbours`] are, row by row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbours: Option<Vec<Kept>>,
+}
+
+/// A training photo whose features are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Where it lay.
+    pub path: PathBuf,
+    /// What it was said to show.
+    pub class: String,
 }
 
 /// What a model was trained on, and how.
@@ -83,6 +105,8 @@ pub struct Training {
     pub l2: Option<f64>,
     /// Weight of a positive image in the loss.
     pub pos_weight: f64,
+    /// Whether the head is fitted to the validation images too.
+    pub refitted: bool,
 }
 
 /// Every way in which a model file can be wrong.
@@ -108,8 +132,8 @@ pub enum ModelError {
         /// What it seems to be.
         found: String,
     },
-    /// A newer program wrote it.
-    #[error("`{file}` has model format {given}, this program reads up to {FORMAT_VERSION}")]
+    /// Another version of the program wrote it.
+    #[error("`{file}` has model format {given}, this program reads format {FORMAT_VERSION}")]
     Version {
         /// The file.
         file: String,
@@ -154,7 +178,7 @@ impl ModelError {
             Self::NotAModel { .. } | Self::NotSafetensors { .. } => {
                 "give the file that `resnet-binary train --output` wrote; backbone weights go to `--weights`".into()
             }
-            Self::Version { .. } => "use a newer resnet-binary, or train again with this one".into(),
+            Self::Version { .. } => "use the resnet-binary that wrote it, or train again with this one".into(),
             Self::Facts { .. } | Self::Value { .. } => {
                 "copy the file again from where it was made, or train again".into()
             }
@@ -175,6 +199,22 @@ impl Model {
         Ok(files::write(path, |file| file.write_all(&bytes))?)
     }
 
+    /// Logit and probability of the positive class.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`] for features of another width than the head.
+    pub fn score(&self, features: &[f32]) -> Result<(f64, f64), HeadError> {
+        let logit = self.head.logit(features)?;
+        Ok((logit, self.facts.calibration.apply(logit)))
+    }
+
+    /// The training photos most like one with these features, with their likeness; none where none were kept.
+    pub fn nearest(&self, features: &[f32], count: usize) -> Vec<(&Kept, f64)> {
+        let (Some(neighbours), Some(kept)) = (&self.neighbours, &self.facts.neighbours) else { return Vec::new() };
+        let named = |Neighbour { row, likeness }| Some((kept.get(row)?, likeness));
+        neighbours.nearest(features, count).into_iter().filter_map(named).collect()
+    }
+
     fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
         let file = || path.display().to_string();
         let facts = serde_json::to_string(&self.facts)
@@ -185,10 +225,17 @@ impl Model {
             file: file(),
             reason: error.to_string(),
         };
-        let tensors = [
+        let kept = self.neighbours.as_ref().map(|neighbours| {
+            let bytes: Vec<u8> = neighbours.stored().iter().flat_map(|value| value.to_le_bytes()).collect();
+            (vec![neighbours.len(), neighbours.width()], bytes)
+        });
+        let mut tensors = vec![
             (BIAS, TensorView::new(Dtype::F32, vec![1], &bias).map_err(failed)?),
             (WEIGHT, TensorView::new(Dtype::F32, vec![1, self.head.weight.len()], &weight).map_err(failed)?),
         ];
+        if let Some((shape, bytes)) = &kept {
+            tensors.push((NEIGHBOURS, TensorView::new(Dtype::F16, shape.clone(), bytes).map_err(failed)?));
+        }
         // One entry only: the order of a map with several would differ from run to run.
         let metadata = HashMap::from([(ENTRY.to_owned(), facts)]);
         safetensors::serialize(tensors, Some(metadata)).map_err(failed)
@@ -221,7 +268,11 @@ impl Model {
         let weight = floats(&tensors, WEIGHT, &[1, FEATURES], file)?;
         let bias = floats(&tensors, BIAS, &[1], file)?;
         let bias = bias.first().copied().unwrap_or_default();
-        Ok(Self { head: Head { weight, bias }, facts })
+        let neighbours = match &facts.neighbours {
+            Some(kept) => Some(neighbours(&tensors, kept.len(), weight.len(), file)?),
+            None => None,
+        };
+        Ok(Self { head: Head { weight, bias }, neighbours, facts })
     }
 }
 
@@ -255,27 +306,53 @@ fn parse_facts(json: &str, file: &str) -> Result<Facts, ModelError> {
     if let Err(error) = facts.preprocess.check() {
         return wrong(&error.to_string());
     }
+    if let Err(error) = facts.calibration.check() {
+        return wrong(&error.to_string());
+    }
     Ok(facts)
 }
 
 /// The numbers of a tensor, if it has the expected shape and type and all are finite.
 fn floats(tensors: &SafeTensors<'_>, name: &'static str, shape: &[usize], file: &str) -> Result<Vec<f32>, ModelError> {
+    let bytes = bytes_of(tensors, name, Dtype::F32, shape, file)?;
+    let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite(name, file)) }
+}
+
+fn not_finite(name: &str, file: &str) -> ModelError {
+    ModelError::Value { file: file.to_owned(), what: format!("{name} holds a value that is not finite") }
+}
+
+/// The content of a tensor, if it has the expected shape and type.
+fn bytes_of<'a>(
+    tensors: &'a SafeTensors<'_>,
+    name: &'static str,
+    dtype: Dtype,
+    shape: &[usize],
+    file: &str,
+) -> Result<&'a [u8], ModelError> {
     let mismatch = |given: String| ModelError::Tensor {
         file: file.to_owned(),
         tensor: name,
-        expected: format!("F32 {shape:?}"),
+        expected: format!("{dtype:?} {shape:?}"),
         given,
     };
     let tensor = tensors.tensor(name).map_err(|_| mismatch("nothing".to_owned()))?;
-    if tensor.shape() != shape || tensor.dtype() != Dtype::F32 {
+    if tensor.shape() != shape || tensor.dtype() != dtype {
         return Err(mismatch(format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
     }
-    let (values, _) = tensor.data().as_chunks::<4>();
-    let values: Vec<f32> = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    Ok(tensor.data())
+}
+
+/// The kept features, if they have the expected shape and type and all are finite.
+fn neighbours(tensors: &SafeTensors<'_>, rows: usize, width: usize, file: &str) -> Result<Neighbours, ModelError> {
+    let shape = [rows, width];
+    let bytes = bytes_of(tensors, NEIGHBOURS, Dtype::F16, &shape, file)?;
+    let values: Vec<f16> = bytes.as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes)).collect();
     if values.iter().all(|value| value.is_finite()) {
-        Ok(values)
+        Ok(Neighbours::from_stored(width, values))
     } else {
-        Err(ModelError::Value { file: file.to_owned(), what: format!("{name} holds a value that is not finite") })
+        Err(not_finite(NEIGHBOURS, file))
     }
 }
 

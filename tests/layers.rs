@@ -5,9 +5,22 @@
 use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
-const ORDER: [&str; 14] = [
-    "foreign", "files", "progress", "metrics", "decision", "dataset", "pixels", "weights", "backbone", "features",
-    "head", "model", "report", "pipeline",
+const ORDER: [&str; 15] = [
+    "foreign",
+    "files",
+    "progress",
+    "metrics",
+    "decision",
+    "dataset",
+    "pixels",
+    "weights",
+    "backbone",
+    "features",
+    "neighbours",
+    "head",
+    "model",
+    "report",
+    "pipeline",
 ];
 
 /// The only places that may speak to libtorch: its missing calls, the backbone, who feeds it, the SGD solver, and who picks a device.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use resnet_binary::backbone::device::DeviceChoice;
 use resnet_binary::backbone::{PrecisionChoice, layout};
+use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
 use resnet_binary::files;
 use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
 use resnet_binary::pixels::{Limits, Preprocess};
@@ -158,4 +159,18 @@ fn image_size(text: &str) -> Result<Preprocess, String> {
 pub(crate) fn probability(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("give a probability between 0 and 1".to_owned()) }
+}
+
+/// `LOW,HIGH`, with the remedy in the same line.
+pub(crate) fn review(text: &str) -> Result<Review, String> {
+    text.parse().map_err(|error: DecisionError| with_hint(&error, error.hint()))
+}
+
+/// `0.5`, `f1`, `recall>=0.98` and the like, with the remedy in the same line.
+pub(crate) fn threshold_rule(text: &str) -> Result<ThresholdRule, String> {
+    text.parse().map_err(|error: RuleError| with_hint(&error, error.hint()))
+}
+
+fn with_hint(error: &dyn std::error::Error, hint: Option<String>) -> String {
+    hint.map_or(error.to_string(), |hint| format!("{error}; {hint}"))
 }

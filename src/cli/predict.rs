@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use resnet_binary::decision::Review;
 use resnet_binary::features::Inputs;
-use resnet_binary::pipeline::{self, Answer, Argument, Arguments, PredictOptions, Prediction};
+use resnet_binary::pipeline::{self, Answer, Argument, Arguments, PredictOptions, Prediction, Similar};
 use resnet_binary::weights::WeightsSource;
 use serde_json::json;
 
@@ -43,6 +44,12 @@ pub(crate) struct Args {
     /// Probability from which the answer is the positive class [default: the model's]
     #[arg(long, value_name = "X", value_parser = options::probability)]
     threshold: Option<f64>,
+    /// Answer `review` where the probability lies from LOW to HIGH
+    #[arg(long, value_name = "LOW,HIGH", value_parser = options::review)]
+    review: Option<Review>,
+    /// Name the three training photos that look most like each photo; the model keeps them with `train --keep-index`
+    #[arg(long)]
+    explain: bool,
     /// The list on standard input is separated by NUL characters, as `find -print0` writes it
     #[arg(short = '0', long)]
     null: bool,
@@ -65,6 +72,9 @@ enum Format {
     Csv,
 }
 
+/// Training photos that `--explain` names.
+const NEAREST: usize = 3;
+
 /// Classifies every input and prints a row for each.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let format = if args.json { Format::Json } else { args.format };
@@ -73,6 +83,8 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         limits: args.reading.limits(),
         model: args.model,
         threshold: args.threshold,
+        review: args.review,
+        explain: args.explain.then_some(NEAREST),
         backbone: args.backbone.options(args.weights),
     };
     let mut inputs = arguments(args.inputs, args.null, terminal)?;
@@ -193,7 +205,13 @@ fn text_row(prediction: &Prediction) -> String {
             let Answer { label, positive, .. } = answer;
             // Both names are as wide as the wider one, so that the columns stand still.
             let width = positive.chars().count().max(answer.negative.chars().count());
-            format!("{label:width$}  P({positive}) = {:.4}  {path}\n", answer.probability)
+            let row = format!("{:width$}  P({positive}) = {:.4}  {path}\n", label.word(), answer.probability);
+            let similar = answer.nearest.iter().flatten();
+            let lines = similar.map(|photo| {
+                let Similar { path, class, likeness } = photo;
+                format!("{:width$}    like {likeness:.2}  {class}  {}\n", "", path.display())
+            });
+            std::iter::once(row).chain(lines).collect()
         }
         Err(reason) => format!("unreadable  {path}: {reason}\n"),
     }
@@ -202,13 +220,19 @@ fn text_row(prediction: &Prediction) -> String {
 fn json_row(prediction: &Prediction) -> String {
     let path = prediction.path.to_string_lossy();
     let row = match &prediction.outcome {
-        Ok(answer) => json!({
-            "path": path,
-            "label": answer.label,
-            "positive": answer.positive,
-            "probability": answer.probability,
-            "logit": answer.logit,
-        }),
+        Ok(answer) => {
+            let mut row = json!({
+                "path": path,
+                "label": answer.label.word(),
+                "positive": answer.positive,
+                "probability": answer.probability,
+                "logit": answer.logit,
+            });
+            if let (Some(nearest), Some(row)) = (&answer.nearest, row.as_object_mut()) {
+                row.insert("nearest".to_owned(), json!(nearest));
+            }
+            row
+        }
         Err(reason) => json!({ "path": path, "error": reason }),
     };
     format!("{row}\n")
@@ -223,7 +247,7 @@ fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<String> {
     match &prediction.outcome {
         Ok(answer) => {
             let (probability, logit) = (answer.probability.to_string(), answer.logit.to_string());
-            writer.write_record([&path, answer.label.as_str(), &answer.positive, &probability, &logit, ""])?;
+            writer.write_record([&path, answer.label.word(), &answer.positive, &probability, &logit, ""])?;
         }
         Err(reason) => writer.write_record([&path, "", "", "", "", reason.as_str()])?,
     }
@@ -234,15 +258,18 @@ fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use resnet_binary::pipeline::Verdict;
+
     use super::*;
 
     fn prediction(path: &str) -> Prediction {
         let answer = Answer {
-            label: "bees".into(),
+            label: Verdict::Class("bees".into()),
             positive: "bees".into(),
             negative: "others".into(),
             probability: 0.75,
             logit: 1.098_612_3,
+            nearest: None,
         };
         Prediction { path: path.into(), outcome: Ok(answer) }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use resnet_binary::decision::ThresholdRule;
 use resnet_binary::head::{Balance, L2};
 use resnet_binary::pipeline::{self, SolverChoice, TrainOptions};
 use resnet_binary::weights::WeightsSource;
@@ -58,12 +59,19 @@ struct Head {
     /// auto: both classes weigh the same in the loss; none: every image does
     #[arg(long, value_enum, default_value_t = BalanceChoice::Auto)]
     balance: BalanceChoice,
-    /// Folds of the cross-validation in the report; 0 for none (exact)
+    /// Folds of the cross-validation in the report; 0 for none
     #[arg(long, value_name = "K", default_value_t = 5)]
     cv: usize,
     /// Fit the delivered head to all images once the numbers are taken
     #[arg(long)]
     refit: bool,
+    /// 0.5 or another probability, f1, youden, recall>=0.98, precision>=0.95, or cost:fp=1,fn=20; chosen on out-of-fold
+    /// images and stored in the model
+    #[arg(long, value_name = "RULE", default_value = "0.5", value_parser = options::threshold_rule)]
+    threshold: ThresholdRule,
+    /// Keep the training photos' features in the model (4 KB a photo), so that `predict --explain` names the nearest
+    #[arg(long)]
+    keep_index: bool,
     /// Most passes over the features (sgd)
     #[arg(long, default_value_t = 100)]
     epochs: usize,
@@ -134,6 +142,8 @@ impl Args {
             backbone: self.backbone.options(Some(self.weights)),
             folds: head.cv,
             refit: head.refit,
+            threshold: head.threshold,
+            keep_index: head.keep_index,
             balance: match head.balance {
                 BalanceChoice::Auto => Balance::Auto,
                 BalanceChoice::None => Balance::None,

@@ -10,6 +10,7 @@ fn model() -> Model {
         solver: "exact".into(),
         l2: Some(0.1),
         pos_weight: 1.0,
+        refitted: false,
     };
     let facts = Facts {
         format_version: FORMAT_VERSION,
@@ -18,13 +19,16 @@ fn model() -> Model {
         positive: "bees".into(),
         negative: "ants".into(),
         threshold: 0.5,
+        threshold_rule: ThresholdRule::Fixed(0.5),
+        calibration: Calibration::Platt { slope: 0.8, intercept: -0.1 },
         preprocess: Preprocess::default(),
         weights: WeightsId::random(0),
         training,
         validation: None,
+        neighbours: None,
     };
     let weight = (0..FEATURES).map(|index| index as f32 * 0.001).collect();
-    Model { head: Head { weight, bias: -0.25 }, facts }
+    Model { head: Head { weight, bias: -0.25 }, neighbours: None, facts }
 }
 
 fn bytes_of(model: &Model) -> Vec<u8> {

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use crate::backbone::BackboneError;
 use crate::dataset::DatasetError;
+use crate::decision::DecisionError;
+use crate::decision::calibration::CalibrationError;
 use crate::features::FeatureError;
 use crate::files::FileError;
 use crate::head::HeadError;
-use crate::metrics::MetricsError;
+use crate::metrics::{MetricsError, Undefined};
 use crate::model::ModelError;
 use crate::progress::Interrupted;
 use crate::weights::WeightsError;
@@ -73,6 +75,18 @@ pub enum PipelineError {
         /// Its checksum.
         sha256: String,
     },
+    /// The nearest training photos are asked of a model that keeps none.
+    #[error("`{}` keeps no training photos to compare with", .0.display())]
+    NoIndex(PathBuf),
+    /// A threshold or a review that says nothing.
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
+    /// Scores that no calibration can be fitted to.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
+    /// Scores that no threshold can be chosen on.
+    #[error("no threshold can be chosen: {0}")]
+    Undefined(#[from] Undefined),
     /// There is nothing to classify.
     #[error("no images in {0}")]
     NoInputs(String),
@@ -103,7 +117,10 @@ impl PipelineError {
             Self::Feature(FeatureError::Unreadable { .. }) => {
                 Some("leave out `--on-error fail` to go on without such photos".to_owned())
             }
-            Self::Feature(_) | Self::Metrics(_) | Self::Interrupted(_) => None,
+            Self::NoIndex(_) => Some("train it with `--keep-index`".to_owned()),
+            Self::Decision(error) => error.hint(),
+            Self::Calibration(error) => error.hint(),
+            Self::Feature(_) | Self::Metrics(_) | Self::Undefined(_) | Self::Interrupted(_) => None,
             Self::NothingReadable { .. } => {
                 Some("the warnings above say why; check the files with an image viewer".into())
             }

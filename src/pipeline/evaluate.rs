@@ -7,7 +7,6 @@ use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::layout::FEATURES;
 use crate::dataset::split::Split;
 use crate::features::FeatureMatrix;
-use crate::head;
 use crate::metrics::{self, Bootstrap};
 use crate::model::Model;
 use crate::pixels::Limits;
@@ -61,7 +60,7 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     let all_labels = photos.labels();
     let labels: Vec<bool> = rows.iter().filter_map(|&row| all_labels.get(row).copied()).collect();
     let logits = model.head.logits(&features.select(&rows))?;
-    let probabilities: Vec<f64> = logits.iter().copied().map(head::probability).collect();
+    let probabilities: Vec<f64> = logits.iter().map(|&logit| model.facts.calibration.apply(logit)).collect();
     let threshold = options.threshold.unwrap_or(model.facts.threshold);
     let bootstrap = Bootstrap { seed: options.seed, ..Bootstrap::default() };
     let metrics = metrics::evaluate(&labels, &probabilities, threshold, bootstrap)?;

@@ -25,7 +25,7 @@ pub use error::PipelineError;
 pub use evaluate::{EvaluateOptions, evaluate};
 pub use extract::{ExtractOptions, ExtractSummary, extract};
 pub use inputs::{Argument, Arguments};
-pub use predict::{Answer, PredictOptions, Prediction, predict};
+pub use predict::{Answer, PredictOptions, Prediction, Similar, Verdict, predict};
 pub use train::{SolverChoice, TrainOptions, train};
 
 /// Where the backbone comes from and what runs it.

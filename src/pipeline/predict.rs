@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::{Arguments, BackboneOptions, Extractor, OnUnreadable, PipelineError};
+use crate::decision::{self, Decision, Review};
 use crate::features::{FeatureError, Photo};
-use crate::head::{self, HeadError};
+use crate::head::HeadError;
 use crate::model::Model;
 use crate::pixels::Limits;
 use crate::progress::{Progress, Unit};
@@ -17,6 +18,10 @@ pub struct PredictOptions {
     pub model: PathBuf,
     /// Replaces the model's threshold.
     pub threshold: Option<f64>,
+    /// Between which probabilities a person should look.
+    pub review: Option<Review>,
+    /// How many training photos to name for each photo, where the model keeps them.
+    pub explain: Option<usize>,
     /// What a single file may cost.
     pub limits: Limits,
     /// What to do about a photo that cannot be read.
@@ -37,16 +42,48 @@ pub struct Prediction {
 /// The answer for one photo.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The class that it was given.
-    pub label: String,
+    /// The class that it was given, or that a person should look.
+    pub label: Verdict,
     /// The class whose probability this is.
     pub positive: String,
     /// The other class.
     pub negative: String,
     /// Probability of the positive class.
     pub probability: f64,
-    /// The head's output before the sigmoid.
+    /// The head's output, before the calibration.
     pub logit: f64,
+    /// The training photos most like it, most alike first; `None` unless asked for.
+    pub nearest: Option<Vec<Similar>>,
+}
+
+/// What a photo is answered to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A class, by name.
+    Class(String),
+    /// A person should look.
+    Review,
+}
+
+impl Verdict {
+    /// The word for a `label` column; a class that is called `review` too is still told apart by the probability.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Class(name) => name,
+            Self::Review => "review",
+        }
+    }
+}
+
+/// A training photo that looks like another to the network.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Similar {
+    /// Where it lay at training.
+    pub path: PathBuf,
+    /// What it was said to show.
+    pub class: String,
+    /// Cosine of the standardised features, 1 for the same photo.
+    pub likeness: f64,
 }
 
 /// Gives every input's prediction to `sink`, which ends the work quietly by breaking; returns how many were unreadable.
@@ -60,6 +97,10 @@ pub fn predict(
     sink: &mut dyn FnMut(Prediction) -> ControlFlow<()>,
 ) -> Result<usize, PipelineError> {
     let model = Model::read(&options.model)?;
+    let decision = Decision::new(options.threshold.unwrap_or(model.facts.threshold), options.review)?;
+    if options.explain.is_some() && model.neighbours.is_none() {
+        return Err(PipelineError::NoIndex(options.model.clone()));
+    }
     let cache = options.backbone.open_cache(progress);
     let backbone = options.backbone.open_for(&options.model, &model, cache.as_ref(), progress)?;
     let count = inputs.count();
@@ -70,7 +111,6 @@ pub fn predict(
         workload: options.backbone.workload(backbone.target().device, count),
         cache: cache.as_ref(),
     };
-    let threshold = options.threshold.unwrap_or(model.facts.threshold);
     let (mut seen, mut unreadable) = (0_usize, 0_usize);
     let mut failure: Option<PipelineError> = None;
     progress.start("predicting", Unit::Images, count.map(|count| count as u64));
@@ -80,7 +120,7 @@ pub fn predict(
             failure = Some(FeatureError::Unreadable { path, reason: error.reason() }.into());
             return ControlFlow::Break(());
         }
-        let outcome = match outcome.map(|photo| answer(&model, threshold, &photo)) {
+        let outcome = match outcome.map(|photo| answer(&model, &decision, options.explain, &photo)) {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 failure = Some(error.into());
@@ -103,11 +143,20 @@ pub fn predict(
     Ok(unreadable)
 }
 
-fn answer(model: &Model, threshold: f64, photo: &Photo) -> Result<Answer, HeadError> {
-    let logit = model.head.logit(&photo.features)?;
-    let probability = head::probability(logit);
+fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Photo) -> Result<Answer, HeadError> {
+    let (logit, probability) = model.score(&photo.features)?;
     let facts = &model.facts;
-    let label = if probability >= threshold { &facts.positive } else { &facts.negative };
-    let (label, positive, negative) = (label.clone(), facts.positive.clone(), facts.negative.clone());
-    Ok(Answer { label, positive, negative, probability, logit })
+    let label = match decision.answer(probability) {
+        decision::Answer::Positive => Verdict::Class(facts.positive.clone()),
+        decision::Answer::Negative => Verdict::Class(facts.negative.clone()),
+        decision::Answer::Review => Verdict::Review,
+    };
+    let nearest = explain.map(|count| {
+        let similar = model.nearest(&photo.features, count).into_iter();
+        similar
+            .map(|(kept, likeness)| Similar { path: kept.path.clone(), class: kept.class.clone(), likeness })
+            .collect()
+    });
+    let (positive, negative) = (facts.positive.clone(), facts.negative.clone());
+    Ok(Answer { label, positive, negative, probability, logit, nearest })
 }

@@ -45,6 +45,17 @@ pub struct CrossValidationReport {
     pub log_loss: Option<Spread>,
 }
 
+/// How heads fitted to so many images do on folds that they never saw.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LearningPoint {
+    /// Images that each head was fitted to.
+    pub images: usize,
+    /// Area under the ROC curve.
+    pub roc_auc: Spread,
+    /// Mean negative log likelihood in nats.
+    pub log_loss: Spread,
+}
+
 impl fmt::Display for CrossValidationReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "{}-fold     {} images, mean ± deviation between folds", self.folds, self.images)?;

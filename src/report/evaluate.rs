@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Skipped, write_confusion, write_estimate};
+use super::{Skipped, rounded, write_confusion, write_estimate};
 use crate::metrics::Metrics;
 
 /// A model's numbers on labelled photos.
@@ -39,7 +39,7 @@ impl fmt::Display for EvaluateReport {
             0 => writeln!(out)?,
             unreadable => writeln!(out, "; {unreadable} unreadable")?,
         }
-        let threshold = metrics.threshold;
+        let threshold = rounded(metrics.threshold);
         writeln!(out, "model       {}, `{positive}` from a probability of {threshold}", self.model.display())?;
         writeln!(out)?;
         let resampled =

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::metrics::{Confusion, Estimate};
 
-pub use cross_validation::{CrossValidationReport, Spread};
+pub use cross_validation::{CrossValidationReport, LearningPoint, Spread};
 pub use evaluate::EvaluateReport;
 pub use train::TrainReport;
 
@@ -37,6 +37,32 @@ pub struct ClassCount {
     pub validation: usize,
     /// Images in the test split.
     pub test: usize,
+}
+
+/// What calibration brought.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CalibrationReport {
+    /// `none`, `platt` or `isotonic`.
+    pub kind: &'static str,
+    /// Log loss of the out-of-fold images without it, in nats.
+    pub log_loss_before: f64,
+    /// With it, each fold calibrated by the others.
+    pub log_loss_after: f64,
+}
+
+impl fmt::Display for CalibrationReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, log_loss_before: before, log_loss_after: after } = self;
+        match *kind {
+            "none" => write!(out, "none: no curve lowers the out-of-fold log loss of {before:.3}"),
+            kind => write!(out, "{kind}: out-of-fold log loss {before:.3} → {after:.3}"),
+        }
+    }
+}
+
+/// A threshold in as many digits as a person reads.
+fn rounded(threshold: f64) -> f64 {
+    (threshold * 1e4).round() / 1e4
 }
 
 /// A number with its interval, and how that was made.

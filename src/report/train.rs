@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{ClassCount, CrossValidationReport, Skipped, shell_word, write_confusion, write_estimate};
+use super::{
+    CalibrationReport, ClassCount, CrossValidationReport, Skipped, rounded, shell_word, write_confusion, write_estimate,
+};
+use crate::decision::Choice;
 use crate::metrics::Metrics;
 use crate::weights::WeightsId;
 
@@ -50,6 +53,14 @@ pub struct TrainReport {
     pub l2: Option<f64>,
     /// Weight of a positive image in the loss.
     pub pos_weight: f64,
+    /// What calibration brought; `None` where there were too few images for folds.
+    pub calibration: Option<CalibrationReport>,
+    /// How the threshold was chosen.
+    pub threshold_rule: String,
+    /// A probability of at least this is the positive class.
+    pub threshold: f64,
+    /// What the threshold reaches on the out-of-fold images it was chosen on.
+    pub threshold_choice: Option<Choice>,
     /// Cross-validation over the training and validation images.
     pub cross_validation: Option<CrossValidationReport>,
     /// Whether the delivered head was fitted to all images after the numbers were taken.
@@ -142,7 +153,20 @@ impl TrainReport {
             some => format!(", {some} of them from the cache"),
         };
         writeln!(out, "features    {images} images in {seconds:.1} s, {rate:.1} images/s{cached}")?;
-        writeln!(out, "head        {}", self.head)
+        writeln!(out, "head        {}", self.head)?;
+        if let Some(calibration) = &self.calibration {
+            writeln!(out, "calibration {calibration}")?;
+        }
+        self.write_threshold(out)
+    }
+
+    fn write_threshold(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (positive, threshold, rule) = (&self.positive, rounded(self.threshold), &self.threshold_rule);
+        write!(out, "threshold   `{positive}` from a probability of {threshold}")?;
+        if *rule != self.threshold.to_string() {
+            write!(out, ", chosen by `{rule}` on out-of-fold images")?;
+        }
+        writeln!(out)
     }
 
     fn write_metrics(&self, out: &mut fmt::Formatter<'_>, name: &str, metrics: &Metrics) -> fmt::Result {

@@ -1,31 +1,33 @@
 //! Photos in, a model file and its numbers out.
 
+mod decide;
+mod fit;
+mod learning_curve;
+mod side;
+
 use std::path::PathBuf;
 
-use super::folds::{self, Pool, Settings};
+use super::folds;
 use super::photos::{Photos, Reading};
 use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::device;
 use crate::backbone::layout::FEATURES;
 use crate::dataset::split::{self, Split};
 use crate::dataset::{Label, Sample};
+use crate::decision::ThresholdRule;
 use crate::features::FeatureMatrix;
 use crate::files;
-use crate::head::L2;
-use crate::head::exact::{self, ExactOptions};
-use crate::head::sgd::{self, SgdOptions};
-use crate::head::{self, Balance, Examples, Head};
+use crate::head::{self, Balance, L2};
 use crate::metrics::{self, Bootstrap, Metrics};
-use crate::model::{FORMAT_VERSION, Facts, Model, Training};
+use crate::model::{FORMAT_VERSION, Facts, Kept, Model, Training};
+use crate::neighbours::Neighbours;
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
-use crate::report::{ClassCount, CrossValidationReport, TrainReport};
+use crate::report::{ClassCount, TrainReport};
 
-/// Folds that choose the strength of the L2 penalty.
-const FOLDS: usize = 5;
-
-/// Decision threshold of a fresh model: with balanced classes, the more likely one.
-const THRESHOLD: f64 = 0.5;
+use decide::Decided;
+use fit::{Fitted, OutOfFold};
+use side::Side;
 
 /// What `train` needs to know.
 #[derive(Debug, Clone)]
@@ -58,6 +60,10 @@ pub struct TrainOptions {
     pub folds: usize,
     /// Whether the delivered head is fitted to all images, after the numbers are taken.
     pub refit: bool,
+    /// How the threshold is chosen.
+    pub threshold: ThresholdRule,
+    /// Whether the training photos' features are kept in the model, so that `predict` can name the nearest.
+    pub keep_index: bool,
 }
 
 /// How the head is fitted.
@@ -79,21 +85,6 @@ pub enum SolverChoice {
     },
 }
 
-/// A head and how it came about.
-struct Fitted {
-    head: Head,
-    solver: &'static str,
-    l2: Option<f64>,
-    description: String,
-}
-
-/// The rows of one side of the split.
-struct Side {
-    features: FeatureMatrix,
-    labels: Vec<bool>,
-    groups: Vec<usize>,
-}
-
 /// Trains a head on the photos of a folder and writes the model.
 ///
 /// # Errors
@@ -110,19 +101,32 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     split::assign(&mut photos.samples, &photos.classes, &groups, options.val_fraction, options.seed)?;
     warn_of_copies(&photos, progress);
 
-    let training = photos.side(&features, Split::Train);
-    let validation = photos.side(&features, Split::Validation);
-    let pos_weight = head::pos_weight(&training.labels, options.balance);
-    let fitted = options.fit(&training, &validation, pos_weight, photos.target.device, progress)?;
-    let measure = |side: &Side| options.measure(&fitted.head, side);
+    let side = |is_in: &dyn Fn(Option<Split>) -> bool| Side::of(&photos, &features, &groups, is_in);
+    let training = side(&|split| split == Some(Split::Train));
+    let validation = side(&|split| split == Some(Split::Validation));
+    let device = photos.target.device;
+    let fitted = options.fit(&training, &validation, device, progress)?;
+    let decided = decide::decide(options.threshold, fitted.out_of_fold.as_ref(), &training.labels)?;
+    let measure = |side: &Side| options.measure(&fitted, &decided, side);
     let validation_metrics = measure(&validation)?;
-    let test_metrics = measure(&photos.side(&features, Split::Test))?;
-    let pool = photos.rows_where(&features, |split| split != Some(Split::Test));
-    let cross_validation = options.cross_validate(&pool, fitted.l2, progress)?;
-    progress.check()?;
-    let fitted = if options.refit { options.refit(&pool, fitted, photos.target.device, progress)? } else { fitted };
+    let test_metrics = measure(&side(&|split| split == Some(Split::Test)))?;
 
-    let model = options.model(&photos, &fitted, pos_weight, &training, &validation, validation_metrics.clone());
+    let pool = side(&|split| split != Some(Split::Test));
+    let out_of_fold = options.pool_out_of_fold(&pool, &fitted, device, progress)?;
+    let cross_validation = match &out_of_fold {
+        Some(found) => {
+            let probabilities = decided.probabilities(&found.logits);
+            Some(folds::measure(&found.folds, &pool.labels, &probabilities, decided.threshold)?)
+        }
+        None => None,
+    };
+    progress.check()?;
+    let delivered = options.deliver(&pool, &training, fitted, decided, out_of_fold.as_ref(), device, progress)?;
+    for warning in &delivered.decided.warnings {
+        progress.warn(warning);
+    }
+
+    let model = options.model(&photos, &delivered, &training, &validation, validation_metrics.clone());
     model.write(&options.output)?;
     if let Some(path) = &options.save_split {
         split::write_csv(path, &photos.samples, &photos.classes)?;
@@ -137,15 +141,19 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         val_fraction: options.val_fraction,
         seed: options.seed,
         weights: model.facts.weights,
-        device: device::name(photos.target.device),
+        device: device::name(device),
         precision: photos.target.precision.to_string(),
         image_size: options.preprocess.crop,
         features_from_cache: photos.extraction.from_cache,
         feature_seconds: photos.seconds,
         images_per_second: photos.images_per_second,
-        head: fitted.description,
-        l2: fitted.l2,
-        pos_weight,
+        head: delivered.fitted.description,
+        l2: delivered.fitted.settings.l2(),
+        pos_weight: model.facts.training.pos_weight,
+        calibration: delivered.decided.calibrated,
+        threshold_rule: options.threshold.to_string(),
+        threshold: delivered.decided.threshold,
+        threshold_choice: delivered.decided.choice,
         cross_validation,
         refitted: options.refit,
         validation: validation_metrics,
@@ -155,6 +163,14 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         example: photos.samples.first().map(|sample| sample.path.clone()),
         unreadable: photos.unreadable,
     })
+}
+
+/// What goes into the model file.
+struct Delivered<'a> {
+    fitted: Fitted,
+    decided: Decided,
+    /// The images that the head was fitted to.
+    side: &'a Side,
 }
 
 impl TrainOptions {
@@ -170,158 +186,103 @@ impl TrainOptions {
         }
     }
 
-    fn fit(
-        &self,
-        training: &Side,
-        validation: &Side,
-        pos_weight: f64,
-        device: tch::Device,
-        progress: &dyn Progress,
-    ) -> Result<Fitted, PipelineError> {
-        let examples = Examples::new(&training.features, &training.labels, pos_weight)?;
-        match self.solver {
-            SolverChoice::Exact { l2 } => self.fit_exact(&examples, &training.groups, l2, progress),
-            SolverChoice::Sgd { epochs, lr, batch_size } => {
-                let held_out = Examples::new(&validation.features, &validation.labels, pos_weight).ok();
-                let options =
-                    SgdOptions { epochs, learning_rate: lr, batch_size, seed: self.seed, ..SgdOptions::default() };
-                let fit = sgd::fit(&examples, held_out.as_ref(), &options, device, progress)?;
-                let (best, run) = (fit.best_epoch, fit.history.len());
-                let description = format!("AdamW, epoch {best} of {run} kept; a positive image weighs {pos_weight:.3}");
-                Ok(Fitted { head: fit.head, solver: "sgd", l2: None, description })
-            }
-        }
-    }
-
-    fn fit_exact(
-        &self,
-        examples: &Examples<'_>,
-        groups: &[usize],
-        l2: L2,
-        progress: &dyn Progress,
-    ) -> Result<Fitted, PipelineError> {
-        let labels: Vec<Label> = examples.labels().iter().map(|&positive| Label::from(positive)).collect();
-        // A fixed strength needs no folds; with too few images of a class there are none.
-        let folds = match l2 {
-            L2::Auto => split::folds(&labels, groups, FOLDS, self.seed).ok(),
-            L2::Fixed(_) => None,
-        };
-        let fit = exact::fit(examples, folds.as_deref(), &ExactOptions { l2 }, progress)?;
-        let origin = match (l2, &fit.cross_validation) {
-            (L2::Fixed(_), _) => "as given".to_owned(),
-            (L2::Auto, Some(chosen)) => format!("chosen by {}-fold cross-validation", chosen.folds),
-            (L2::Auto, None) => "too few images to choose it".to_owned(),
-        };
-        let (strength, pos_weight) = (fit.l2, examples.pos_weight());
-        // Three digits, as a person would write them.
-        let strength: f64 = format!("{strength:.2e}").parse().unwrap_or(strength);
-        let description = format!("exact optimum, L2 {strength} ({origin}); a positive image weighs {pos_weight:.3}");
-        Ok(Fitted { head: fit.head, solver: "exact", l2: Some(fit.l2), description })
-    }
-
-    /// How heads of the same strength do fold by fold; AdamW has no strength and would take as long for each fold.
-    fn cross_validate(
+    /// Out-of-fold logits of training and validation images together, where they are wanted and can be had.
+    fn pool_out_of_fold(
         &self,
         pool: &Side,
-        l2: Option<f64>,
+        fitted: &Fitted,
+        device: tch::Device,
         progress: &dyn Progress,
-    ) -> Result<Option<CrossValidationReport>, PipelineError> {
-        let (Some(l2), 2..) = (l2, self.folds) else { return Ok(None) };
-        let settings = Settings { folds: self.folds, seed: self.seed, balance: self.balance, l2, threshold: THRESHOLD };
-        let pool = Pool { features: &pool.features, labels: &pool.labels, groups: &pool.groups };
-        let found = folds::measure(&pool, &settings, progress)?;
+    ) -> Result<Option<OutOfFold>, PipelineError> {
+        if self.folds < 2 {
+            return Ok(None);
+        }
+        let found = self.out_of_fold(pool, self.folds, &fitted.settings, device, progress)?;
         if found.is_none() {
             progress.note(&format!("no {}-fold cross-validation: a class has fewer images than folds", self.folds));
         }
         Ok(found)
     }
 
-    /// The same settings on all images; the strength is the one already chosen.
-    fn refit(
+    /// The head of the training images, or with `--refit` one of the same settings on all images, which then decides
+    /// by the out-of-fold logits of all.
+    #[expect(clippy::too_many_arguments, reason = "each is a stage of the story, used once")]
+    fn deliver<'a>(
         &self,
-        pool: &Side,
+        pool: &'a Side,
+        training: &'a Side,
         fitted: Fitted,
+        decided: Decided,
+        out_of_fold: Option<&OutOfFold>,
         device: tch::Device,
         progress: &dyn Progress,
-    ) -> Result<Fitted, PipelineError> {
-        let pos_weight = head::pos_weight(&pool.labels, self.balance);
-        let again = match (self.solver, fitted.l2) {
-            (SolverChoice::Exact { .. }, Some(l2)) => {
-                Self { solver: SolverChoice::Exact { l2: L2::Fixed(l2) }, ..self.clone() }
-            }
-            _ => self.clone(),
+    ) -> Result<Delivered<'a>, PipelineError> {
+        if !self.refit {
+            return Ok(Delivered { fitted, decided, side: training });
+        }
+        let head = self.fit_again(pool, &fitted.settings, device, progress)?;
+        let decided = match out_of_fold {
+            Some(_) => decide::decide(self.threshold, out_of_fold, &pool.labels)?,
+            None => decided,
         };
-        // AdamW stops early on held-out images, of which there are none now: it takes all of its epochs.
-        let nothing = Side { features: FeatureMatrix::new(FEATURES), labels: Vec::new(), groups: Vec::new() };
-        let whole = again.fit(pool, &nothing, pos_weight, device, progress)?;
-        Ok(Fitted { head: whole.head, ..fitted })
+        Ok(Delivered { fitted: Fitted { head, ..fitted }, decided, side: pool })
     }
 
     /// Metrics at the threshold; `None` where the side is empty.
-    fn measure(&self, head: &Head, side: &Side) -> Result<Option<Metrics>, PipelineError> {
-        if side.labels.is_empty() {
+    fn measure(&self, fitted: &Fitted, decided: &Decided, side: &Side) -> Result<Option<Metrics>, PipelineError> {
+        if side.len() == 0 {
             return Ok(None);
         }
-        let probabilities: Vec<f64> = head.logits(&side.features)?.into_iter().map(head::probability).collect();
+        let probabilities = decided.probabilities(&fitted.head.logits(&side.features)?);
         let bootstrap = Bootstrap { seed: self.seed, ..Bootstrap::default() };
-        Ok(Some(metrics::evaluate(&side.labels, &probabilities, THRESHOLD, bootstrap)?))
+        Ok(Some(metrics::evaluate(&side.labels, &probabilities, decided.threshold, bootstrap)?))
     }
 
     fn model(
         &self,
         photos: &Photos,
-        fitted: &Fitted,
-        pos_weight: f64,
+        delivered: &Delivered<'_>,
         training: &Side,
         validation: &Side,
         metrics: Option<Metrics>,
     ) -> Model {
+        let Delivered { fitted, decided, side } = delivered;
         let facts = Facts {
             format_version: FORMAT_VERSION,
             created_by: concat!("resnet-binary ", env!("CARGO_PKG_VERSION")).to_owned(),
             classes: photos.classes.names().to_vec(),
             positive: photos.classes.positive_name().to_owned(),
             negative: photos.classes.negative_name().to_owned(),
-            threshold: THRESHOLD,
+            threshold: decided.threshold,
+            threshold_rule: self.threshold,
+            calibration: decided.calibration.clone(),
             preprocess: self.preprocess.clone(),
             weights: photos.weights.clone(),
             training: Training {
-                images: training.labels.len(),
+                images: training.len(),
                 positives: training.positives(),
-                validation_images: validation.labels.len(),
+                validation_images: validation.len(),
                 validation_positives: validation.positives(),
                 seed: self.seed,
-                solver: fitted.solver.to_owned(),
-                l2: fitted.l2,
-                pos_weight,
+                solver: fitted.settings.solver().to_owned(),
+                l2: fitted.settings.l2(),
+                pos_weight: head::pos_weight(&side.labels, self.balance),
+                refitted: self.refit,
             },
             validation: metrics,
+            neighbours: self.keep_index.then(|| photos.kept(&side.rows)),
         };
-        Model { head: fitted.head.clone(), facts }
-    }
-}
-
-impl Side {
-    fn positives(&self) -> usize {
-        self.labels.iter().filter(|&&label| label).count()
+        let neighbours = self.keep_index.then(|| Neighbours::of(&side.features));
+        Model { head: fitted.head.clone(), neighbours, facts }
     }
 }
 
 impl Photos {
-    fn side(&self, features: &FeatureMatrix, split: Split) -> Side {
-        self.rows_where(features, |given| given == Some(split))
-    }
-
-    fn rows_where(&self, features: &FeatureMatrix, is_in: impl Fn(Option<Split>) -> bool) -> Side {
-        let samples = self.samples.iter().enumerate();
-        let rows: Vec<usize> = samples.filter(|(_, sample)| is_in(sample.split)).map(|(row, _)| row).collect();
-        let pick = |from: &[usize]| rows.iter().filter_map(|&row| from.get(row).copied()).collect();
-        let labels = self.labels();
-        Side {
-            features: features.select(&rows),
-            labels: rows.iter().filter_map(|&row| labels.get(row).copied()).collect(),
-            groups: pick(&self.groups()),
-        }
+    /// What the model file says of the photos whose features it keeps.
+    fn kept(&self, rows: &[usize]) -> Vec<Kept> {
+        let samples = rows.iter().filter_map(|&row| self.samples.get(row));
+        let class = |sample: &Sample| self.classes.names().get(sample.class).cloned().unwrap_or_default();
+        samples.map(|sample| Kept { path: sample.path.clone(), class: class(sample) }).collect()
     }
 
     fn class_counts(&self) -> Vec<ClassCount> {

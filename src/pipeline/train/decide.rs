@@ -1,0 +1,86 @@
+//! From out-of-fold logits to what the model decides with: calibration, threshold, and what counts as familiar.
+
+use super::fit::OutOfFold;
+use crate::decision::calibration::{self, Calibration};
+use crate::decision::{Choice, ThresholdRule, threshold};
+use crate::metrics::Scores;
+use crate::pipeline::PipelineError;
+use crate::report::CalibrationReport;
+
+/// Where positive begins when nothing says otherwise, or nothing could be chosen: the more likely class.
+const EVEN: f64 = 0.5;
+
+/// How a logit becomes an answer.
+pub(super) struct Decided {
+    pub(super) calibration: Calibration,
+    /// What the calibration brought; `None` without out-of-fold logits.
+    pub(super) calibrated: Option<CalibrationReport>,
+    pub(super) threshold: f64,
+    /// What the threshold reaches on the out-of-fold images; `None` without them.
+    pub(super) choice: Option<Choice>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Decided {
+    /// The probability of the positive class.
+    pub(super) fn probabilities(&self, logits: &[f64]) -> Vec<f64> {
+        logits.iter().map(|&logit| self.calibration.apply(logit)).collect()
+    }
+}
+
+/// Decides on images whose heads never saw them; without such images, on nothing but the rule's own number.
+pub(super) fn decide(
+    rule: ThresholdRule,
+    out_of_fold: Option<&OutOfFold>,
+    labels: &[bool],
+) -> Result<Decided, PipelineError> {
+    let Some(OutOfFold { folds, logits }) = out_of_fold else {
+        return Ok(without_scores(rule));
+    };
+    let fitted = calibration::fit(logits, labels, folds)?;
+    let calibrated = CalibrationReport {
+        kind: fitted.calibration.kind(),
+        log_loss_before: fitted.log_loss_before,
+        log_loss_after: fitted.log_loss_after,
+    };
+    let probabilities: Vec<f64> = logits.iter().map(|&logit| fitted.calibration.apply(logit)).collect();
+    let choice = threshold::choose(rule, &Scores::new(labels, &probabilities)?)?;
+    let mut warnings: Vec<String> = choice.warning.iter().cloned().collect();
+    warnings.extend(rare_at_even(rule, &choice, labels));
+    Ok(Decided {
+        calibration: fitted.calibration,
+        calibrated: Some(calibrated),
+        threshold: choice.threshold,
+        choice: Some(choice),
+        warnings,
+    })
+}
+
+fn without_scores(rule: ThresholdRule) -> Decided {
+    let (threshold, warning) = match rule {
+        ThresholdRule::Fixed(threshold) => (threshold, None),
+        rule => (EVEN, Some(format!("too few images to choose a threshold by `{rule}`: {EVEN} is used"))),
+    };
+    Decided {
+        calibration: Calibration::None,
+        calibrated: None,
+        threshold,
+        choice: None,
+        warnings: warning.into_iter().collect(),
+    }
+}
+
+/// Where one class is rare, even odds are a high bar for it: that should be known, not found out.
+fn rare_at_even(rule: ThresholdRule, choice: &Choice, labels: &[bool]) -> Option<String> {
+    let positives = labels.iter().filter(|&&label| label).count();
+    let share = positives.min(labels.len() - positives) as f64 / labels.len().max(1) as f64;
+    let is_even = matches!(rule, ThresholdRule::Fixed(threshold) if (threshold - EVEN).abs() < f64::EPSILON);
+    let found = if 2 * positives <= labels.len() { choice.sensitivity } else { choice.specificity }?;
+    (is_even && share < 0.25 && found < 0.5).then(|| {
+        let (percent, missed) = (100.0 * share, 100.0 * (1.0 - found));
+        format!(
+            "one class is {percent:.0} % of the images, and at a threshold of {EVEN} {missed:.0} % of it is missed: \
+             `--threshold youden` or `--threshold cost:fp=1,fn=20` weighs the classes otherwise"
+        )
+    })
+}

@@ -1,0 +1,56 @@
+//! Some of the photos: their rows, labels and groups, side by side.
+
+use super::Photos;
+use crate::dataset::split::Split;
+use crate::features::FeatureMatrix;
+
+/// The photos of one side of the split, or of several.
+#[derive(Debug, Clone)]
+pub(super) struct Side {
+    /// `[N, D]`
+    pub(super) features: FeatureMatrix,
+    /// `[N]`, true for the positive class.
+    pub(super) labels: Vec<bool>,
+    /// `[N]`, the same number for photos that belong together.
+    pub(super) groups: Vec<usize>,
+    /// `[N]`, their places among all photos.
+    pub(super) rows: Vec<usize>,
+}
+
+impl Side {
+    /// Those whose split `is_in`.
+    pub(super) fn of(
+        photos: &Photos,
+        features: &FeatureMatrix,
+        groups: &[usize],
+        is_in: impl Fn(Option<Split>) -> bool,
+    ) -> Self {
+        let samples = photos.samples.iter().enumerate();
+        let rows: Vec<usize> = samples.filter(|(_, sample)| is_in(sample.split)).map(|(row, _)| row).collect();
+        let labels = photos.labels();
+        Self { features: features.select(&rows), labels: pick(&labels, &rows), groups: pick(groups, &rows), rows }
+    }
+
+    /// Some of these, by their places here.
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            features: self.features.select(rows),
+            labels: pick(&self.labels, rows),
+            groups: pick(&self.groups, rows),
+            rows: pick(&self.rows, rows),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    pub(super) fn positives(&self) -> usize {
+        self.labels.iter().filter(|&&label| label).count()
+    }
+}
+
+/// The items at these places.
+pub(super) fn pick<T: Copy>(items: &[T], rows: &[usize]) -> Vec<T> {
+    rows.iter().filter_map(|&row| items.get(row).copied()).collect()
+}
