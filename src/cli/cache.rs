@@ -98,8 +98,10 @@ fn describe(info: &CacheInfo) -> String {
         format!("{count:>9}  of weights {}, {rest}\n", weights.get(..8).unwrap_or(weights))
     });
     let damaged = info.damaged.iter().map(|path| format!("damaged and set aside: {}\n", path.display()));
+    let others = info.other_versions.iter();
+    let others = others.map(|path| format!("of another version, not read: {}\n", path.display()));
     let head = format!("{}\n{features} features, {megabytes:.1} MB\n", info.path.display());
-    std::iter::once(head).chain(recipes).chain(damaged).collect()
+    std::iter::once(head).chain(recipes).chain(damaged).chain(others).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! them there loads no network. A fixed number of tickets bounds how far the fastest worker may run ahead of the slowest photo, so
 //! memory does not grow with the number of photos. A photo that cannot be read is a result like any other.
 
+mod aside;
 mod batch;
 pub mod cache;
 pub mod matrix;
@@ -24,6 +25,7 @@ use crate::files::{ContentHash, FileError};
 use crate::pixels::{DecodeError, Limits, Preprocess};
 use crate::progress::{Interrupted, Progress};
 
+pub use aside::Aside;
 use batch::BatchSize;
 pub use batch::Workload;
 pub use cache::{Cache, Recipe};
@@ -37,6 +39,8 @@ pub struct Photo {
     pub hash: ContentHash,
     /// `[2048]`
     pub features: Vec<f32>,
+    /// There where [`Extractor::asides`] asks for it, and where the photo went through the network in this run.
+    pub aside: Option<Aside>,
     /// Whether they were computed in an earlier run.
     pub from_cache: bool,
 }
@@ -131,6 +135,9 @@ pub struct Extractor<'a> {
     pub workload: Workload,
     /// Features of earlier runs.
     pub cache: Option<&'a Cache>,
+    /// Whether the asides of cached photos are read too. They are always kept; a photo whose aside is wanted and not
+    /// there is computed again.
+    pub asides: bool,
 }
 
 impl Extractor<'_> {
@@ -194,6 +201,7 @@ impl Extractor<'_> {
         let mut extraction = Extraction {
             hashes: Vec::with_capacity(paths.len()),
             rows: Vec::with_capacity(paths.len()),
+            asides: Vec::with_capacity(if self.asides { paths.len() } else { 0 }),
             from_cache: 0,
             unreadable: Vec::new(),
         };
@@ -207,6 +215,7 @@ impl Extractor<'_> {
                     Ok(()) => {
                         extraction.hashes.push(photo.hash);
                         extraction.rows.push(at);
+                        extraction.asides.extend(photo.aside.filter(|_| self.asides));
                         extraction.from_cache += usize::from(photo.from_cache);
                     }
                     Err(error) => failure = Some(error),
@@ -247,6 +256,8 @@ pub struct Extraction {
     pub hashes: Vec<ContentHash>,
     /// `[N]`, ascending positions in the list.
     pub rows: Vec<usize>,
+    /// `[N]` where [`Extractor::asides`] asks for them, else empty.
+    pub asides: Vec<Aside>,
     /// How many of them were computed in an earlier run.
     pub from_cache: usize,
     /// Positions of the photos that could not be read, with the reason.

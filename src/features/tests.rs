@@ -33,7 +33,14 @@ fn with_extractor<T>(workers: usize, batch: usize, test: impl FnOnce(&Extractor<
     let backbone = LazyBackbone::new(WeightsId::random(0), Target::CPU, || Backbone::random(0, Target::CPU));
     let (preprocess, limits) = (Preprocess::with_image_size(32), Limits::default());
     let workload = Workload { workers, threads_per_worker: 1, batch, tapers: true };
-    test(&Extractor { backbone: &backbone, preprocess: &preprocess, limits: &limits, workload, cache: None })
+    test(&Extractor {
+        backbone: &backbone,
+        preprocess: &preprocess,
+        limits: &limits,
+        workload,
+        cache: None,
+        asides: false,
+    })
 }
 
 #[test]
@@ -104,7 +111,14 @@ fn what_is_in_the_cache_is_not_computed_again_and_loads_no_network() {
     let run = |backbone: &LazyBackbone, size, paths: &[PathBuf]| {
         let (preprocess, limits) = (Preprocess::with_image_size(size), Limits::default());
         let workload = Workload { workers: 2, threads_per_worker: 1, batch: 2, tapers: true };
-        let extractor = Extractor { backbone, preprocess: &preprocess, limits: &limits, workload, cache: Some(&cache) };
+        let extractor = Extractor {
+            backbone,
+            preprocess: &preprocess,
+            limits: &limits,
+            workload,
+            cache: Some(&cache),
+            asides: true,
+        };
         all(&extractor, paths, false, &Silent)
     };
     let backbone = LazyBackbone::new(WeightsId::random(0), Target::CPU, || Backbone::random(0, Target::CPU));
@@ -118,6 +132,8 @@ fn what_is_in_the_cache_is_not_computed_again_and_loads_no_network() {
     let warm = run(&never, 32, &paths).unwrap();
     assert_eq!(warm.0.from_cache, 5);
     assert_eq!(warm.1.values(), cold.1.values());
+    // Computed or read, the asides are the same.
+    assert_eq!((warm.0.asides.len(), &warm.0.asides), (5, &cold.0.asides));
 
     paths[3] = photo(folder.path(), "changed.ppm", 61);
     assert_eq!(run(&backbone, 32, &paths).unwrap().0.from_cache, 4);
@@ -131,7 +147,8 @@ fn a_network_that_cannot_be_loaded_is_the_error_of_the_run() {
     let broken = LazyBackbone::new(WeightsId::random(0), Target::CPU, || Err(BackboneError::OutOfMemory));
     let (preprocess, limits) = (Preprocess::with_image_size(32), Limits::default());
     let workload = Workload { workers: 2, threads_per_worker: 1, batch: 2, tapers: true };
-    let extractor = Extractor { backbone: &broken, preprocess: &preprocess, limits: &limits, workload, cache: None };
+    let extractor =
+        Extractor { backbone: &broken, preprocess: &preprocess, limits: &limits, workload, cache: None, asides: false };
     let error = all(&extractor, &paths, false, &Silent).unwrap_err();
     assert!(matches!(error, FeatureError::Backbone(BackboneError::OutOfMemory)));
 }

@@ -9,10 +9,11 @@ use std::thread::Scope;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::batch::BatchSize;
-use super::{Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
+use super::cache::Entry;
+use super::{Aside, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
 use crate::backbone::{BackboneError, Engine, Pooled, layout};
 use crate::files::{self, ContentHash};
-use crate::pixels::Crop;
+use crate::pixels::{Crop, PhotoFacts};
 use crate::progress::Progress;
 
 /// A chunk of consecutive photos, done.
@@ -50,7 +51,7 @@ enum Read {
     /// Its features were there.
     Known(Photo),
     /// Its crop is the next of the batch.
-    Decoded(ContentHash),
+    Decoded(ContentHash, PhotoFacts),
 }
 
 impl<'a> Worker<'a> {
@@ -90,21 +91,22 @@ impl<'a> Worker<'a> {
             let outcome = self.read(&path, &mut crops, scope);
             read.push((path, outcome));
         }
-        let features = self.forward(&crops)?.whole;
-        let hashes = read.iter().filter_map(|(_, outcome)| match outcome {
-            Ok(Read::Decoded(hash)) => Some(*hash),
-            Ok(Read::Known(_)) | Err(_) => None,
-        });
-        self.keep(&hashes.zip(features.chunks_exact(layout::FEATURES)).collect::<Vec<_>>());
-        self.shared.progress.advance(read.len() as u64);
-        let mut rows = features.chunks_exact(layout::FEATURES);
+        let Pooled { whole, border } = self.forward(&crops)?;
+        let mut rows = whole.chunks_exact(layout::FEATURES);
+        // Empty where the map has no border.
+        let mut borders = border.chunks_exact(layout::FEATURES);
         let mut photo = |read| match read {
             Read::Known(photo) => photo,
-            Read::Decoded(hash) => {
-                Photo { hash, features: rows.next().unwrap_or_default().to_vec(), from_cache: false }
+            Read::Decoded(hash, facts) => {
+                let aside = Aside::new(borders.next().unwrap_or_default(), facts);
+                let features = rows.next().unwrap_or_default().to_vec();
+                Photo { hash, features, aside: Some(aside), from_cache: false }
             }
         };
-        Ok(read.into_iter().map(|(path, outcome)| (path, outcome.map(&mut photo))).collect())
+        let done: Done = read.into_iter().map(|(path, outcome)| (path, outcome.map(&mut photo))).collect();
+        self.keep(&done);
+        self.shared.progress.advance(done.len() as u64);
+        Ok(done)
     }
 
     fn read<'scope>(
@@ -119,15 +121,16 @@ impl<'a> Worker<'a> {
         let Extractor { backbone, limits, preprocess, .. } = *self.shared.extractor;
         let bytes = files::read(path, limits.max_file_bytes)?;
         let hash = ContentHash::of(&bytes);
-        if let Some(features) = self.known(&hash) {
-            return Ok(Read::Known(Photo { hash, features, from_cache: true }));
+        if let Some((features, aside)) = self.known(&hash) {
+            return Ok(Read::Known(Photo { hash, features, aside, from_cache: true }));
         }
         if !self.shared.is_loading.swap(true, Ordering::Relaxed) {
             // The weights load while the first photos are decoded; an error comes back to whoever asks next.
             scope.spawn(move || drop(backbone.engine()));
         }
-        crops.push(preprocess.load(&bytes, limits)?);
-        Ok(Read::Decoded(hash))
+        let (crop, facts) = preprocess.load_with_facts(&bytes, limits)?;
+        crops.push(crop);
+        Ok(Read::Decoded(hash, facts))
     }
 
     /// Features of all crops, `[B, 2048]`.
@@ -146,28 +149,40 @@ impl<'a> Worker<'a> {
         Ok(self.shared.batch.forward(crops, &mut run, self.shared.progress)?)
     }
 
-    /// Features of an earlier run.
-    fn known(&self, hash: &ContentHash) -> Option<Vec<f32>> {
-        let cache = self.shared.extractor.cache?;
+    /// Features of an earlier run, with the aside if that is wanted.
+    fn known(&self, hash: &ContentHash) -> Option<(Vec<f32>, Option<Aside>)> {
+        let Extractor { cache, asides, .. } = *self.shared.extractor;
+        let cache = cache?;
         if self.shared.cache_failed.load(Ordering::Relaxed) {
             return None;
         }
-        let found = cache.get(hash, &self.shared.recipe);
+        let found = if asides {
+            let both = cache.get_with_aside(hash, &self.shared.recipe);
+            both.map(|both| both.map(|(row, aside)| (row, Some(aside))))
+        } else {
+            cache.get(hash, &self.shared.recipe).map(|row| row.map(|row| (row, None)))
+        };
         self.warn(cache.notices());
-        let row = found.unwrap_or_else(|error| {
+        let found = found.unwrap_or_else(|error| {
             self.give_up(&error);
             None
         });
-        row.filter(|row| row.len() == layout::FEATURES)
+        found.filter(|(row, _)| row.len() == layout::FEATURES)
     }
 
-    /// Keeps features for later runs; a cache that fails costs a warning and no photo.
-    fn keep(&self, rows: &[(ContentHash, &[f32])]) {
+    /// Keeps what was computed for later runs; a cache that fails costs a warning and no photo.
+    fn keep(&self, done: &Done) {
         let Some(cache) = self.shared.extractor.cache else { return };
-        if rows.is_empty() || self.shared.cache_failed.load(Ordering::Relaxed) {
+        let computed = done.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).filter(|photo| !photo.from_cache);
+        let entries: Vec<_> = computed
+            .filter_map(|Photo { hash, features, aside, .. }| {
+                aside.as_ref().map(|aside| Entry { content: *hash, features, aside })
+            })
+            .collect();
+        if entries.is_empty() || self.shared.cache_failed.load(Ordering::Relaxed) {
             return;
         }
-        let kept = cache.put(&self.shared.recipe, rows);
+        let kept = cache.put(&self.shared.recipe, &entries);
         self.warn(cache.notices());
         if let Err(error) = kept {
             self.give_up(&error);

@@ -49,6 +49,7 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
         limits: &options.limits,
         on_unreadable: options.on_unreadable,
         backbone: &options.backbone,
+        asides: true,
     };
     let photos = reading.run(&mut features, progress)?;
     let split = options.split.or_else(|| photos.most_independent());

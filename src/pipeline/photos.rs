@@ -23,6 +23,8 @@ pub(super) struct Reading<'a> {
     pub(super) limits: &'a Limits,
     pub(super) on_unreadable: OnUnreadable,
     pub(super) backbone: &'a BackboneOptions,
+    /// Whether the asides of the photos are wanted too.
+    pub(super) asides: bool,
 }
 
 /// What stands beside the rows, in their order, which is that of the sorted paths.
@@ -92,6 +94,7 @@ impl Reading<'_> {
             limits: self.limits,
             workload: self.backbone.workload(target.device, Some(paths.len())),
             cache: cache.as_ref(),
+            asides: self.asides,
         };
         let started = Instant::now();
         progress.start("features", Unit::Images, Some(paths.len() as u64));

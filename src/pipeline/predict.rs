@@ -110,6 +110,7 @@ pub fn predict(
         limits: &options.limits,
         workload: options.backbone.workload(backbone.target().device, count),
         cache: cache.as_ref(),
+        asides: false,
     };
     let (mut seen, mut unreadable) = (0_usize, 0_usize);
     let mut failure: Option<PipelineError> = None;

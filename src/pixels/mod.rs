@@ -11,6 +11,7 @@
 mod convert;
 mod decode;
 mod error;
+mod facts;
 mod gif;
 mod jpeg;
 mod orientation;
@@ -25,6 +26,7 @@ use resize::Geometry;
 
 pub use decode::{Limits, Rgb, decode, silence_decoder_panics};
 pub use error::DecodeError;
+pub use facts::{MOST_CAMERA_BYTES, PhotoFacts, Thumbnail};
 pub use sniff::{Format, looks_like_image, sniff};
 
 /// Counts up whenever a change in this room may change a level of a [`Crop`], so that features that were computed from
@@ -119,18 +121,36 @@ impl Preprocess {
     /// # Errors
     /// [`DecodeError`] says what was found instead of an image, or why these settings cannot be applied.
     pub fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Crop, DecodeError> {
+        self.load_sized(bytes, limits).map(|(crop, _)| crop)
+    }
+
+    /// [`Preprocess::load`], and what the file tells besides.
+    ///
+    /// # Errors
+    /// As [`Preprocess::load`].
+    pub fn load_with_facts(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, PhotoFacts), DecodeError> {
+        let (crop, size) = self.load_sized(bytes, limits)?;
+        let format = sniff(bytes).ok_or(DecodeError::Empty)?;
+        let facts = PhotoFacts::of(bytes, format, size, &crop);
+        Ok((crop, facts))
+    }
+
+    /// The crop, and width and height of the photo as it is seen.
+    fn load_sized(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, (u32, u32)), DecodeError> {
         #[cfg(feature = "turbo")]
-        if let Some(crop) = self.load_part(bytes, limits) {
-            return Ok(crop);
+        if let Some(loaded) = self.load_part(bytes, limits) {
+            return Ok(loaded);
         }
         let (image, orientation) = decode::stored(bytes, limits)?;
-        self.crop_of(&image, orientation)
+        let crop = self.crop_of(&image, orientation)?;
+        let is_turned = Turn::from(orientation).transposed;
+        Ok((crop, if is_turned { (image.height, image.width) } else { (image.width, image.height) }))
     }
 
     /// The crop of an ordinary JPEG, decoding only what the crop needs; `None` for everything else, and for everything
     /// that is wrong, which the other way finds words for.
     #[cfg(feature = "turbo")]
-    fn load_part(&self, bytes: &[u8], limits: &Limits) -> Option<Crop> {
+    fn load_part(&self, bytes: &[u8], limits: &Limits) -> Option<(Crop, (u32, u32))> {
         self.check().ok()?;
         let part = jpeg::Part::open(bytes, limits)?;
         let (width, height) = part.upright_size();
@@ -140,7 +160,8 @@ impl Preprocess {
         let (image, axes) = part.decode(smallest, |sides| geometry.axes(sides))?;
         let data = resize::resize_part(&image, axes, geometry, turn.transposed).ok()?;
         let crop = Rgb { width: self.crop, height: self.crop, data };
-        Some(Crop { size: self.crop, rgb: orientation::upright(crop, part.orientation()).data })
+        let crop = Crop { size: self.crop, rgb: orientation::upright(crop, part.orientation()).data };
+        Some((crop, (width, height)))
     }
 
     /// Resizes the short side to [`resize`](Self::resize) with antialiased bilinear interpolation and cuts the centre

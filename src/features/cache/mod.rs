@@ -22,10 +22,14 @@ use crate::files::{self, ContentHash, FileError};
 use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
+use super::Aside;
 use store::Store;
 
 /// Name of the store in its folder; another layout gets another name, so old and new versions never meet.
-const FILE: &str = "features-v1.sqlite";
+const FILE: &str = "features-v2.sqlite";
+
+/// How the names of stores of every layout begin.
+const ANY_LAYOUT: &str = "features-v";
 
 /// Why the cache cannot be used; a run goes on without it.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +79,19 @@ pub struct CacheInfo {
     pub recipes: Vec<(String, u64)>,
     /// Damaged stores that were set aside.
     pub damaged: Vec<PathBuf>,
+    /// Stores that another version of this program made, which this one does not read.
+    pub other_versions: Vec<PathBuf>,
+}
+
+/// What is kept of one photo.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The photo.
+    pub content: ContentHash,
+    /// Its row.
+    pub features: &'a [f32],
+    /// What goes with the row.
+    pub aside: &'a Aside,
 }
 
 /// The open cache, for all threads of a process.
@@ -87,10 +104,11 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Where the cache of a folder is, if it has one.
+    /// Where the cache of a folder is, if it has one of this or another version.
     pub fn find(folder: &Path) -> Option<PathBuf> {
         let path = folder.join(FILE);
-        path.exists().then_some(path)
+        let is_there = path.exists() || other_versions(&path).is_ok_and(|others| !others.is_empty());
+        is_there.then_some(path)
     }
 
     /// Opens the cache in a folder, or begins one.
@@ -117,15 +135,29 @@ impl Cache {
     /// # Errors
     /// [`CacheError::Store`] if the store cannot be read.
     pub fn get(&self, content: &ContentHash, recipe: &Recipe) -> Result<Option<Vec<f32>>, CacheError> {
-        self.with(|store| store.get(content, recipe.key, today()))
+        Ok(self.with(|store| store.get(content, recipe.key, today(), false))?.map(|row| row.numbers))
     }
 
-    /// Keeps the features of some photos, all or none.
+    /// The features of a photo and their aside, if both are there and whole. It reads half as much again as
+    /// [`Cache::get`].
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] if the store cannot be read.
+    pub fn get_with_aside(
+        &self,
+        content: &ContentHash,
+        recipe: &Recipe,
+    ) -> Result<Option<(Vec<f32>, Aside)>, CacheError> {
+        let row = self.with(|store| store.get(content, recipe.key, today(), true))?;
+        Ok(row.and_then(|row| Some((row.numbers, Aside::from_bytes(&row.aside?)?))))
+    }
+
+    /// Keeps the features and asides of some photos, all or none.
     ///
     /// # Errors
     /// [`CacheError::Store`] if they cannot be written.
-    pub fn put(&self, recipe: &Recipe, rows: &[(ContentHash, &[f32])]) -> Result<(), CacheError> {
-        self.with(|store| store.put(recipe.key, &recipe.text, rows, today()))
+    pub fn put(&self, recipe: &Recipe, entries: &[Entry<'_>]) -> Result<(), CacheError> {
+        self.with(|store| store.put(recipe.key, &recipe.text, entries, today()))
     }
 
     /// The SHA-256 of a large file, from memory while size, times and identity of the file are what they were.
@@ -157,16 +189,17 @@ impl Cache {
         let recipes = self.with(Store::recipes)?;
         let bytes = ["", "-wal"].iter().map(|suffix| files::size(&with_suffix(&self.path, suffix)).unwrap_or(0)).sum();
         let features = recipes.iter().map(|(_, count)| count).sum();
-        Ok(CacheInfo { path: self.path.clone(), bytes, features, recipes, damaged: damaged(&self.path)? })
+        let (damaged, other_versions) = (damaged(&self.path)?, other_versions(&self.path)?);
+        Ok(CacheInfo { path: self.path.clone(), bytes, features, recipes, damaged, other_versions })
     }
 
-    /// Forgets everything, damaged files too.
+    /// Forgets everything, damaged files and those of other versions too.
     ///
     /// # Errors
     /// [`CacheError`] if another process holds it or it cannot be written.
     pub fn clear(&self) -> Result<(), CacheError> {
         self.with(|store| store.keep(0))?;
-        for path in damaged(&self.path)? {
+        for path in damaged(&self.path)?.into_iter().chain(other_versions(&self.path)?) {
             files::remove(&path)?;
         }
         Ok(())
@@ -234,11 +267,25 @@ fn set_aside(path: &Path) -> Result<String, CacheError> {
 }
 
 /// The stores that were set aside, by name.
-fn damaged(path: &Path) -> Result<Vec<PathBuf>, CacheError> {
+fn damaged(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let prefix = format!("{FILE}.damaged-");
+    beside(path, |name| name.starts_with(&prefix))
+}
+
+/// Whatever stores of other layouts left, journals and damaged ones included, by name.
+fn other_versions(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let is_other = |name: &str| {
+        let layout = name.strip_prefix(ANY_LAYOUT).and_then(|rest| rest.split_once(".sqlite"));
+        layout.is_some_and(|(number, _)| number.parse::<u32>().is_ok()) && !name.starts_with(FILE)
+    };
+    beside(path, is_other)
+}
+
+/// The files in the folder of the store that are `wanted` by their name, sorted.
+fn beside(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, FileError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let names = files::names(folder)?;
-    Ok(names.into_iter().filter(|name| name.starts_with(&prefix)).map(|name| folder.join(name)).collect())
+    Ok(names.into_iter().filter(|name| wanted(name)).map(|name| folder.join(name)).collect())
 }
 
 #[cfg(test)]

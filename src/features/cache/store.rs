@@ -6,21 +6,30 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
+use super::Entry;
 use crate::files::ContentHash;
 
 /// What a row takes in the file, its index entry included (measured).
-pub(super) const BYTES_PER_ROW: u64 = 8_500;
+pub(super) const BYTES_PER_ROW: u64 = 13_800;
 
 /// How long another process may hold the store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// `used` is the day of the last use; `checksum` is over key and numbers, for SQLite has none of its own.
+/// `used` is the day of the last use; the checksums are over the key and the blob before them, for SQLite has none of its
+/// own. The aside stands last, so that whoever does not ask for it does not read its pages.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS features (
         content BLOB NOT NULL, recipe BLOB NOT NULL, used INTEGER NOT NULL, numbers BLOB NOT NULL,
-        checksum BLOB NOT NULL, PRIMARY KEY (content, recipe));
+        checksum BLOB NOT NULL, aside BLOB NOT NULL, aside_checksum BLOB NOT NULL, PRIMARY KEY (content, recipe));
     CREATE TABLE IF NOT EXISTS recipes (recipe BLOB PRIMARY KEY, text TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS checksums (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);";
+
+/// What is kept of one photo.
+pub(super) struct Row {
+    pub(super) numbers: Vec<f32>,
+    /// Its bytes, if they were asked for and are whole.
+    pub(super) aside: Option<Vec<u8>>,
+}
 
 /// A connection to the store.
 #[derive(Debug)]
@@ -45,42 +54,52 @@ impl Store {
         content: &ContentHash,
         recipe: [u8; 16],
         today: i64,
-    ) -> rusqlite::Result<Option<Vec<f32>>> {
-        let select = "SELECT rowid, used, numbers, checksum FROM features WHERE content = ?1 AND recipe = ?2";
+        with_aside: bool,
+    ) -> rusqlite::Result<Option<Row>> {
+        let select = if with_aside {
+            "SELECT rowid, used, numbers, checksum, aside, aside_checksum FROM features WHERE content = ?1 AND recipe = ?2"
+        } else {
+            "SELECT rowid, used, numbers, checksum FROM features WHERE content = ?1 AND recipe = ?2"
+        };
         let mut select = self.0.prepare_cached(select)?;
         let row = select.query_row(params![content.0, recipe], |row| {
             let (id, used): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let numbers = row.get_ref(2)?.as_blob()?;
-            let is_whole = row.get_ref(3)?.as_blob()? == checksum(content, recipe, numbers);
+            let whole = |blob: usize| -> rusqlite::Result<Option<&[u8]>> {
+                let bytes = row.get_ref(blob)?.as_blob()?;
+                let is_whole = row.get_ref(blob + 1)?.as_blob()? == checksum(content, recipe, bytes);
+                Ok(is_whole.then_some(bytes))
+            };
+            let aside = if with_aside { whole(4)?.map(<[u8]>::to_vec) } else { None };
             let numbers =
-                is_whole.then(|| numbers.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect());
-            Ok((id, used, numbers))
+                whole(2)?.map(|bytes| bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect());
+            Ok((id, used, numbers.map(|numbers| Row { numbers, aside })))
         });
-        let Some((id, used, numbers)) = row.optional()? else { return Ok(None) };
+        let Some((id, used, row)) = row.optional()? else { return Ok(None) };
         if used < today {
             // Once a day a row. A store that cannot be written can be read all the same.
             let _ = self.0.prepare_cached("UPDATE features SET used = ?1 WHERE rowid = ?2")?.execute([today, id]);
         }
-        Ok(numbers)
+        Ok(row)
     }
 
     pub(super) fn put(
         &mut self,
         recipe: [u8; 16],
         text: &str,
-        rows: &[(ContentHash, &[f32])],
+        entries: &[Entry<'_>],
         today: i64,
     ) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
         transaction
             .prepare_cached("INSERT OR IGNORE INTO recipes (recipe, text) VALUES (?1, ?2)")?
             .execute(params![recipe, text])?;
-        for (content, features) in rows {
+        for Entry { content, features, aside } in entries {
             let numbers: Vec<u8> = features.iter().flat_map(|feature| feature.to_le_bytes()).collect();
-            let checksum = checksum(content, recipe, &numbers);
+            let aside = aside.to_bytes();
+            let [checksum, aside_checksum] = [&numbers, &aside].map(|bytes| checksum(content, recipe, bytes));
             transaction
-                .prepare_cached("INSERT OR REPLACE INTO features VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![content.0, recipe, today, numbers, checksum])?;
+                .prepare_cached("INSERT OR REPLACE INTO features VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+                .execute(params![content.0, recipe, today, numbers, checksum, aside, aside_checksum])?;
         }
         transaction.commit()
     }
@@ -130,9 +149,9 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-fn checksum(content: &ContentHash, recipe: [u8; 16], numbers: &[u8]) -> [u8; 8] {
+fn checksum(content: &ContentHash, recipe: [u8; 16], bytes: &[u8]) -> [u8; 8] {
     let digest: [u8; 32] =
-        Sha256::new().chain_update(content.0).chain_update(recipe).chain_update(numbers).finalize().into();
+        Sha256::new().chain_update(content.0).chain_update(recipe).chain_update(bytes).finalize().into();
     let mut first = [0; 8];
     first.copy_from_slice(digest.split_at(8).0);
     first

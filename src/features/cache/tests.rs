@@ -1,5 +1,6 @@
 use super::*;
 use crate::backbone::{Precision, layout};
+use crate::pixels::Limits;
 
 fn recipe(weights: &str) -> Recipe {
     let id = WeightsId { name: "any".into(), sha256: weights.into() };
@@ -10,6 +11,19 @@ fn row(seed: usize) -> Vec<f32> {
     (0..layout::FEATURES).map(|index| (seed * 7 + index) as f32 * 0.37).collect()
 }
 
+fn aside(seed: usize) -> Aside {
+    let crop = Preprocess::with_image_size(32);
+    let image = [b"P6 4 4 255\n", &[seed as u8; 48][..]].concat();
+    let facts = crop.load_with_facts(&image, &Limits::default()).unwrap().1;
+    Aside::new(&row(seed), facts)
+}
+
+fn put(cache: &Cache, number: usize, seed: usize) {
+    let (features, aside) = (row(seed), aside(seed));
+    let entry = Entry { content: photo(number), features: &features, aside: &aside };
+    cache.put(&recipe("w"), &[entry]).unwrap();
+}
+
 fn photo(number: usize) -> ContentHash {
     ContentHash::of(&number.to_le_bytes())
 }
@@ -18,17 +32,20 @@ fn photo(number: usize) -> ContentHash {
 fn filled(rows: usize) -> (tempfile::TempDir, Cache) {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
-    let features: Vec<_> = (0..rows).map(row).collect();
-    let rows: Vec<_> = features.iter().enumerate().map(|(number, row)| (photo(number), row.as_slice())).collect();
-    cache.put(&recipe("w"), &rows).unwrap();
+    let kept: Vec<_> = (0..rows).map(|number| (photo(number), row(number), aside(number))).collect();
+    let entries: Vec<_> =
+        kept.iter().map(|(content, features, aside)| Entry { content: *content, features, aside }).collect();
+    cache.put(&recipe("w"), &entries).unwrap();
     (folder, cache)
 }
 
 fn whole(cache: &Cache, rows: usize) -> usize {
     let is_whole = |number: &usize| match cache.get(&photo(*number), &recipe("w")).unwrap() {
         Some(found) => {
-            // Whatever happened to the file: a row is right or it is not there.
+            // Whatever happened to the file: a row is right or it is not there, and so is its aside.
             assert_eq!(found, row(*number));
+            let both = cache.get_with_aside(&photo(*number), &recipe("w")).unwrap();
+            assert!(both.is_none_or(|both| both == (row(*number), aside(*number))));
             true
         }
         None => false,
@@ -66,7 +83,7 @@ fn weights_pixels_and_arithmetic_each_make_another_recipe() {
 fn two_processes_share_the_cache() {
     let (folder, first) = filled(2);
     let second = Cache::open(folder.path()).unwrap();
-    second.put(&recipe("w"), &[(photo(9), &row(9))]).unwrap();
+    put(&second, 9, 9);
     assert_eq!(first.get(&photo(9), &recipe("w")).unwrap(), Some(row(9)));
     let info = first.info().unwrap();
     assert_eq!((info.features, info.recipes.len()), (3, 1));
@@ -82,7 +99,7 @@ fn a_file_of_another_kind_is_set_aside_and_begun_anew() {
         let notices = cache.notices();
         assert!(notices[0].contains(&format!("damaged-{round}")), "{notices:?}");
         assert_eq!(whole(&cache, 2), 0);
-        cache.put(&recipe("w"), &[(photo(0), &row(0))]).unwrap();
+        put(&cache, 0, 0);
         assert_eq!(whole(&cache, 2), 1);
         assert_eq!(cache.info().unwrap().damaged.len(), round);
     }
@@ -108,9 +125,9 @@ fn whatever_bytes_of_the_file_are_damaged_a_row_is_right_or_not_there() {
         files::write(&path, |file| file.write_all(&bytes)).unwrap();
         let cache = Cache::open(folder.path()).unwrap();
         lost += ROWS - whole(&cache, ROWS);
-        let (photo, row) = (photo(100 + step), row(step));
-        cache.put(&recipe("w"), &[(photo, &row)]).unwrap();
-        assert_eq!(cache.get(&photo, &recipe("w")).unwrap(), Some(row), "after damage at byte {at}");
+        put(&cache, 100 + step, step);
+        let found = cache.get(&photo(100 + step), &recipe("w")).unwrap();
+        assert_eq!(found, Some(row(step)), "after damage at byte {at}");
     }
     assert!(lost > 0, "no damage was noticed");
 }
@@ -127,7 +144,7 @@ fn a_file_cut_off_anywhere_is_begun_anew() {
         files::write(&path, |file| file.write_all(&good[..good.len() * tenth / 10])).unwrap();
         let cache = Cache::open(folder.path()).unwrap();
         whole(&cache, 4);
-        cache.put(&recipe("w"), &[(photo(5), &row(5))]).unwrap();
+        put(&cache, 5, 5);
         assert_eq!(cache.get(&photo(5), &recipe("w")).unwrap(), Some(row(5)));
     }
 }
@@ -154,4 +171,42 @@ fn a_checksum_is_remembered_until_the_file_changes() {
     files::write(&path, |file| file.write_all(b"two")).unwrap();
     assert_eq!(cache.checksum_of(&path).unwrap(), ContentHash::of(b"two").to_string());
     assert!(cache.checksum_of(&folder.path().join("absent")).is_err());
+}
+
+#[test]
+fn an_aside_that_is_damaged_costs_the_row_only_where_the_aside_is_wanted() {
+    let (folder, cache) = filled(2);
+    assert_eq!(cache.get_with_aside(&photo(1), &recipe("w")).unwrap(), Some((row(1), aside(1))));
+    let store = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+    store.execute("UPDATE features SET aside = x'00' WHERE content = ?1", [photo(1).0]).unwrap();
+    assert_eq!(cache.get(&photo(1), &recipe("w")).unwrap(), Some(row(1)));
+    assert_eq!(cache.get_with_aside(&photo(1), &recipe("w")).unwrap(), None);
+    assert!(cache.get_with_aside(&photo(0), &recipe("w")).unwrap().is_some());
+}
+
+#[test]
+fn stores_of_other_versions_are_named_and_cleared_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let others =
+        ["features-v1.sqlite", "features-v1.sqlite-wal", "features-v10.sqlite", "features-v1.sqlite.damaged-1"];
+    let strangers = ["features-vacation.sqlite", "features-v1.txt", "weights.safetensors"];
+    for name in others.iter().chain(&strangers) {
+        files::write(&folder.path().join(name), |file| file.write_all(b"old")).unwrap();
+    }
+    assert!(Cache::find(folder.path()).is_some());
+    let cache = Cache::open(folder.path()).unwrap();
+    assert_eq!(cache.info().unwrap().other_versions.len(), others.len());
+    cache.clear().unwrap();
+    assert_eq!(cache.info().unwrap().other_versions, [PathBuf::new(); 0]);
+    let left = files::names(folder.path()).unwrap();
+    assert!(strangers.iter().all(|name| left.contains(&(*name).to_owned())), "{left:?}");
+}
+
+#[test]
+fn a_row_takes_about_as_much_as_pruning_counts_with() {
+    let (_folder, cache) = filled(400);
+    cache.prune(u64::MAX).unwrap();
+    let measured = cache.info().unwrap().bytes as f64 / 400.0;
+    let counted = store::BYTES_PER_ROW as f64;
+    assert!((measured / counted - 1.0).abs() < 0.03, "{measured} bytes a row, {counted} are counted");
 }

@@ -183,6 +183,7 @@ impl TrainOptions {
             limits: &self.limits,
             on_unreadable: self.on_unreadable,
             backbone: &self.backbone,
+            asides: true,
         }
     }
 
