@@ -36,6 +36,9 @@ pub fn lower_bound(successes: usize, trials: usize, risk: f64) -> f64 {
 /// The fewest trials whose success in every one shows a share of at least `share`: the least n with `shareⁿ ≤ risk`;
 /// `None` where no number does.
 pub fn fewest_trials(share: f64, risk: f64) -> Option<usize> {
+    if share >= 1.0 {
+        return None;
+    }
     let trials = (risk.ln() / share.ln()).ceil().max(1.0);
     // Beyond this, counts are no longer exact in f64, and nobody has as many photos.
     (trials.is_finite() && trials < 1e15).then_some(trials as usize)

@@ -243,8 +243,11 @@ impl RuleError {
         match self {
             Self::Unknown { suggestion, .. } => suggestion.map(|rule| format!("did you mean `{rule}`?")),
             Self::Fixed { given } | Self::Share { given, .. } => {
-                let percent = given.trim_end_matches(|letter: char| letter == '%' || letter.is_whitespace());
-                let share = percent.parse::<f64>().ok().filter(|value| *value > 1.0 && *value <= 100.0)?;
+                let number = given.trim_end_matches(|letter: char| letter == '%' || letter.is_whitespace());
+                // Without the sign, 1.5 is more likely a slip than 1.5 %.
+                let least = if number.len() < given.trim_end().len() { 0.0 } else { 10.0 };
+                let share =
+                    number.parse::<f64>().ok().filter(|value| *value > 0.0 && (least..=100.0).contains(value))?;
                 Some(format!("for {share} % write {}", share / 100.0))
             }
             Self::Unfinished { word, .. } => Some(format!(

@@ -5,6 +5,9 @@ use super::{Calibration, logistic};
 /// Newton's method doubles the right digits with each step; this many are never needed.
 const MOST_STEPS: usize = 100;
 
+/// Of a mean loss, which is about 1.
+const ROUNDING: f64 = 1e-14;
+
 /// As in Lin, Lin and Weng (2007), A Note on Platt's Probabilistic Outputs, Machine Learning 68: Newton's method with
 /// backtracking, and a loss that is computed without overflow. Logits are standardised first, so that neither their
 /// scale nor their place makes the two unknowns depend on each other.
@@ -43,11 +46,11 @@ fn descend(rows: &[[f64; 2]], start: [f64; 2]) -> [f64; 2] {
         let (next, next_loss) = loop {
             let next = [line[0] + length * step[0], line[1] + length * step[1]];
             let next_loss = loss_of(rows, next);
-            if next_loss <= loss + 1e-4 * length * slope {
+            // The last steps gain less than the loss is rounded by; Newton's method can be trusted there.
+            if next_loss <= loss + 1e-4 * length * slope + ROUNDING {
                 break (next, next_loss);
             }
             length /= 2.0;
-            // What rounding leaves of the loss no step improves.
             if length < 1e-10 {
                 return line;
             }
