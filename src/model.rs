@@ -1,7 +1,7 @@
 //! The file that `train` writes and `predict` reads: the head and everything needed to use it, in a few KB.
 //!
-//! A safetensors file with `head.weight` `[1, 2048]`, `head.bias` `[1]`, and one metadata entry, `resnet_binary`, whose
-//! JSON is [`Facts`]. The backbone's 100 MB are not in it: the file names the weights by name and SHA-256. Promises: the
+//! A safetensors file with `head.weight` `[1, D]`, `head.bias` `[1]`, and one metadata entry, `resnet_binary`, whose JSON
+//! is [`Facts`]; D is 2048, or that of the flattened map at the model's image size. The backbone's 100 MB are not in it: the file names the weights by name and SHA-256. Promises: the
 //! same model gives the same bytes; a file is checked whole before anything of it is used; it is written whole or not at
 //! all. Opens in Python with `safetensors.safe_open`.
 
@@ -13,7 +13,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use crate::backbone::layout::FEATURES;
+use crate::backbone::{Pooling, shapes};
 use crate::decision::{Calibration, ThresholdRule};
 use crate::files::{self, FileError};
 use crate::head::{Head, HeadError};
@@ -31,13 +31,14 @@ const WEIGHT: &str = "head.weight";
 const BIAS: &str = "head.bias";
 const NEIGHBOURS: &str = "neighbours.features";
 
-/// A model is a few KB, and 4 KB a photo where it keeps the training photos; anything of this size is another file.
+/// A model is a few KB, 130 MB for the flattened map of the largest image, and 4 KB a photo where it keeps the training
+/// photos; anything above this is another file.
 const SIZE_LIMIT: u64 = 4 << 30;
 
 /// A trained head with the facts of its training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// Linear(2048, 1).
+    /// Linear(D, 1).
     pub head: Head,
     /// The training photos' features, where they were to be kept.
     pub neighbours: Option<Neighbours>,
@@ -66,6 +67,9 @@ pub struct Facts {
     pub calibration: Calibration,
     /// From bytes to the network's input.
     pub preprocess: Preprocess,
+    /// From the last map to the head's input; models without it were made when there was one way only.
+    #[serde(default)]
+    pub pooling: Pooling,
     /// The backbone that the head was trained on.
     pub weights: WeightsId,
     /// What it was trained on, and how.
@@ -159,6 +163,8 @@ pub enum ModelError {
         expected: String,
         /// What is there.
         given: String,
+        /// What to do about it.
+        remedy: String,
     },
     /// A number that is infinite, not a number, or out of range.
     #[error("`{file}` is damaged: {what}")]
@@ -182,9 +188,7 @@ impl ModelError {
             Self::Facts { .. } | Self::Value { .. } => {
                 "copy the file again from where it was made, or train again".into()
             }
-            Self::Tensor { .. } => {
-                "the head is Linear(2048, 1) with its weight as [1, 2048]; train again, or transpose it".into()
-            }
+            Self::Tensor { remedy, .. } => remedy.clone(),
         })
     }
 }
@@ -265,8 +269,10 @@ impl Model {
             ModelError::NotAModel { file: file.to_owned(), found }
         })?;
         let facts = parse_facts(facts, file)?;
-        let weight = floats(&tensors, WEIGHT, &[1, FEATURES], file)?;
-        let bias = floats(&tensors, BIAS, &[1], file)?;
+        let width = facts.pooling.width(facts.preprocess.crop);
+        let weight = floats(&tensors, WEIGHT, &[1, width], file, &|shape| weight_remedy(shape, &facts))?;
+        let bias =
+            floats(&tensors, BIAS, &[1], file, &|_| "the head has one unit, so one bias; train again".to_owned())?;
         let bias = bias.first().copied().unwrap_or_default();
         let neighbours = match &facts.neighbours {
             Some(kept) => Some(neighbours(&tensors, kept.len(), weight.len(), file)?),
@@ -312,9 +318,32 @@ fn parse_facts(json: &str, file: &str) -> Result<Facts, ModelError> {
     Ok(facts)
 }
 
+/// What to do about a weight of another shape.
+fn weight_remedy(shape: &[usize], facts: &Facts) -> String {
+    let size = facts.preprocess.crop;
+    let width = facts.pooling.width(size);
+    match *shape {
+        [inputs, 1] if inputs == width => format!("it is transposed: write it as [1, {width}]"),
+        [1, inputs] => match shapes::mismatch(size, Some(facts.pooling), inputs) {
+            Some(mismatch) => format!("at {size} pixels {mismatch}"),
+            None => "its numbers must be F32; write it again".to_owned(),
+        },
+        [units, inputs] if inputs == width => {
+            format!("it has {units} units and this tool's head has one: train again, or keep one row of it")
+        }
+        _ => format!("the head is Linear({width}, 1) with its weight as [1, {width}]: train again"),
+    }
+}
+
 /// The numbers of a tensor, if it has the expected shape and type and all are finite.
-fn floats(tensors: &SafeTensors<'_>, name: &'static str, shape: &[usize], file: &str) -> Result<Vec<f32>, ModelError> {
-    let bytes = bytes_of(tensors, name, Dtype::F32, shape, file)?;
+fn floats(
+    tensors: &SafeTensors<'_>,
+    name: &'static str,
+    shape: &[usize],
+    file: &str,
+    remedy: &dyn Fn(&[usize]) -> String,
+) -> Result<Vec<f32>, ModelError> {
+    let bytes = bytes_of(tensors, name, Dtype::F32, shape, file, remedy)?;
     let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite(name, file)) }
 }
@@ -330,16 +359,18 @@ fn bytes_of<'a>(
     dtype: Dtype,
     shape: &[usize],
     file: &str,
+    remedy: &dyn Fn(&[usize]) -> String,
 ) -> Result<&'a [u8], ModelError> {
-    let mismatch = |given: String| ModelError::Tensor {
+    let mismatch = |given: String, found: &[usize]| ModelError::Tensor {
         file: file.to_owned(),
         tensor: name,
         expected: format!("{dtype:?} {shape:?}"),
         given,
+        remedy: remedy(found),
     };
-    let tensor = tensors.tensor(name).map_err(|_| mismatch("nothing".to_owned()))?;
+    let tensor = tensors.tensor(name).map_err(|_| mismatch("nothing".to_owned(), &[]))?;
     if tensor.shape() != shape || tensor.dtype() != dtype {
-        return Err(mismatch(format!("{:?} {:?}", tensor.dtype(), tensor.shape())));
+        return Err(mismatch(format!("{:?} {:?}", tensor.dtype(), tensor.shape()), tensor.shape()));
     }
     Ok(tensor.data())
 }
@@ -347,7 +378,7 @@ fn bytes_of<'a>(
 /// The kept features, if they have the expected shape and type and all are finite.
 fn neighbours(tensors: &SafeTensors<'_>, rows: usize, width: usize, file: &str) -> Result<Neighbours, ModelError> {
     let shape = [rows, width];
-    let bytes = bytes_of(tensors, NEIGHBOURS, Dtype::F16, &shape, file)?;
+    let bytes = bytes_of(tensors, NEIGHBOURS, Dtype::F16, &shape, file, &|_| "train again".to_owned())?;
     let values: Vec<f16> = bytes.as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes)).collect();
     if values.iter().all(|value| value.is_finite()) {
         Ok(Neighbours::from_stored(width, values))

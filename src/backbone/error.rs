@@ -16,6 +16,24 @@ pub enum BackboneError {
         /// What it looks like, and by which tensor.
         evidence: String,
     },
+    /// The file holds the last layer of a network and nothing of the rest.
+    #[error(
+        "`{file}` is no whole ResNet-50: it holds a classifier only, fc.weight {given:?}, and conv1 to layer4 are missing"
+    )]
+    ClassifierOnly {
+        /// The weights file.
+        file: String,
+        /// Shape of the classifier's weight.
+        given: Vec<usize>,
+    },
+    /// The tensors are ResNet-50's under longer names.
+    #[error("`{file}` does not fit: expected conv1.weight, given {prefix}conv1.weight")]
+    Prefixed {
+        /// The weights file.
+        file: String,
+        /// What stands in front of every name.
+        prefix: String,
+    },
     /// One of the 265 tensors is not in the file.
     #[error("`{file}` is no whole ResNet-50: it has no tensor {tensor}")]
     MissingTensor {
@@ -115,14 +133,15 @@ impl BackboneError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::OtherArchitecture { .. }
-            | Self::MissingTensor { .. }
-            | Self::WrongShape { .. }
-            | Self::WrongDtype { .. }
-            | Self::UnknownTensor { .. } => {
-                "use ResNet-50 weights with torchvision's tensor names; `resnet-binary weights list` shows those known"
-                    .into()
+            Self::WrongShape { tensor, expected, given, .. } => wrong_shape_hint(tensor, expected, given),
+            Self::Prefixed { prefix, .. } => {
+                format!("take `{prefix}` off the names: a wrapper such as DataParallel puts it there")
             }
+            Self::ClassifierOnly { .. }
+            | Self::OtherArchitecture { .. }
+            | Self::MissingTensor { .. }
+            | Self::WrongDtype { .. }
+            | Self::UnknownTensor { .. } => USE_RESNET_50.into(),
             Self::NotFinite { .. } => "fetch or copy the file again; `resnet-binary weights verify` checks it".into(),
             Self::Shape { remedy, .. } => remedy.clone(),
             Self::UnknownDevice(_) => "give `auto`, `cpu`, `cuda`, `cuda:N` or `mps`".into(),
@@ -140,6 +159,25 @@ impl BackboneError {
             Self::OutOfMemory => "give a smaller `--batch`, or free memory on the device".into(),
             Self::Libtorch(_) => return None,
         })
+    }
+}
+
+const USE_RESNET_50: &str =
+    "use ResNet-50 weights with torchvision's tensor names; `resnet-binary weights list` shows those known";
+
+/// What the shape of a tensor tells about where the file comes from.
+fn wrong_shape_hint(tensor: &str, expected: &[usize], given: &[usize]) -> String {
+    match (expected, given) {
+        (&[outputs, inputs, height, width], &[h, w, i, o]) if [o, i, h, w] == [outputs, inputs, height, width] => {
+            "its axes are in the order of TensorFlow and Keras, [K, K, I, O]: permute every convolution to [O, I, K, K]"
+                .into()
+        }
+        ([outputs, 3, side, ..], [o, channels, s, ..]) if tensor == "conv1.weight" && (o, s) == (outputs, side) => {
+            format!(
+                "that network takes images of {channels} channels and this tool gives RGB: use weights trained on RGB"
+            )
+        }
+        _ => USE_RESNET_50.into(),
     }
 }
 

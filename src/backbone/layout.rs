@@ -151,6 +151,11 @@ pub fn input_sides(image_size: u32) -> Vec<u32> {
     sides
 }
 
+/// Cells a side of the last map for images of `image_size`: every stride rounds its half up.
+pub fn map_side(image_size: u32) -> usize {
+    image_size.div_ceil(STRIDE) as usize
+}
+
 /// Name and shape of the 265 tensors: 53 weights `[O, I, K, K]`, and four vectors `[O]` for each BatchNorm.
 pub fn tensors() -> Vec<(String, Vec<usize>)> {
     let mut all = Vec::with_capacity(265);
@@ -181,6 +186,16 @@ pub fn compare(file: &str, found: &[Found<'_>]) -> Result<(), BackboneError> {
     if let Some(evidence) = other_architecture(found) {
         return Err(BackboneError::OtherArchitecture { file: file.to_owned(), evidence });
     }
+    let is_there = |wanted: &str| found.iter().find(|(name, ..)| *name == wanted);
+    if is_there("conv1.weight").is_none() {
+        let prefixed = found.iter().find_map(|(name, ..)| name.strip_suffix("conv1.weight")).filter(is_prefix);
+        if let Some(prefix) = prefixed {
+            return Err(BackboneError::Prefixed { file: file.to_owned(), prefix: prefix.to_owned() });
+        }
+        if let (Some((_, shape, _)), true) = (is_there("fc.weight"), found.iter().all(|(name, ..)| is_ignored(name))) {
+            return Err(BackboneError::ClassifierOnly { file: file.to_owned(), given: shape.to_vec() });
+        }
+    }
     let expected = tensors();
     for (name, shape) in &expected {
         let Some((_, given, dtype)) = found.iter().find(|(given, ..)| given == name) else {
@@ -200,6 +215,11 @@ pub fn compare(file: &str, found: &[Found<'_>]) -> Result<(), BackboneError> {
         Some((name, ..)) => Err(BackboneError::UnknownTensor { file: file.to_owned(), tensor: (*name).to_owned() }),
         None => Ok(()),
     }
+}
+
+/// Whether this stands in front of whole names, and is not a block's own path such as `layer1.0.`.
+fn is_prefix(prefix: &&str) -> bool {
+    prefix.ends_with('.') && !prefix.contains("layer")
 }
 
 /// Recognises a relative of ResNet-50 and says by what, in the words of the error message.
@@ -293,6 +313,23 @@ mod tests {
             let message = error.unwrap_err().to_string();
             assert!(message.contains(&format!("looks like {expected}")), "{message}");
         }
+    }
+
+    #[test]
+    fn a_classifier_alone_longer_names_other_axes_and_other_channels_are_told_apart() {
+        let keep = |name: &'static str, shape: Vec<usize>| {
+            compare_with(|file| *file = vec![(name.to_owned(), shape, Dtype::F32)]).unwrap_err()
+        };
+        let classifier = keep("fc.weight", vec![1000, 2048]);
+        assert!(classifier.to_string().contains("a classifier only, fc.weight [1000, 2048]"), "{classifier}");
+        let prefixed = keep("module.conv1.weight", vec![64, 3, 7, 7]);
+        assert!(prefixed.to_string().contains("given module.conv1.weight"), "{prefixed}");
+        let inside = keep("layer1.0.conv1.weight", vec![64, 64, 1, 1]);
+        assert!(matches!(inside, BackboneError::MissingTensor { .. }), "{inside}");
+        let keras = keep("conv1.weight", vec![7, 7, 3, 64]).hint().unwrap();
+        assert!(keras.contains("permute every convolution"), "{keras}");
+        let grey = keep("conv1.weight", vec![64, 1, 7, 7]).hint().unwrap();
+        assert!(grey.contains("images of 1 channels"), "{grey}");
     }
 
     #[test]

@@ -4,15 +4,18 @@
 //! the network never trains, so [`Backbone::checksum`] is the same before and after anything; a device that was asked for
 //! is never replaced by another ([`device`]); a failure of libtorch is an error, not a panic.
 //!
-//! Data: crops `[S, S, 3]` → input `[B, 3, S, S]` → stages → map `[B, 2048, S/32, S/32]` → global average pool →
-//! features `[B, 2048]`.
+//! Data: crops `[S, S, 3]` → input `[B, 3, S, S]` → stages → map `[B, 2048, S/32, S/32]` → pooled or flattened
+//! ([`Pooling`]) → features `[B, D]`.
 
+mod cam;
 pub mod device;
 mod error;
 mod folded;
 mod initial;
 pub mod layout;
 mod lazy;
+mod pooling;
+pub mod shapes;
 mod target;
 
 use std::collections::HashMap;
@@ -26,9 +29,11 @@ use crate::files::ContentHash;
 use crate::pixels::{Crop, Preprocess};
 use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
 
+pub use cam::{ActivationMap, Linear, Readout};
 pub use error::BackboneError;
 use folded::Folded;
 pub use lazy::LazyBackbone;
+pub use pooling::{Pooling, sizes_of_flattened};
 pub use target::{Precision, PrecisionChoice, Target};
 
 /// Counts up whenever a change in this room may change a bit of a feature.
@@ -100,9 +105,9 @@ impl Backbone {
         self.store.device()
     }
 
-    /// A handle for one worker thread; all handles share the same weights.
+    /// A handle for one worker thread; all handles share the same weights. It averages the map; see [`Engine::reading`].
     pub fn engine(&self) -> Engine {
-        Engine { network: self.network.share(), device: self.device() }
+        Engine { network: self.network.share(), device: self.device(), pooling: Pooling::Average, explained: None }
     }
 
     /// The SHA-256 over name and content of all tensors, sorted by name.
@@ -168,21 +173,42 @@ fn sizes(shape: &[usize]) -> Vec<i64> {
 pub struct Engine {
     network: Folded,
     device: Device,
+    pooling: Pooling,
+    /// The head whose cells are wanted.
+    explained: Option<cam::Weights>,
 }
 
 impl Engine {
-    /// Features of a batch of crops, `B × [S, S, 3]` → `[B, 2048]`, row by row, of the whole map and of its border.
+    /// This handle, reading something else out of the map.
     ///
     /// # Errors
-    /// [`BackboneError::Shape`] if the crops differ in size or are smaller than 32 pixels,
-    /// [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
+    /// [`BackboneError`] if the device has no room for the head.
+    pub fn reading(mut self, readout: Readout<'_>) -> Result<Self, BackboneError> {
+        self.pooling = readout.pooling;
+        let weights = |head: Linear<'_>| cam::Weights::new(head.weight, self.device);
+        self.explained = readout.explain.map(weights).transpose()?;
+        Ok(self)
+    }
+
+    /// Features of a batch of crops, `B × [S, S, 3]` → `[B, D]`, row by row, with what else one pass tells.
+    ///
+    /// # Errors
+    /// [`BackboneError::Shape`] if the crops differ in size, are smaller than 32 pixels, or do not fit the head that is
+    /// to be explained, [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
     pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
         tch::no_grad(|| {
             let input = self.input(crops, preprocess)?;
             let map = self.network.map(&input)?;
-            let whole = map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?; // [B, 2048]
+            let whole = match self.pooling {
+                Pooling::Average => map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?, // [B, 2048]
+                Pooling::Flatten => map.f_flatten(1, -1)?,                                     // [B, 2048·H·W]
+            };
             let border = border(&map)?.map_or(Ok(Vec::new()), |border| to_vec(&border))?;
-            Ok(Pooled { whole: to_vec(&whole)?, border })
+            let cells = match &self.explained {
+                Some(weights) => to_vec(&weights.cells(&map, self.pooling)?)?, // [B, H, W]
+                None => Vec::new(),
+            };
+            Ok(Pooled { whole: to_vec(&whole)?, border, cells })
         })
     }
 
@@ -200,14 +226,16 @@ impl Engine {
     }
 }
 
-/// The averages of a batch's last map.
+/// What was read out of a batch's last map.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Pooled {
-    /// Over all cells: the features, `[B, 2048]`.
+    /// Of all cells: the features, `[B, D]`.
     pub whole: Vec<f32>,
     /// Over the outermost cells only, `[B, 2048]`: what surrounds the middle of the photo. Empty for maps of fewer than
     /// [`layout::BORDER_FROM`] cells a side, which have no middle.
     pub border: Vec<f32>,
+    /// Of the head that is to be explained, `[B, H, W]`: the cells of an [`ActivationMap`]. Empty where none was named.
+    pub cells: Vec<f32>,
 }
 
 /// `[B, 2048, H, W]` → `[B, 2048]`: the mean of the outermost ring of cells, from the sums of all and of those inside.

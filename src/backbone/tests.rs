@@ -79,7 +79,7 @@ fn an_image_has_the_same_bits_whatever_the_batch_it_is_in_and_wherever_in_it() {
     let of_batches = |batch: usize| {
         let mut all = Pooled::default();
         for crops in crops.chunks(batch) {
-            let Pooled { whole, border } = engine.features(crops, &preprocess).unwrap();
+            let Pooled { whole, border, .. } = engine.features(crops, &preprocess).unwrap();
             all.whole.extend(whole);
             all.border.extend(border);
         }
@@ -146,4 +146,58 @@ fn a_weight_that_is_not_a_number_is_found_before_it_is_used() {
     }
     let error = Backbone::load(&arrays, WeightsId::random(0), Target::CPU).unwrap_err();
     assert!(error.to_string().contains("layer2.0.bn1.weight"), "{error}");
+}
+
+#[test]
+fn a_flattened_map_is_channel_major_and_its_means_are_the_averages() {
+    let backbone = with_lively_norms(1, Target::CPU);
+    let (crops, preprocess) = (crops(2, 96), Preprocess::default());
+    let averages = backbone.engine().features(&crops, &preprocess).unwrap().whole;
+    let flatten = Readout { pooling: Pooling::Flatten, explain: None };
+    let whole = backbone.engine().reading(flatten).unwrap().features(&crops, &preprocess).unwrap().whole;
+    assert_eq!(whole.len(), 2 * Pooling::Flatten.width(96));
+    let means: Vec<f32> = whole.chunks_exact(9).map(|channel| channel.iter().sum::<f32>() / 9.0).collect();
+    assert!(relative(&means, &averages) < 1e-6);
+}
+
+/// Weights of both signs that no map could have by chance.
+fn head_of(width: usize) -> Vec<f32> {
+    (0..width).map(|index| ((index * 71 % 997) as f32 / 498.0 - 1.0) / 20.0).collect()
+}
+
+#[test]
+fn bias_and_cells_make_the_logit_in_every_arithmetic_and_behind_both_heads() {
+    let mut targets = vec![Target::CPU];
+    match Target::resolve(device::DeviceChoice::Cpu, PrecisionChoice::Bf16, 224) {
+        Ok(target) => targets.push(target),
+        Err(_) => println!("bf16 skipped: this processor has no instructions for it"),
+    }
+    let (crops, preprocess) = (crops(3, 224), Preprocess::default());
+    for target in targets {
+        let backbone = with_lively_norms(1, target);
+        for pooling in [Pooling::Average, Pooling::Flatten] {
+            let weight = head_of(pooling.width(224));
+            let explain = Some(Linear { weight: &weight, bias: -0.75 });
+            let engine = backbone.engine().reading(Readout { pooling, explain }).unwrap();
+            let Pooled { whole, cells, .. } = engine.features(&crops, &preprocess).unwrap();
+            assert_eq!(cells.len(), 3 * 49);
+            for (row, cells) in whole.chunks_exact(weight.len()).zip(cells.chunks_exact(49)) {
+                let products = row.iter().zip(&weight).map(|(&value, &weight)| f64::from(value) * f64::from(weight));
+                let logit = products.sum::<f64>() - 0.75;
+                let map = ActivationMap { side: 7, cells: cells.to_vec(), pooling, bias: -0.75 };
+                assert!((map.logit() - logit).abs() < 1e-4, "{pooling} {target:?}: {} {logit}", map.logit());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_explained_photo_has_the_features_that_it_has_without() {
+    let (backbone, crops, preprocess) = (with_lively_norms(1, Target::CPU), crops(2, 64), Preprocess::default());
+    let weight = head_of(2048);
+    let explain = Some(Linear { weight: &weight, bias: 0.0 });
+    let engine = backbone.engine().reading(Readout { pooling: Pooling::Average, explain }).unwrap();
+    let plain = backbone.engine().features(&crops, &preprocess).unwrap();
+    assert!(engine.features(&crops, &preprocess).unwrap().whole == plain.whole);
+    assert!(plain.cells.is_empty());
 }

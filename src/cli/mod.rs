@@ -3,6 +3,7 @@
 mod cache;
 mod evaluate;
 mod extract;
+mod inspect;
 mod options;
 mod predict;
 mod terminal;
@@ -47,6 +48,8 @@ enum Command {
     Predict(predict::Args),
     /// Write the 2048 features of every photo to a safetensors file
     Extract(extract::Args),
+    /// Show every stage of the network, down to the head
+    Inspect(inspect::Args),
     /// List, fetch, check and import the backbone's ImageNet weights
     Weights(weights::Args),
     /// Show, clear or shrink the cache of features
@@ -69,6 +72,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args, &terminal),
         Command::Predict(args) => predict::run(args, &terminal),
         Command::Extract(args) => extract::run(args, &terminal),
+        Command::Inspect(args) => inspect::run(args),
         Command::Weights(args) => weights::run(args, &terminal),
         Command::Cache(args) => cache::run(&args, &terminal),
     });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use resnet_binary::backbone::device::DeviceChoice;
-use resnet_binary::backbone::{PrecisionChoice, layout};
+use resnet_binary::backbone::{Pooling, PrecisionChoice, layout};
 use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
 use resnet_binary::files;
 use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
@@ -149,10 +149,38 @@ fn image_size(text: &str) -> Result<Preprocess, String> {
     let size = text.parse().map_err(|_| "it is not a whole number".to_owned())?;
     let preprocess = Preprocess::with_image_size(size);
     preprocess.check().map_err(|error| error.to_string())?;
-    if size < layout::STRIDE {
-        return Err(format!("the network needs at least {} pixels", layout::STRIDE));
+    let least = layout::STRIDE;
+    if size < least {
+        return Err(format!(
+            "one cell of layer4 is {least} pixels: expected [B, 3, {least}, {least}] or larger, given [B, 3, {size}, \
+             {size}]; give {least} or more"
+        ));
     }
     Ok(preprocess)
+}
+
+/// `--image-size` by itself.
+pub(crate) fn side(text: &str) -> Result<u32, String> {
+    image_size(text).map(|preprocess| preprocess.crop)
+}
+
+/// What stands between the last map and the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HeadChoice {
+    Gap,
+    Flatten,
+    None,
+}
+
+impl HeadChoice {
+    /// `None` for nothing at all.
+    pub(crate) fn pooling(self) -> Option<Pooling> {
+        match self {
+            Self::Gap => Some(Pooling::Average),
+            Self::Flatten => Some(Pooling::Flatten),
+            Self::None => None,
+        }
+    }
 }
 
 /// A number from 0 to 1.

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use resnet_binary::backbone::Pooling;
 use resnet_binary::decision::Review;
 use resnet_binary::features::Inputs;
-use resnet_binary::pipeline::{self, Answer, Argument, Arguments, PredictOptions, Prediction, Similar};
+use resnet_binary::pipeline::{self, Answer, Argument, Arguments, Cam, MapOutput, PredictOptions, Prediction, Similar};
+use resnet_binary::report::heatmap;
 use resnet_binary::weights::WeightsSource;
 use serde_json::json;
 
@@ -26,6 +28,7 @@ use super::terminal::{self, Exit, Terminal};
 #[command(after_help = "\
 Examples:
   resnet-binary predict img.jpg
+  resnet-binary predict img.jpg --cam map.png
   resnet-binary predict photos/ --format csv > answers.csv
   find . -name '*.jpg' -print0 | resnet-binary predict - --null --format json")]
 pub(crate) struct Args {
@@ -41,6 +44,10 @@ pub(crate) struct Args {
     /// Same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Draw what speaks for and against over the photo: a PNG for one photo; for several, or with a `/` at its end, a
+    /// folder that gets NAME.cam.png of each
+    #[arg(long, value_name = "PNG|DIR")]
+    cam: Option<PathBuf>,
     /// Probability from which the answer is the positive class [default: the model's]
     #[arg(long, value_name = "X", value_parser = options::probability)]
     threshold: Option<f64>,
@@ -78,7 +85,19 @@ const NEAREST: usize = 3;
 /// Classifies every input and prints a row for each.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let format = if args.json { Format::Json } else { args.format };
+    let mut inputs = arguments(args.inputs, args.null, terminal)?;
+    let cam = match args.cam.map(|path| map_output(path, &inputs)).transpose() {
+        Ok(cam) => cam,
+        Err(reason) => {
+            terminal::print_error(
+                &reason,
+                Some("give a file for one photo (`--cam map.png`), a folder for several (`--cam maps/`)"),
+            );
+            return Ok(Exit::Usage);
+        }
+    };
     let options = PredictOptions {
+        cam,
         on_unreadable: args.reading.on_unreadable(),
         limits: args.reading.limits(),
         model: args.model,
@@ -87,13 +106,26 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         explain: args.explain.then_some(NEAREST),
         backbone: args.backbone.options(args.weights),
     };
-    let mut inputs = arguments(args.inputs, args.null, terminal)?;
     let mut rows = Rows { format, csv_header_is_due: format == Format::Csv, failure: None };
     let unreadable = pipeline::predict(&options, &mut inputs, terminal, &mut |prediction| rows.print(&prediction))?;
     match rows.failure {
         Some(error) => Err(error).context("cannot write to standard output"),
         None => Ok(Exit::done(unreadable > 0)),
     }
+}
+
+/// What `--cam` means for these inputs.
+fn map_output(path: PathBuf, inputs: &Arguments) -> Result<MapOutput, String> {
+    if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Ok(MapOutput::Folder(path));
+    }
+    if inputs.count() != Some(1) {
+        return Err(format!("`--cam {}` is one file, and there may be several photos", path.display()));
+    }
+    if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+        return Err(format!("`--cam {}` does not end in .png, and a map is a PNG", path.display()));
+    }
+    Ok(MapOutput::File(path))
 }
 
 /// Paths as they are, `-` as the list on standard input.
@@ -211,10 +243,34 @@ fn text_row(prediction: &Prediction) -> String {
                 let Similar { path, class, likeness } = photo;
                 format!("{:width$}    like {likeness:.2}  {class}  {}\n", "", path.display())
             });
-            std::iter::once(row).chain(lines).collect()
+            let cam = answer.cam.as_ref().map(|cam| cam_row(cam, answer));
+            std::iter::once(row).chain(lines).chain(cam).collect()
         }
         Err(reason) => format!("unreadable  {path}: {reason}\n"),
     }
+}
+
+/// How the cells make the logit, and what the colours mean.
+fn cam_row(Cam { path, map }: &Cam, answer: &Answer) -> String {
+    let way = match map.pooling {
+        Pooling::Average => "mean",
+        Pooling::Flatten => "sum",
+    };
+    let (side, [orange, blue]) = (map.side, heatmap::COLOURS);
+    let (logit, bias, evidence) = (answer.logit, map.bias, map.evidence());
+    format!(
+        "    {}: logit {logit:.4} = bias {bias:.4} + {way} of {side}×{side} cells {evidence:.4}; {orange} speaks for \
+         {}, {blue} for {}\n",
+        path.display(),
+        answer.positive,
+        answer.negative
+    )
+}
+
+/// The map as numbers, row by row from the top.
+fn cam_json(Cam { path, map }: &Cam) -> serde_json::Value {
+    let rows: Vec<_> = map.cells.chunks(map.side.max(1)).collect();
+    json!({ "path": path.to_string_lossy(), "head": map.pooling, "bias": map.bias, "cells": rows })
 }
 
 fn json_row(prediction: &Prediction) -> String {
@@ -228,8 +284,11 @@ fn json_row(prediction: &Prediction) -> String {
                 "probability": answer.probability,
                 "logit": answer.logit,
             });
-            if let (Some(nearest), Some(row)) = (&answer.nearest, row.as_object_mut()) {
-                row.insert("nearest".to_owned(), json!(nearest));
+            if let Some(nearest) = &answer.nearest {
+                row["nearest"] = json!(nearest);
+            }
+            if let Some(cam) = &answer.cam {
+                row["cam"] = cam_json(cam);
             }
             row
         }
@@ -270,6 +329,7 @@ mod tests {
             probability: 0.75,
             logit: 1.098_612_3,
             nearest: None,
+            cam: None,
         };
         Prediction { path: path.into(), outcome: Ok(answer) }
     }

@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     SomeUnreadable,
     /// It failed.
     Failed,
+    /// What was asked for cannot be.
+    Usage,
     /// A signal of this number ended it.
     Signal(usize),
 }
@@ -37,6 +39,8 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::Failed => Self::from(1),
+            // As clap's own.
+            Exit::Usage => Self::from(2),
             Exit::SomeUnreadable => Self::from(3),
             // The shells' convention: 130 for Ctrl-C, 143 for kill.
             Exit::Signal(number) => Self::from(u8::try_from(128 + number).unwrap_or(1)),

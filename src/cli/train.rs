@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use resnet_binary::backbone::Pooling;
+use resnet_binary::backbone::shapes::{self, HeadSpec};
 use resnet_binary::decision::ThresholdRule;
 use resnet_binary::head::{Balance, L2};
 use resnet_binary::pipeline::{self, SolverChoice, TrainOptions};
 use resnet_binary::weights::WeightsSource;
 
-use super::options;
+use super::options::{self, HeadChoice};
 use super::terminal::{self, Exit, Terminal};
 
 /// Train a classifier on a folder of photos
@@ -50,6 +52,10 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Head")]
 struct Head {
+    /// gap: on the mean of each channel, for any image size; flatten: on every number of the map, 400 KB a photo at 224
+    /// pixels, and for that image size only; none: straight on the map, which does not fit
+    #[arg(long = "head", value_enum, default_value_t = HeadChoice::Gap)]
+    kind: HeadChoice,
     /// exact: solved to the optimum; sgd: AdamW in mini-batches
     #[arg(long, value_enum, default_value_t = Solver::Exact)]
     solver: Solver,
@@ -116,7 +122,8 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 /// Trains, writes the model and prints what came of it.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let json = args.json;
-    let report = pipeline::train(&args.options(), terminal)?;
+    let Some(pooling) = args.head.kind.pooling() else { return Ok(refuse_no_pooling(args.pixels.preprocess().crop)) };
+    let report = pipeline::train(&args.options(pooling), terminal)?;
     let text = if json {
         format!("{}\n", serde_json::to_string(&report).context("cannot write the report as JSON")?)
     } else {
@@ -126,8 +133,20 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     Ok(Exit::done(!report.unreadable.is_empty()))
 }
 
+/// `--head none`, answered with the reason.
+fn refuse_no_pooling(image_size: u32) -> Exit {
+    if let Some(mismatch) = shapes::mismatch(image_size, None, HeadSpec::NONE.inputs) {
+        let elsewhere: Vec<_> = mismatch.elsewhere.iter().map(|line| format!("\n       {line}")).collect();
+        terminal::print_error(
+            &format!("`--head none` does not fit: {mismatch}{}", elsewhere.concat()),
+            Some("leave `--head` out for `gap`; `resnet-binary inspect --head none` shows every stage"),
+        );
+    }
+    Exit::Usage
+}
+
 impl Args {
-    fn options(self) -> TrainOptions {
+    fn options(self, pooling: Pooling) -> TrainOptions {
         let Self { data, head, .. } = self;
         TrainOptions {
             on_unreadable: data.reading.on_unreadable(),
@@ -139,6 +158,7 @@ impl Args {
             seed: self.seed,
             save_split: self.save_split,
             preprocess: self.pixels.preprocess(),
+            pooling,
             backbone: self.backbone.options(Some(self.weights)),
             folds: head.cv,
             refit: head.refit,

@@ -54,7 +54,7 @@ impl Workload {
     }
 }
 
-/// Runs one batch of crops, `[B, S, S, 3]` → `[B, 2048]`.
+/// Runs one batch of crops, `[B, S, S, 3]` → `[B, D]`.
 pub(super) type Run<'a> = dyn FnMut(&[Crop]) -> Result<Pooled, BackboneError> + 'a;
 
 /// The largest batch that the device has not refused, shared by all workers.
@@ -85,6 +85,7 @@ impl BatchSize {
                 Ok(rows) => {
                     features.whole.extend(rows.whole);
                     features.border.extend(rows.border);
+                    features.cells.extend(rows.cells);
                     rest = later;
                 }
                 Err(BackboneError::OutOfMemory) if size > 1 => {
@@ -121,7 +122,7 @@ mod tests {
                 return Err(BackboneError::OutOfMemory);
             }
             let whole = batch.iter().map(|crop| f32::from(crop.rgb[0])).collect();
-            Ok(Pooled { whole, border: Vec::new() })
+            Ok(Pooled { whole, ..Pooled::default() })
         };
         let batch = BatchSize::new(16);
         let features = batch.forward(&crops(5), &mut device_with_room_for_three, &Silent).unwrap();

@@ -35,6 +35,11 @@ impl FeatureMatrix {
         Self { values: Vec::with_capacity(width.saturating_mul(rows)), width, rows: 0 }
     }
 
+    /// Makes room for so many more rows; whether there was memory for it.
+    pub fn reserve(&mut self, rows: usize) -> bool {
+        self.width.checked_mul(rows).is_some_and(|values| self.values.try_reserve_exact(values).is_ok())
+    }
+
     /// Takes over row-major values.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Photos in, one row of 2048 features each out, in input order, streamed in bounded memory.
+//! Photos in, one row of features each out, in input order, streamed in bounded memory.
 //!
 //! The backbone is frozen, so every photo goes through it once. Each worker thread takes the next few photos, reads,
 //! decodes and preprocesses them and runs them through its handle on the network; the calling thread puts the results
@@ -20,9 +20,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::backbone::{BackboneError, LazyBackbone};
+use crate::backbone::{ActivationMap, BackboneError, LazyBackbone, Pooling, Readout};
 use crate::files::{ContentHash, FileError};
-use crate::pixels::{DecodeError, Limits, Preprocess};
+use crate::pixels::{Crop, DecodeError, Limits, Preprocess};
 use crate::progress::{Interrupted, Progress};
 
 pub use aside::Aside;
@@ -37,12 +37,23 @@ use worker::{Done, Shared, Source, Worker};
 pub struct Photo {
     /// The SHA-256 of the file: byte-identical files share it.
     pub hash: ContentHash,
-    /// `[2048]`
+    /// `[D]`: 2048, or the whole map where the head wants it flattened.
     pub features: Vec<f32>,
     /// There where [`Extractor::asides`] asks for it, and where the photo went through the network in this run.
     pub aside: Option<Aside>,
     /// Whether they were computed in an earlier run.
     pub from_cache: bool,
+    /// What the head that is to be explained made of it, where there is one.
+    pub explained: Option<Explained>,
+}
+
+/// A photo as the network saw it, and what a head made of each cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// `[S, S, 3]`
+    pub crop: Crop,
+    /// `[S/32, S/32]`
+    pub map: ActivationMap,
 }
 
 /// Why a photo could not be read.
@@ -95,6 +106,15 @@ pub enum FeatureError {
     /// The rows could not be put down.
     #[error(transparent)]
     File(#[from] FileError),
+    /// There is no memory for so many rows.
+    #[error("the features of {rows} photos, {width} numbers each, need {:.1} GB and memory for them is refused",
+        *rows as f64 * *width as f64 * 4e-9)]
+    Memory {
+        /// Photos.
+        rows: usize,
+        /// Numbers each.
+        width: usize,
+    },
     /// The network gave a row of another width: a flaw of this program.
     #[error(transparent)]
     Width(#[from] matrix::WidthError),
@@ -138,9 +158,21 @@ pub struct Extractor<'a> {
     /// Whether the asides of cached photos are read too. They are always kept; a photo whose aside is wanted and not
     /// there is computed again.
     pub asides: bool,
+    /// What is read out of the last map.
+    pub readout: Readout<'a>,
 }
 
 impl Extractor<'_> {
+    /// D, the numbers of a row.
+    pub fn width(&self) -> usize {
+        self.readout.pooling.width(self.preprocess.crop)
+    }
+
+    /// The cache, for rows that it has room for: a flattened map takes 400 KB, fifty times an average.
+    fn cache(&self) -> Option<&Cache> {
+        self.cache.filter(|_| self.readout.pooling == Pooling::Average)
+    }
+
     /// Gives every photo of `inputs` to `sink`, in input order, as soon as it and those before it are done.
     ///
     /// `sink` ends the work quietly by breaking. Progress is started and finished by the caller, who knows the total.
@@ -205,6 +237,7 @@ impl Extractor<'_> {
             from_cache: 0,
             unreadable: Vec::new(),
         };
+        rows.expect(paths.len())?;
         let mut failure = None;
         let mut index = 0;
         let streamed = self.stream(&mut paths.iter(), progress, &mut |path, outcome| {
@@ -234,8 +267,16 @@ impl Extractor<'_> {
     }
 }
 
-/// Takes the features of photos, one row of 2048 after the other.
+/// Takes the features of photos, one row after the other.
 pub trait Rows {
+    /// Makes room for so many rows; a number that turns out too large does no harm.
+    ///
+    /// # Errors
+    /// [`FeatureError::Memory`]
+    fn expect(&mut self, _rows: usize) -> Result<(), FeatureError> {
+        Ok(())
+    }
+
     /// Takes the next row.
     ///
     /// # Errors
@@ -244,6 +285,11 @@ pub trait Rows {
 }
 
 impl Rows for FeatureMatrix {
+    fn expect(&mut self, rows: usize) -> Result<(), FeatureError> {
+        let refused = FeatureError::Memory { rows, width: self.width() };
+        if self.reserve(rows) { Ok(()) } else { Err(refused) }
+    }
+
     fn push(&mut self, row: &[f32]) -> Result<(), FeatureError> {
         Ok(self.push_row(row)?)
     }

@@ -40,6 +40,7 @@ fn with_extractor<T>(workers: usize, batch: usize, test: impl FnOnce(&Extractor<
         workload,
         cache: None,
         asides: false,
+        readout: Readout::default(),
     })
 }
 
@@ -118,6 +119,7 @@ fn what_is_in_the_cache_is_not_computed_again_and_loads_no_network() {
             workload,
             cache: Some(&cache),
             asides: true,
+            readout: Readout::default(),
         };
         all(&extractor, paths, false, &Silent)
     };
@@ -147,8 +149,15 @@ fn a_network_that_cannot_be_loaded_is_the_error_of_the_run() {
     let broken = LazyBackbone::new(WeightsId::random(0), Target::CPU, || Err(BackboneError::OutOfMemory));
     let (preprocess, limits) = (Preprocess::with_image_size(32), Limits::default());
     let workload = Workload { workers: 2, threads_per_worker: 1, batch: 2, tapers: true };
-    let extractor =
-        Extractor { backbone: &broken, preprocess: &preprocess, limits: &limits, workload, cache: None, asides: false };
+    let extractor = Extractor {
+        backbone: &broken,
+        preprocess: &preprocess,
+        limits: &limits,
+        workload,
+        cache: None,
+        asides: false,
+        readout: Readout::default(),
+    };
     let error = all(&extractor, &paths, false, &Silent).unwrap_err();
     assert!(matches!(error, FeatureError::Backbone(BackboneError::OutOfMemory)));
 }

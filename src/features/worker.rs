@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::batch::BatchSize;
 use super::cache::Entry;
-use super::{Aside, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
-use crate::backbone::{BackboneError, Engine, Pooled, layout};
+use super::{Aside, Explained, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
+use crate::backbone::{ActivationMap, BackboneError, Engine, Pooled, Readout, layout};
 use crate::files::{self, ContentHash};
 use crate::pixels::{Crop, PhotoFacts};
 use crate::progress::Progress;
@@ -91,16 +91,17 @@ impl<'a> Worker<'a> {
             let outcome = self.read(&path, &mut crops, scope);
             read.push((path, outcome));
         }
-        let Pooled { whole, border } = self.forward(&crops)?;
-        let mut rows = whole.chunks_exact(layout::FEATURES);
+        let Pooled { whole, border, cells } = self.forward(&crops)?;
+        let mut rows = whole.chunks_exact(self.shared.extractor.width());
         // Empty where the map has no border.
         let mut borders = border.chunks_exact(layout::FEATURES);
+        let mut explained = self.explained(crops, &cells).into_iter();
         let mut photo = |read| match read {
             Read::Known(photo) => photo,
             Read::Decoded(hash, facts) => {
-                let aside = Aside::new(borders.next().unwrap_or_default(), facts);
+                let aside = Some(Aside::new(borders.next().unwrap_or_default(), facts));
                 let features = rows.next().unwrap_or_default().to_vec();
-                Photo { hash, features, aside: Some(aside), from_cache: false }
+                Photo { hash, features, aside, from_cache: false, explained: explained.next() }
             }
         };
         let done: Done = read.into_iter().map(|(path, outcome)| (path, outcome.map(&mut photo))).collect();
@@ -122,7 +123,7 @@ impl<'a> Worker<'a> {
         let bytes = files::read(path, limits.max_file_bytes)?;
         let hash = ContentHash::of(&bytes);
         if let Some((features, aside)) = self.known(&hash) {
-            return Ok(Read::Known(Photo { hash, features, aside, from_cache: true }));
+            return Ok(Read::Known(Photo { hash, features, aside, from_cache: true, explained: None }));
         }
         if !self.shared.is_loading.swap(true, Ordering::Relaxed) {
             // The weights load while the first photos are decoded; an error comes back to whoever asks next.
@@ -133,14 +134,27 @@ impl<'a> Worker<'a> {
         Ok(Read::Decoded(hash, facts))
     }
 
-    /// Features of all crops, `[B, 2048]`.
+    /// The crops with what the head made of their cells, `[B]`; none where no head is to be explained.
+    fn explained(&self, crops: Vec<Crop>, cells: &[f32]) -> Vec<Explained> {
+        let Readout { pooling, explain: Some(head) } = self.shared.extractor.readout else { return Vec::new() };
+        let of_one = cells.len() / crops.len().max(1);
+        let maps = cells.chunks_exact(of_one.max(1)).map(|cells| ActivationMap {
+            side: of_one.isqrt(),
+            cells: cells.to_vec(),
+            pooling,
+            bias: head.bias,
+        });
+        crops.into_iter().zip(maps).map(|(crop, map)| Explained { crop, map }).collect()
+    }
+
+    /// What is read out of all crops, `[B, D]`.
     fn forward(&self, crops: &[Crop]) -> Result<Pooled, FeatureError> {
         if crops.is_empty() {
             return Ok(Pooled::default());
         }
-        let Extractor { backbone, preprocess, .. } = *self.shared.extractor;
+        let Extractor { backbone, preprocess, readout, .. } = *self.shared.extractor;
         if self.engine.get().is_none() {
-            let _ = self.engine.set(backbone.engine()?);
+            let _ = self.engine.set(backbone.engine()?.reading(readout)?);
         }
         let mut run = |crops: &[Crop]| match self.engine.get() {
             Some(engine) => engine.features(crops, preprocess),
@@ -149,11 +163,11 @@ impl<'a> Worker<'a> {
         Ok(self.shared.batch.forward(crops, &mut run, self.shared.progress)?)
     }
 
-    /// Features of an earlier run, with the aside if that is wanted.
+    /// Features of an earlier run, with the aside if that is wanted; the cells of a head are not among them.
     fn known(&self, hash: &ContentHash) -> Option<(Vec<f32>, Option<Aside>)> {
-        let Extractor { cache, asides, .. } = *self.shared.extractor;
-        let cache = cache?;
-        if self.shared.cache_failed.load(Ordering::Relaxed) {
+        let Extractor { asides, readout, .. } = *self.shared.extractor;
+        let cache = self.shared.extractor.cache()?;
+        if readout.explain.is_some() || self.shared.cache_failed.load(Ordering::Relaxed) {
             return None;
         }
         let found = if asides {
@@ -167,12 +181,12 @@ impl<'a> Worker<'a> {
             self.give_up(&error);
             None
         });
-        found.filter(|(row, _)| row.len() == layout::FEATURES)
+        found.filter(|(row, _)| row.len() == self.shared.extractor.width())
     }
 
     /// Keeps what was computed for later runs; a cache that fails costs a warning and no photo.
     fn keep(&self, done: &Done) {
-        let Some(cache) = self.shared.extractor.cache else { return };
+        let Some(cache) = self.shared.extractor.cache() else { return };
         let computed = done.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).filter(|photo| !photo.from_cache);
         let entries: Vec<_> = computed
             .filter_map(|Photo { hash, features, aside, .. }| {

@@ -19,6 +19,9 @@ const TOLERANCE: f64 = 1e-5;
 /// Strengths in a row that are worse than the best one before the weaker ones are left out.
 const WORSE_BEFORE_STOP: usize = 2;
 
+/// Features that the grid from 10³ was made for: those of ResNet-50, averaged.
+const USUAL_WIDTH: f64 = 2048.0;
+
 /// One strength and how it did.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
@@ -41,9 +44,13 @@ pub struct CrossValidation {
     pub folds: usize,
 }
 
-/// The strengths that are tried: 10³ to 10⁻⁴ by half decades, strongest first.
-pub fn grid() -> Vec<f64> {
-    (-8_i32..=6).rev().map(|half_decades| 10_f64.powf(f64::from(half_decades) / 2.0)).collect()
+/// The strengths that are tried for `width` features: 10³ to 10⁻⁴ by half decades, strongest first.
+///
+/// The logits of standardised features grow with their number, and the strength that holds them with it: above
+/// [`USUAL_WIDTH`] the grid begins as much stronger, 10⁵ for the flattened map of 224 pixels.
+pub fn grid(width: usize) -> Vec<f64> {
+    let more = (2.0 * (width as f64 / USUAL_WIDTH).log10()).ceil().max(0.0) as i32;
+    (-8..=6 + more).rev().map(|half_decades| 10_f64.powf(f64::from(half_decades) / 2.0)).collect()
 }
 
 /// Evaluates strengths by the folds that `folds` assigns, `[N]` ids.

@@ -74,7 +74,10 @@ pub fn fit(
         require_positive("l2", l2)?;
     }
     let cross_validation = match (folds, options.l2) {
-        (Some(folds), L2::Auto) => Some(cross_validate(examples, folds, &super::cross_validation::grid(), progress)?),
+        (Some(folds), L2::Auto) => {
+            let strengths = super::cross_validation::grid(examples.features().width());
+            Some(cross_validate(examples, folds, &strengths, progress)?)
+        }
         (Some(folds), L2::Fixed(l2)) => Some(cross_validate(examples, folds, &[l2], progress)?),
         (None, _) => None,
     };
@@ -114,7 +117,7 @@ pub(super) fn problem<'a>(
 ) -> Problem<'a> {
     let features = examples.features();
     let system: Box<dyn System + 'a> = if fitted.len() <= features.width().min(MOST_IMAGES_FOR_GRAM) {
-        Box::new(GramSystem::new(features, standardisation, fitted, held_out))
+        Box::new(GramSystem::new(features, standardisation.clone(), fitted, held_out))
     } else {
         Box::new(RowSystem::new(features, standardisation.clone(), fitted, held_out))
     };

@@ -5,6 +5,8 @@
 //! (Rasmussen & Williams 2006, "Gaussian Processes for Machine Learning", algorithm 3.1) with a free bias: everything
 //! goes through B = I + √H·K·√H / X, which is never worse than the identity, so a singular K does no harm.
 
+use std::ops::Range;
+
 use ndarray::{Array1, Array2, ArrayView1, s};
 use rayon::prelude::*;
 
@@ -19,28 +21,37 @@ use crate::progress::Progress;
 /// Rows of K that one task computes.
 const ROWS_PER_TASK: usize = 64;
 
-/// Standardised rows and their inner products.
-pub(super) struct GramSystem {
-    /// Z of the fitted images, `[N, D]`.
-    rows: Array2<f64>,
+/// Columns of Z that are in memory at a time: the features of a flatten head, in f64 and for five folds at once, would
+/// take gigabytes.
+const COLUMNS: usize = 2048;
+
+/// Inner products of the standardised rows.
+pub(super) struct GramSystem<'a> {
+    features: &'a FeatureMatrix,
+    standardisation: Standardisation,
+    fitted: Vec<usize>,
     /// K, `[N, N]`.
     kernel: Array2<f64>,
     /// Z of the held-out images times Zᵀ, `[M, N]`.
     held_out: Array2<f64>,
 }
 
-impl GramSystem {
+impl<'a> GramSystem<'a> {
     /// For the images `fitted`, to be applied to the images `held_out`.
     pub(super) fn new(
-        features: &FeatureMatrix,
-        standardisation: &Standardisation,
+        features: &'a FeatureMatrix,
+        standardisation: Standardisation,
         fitted: &[usize],
         held_out: &[usize],
     ) -> Self {
-        let rows = standardised(features, standardisation, fitted);
-        let kernel = symmetric_product(&rows);
-        let held_out = standardised(features, standardisation, held_out).dot(&rows.t());
-        Self { rows, kernel, held_out }
+        let mut kernel = Array2::zeros((fitted.len(), fitted.len()));
+        let mut products = Array2::zeros((held_out.len(), fitted.len()));
+        for columns in blocks(features.width()) {
+            let rows = standardised(features, &standardisation, fitted, columns.clone());
+            add_symmetric_product(&mut kernel, &rows);
+            products += &standardised(features, &standardisation, held_out, columns).dot(&rows.t());
+        }
+        Self { features, standardisation, fitted: fitted.to_vec(), kernel, held_out: products }
     }
 
     fn multiply(&self, vector: &[f64]) -> Vec<f64> {
@@ -48,17 +59,28 @@ impl GramSystem {
     }
 }
 
-/// Z of some images, `[len, D]`.
-pub(super) fn standardised(features: &FeatureMatrix, standardisation: &Standardisation, rows: &[usize]) -> Array2<f64> {
-    let mut standardised = Array2::zeros((rows.len(), features.width()));
+/// Ranges of at most [`COLUMNS`] columns that make up `width`.
+fn blocks(width: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..width).step_by(COLUMNS).map(move |begin| begin..(begin + COLUMNS).min(width))
+}
+
+/// Some columns of Z of some images, `[len, columns]`.
+pub(super) fn standardised(
+    features: &FeatureMatrix,
+    standardisation: &Standardisation,
+    rows: &[usize],
+    columns: Range<usize>,
+) -> Array2<f64> {
+    let mut standardised = Array2::zeros((rows.len(), columns.len()));
     for (mut target, &row) in standardised.rows_mut().into_iter().zip(rows) {
-        target.iter_mut().zip(standardisation.apply(features.row(row))).for_each(|(target, value)| *target = value);
+        let values = standardisation.apply(features.row(row), columns.clone());
+        target.iter_mut().zip(values).for_each(|(target, value)| *target = value);
     }
     standardised
 }
 
-/// Z·Zᵀ, with half the products.
-pub(super) fn symmetric_product(rows: &Array2<f64>) -> Array2<f64> {
+/// Adds Z·Zᵀ of some columns, with half the products.
+fn add_symmetric_product(product: &mut Array2<f64>, rows: &Array2<f64>) {
     let count = rows.nrows();
     let begins: Vec<usize> = (0..count).step_by(ROWS_PER_TASK).collect();
     let strips: Vec<Array2<f64>> = begins
@@ -68,16 +90,24 @@ pub(super) fn symmetric_product(rows: &Array2<f64>) -> Array2<f64> {
             rows.slice(s![begin..end, ..]).dot(&rows.slice(s![..end, ..]).t())
         })
         .collect();
-    let mut product = Array2::zeros((count, count));
     for (&begin, strip) in begins.iter().zip(&strips) {
         let (height, end) = strip.dim();
-        product.slice_mut(s![begin..begin + height, ..end]).assign(strip);
-        product.slice_mut(s![..end, begin..begin + height]).assign(&strip.t());
+        let mut below = product.slice_mut(s![begin..begin + height, ..end]);
+        below += strip;
+        // What lies on the diagonal is symmetric in itself and was added already.
+        let mut above = product.slice_mut(s![..begin, begin..begin + height]);
+        above += &strip.slice(s![.., ..begin]).t();
     }
+}
+
+/// Z·Zᵀ.
+pub(super) fn symmetric_product(rows: &Array2<f64>) -> Array2<f64> {
+    let mut product = Array2::zeros((rows.nrows(), rows.nrows()));
+    add_symmetric_product(&mut product, rows);
     product
 }
 
-impl System for GramSystem {
+impl System for GramSystem<'_> {
     fn zero(&self) -> Point {
         let count = self.kernel.nrows();
         Point { coordinates: vec![0.0; count], bias: 0.0, products: vec![0.0; count] }
@@ -135,6 +165,9 @@ impl System for GramSystem {
     }
 
     fn weights(&self, point: &Point) -> Vec<f64> {
-        self.rows.t().dot(&ArrayView1::from(&point.coordinates)).to_vec()
+        let coordinates = ArrayView1::from(&point.coordinates);
+        let of_block =
+            |columns| standardised(self.features, &self.standardisation, &self.fitted, columns).t().dot(&coordinates);
+        blocks(self.features.width()).flat_map(of_block).collect()
     }
 }

@@ -16,6 +16,9 @@ use crate::features::matrix::FeatureMatrix;
 /// Rows in the sample at most.
 const SAMPLE: usize = 512;
 
+/// Numbers in the sample at most, 8 bytes each: rows of a flatten head are long, and every fold has a sample.
+const SAMPLE_NUMBERS: usize = 1 << 24;
+
 /// Curvature assumed where the sample sees nothing, as a part of the average over all directions of standardised
 /// features. Without it the directions outside the sample would count as flat; from 0.1 to 1 it hardly matters.
 const UNSEEN: f64 = 0.3;
@@ -35,10 +38,11 @@ pub(super) struct Sample {
 impl Sample {
     /// Of the images `fitted`.
     pub(super) fn of(features: &FeatureMatrix, standardisation: &Standardisation, fitted: &[usize]) -> Self {
-        let size = SAMPLE.min(fitted.len()).min(features.width());
+        let width = features.width();
+        let size = SAMPLE.min(fitted.len()).min(width).min((SAMPLE_NUMBERS / width.max(1)).max(1));
         let members: Vec<usize> = (0..size).map(|index| index * fitted.len() / size).collect();
         let chosen: Vec<usize> = members.iter().map(|&member| fitted[member]).collect();
-        let rows = standardised(features, standardisation, &chosen);
+        let rows = standardised(features, standardisation, &chosen, 0..features.width());
         let kernel = symmetric_product(&rows);
         Self { members, rows, kernel, share: fitted.len() as f64 / size.max(1) as f64 }
     }
@@ -101,7 +105,7 @@ mod tests {
         let vector: Vec<f64> = (0_u8..12).map(|index| f64::from(index).cos()).collect();
         let mut hessian: Vec<f64> = vector.iter().map(|value| value * preconditioner.floor).collect();
         for (row, curvature) in features.rows().zip(curvatures) {
-            let row: Vec<f64> = standardisation.apply(row).collect();
+            let row: Vec<f64> = standardisation.apply(row, 0..12).collect();
             add_scaled(&mut hessian, curvature * dot(&row, &vector), &row);
         }
         let back = preconditioner.apply(&hessian);

@@ -192,7 +192,7 @@ impl Batch {
 fn to_tensor(features: &FeatureMatrix, standardisation: &Standardisation) -> Result<Tensor, TchError> {
     let mut values = Vec::with_capacity(features.values().len());
     for row in features.rows() {
-        values.extend(standardisation.apply(row).map(|value| value as f32));
+        values.extend(standardisation.apply(row, 0..row.len()).map(|value| value as f32));
     }
     Tensor::f_from_slice(&values)?.f_reshape([size(features.len()), size(features.width())])
 }

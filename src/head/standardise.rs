@@ -3,6 +3,8 @@
 //! The statistics are those of the rows that are fitted, never of rows that are held out. A column that does not vary
 //! there carries nothing: it becomes zeros and gets weight 0, whatever it holds in other images.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::{Head, product};
@@ -37,9 +39,10 @@ impl Standardisation {
         Self { mean, scale }
     }
 
-    /// One row, standardised, `[D]`.
-    pub(super) fn apply<'a>(&'a self, row: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
-        row.iter().zip(&self.mean).zip(&self.scale).map(|((&value, mean), scale)| (f64::from(value) - mean) * scale)
+    /// Some columns of one row, standardised.
+    pub(super) fn apply<'a>(&'a self, row: &'a [f32], columns: Range<usize>) -> impl Iterator<Item = f64> + 'a {
+        let values = row[columns.clone()].iter().zip(&self.mean[columns.clone()]).zip(&self.scale[columns]);
+        values.map(|((&value, mean), scale)| (f64::from(value) - mean) * scale)
     }
 
     /// The head on plain features that equals `weights` `[D]` and `bias` on standardised ones.
@@ -92,7 +95,7 @@ mod tests {
     fn columns_get_mean_0_and_deviation_1_and_constant_ones_zeros() {
         let features = matrix();
         let standardisation = Standardisation::of(&features, &[0, 1, 2]);
-        let rows: Vec<Vec<f64>> = features.rows().map(|row| standardisation.apply(row).collect()).collect();
+        let rows: Vec<Vec<f64>> = features.rows().map(|row| standardisation.apply(row, 0..3).collect()).collect();
         let deviation = (8.0_f64 / 3.0).sqrt();
         assert!((rows[0][0] + 2.0 / deviation).abs() < 1e-12);
         assert!(rows.iter().all(|row| row[1] == 0.0));
@@ -112,7 +115,7 @@ mod tests {
         let weights = [0.7, -3.0, 0.2];
         let head = standardisation.fold_back(&weights, 0.4);
         for row in features.rows() {
-            let standardised: Vec<f64> = standardisation.apply(row).collect();
+            let standardised: Vec<f64> = standardisation.apply(row, 0..3).collect();
             let expected = product::dot(&standardised, &weights) + 0.4;
             assert!((head.logit(row).unwrap() - expected).abs() < 1e-6);
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::backbone::layout::FEATURES;
 
 fn model() -> Model {
     let training = Training {
@@ -22,6 +23,7 @@ fn model() -> Model {
         threshold_rule: ThresholdRule::Fixed(0.5),
         calibration: Calibration::Platt { slope: 0.8, intercept: -0.1 },
         preprocess: Preprocess::default(),
+        pooling: Pooling::Average,
         weights: WeightsId::random(0),
         training,
         validation: None,
@@ -96,4 +98,33 @@ fn a_transposed_head_is_named_with_both_shapes() {
     let bytes = safetensors::serialize(tensors, Some(HashMap::from([(ENTRY.to_owned(), facts)]))).unwrap();
     let error = Model::parse(&bytes, "m").unwrap_err();
     assert!(error.to_string().contains("expected F32 [1, 2048], given F32 [2048, 1]"), "{error}");
+    assert_eq!(error.hint().unwrap(), "it is transposed: write it as [1, 2048]");
+}
+
+fn flatten_model(image_size: u32) -> Model {
+    let mut model = model();
+    model.facts.pooling = Pooling::Flatten;
+    model.facts.preprocess = Preprocess::with_image_size(image_size);
+    model.head.weight = vec![0.5; Pooling::Flatten.width(image_size)];
+    model
+}
+
+#[test]
+fn a_flatten_head_comes_back_and_is_bound_to_its_image_size() {
+    let mut flatten = flatten_model(64);
+    assert_eq!(Model::parse(&bytes_of(&flatten), "m").unwrap(), flatten);
+    flatten.facts.preprocess = Preprocess::with_image_size(96);
+    let error = Model::parse(&bytes_of(&flatten), "m").unwrap_err();
+    assert!(error.to_string().contains("expected F32 [1, 18432], given F32 [1, 8192]"), "{error}");
+    let hint = error.hint().unwrap();
+    assert!(hint.starts_with("at 96 pixels flatten gives [B, 18432], Linear wants [B, 8192]: "), "{hint}");
+    assert!(hint.contains("33 to 64 pixels"), "{hint}");
+}
+
+#[test]
+fn a_model_that_was_written_before_heads_could_flatten_averages() {
+    let facts = serde_json::to_string(&model().facts).unwrap();
+    let older = facts.replace("\"pooling\":\"gap\",", "");
+    assert_ne!(facts, older);
+    assert_eq!(parse_facts(&older, "m").unwrap().pooling, Pooling::Average);
 }

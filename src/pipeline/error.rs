@@ -12,6 +12,7 @@ use crate::head::HeadError;
 use crate::metrics::{MetricsError, Undefined};
 use crate::model::ModelError;
 use crate::progress::Interrupted;
+use crate::report::heatmap::HeatmapError;
 use crate::weights::WeightsError;
 
 /// An error of one of the rooms, or of their working together.
@@ -87,6 +88,17 @@ pub enum PipelineError {
     /// Scores that no threshold can be chosen on.
     #[error("no threshold can be chosen: {0}")]
     Undefined(#[from] Undefined),
+    /// A map could not be drawn.
+    #[error(transparent)]
+    Heatmap(#[from] HeatmapError),
+    /// A map may not go where it was to go.
+    #[error("no map is written to `{}`: {reason}", path.display())]
+    MapTarget {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// There is nothing to classify.
     #[error("no images in {0}")]
     NoInputs(String),
@@ -120,7 +132,11 @@ impl PipelineError {
             Self::NoIndex(_) => Some("train it with `--keep-index`".to_owned()),
             Self::Decision(error) => error.hint(),
             Self::Calibration(error) => error.hint(),
-            Self::Feature(_) | Self::Metrics(_) | Self::Undefined(_) | Self::Interrupted(_) => None,
+            Self::Feature(FeatureError::Memory { .. }) => {
+                Some("use fewer photos, a smaller `--image-size`, or `--head gap`".to_owned())
+            }
+            Self::MapTarget { .. } => Some("give a new name, or a folder of its own, such as `--cam maps/`".to_owned()),
+            Self::Feature(_) | Self::Metrics(_) | Self::Undefined(_) | Self::Heatmap(_) | Self::Interrupted(_) => None,
             Self::NothingReadable { .. } => {
                 Some("the warnings above say why; check the files with an image viewer".into())
             }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::memory::COPIES_IN_EVALUATION;
 use super::photos::{Photos, Reading};
 use super::{BackboneOptions, OnUnreadable, PipelineError};
-use crate::backbone::layout::FEATURES;
 use crate::dataset::split::Split;
 use crate::features::FeatureMatrix;
 use crate::metrics::{self, Bootstrap};
@@ -40,12 +40,14 @@ pub struct EvaluateOptions {
 /// [`PipelineError`] if the data does not hold the model's classes, or nothing can be measured.
 pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<EvaluateReport, PipelineError> {
     let model = Model::read(&options.model)?;
-    let mut features = FeatureMatrix::new(FEATURES);
+    let mut features = FeatureMatrix::new(model.head.weight.len());
     let reading = Reading {
         data: &options.data,
         positive: None,
         model: Some((&options.model, &model)),
         preprocess: &model.facts.preprocess,
+        pooling: model.facts.pooling,
+        copies: COPIES_IN_EVALUATION,
         limits: &options.limits,
         on_unreadable: options.on_unreadable,
         backbone: &options.backbone,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::photos::Reading;
 use super::{BackboneOptions, OnUnreadable, PipelineError};
+use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
 use crate::features::{FeatureError, Rows};
 use crate::files::{self, FileError};
@@ -72,6 +73,9 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
         positive: options.positive.as_deref(),
         model: None,
         preprocess: &options.preprocess,
+        pooling: Pooling::Average,
+        // They wait in a file.
+        copies: 0,
         limits: &options.limits,
         on_unreadable: options.on_unreadable,
         backbone: &options.backbone,

@@ -30,6 +30,14 @@ impl Arguments {
         Self { waiting: arguments.into(), current: None }
     }
 
+    /// The paths that were given, as they were given.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.waiting.iter().filter_map(|argument| match argument {
+            Argument::Path(path) => Some(path.as_path()),
+            Argument::List(_) => None,
+        })
+    }
+
     /// How many photos there are, if that is known without looking: no folder and no list among them.
     pub fn count(&self) -> Option<usize> {
         let is_file = |argument: &Argument| matches!(argument, Argument::Path(path) if !path.is_dir());

@@ -5,6 +5,9 @@ mod evaluate;
 mod extract;
 mod folds;
 mod inputs;
+mod inspect;
+mod maps;
+mod memory;
 mod photos;
 mod predict;
 mod train;
@@ -25,7 +28,9 @@ pub use error::PipelineError;
 pub use evaluate::{EvaluateOptions, evaluate};
 pub use extract::{ExtractOptions, ExtractSummary, extract};
 pub use inputs::{Argument, Arguments};
-pub use predict::{Answer, PredictOptions, Prediction, Similar, Verdict, predict};
+pub use inspect::{InspectOptions, inspect};
+pub use maps::MapOutput;
+pub use predict::{Answer, Cam, PredictOptions, Prediction, Similar, Verdict, predict};
 pub use train::{SolverChoice, TrainOptions, train};
 
 /// Where the backbone comes from and what runs it.

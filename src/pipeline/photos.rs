@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{BackboneOptions, OnUnreadable, PipelineError};
-use crate::backbone::{Target, device};
+use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
+use crate::backbone::{Pooling, Readout, Target, device};
 use crate::dataset::{self, ClassMap, Label, Sample};
 use crate::features::{Extraction, Extractor, Rows};
 use crate::model::Model;
@@ -20,6 +20,9 @@ pub(super) struct Reading<'a> {
     /// A model whose classes and weights are to be used.
     pub(super) model: Option<(&'a Path, &'a Model)>,
     pub(super) preprocess: &'a Preprocess,
+    pub(super) pooling: Pooling,
+    /// How many times all rows will be in memory at once.
+    pub(super) copies: u64,
     pub(super) limits: &'a Limits,
     pub(super) on_unreadable: OnUnreadable,
     pub(super) backbone: &'a BackboneOptions,
@@ -95,7 +98,9 @@ impl Reading<'_> {
             workload: self.backbone.workload(target.device, Some(paths.len())),
             cache: cache.as_ref(),
             asides: self.asides,
+            readout: Readout { pooling: self.pooling, explain: None },
         };
+        memory::warn_if_short(paths.len(), extractor.width(), self.copies, progress);
         let started = Instant::now();
         progress.start("features", Unit::Images, Some(paths.len() as u64));
         let extraction = extractor.all(&paths, self.on_unreadable == OnUnreadable::Fail, rows, progress);

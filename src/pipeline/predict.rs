@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use super::{Arguments, BackboneOptions, Extractor, OnUnreadable, PipelineError};
+use super::maps::Maps;
+use super::{Arguments, BackboneOptions, Extractor, MapOutput, OnUnreadable, PipelineError};
+use crate::backbone::{ActivationMap, Linear, Readout};
 use crate::decision::{self, Decision, Review};
 use crate::features::{FeatureError, Photo};
-use crate::head::HeadError;
 use crate::model::Model;
 use crate::pixels::Limits;
 use crate::progress::{Progress, Unit};
@@ -22,6 +23,8 @@ pub struct PredictOptions {
     pub review: Option<Review>,
     /// How many training photos to name for each photo, where the model keeps them.
     pub explain: Option<usize>,
+    /// Where the class activation maps go, if they are wanted.
+    pub cam: Option<MapOutput>,
     /// What a single file may cost.
     pub limits: Limits,
     /// What to do about a photo that cannot be read.
@@ -54,6 +57,8 @@ pub struct Answer {
     pub logit: f64,
     /// The training photos most like it, most alike first; `None` unless asked for.
     pub nearest: Option<Vec<Similar>>,
+    /// The class activation map, if it is wanted.
+    pub cam: Option<Cam>,
 }
 
 /// What a photo is answered to be.
@@ -86,6 +91,15 @@ pub struct Similar {
     pub likeness: f64,
 }
 
+/// A class activation map and its picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cam {
+    /// The picture.
+    pub path: PathBuf,
+    /// The numbers.
+    pub map: ActivationMap,
+}
+
 /// Gives every input's prediction to `sink`, which ends the work quietly by breaking; returns how many were unreadable.
 ///
 /// # Errors
@@ -103,7 +117,9 @@ pub fn predict(
     }
     let cache = options.backbone.open_cache(progress);
     let backbone = options.backbone.open_for(&options.model, &model, cache.as_ref(), progress)?;
+    let mut maps = options.cam.as_ref().map(|output| Maps::new(output, &model.facts, inputs)).transpose()?;
     let count = inputs.count();
+    let head = Linear { weight: &model.head.weight, bias: model.head.bias };
     let extractor = Extractor {
         backbone: &backbone,
         preprocess: &model.facts.preprocess,
@@ -111,6 +127,7 @@ pub fn predict(
         workload: options.backbone.workload(backbone.target().device, count),
         cache: cache.as_ref(),
         asides: false,
+        readout: Readout { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
     };
     let (mut seen, mut unreadable) = (0_usize, 0_usize);
     let mut failure: Option<PipelineError> = None;
@@ -121,10 +138,17 @@ pub fn predict(
             failure = Some(FeatureError::Unreadable { path, reason: error.reason() }.into());
             return ControlFlow::Break(());
         }
-        let outcome = match outcome.map(|photo| answer(&model, &decision, options.explain, &photo)) {
+        let answered = outcome.map(|photo| {
+            let mut answer = answer(&model, &decision, options.explain, &photo)?;
+            if let (Some(maps), Some(explained)) = (maps.as_mut(), &photo.explained) {
+                answer.cam = Some(Cam { path: maps.write(&path, explained)?, map: explained.map.clone() });
+            }
+            Ok(answer)
+        });
+        let outcome = match answered {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                failure = Some(error.into());
+                failure = Some(error);
                 return ControlFlow::Break(());
             }
             Err(error) => Err(error.reason()),
@@ -144,7 +168,7 @@ pub fn predict(
     Ok(unreadable)
 }
 
-fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Photo) -> Result<Answer, HeadError> {
+fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Photo) -> Result<Answer, PipelineError> {
     let (logit, probability) = model.score(&photo.features)?;
     let facts = &model.facts;
     let label = match decision.answer(probability) {
@@ -159,5 +183,5 @@ fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Ph
             .collect()
     });
     let (positive, negative) = (facts.positive.clone(), facts.negative.clone());
-    Ok(Answer { label, positive, negative, probability, logit, nearest })
+    Ok(Answer { label, positive, negative, probability, logit, nearest, cam: None })
 }

@@ -2,6 +2,8 @@
 
 mod cross_validation;
 mod evaluate;
+pub mod heatmap;
+mod inspect;
 mod train;
 
 use std::fmt;
@@ -13,6 +15,7 @@ use crate::metrics::{Confusion, Estimate};
 
 pub use cross_validation::{CrossValidationReport, LearningPoint, Spread};
 pub use evaluate::EvaluateReport;
+pub use inspect::{InspectReport, ModelFit, WeightsFit};
 pub use train::TrainReport;
 
 /// A photo that was left out, and why.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     CalibrationReport, ClassCount, CrossValidationReport, Skipped, rounded, shell_word, write_confusion, write_estimate,
 };
+use crate::backbone::{Pooling, layout};
 use crate::decision::Choice;
 use crate::metrics::Metrics;
 use crate::weights::WeightsId;
@@ -41,6 +42,8 @@ pub struct TrainReport {
     pub precision: String,
     /// Side of the network's input in pixels.
     pub image_size: u32,
+    /// What became of the last map.
+    pub pooling: Pooling,
     /// Images whose features were computed in an earlier run.
     pub features_from_cache: usize,
     /// Seconds that reading, decoding and the backbone took together.
@@ -138,16 +141,18 @@ impl TrainReport {
 
     fn write_network(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short = self.weights.sha256.get(..8).unwrap_or(&self.weights.sha256);
-        let (size, map) = (self.image_size, self.image_size / 32);
+        let (size, map) = (self.image_size, layout::map_side(self.image_size));
+        let (stage, width) = (self.pooling.stage(), self.pooling.width(size));
         let (name, device, precision) = (&self.weights.name, &self.device, &self.precision);
         writeln!(out, "backbone    ResNet-50, {name} ({short}), frozen, on {device} in {precision}")?;
         writeln!(
             out,
-            "shapes      [B, 3, {size}, {size}] → [B, 2048, {map}, {map}] → pool → [B, 2048] → Linear(2048, 1) → [B, 1]"
+            "shapes      [B, 3, {size}, {size}] → [B, 2048, {map}, {map}] → {stage} → [B, {width}] → Linear({width}, 1) → [B, 1]"
         )?;
         let images: usize = self.classes.iter().map(|class| class.train + class.validation + class.test).sum();
         let (seconds, rate) = (self.feature_seconds, self.images_per_second);
         let cached = match self.features_from_cache {
+            _ if self.pooling == Pooling::Flatten => ", not kept in the cache: too large".to_owned(),
             0 => String::new(),
             all if all == images => ", all from the cache".to_owned(),
             some => format!(", {some} of them from the cache"),

@@ -8,10 +8,10 @@ mod side;
 use std::path::PathBuf;
 
 use super::folds;
+use super::memory::COPIES_IN_TRAINING;
 use super::photos::{Photos, Reading};
 use super::{BackboneOptions, OnUnreadable, PipelineError};
-use crate::backbone::device;
-use crate::backbone::layout::FEATURES;
+use crate::backbone::{Pooling, device};
 use crate::dataset::split::{self, Split};
 use crate::dataset::{Label, Sample};
 use crate::decision::ThresholdRule;
@@ -46,6 +46,8 @@ pub struct TrainOptions {
     pub save_split: Option<PathBuf>,
     /// Bytes to crops.
     pub preprocess: Preprocess,
+    /// What becomes of the last map; it decides the head's width.
+    pub pooling: Pooling,
     /// What a single file may cost.
     pub limits: Limits,
     /// What to do about a photo that cannot be read.
@@ -94,7 +96,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     if let Some(path) = &options.save_split {
         files::check_writable(path)?;
     }
-    let mut features = FeatureMatrix::new(FEATURES);
+    let mut features = FeatureMatrix::new(options.pooling.width(options.preprocess.crop));
     let mut photos = options.reading().run(&mut features, progress)?;
     let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
     let groups = photos.groups();
@@ -144,6 +146,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         device: device::name(device),
         precision: photos.target.precision.to_string(),
         image_size: options.preprocess.crop,
+        pooling: options.pooling,
         features_from_cache: photos.extraction.from_cache,
         feature_seconds: photos.seconds,
         images_per_second: photos.images_per_second,
@@ -180,6 +183,8 @@ impl TrainOptions {
             positive: self.positive.as_deref(),
             model: None,
             preprocess: &self.preprocess,
+            pooling: self.pooling,
+            copies: COPIES_IN_TRAINING,
             limits: &self.limits,
             on_unreadable: self.on_unreadable,
             backbone: &self.backbone,
@@ -258,6 +263,7 @@ impl TrainOptions {
             threshold_rule: self.threshold,
             calibration: decided.calibration.clone(),
             preprocess: self.preprocess.clone(),
+            pooling: self.pooling,
             weights: photos.weights.clone(),
             training: Training {
                 images: training.len(),

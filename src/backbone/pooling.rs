@@ -1,0 +1,74 @@
+//! What becomes of the last map before the head: the one choice that decides the head's width.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::{FEATURES, map_side};
+
+/// From the map `[B, 2048, H, W]` to the rows `[B, D]` that a linear layer takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Pooling {
+    /// Global average pooling, the mean over all cells: 2048 numbers at any image size.
+    #[default]
+    #[serde(rename = "gap")]
+    Average,
+    /// Every number of the map, channel by channel as `torch.flatten(map, 1)` gives them: 2048·H·W, so the image size is
+    /// part of the head.
+    #[serde(rename = "flatten")]
+    Flatten,
+}
+
+impl Pooling {
+    /// D, the numbers of a row, for images of `image_size` pixels a side.
+    pub fn width(self, image_size: u32) -> usize {
+        match self {
+            Self::Average => FEATURES,
+            Self::Flatten => FEATURES * map_side(image_size).pow(2),
+        }
+    }
+
+    /// The name that a stage of the network has for it.
+    pub fn stage(self) -> &'static str {
+        match self {
+            Self::Average => "pool",
+            Self::Flatten => "flatten",
+        }
+    }
+}
+
+impl fmt::Display for Pooling {
+    /// As `--head` takes it.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Average => "gap",
+            Self::Flatten => "flatten",
+        })
+    }
+}
+
+/// The image sizes whose flattened map has so many numbers, smallest and largest; `None` where no size has.
+pub fn sizes_of_flattened(width: usize) -> Option<(u32, u32)> {
+    let side = u32::try_from((width / FEATURES).isqrt()).ok()?;
+    let largest = side.checked_mul(super::layout::STRIDE)?;
+    let smallest = largest.checked_sub(super::layout::STRIDE - 1)?;
+    (Pooling::Flatten.width(largest) == width).then_some((smallest.max(super::layout::STRIDE), largest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flattened_map_has_the_width_of_its_image_size_and_an_average_never_has() {
+        assert_eq!([224, 256, 225, 32].map(|size| Pooling::Flatten.width(size)), [100_352, 131_072, 131_072, 2048]);
+        assert_eq!([224, 4096].map(|size| Pooling::Average.width(size)), [2048, 2048]);
+    }
+
+    #[test]
+    fn a_width_knows_the_image_sizes_that_have_it() {
+        assert_eq!(sizes_of_flattened(100_352), Some((193, 224)));
+        assert_eq!(sizes_of_flattened(2048), Some((32, 32)));
+        assert_eq!([0, 512, 4096, usize::MAX].map(sizes_of_flattened), [None; 4]);
+    }
+}

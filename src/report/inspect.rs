@@ -1,0 +1,187 @@
+//! What `inspect` shows: the network as a table, and whether a file fits it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::backbone::shapes::Shapes;
+
+/// The table, and what was compared with it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InspectReport {
+    /// Stages, totals, and why the head does not fit if it does not.
+    #[serde(flatten)]
+    pub shapes: Shapes,
+    /// Parameters that never change.
+    pub frozen: u64,
+    /// Parameters that training fits.
+    pub trainable: u64,
+    /// Multiply-adds for one image.
+    pub multiply_adds: u64,
+    /// The weights that were compared with the table.
+    pub weights: Option<WeightsFit>,
+    /// The model whose head is the last stage.
+    pub model: Option<ModelFit>,
+}
+
+/// A weights file whose tensors fit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeightsFit {
+    /// The file; `None` for seeded random weights, which are made to fit.
+    pub path: Option<PathBuf>,
+    /// What `--weights` calls it.
+    pub name: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Tensors that are in the table.
+    pub tensors: usize,
+    /// Tensors that are left out knowingly, with their shapes.
+    pub left_out: Vec<String>,
+}
+
+/// A model file whose head fits its own preprocessing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelFit {
+    /// The file.
+    pub path: PathBuf,
+    /// `gap` or `flatten`.
+    pub head: String,
+    /// Side of the images that it was trained on.
+    pub image_size: u32,
+    /// The positive class.
+    pub positive: String,
+    /// What the other answer is called.
+    pub negative: String,
+    /// The weights that it names.
+    pub weights: String,
+}
+
+impl InspectReport {
+    /// The table with nothing compared yet.
+    pub fn new(shapes: Shapes) -> Self {
+        let (frozen, trainable) = shapes.parameters();
+        Self { frozen, trainable, multiply_adds: shapes.multiply_adds(), shapes, weights: None, model: None }
+    }
+}
+
+impl fmt::Display for InspectReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.shapes.image_size;
+        writeln!(out, "ResNet-50 with a head of one unit, B images of {size}×{size}")?;
+        writeln!(out)?;
+        write_table(out, &self.rows())?;
+        writeln!(out)?;
+        let [frozen, trainable, statistics] =
+            [self.frozen, self.trainable, self.shapes.running_statistics].map(grouped);
+        writeln!(
+            out,
+            "parameters  {frozen} frozen, {trainable} trainable; {statistics} running statistics are not counted"
+        )?;
+        let giga = self.multiply_adds as f64 / 1e9;
+        writeln!(out, "work        {giga:.2} G multiply-adds an image, in convolutions and linear layers")?;
+        if let Some(weights) = &self.weights {
+            write!(out, "{weights}")?;
+        }
+        if let Some(model) = &self.model {
+            write!(out, "{model}")?;
+        }
+        if let Some(mismatch) = &self.shapes.mismatch {
+            writeln!(out, "mismatch    {mismatch}")?;
+            for line in &mismatch.elsewhere {
+                writeln!(out, "            {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl InspectReport {
+    /// Title, one row a stage, totals.
+    fn rows(&self) -> Vec<[String; 6]> {
+        let title = ["stage", "what it does", "output", "frozen", "trainable", "multiply-adds"].map(str::to_owned);
+        let stages = self.shapes.stages.iter().map(|stage| {
+            let output = stage.output.as_ref().map_or("does not fit".to_owned(), ToString::to_string);
+            let [frozen, trainable, work] = [stage.frozen, stage.trainable, stage.multiply_adds].map(grouped);
+            [stage.name.to_owned(), stage.operation.clone(), output, frozen, trainable, work]
+        });
+        let [frozen, trainable, work] = [self.frozen, self.trainable, self.multiply_adds].map(grouped);
+        let total = ["total".to_owned(), String::new(), String::new(), frozen, trainable, work];
+        std::iter::once(title).chain(stages).chain([total]).collect()
+    }
+}
+
+/// Words to the left, numbers to the right, columns as wide as they must be.
+fn write_table(out: &mut fmt::Formatter<'_>, rows: &[[String; 6]]) -> fmt::Result {
+    let mut widths = [0; 6];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in rows {
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            match column {
+                0 => write!(out, "{cell:width$}")?,
+                1 | 2 => write!(out, "  {cell:width$}")?,
+                _ => write!(out, "  {cell:>width$}")?,
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// A number with a comma every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.char_indices() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+impl fmt::Display for WeightsFit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = self.sha256.get(..8).unwrap_or(&self.sha256);
+        let file = self.path.as_ref().map_or("no file".to_owned(), |path| path.display().to_string());
+        writeln!(out, "weights     {} ({short}), {file}: {} tensors fit", self.name, self.tensors)?;
+        match self.left_out.as_slice() {
+            [] => Ok(()),
+            names => writeln!(out, "            left out, for the head takes its place: {}", names.join(", ")),
+        }
+    }
+}
+
+impl fmt::Display for ModelFit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, head, image_size, positive, negative, weights } = self;
+        writeln!(out, "model       {}: `{positive}` against `{negative}`", path.display())?;
+        writeln!(out, "            head {head}, trained on images of {image_size}×{image_size} with weights {weights}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backbone::Pooling;
+    use crate::backbone::shapes::HeadSpec;
+
+    #[test]
+    fn the_table_has_a_row_for_every_stage_and_the_totals() {
+        let text = InspectReport::new(Shapes::of(224, HeadSpec::fitting(Pooling::Flatten, 224))).to_string();
+        let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        assert!(row("layer4").contains("3 bottlenecks, stride 2  [B, 2048, 7, 7]"), "{text}");
+        assert!(row("flatten").contains("[B, 100352]"), "{text}");
+        assert!(row("total").ends_with("  23,508,032    100,353  4,087,236,608"), "{text}");
+    }
+
+    #[test]
+    fn numbers_have_a_comma_every_three_digits() {
+        assert_eq!([0, 999, 1000, 25_557_032].map(grouped), ["0", "999", "1,000", "25,557,032"]);
+    }
+}
