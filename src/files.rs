@@ -3,14 +3,18 @@
 //! Promise: a reader of any file this program writes sees the old content or the new, never a part. That is why the
 //! plain `std::fs` writers are banned elsewhere (`clippy.toml`). Users' photos are only ever opened for reading.
 
+mod whole;
+
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::foreign::mapping::Mapping;
+
+pub use whole::{check_writable, scratch, write};
 
 /// A file operation that failed: what was tried, on which path, and the system's reason.
 #[derive(Debug, thiserror::Error)]
@@ -102,14 +106,27 @@ impl fmt::Display for ContentHash {
 /// [`FileError`] with the path; also for anything but a regular file: a named pipe might never answer or never end.
 pub fn open(path: &Path) -> Result<File, FileError> {
     let fail = |error| FileError::new("read", path, error);
-    let metadata = std::fs::metadata(path).map_err(fail)?;
+    // Before it is opened, for opening a device can do something to it; and after, for it may be another file by then.
+    check_regular(&std::fs::metadata(path).map_err(fail)?).map_err(fail)?;
+    let file = without_waiting().open(path).map_err(fail)?;
+    check_regular(&file.metadata().map_err(fail)?).map_err(fail)?;
+    Ok(file)
+}
+
+fn check_regular(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_dir() {
-        return Err(fail(io::ErrorKind::IsADirectory.into()));
+        return Err(io::ErrorKind::IsADirectory.into());
     }
-    if !metadata.is_file() {
-        return Err(fail(io::Error::other("it is not a regular file")));
-    }
-    File::open(path).map_err(fail)
+    if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+/// For reading; a pipe that took the file's place since it was looked at is not waited for.
+fn without_waiting() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    options
 }
 
 /// Reads a whole file of at most `limit` bytes.
@@ -166,61 +183,6 @@ pub fn cache_folder() -> PathBuf {
     own.or_else(of_system).unwrap_or_else(|| std::env::temp_dir().join("resnet-binary"))
 }
 
-/// Writes a file whole or not at all: into a temporary sibling, flushed to disk, then renamed over `path`. A link stays
-/// and its target is replaced; a device such as `/dev/null` is written to as it is.
-///
-/// # Errors
-/// [`FileError`]; what was at `path` is then as it was, and the temporary file is removed.
-pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
-    let fail = |error| FileError::new("write", path, error);
-    if path.is_dir() {
-        return Err(fail(io::ErrorKind::IsADirectory.into()));
-    }
-    if is_device(path) {
-        let mut device = File::options().write(true).open(path).map_err(fail)?;
-        return content(&mut device).map_err(fail);
-    }
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let temporary = sibling(folder_of(&target)).map_err(fail)?;
-    let mut writer = BufWriter::new(temporary);
-    content(&mut writer).map_err(fail)?;
-    let temporary = writer.into_inner().map_err(|error| fail(error.into_error()))?;
-    temporary.as_file().sync_all().map_err(fail)?;
-    temporary.persist(&target).map_err(|error| fail(error.error))?;
-    Ok(())
-}
-
-/// A nameless file in the folder of `path`, for what is too large for memory; it is gone with the program.
-///
-/// # Errors
-/// [`FileError`] if the folder cannot be written to.
-pub fn scratch(path: &Path) -> Result<File, FileError> {
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let folder = if is_device(path) { std::env::temp_dir() } else { folder_of(&target).to_path_buf() };
-    tempfile::tempfile_in(folder).map_err(|error| FileError::new("write", path, error))
-}
-
-/// Fails now, rather than after an hour of work, if [`write()`] could not write to `path`.
-///
-/// # Errors
-/// [`FileError`] as [`write()`] would give it; nothing is changed either way.
-pub fn check_writable(path: &Path) -> Result<(), FileError> {
-    let fail = |error| FileError::new("write", path, error);
-    if path.is_dir() {
-        return Err(fail(io::ErrorKind::IsADirectory.into()));
-    }
-    if is_device(path) {
-        return Ok(());
-    }
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    sibling(folder_of(&target)).map(drop).map_err(fail)
-}
-
-/// Whether this is `/dev/null`, a terminal or a pipe: written to as it is, for a rename would put a file in its place.
-fn is_device(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
-}
-
 /// Makes a folder and those above it.
 ///
 /// # Errors
@@ -256,6 +218,21 @@ pub fn stamp(path: &Path) -> Result<String, FileError> {
     Ok(format!("{} {:?} {identity}", metadata.len(), modified.unwrap_or_default()))
 }
 
+/// Whether an open file is still the one at a path: another process may have renamed or removed it.
+pub fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let same = |ours: Metadata, theirs: Metadata| (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino());
+        file.metadata().is_ok_and(|ours| std::fs::metadata(path).is_ok_and(|theirs| same(ours, theirs)))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
+    }
+}
+
 /// Size of a file in bytes.
 ///
 /// # Errors
@@ -288,60 +265,9 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
     std::fs::remove_file(path).map_err(|error| FileError::new("remove", path, error))
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// A temporary file beside the final one: a rename is atomic only within one file system.
-fn sibling(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".resnet-binary-").suffix(".part");
-    #[cfg(unix)]
-    {
-        // tempfile's own default is private to the user; a result gets the mode that any new file would get.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_failed_write_leaves_the_old_content_and_no_temporary_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model");
-        write(&path, |file| file.write_all(b"old")).unwrap();
-        let failed = write(&path, |file| {
-            file.write_all(b"half of the new")?;
-            Err(io::ErrorKind::StorageFull.into())
-        });
-        assert!(failed.unwrap_err().to_string().ends_with("the disk is full"));
-        assert_eq!(read(&path, 100).unwrap(), b"old");
-        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_stays_a_link_and_a_device_a_device() {
-        let folder = tempfile::tempdir().unwrap();
-        let (model, link, null) = (folder.path().join("model"), folder.path().join("link"), folder.path().join("null"));
-        write(&model, |file| file.write_all(b"old")).unwrap();
-        std::os::unix::fs::symlink(&model, &link).unwrap();
-        std::os::unix::fs::symlink("/dev/null", &null).unwrap();
-        for path in [&link, &null] {
-            check_writable(path).unwrap();
-            write(path, |file| file.write_all(b"new")).unwrap();
-            assert!(path.is_symlink(), "{}", path.display());
-        }
-        assert_eq!(read(&model, 100).unwrap(), b"new");
-        assert!(is_device(&null));
-    }
 
     #[test]
     fn reading_stops_at_the_limit() {
@@ -350,15 +276,6 @@ mod tests {
         write(&path, |file| file.write_all(&[7; 11])).unwrap();
         assert!(read(&path, 10).unwrap_err().to_string().contains("limit of 10 bytes"));
         assert_eq!(read(&path, 11).unwrap().len(), 11);
-    }
-
-    #[test]
-    fn checking_leaves_nothing_behind_and_names_a_missing_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        check_writable(&folder.path().join("model")).unwrap();
-        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
-        let error = check_writable(&folder.path().join("absent/model")).unwrap_err();
-        assert!(error.to_string().contains("absent/model"), "{error}");
     }
 
     #[test]

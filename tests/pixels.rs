@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use resnet_binary::files::ContentHash;
 use resnet_binary::pixels::{Crop, DecodeError, Limits, Preprocess, Rgb, decode, looks_like_image};
@@ -171,4 +173,36 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
     })
+}
+
+#[test]
+fn every_format_is_stopped_on_its_way_when_its_time_is_up() {
+    use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
+    // Noise in the lower bits, so that no format packs it to nothing.
+    let photo = image::RgbImage::from_fn(3000, 2000, |x, y| {
+        let noise = (x.wrapping_mul(0x9e37_79b1) ^ y.wrapping_mul(0x85eb_ca6b)) >> 27;
+        image::Rgb([(x / 12) as u8 ^ noise as u8, (y / 8) as u8, noise as u8])
+    });
+    let (mut bytes, mut formats) = (Vec::new(), 0);
+    for format in [Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP] {
+        bytes.clear();
+        photo.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+        let decode_within = |max_time| {
+            let started = Instant::now();
+            (decode(&bytes, &Limits { max_time, ..Limits::default() }), started.elapsed())
+        };
+        let (whole, time) = decode_within(Duration::from_secs(60));
+        assert!(whole.is_ok(), "{format:?}");
+        // Never so late that there is nothing left to stop.
+        let (stopped, stopped_after) = decode_within(time / 10);
+        assert!(matches!(stopped, Err(DecodeError::TooSlow { .. })), "{format:?}: {stopped:?}");
+        println!("{format:?}: {time:?} in all, stopped after {stopped_after:?}");
+        formats += 1;
+    }
+    assert_eq!(formats, 7);
+    for case in cases() {
+        let none = Limits { max_time: Duration::ZERO, ..Limits::default() };
+        let answer = decode(&golden(text(&case, "file")), &none);
+        assert!(matches!(answer, Err(DecodeError::TooSlow { .. })), "{}: {answer:?}", text(&case, "file"));
+    }
 }

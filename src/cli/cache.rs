@@ -35,29 +35,9 @@ enum Action {
     /// Forget what was not used for longest
     Prune {
         /// Size to come down to, such as 500MB or 2GB
-        #[arg(long, value_name = "SIZE", value_parser = bytes)]
+        #[arg(long, value_name = "SIZE", value_parser = options::bytes)]
         max_size: u64,
     },
-}
-
-/// A size such as `500MB`, in bytes.
-fn bytes(text: &str) -> Result<u64, String> {
-    let lower = text.trim().to_ascii_lowercase();
-    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic() || letter == ' ');
-    let unit = match lower.strip_prefix(digits).map(str::trim) {
-        Some("b" | "") => 1.0,
-        Some("k" | "kb") => 1e3,
-        Some("m" | "mb") => 1e6,
-        Some("g" | "gb") => 1e9,
-        Some("t" | "tb") => 1e12,
-        _ => return Err("give a number and MB or GB, such as 500MB".to_owned()),
-    };
-    let number: f64 = digits.parse().map_err(|_| "give a number and MB or GB, such as 500MB".to_owned())?;
-    if !number.is_finite() || number < 0.0 {
-        return Err("give a size of 0 or more".to_owned());
-    }
-    #[expect(clippy::cast_sign_loss, reason = "it was checked, and the cast saturates")]
-    Ok((number * unit) as u64)
 }
 
 /// Does what was asked and says what is left.
@@ -102,19 +82,4 @@ fn describe(info: &CacheInfo) -> String {
     let others = others.map(|path| format!("of another version, not read: {}\n", path.display()));
     let head = format!("{}\n{features} features, {megabytes:.1} MB\n", info.path.display());
     std::iter::once(head).chain(recipes).chain(damaged).chain(others).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_read_as_people_write_them() {
-        for (text, expected) in [("0", 0), ("500MB", 500_000_000), ("1.5 gb", 1_500_000_000), ("2G", 2_000_000_000)] {
-            assert_eq!(bytes(text), Ok(expected), "{text}");
-        }
-        for text in ["", "MB", "-1MB", "1 parsec", "nanGB", "1MB2"] {
-            assert!(bytes(text).is_err(), "{text}");
-        }
-    }
 }

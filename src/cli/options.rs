@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use resnet_binary::backbone::device::DeviceChoice;
@@ -102,7 +103,16 @@ pub(crate) struct Reading {
     /// Largest photo to decode, in millions of pixels
     #[arg(long, value_name = "MILLIONS", default_value_t = 300)]
     max_megapixels: u32,
+    /// Largest file to read as a photo, such as 500MB or 2GB [default: 1 GiB]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    max_file_size: Option<u64>,
+    /// Longest time to decode one photo, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
+    max_seconds: f64,
 }
+
+/// What the largest photos take while they are decoded: eight bits a channel, in three forms.
+const BYTES_PER_PIXEL: u64 = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OnError {
@@ -121,7 +131,14 @@ impl Reading {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits { max_pixels: u64::from(self.max_megapixels) * 1_000_000, ..Limits::default() }
+        let (default, max_pixels) = (Limits::default(), u64::from(self.max_megapixels) * 1_000_000);
+        Limits {
+            max_pixels,
+            max_file_bytes: self.max_file_size.unwrap_or(default.max_file_bytes),
+            // Who asks for more pixels asks for the memory that they take.
+            max_memory: default.max_memory.max(max_pixels.saturating_mul(BYTES_PER_PIXEL)),
+            max_time: Duration::from_secs_f64(self.max_seconds),
+        }
     }
 }
 
@@ -201,4 +218,45 @@ pub(crate) fn threshold_rule(text: &str) -> Result<ThresholdRule, String> {
 
 fn with_hint(error: &dyn std::error::Error, hint: Option<String>) -> String {
     hint.map_or(error.to_string(), |hint| format!("{error}; {hint}"))
+}
+
+/// A size such as `500MB`, in bytes.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|letter: char| letter.is_ascii_alphabetic() || letter == ' ');
+    let unit = match lower.strip_prefix(digits).map(str::trim) {
+        Some("b" | "") => 1.0,
+        Some("k" | "kb") => 1e3,
+        Some("m" | "mb") => 1e6,
+        Some("g" | "gb") => 1e9,
+        Some("t" | "tb") => 1e12,
+        _ => return Err("give a number and MB or GB, such as 500MB".to_owned()),
+    };
+    let number: f64 = digits.parse().map_err(|_| "give a number and MB or GB, such as 500MB".to_owned())?;
+    if !number.is_finite() || number < 0.0 {
+        return Err("give a size of 0 or more".to_owned());
+    }
+    #[expect(clippy::cast_sign_loss, reason = "it was checked, and the cast saturates")]
+    Ok((number * unit) as u64)
+}
+
+/// A time that is more than nothing and less than for ever.
+fn seconds(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if number > 0.0 && number <= 1e9 { Ok(number) } else { Err("give a number of seconds above 0".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, expected) in [("0", 0), ("500MB", 500_000_000), ("1.5 gb", 1_500_000_000), ("2G", 2_000_000_000)] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "MB", "-1MB", "1 parsec", "nanGB", "1MB2"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
 }

@@ -23,8 +23,12 @@ pub(crate) struct Jpeg<'a> {
     block: u32,
 }
 
-/// Most scans of a progressive image, each of which costs a pass over all of it; cameras write about ten.
-const MOST_SCANS: c_int = 500;
+/// Most pixels that the scans of a progressive image may pass over in all: the library cannot be stopped on its way.
+/// Cameras write about ten scans, so this holds nothing real up.
+const MOST_SCANNED: u64 = 6_000_000_000;
+
+/// Most scans of an image of any size.
+const MOST_SCANS: u64 = 500;
 
 impl<'a> Jpeg<'a> {
     /// Reads the header; `None` for whatever is not an ordinary JPEG of 8 bits in grey, YCbCr or RGB.
@@ -37,7 +41,6 @@ impl<'a> Jpeg<'a> {
         let mut jpeg = Self { handle, bytes, width: 0, height: 0, block: 0 };
         // A warning means that pixels are missing or wrong; the strict decoder says which.
         jpeg.set(turbo::TJPARAM_TJPARAM_STOPONWARNING, 1)?;
-        jpeg.set(turbo::TJPARAM_TJPARAM_SCANLIMIT, MOST_SCANS)?;
         jpeg.set(turbo::TJPARAM_TJPARAM_MAXMEMORY, c_int::try_from(megabytes).unwrap_or(c_int::MAX))?;
         let length = bytes.len().try_into().ok()?;
         // SAFETY: the handle is live, and pointer and length are those of one slice.
@@ -47,6 +50,8 @@ impl<'a> Jpeg<'a> {
         }
         jpeg.width = jpeg.get(turbo::TJPARAM_TJPARAM_JPEGWIDTH)?;
         jpeg.height = jpeg.get(turbo::TJPARAM_TJPARAM_JPEGHEIGHT)?;
+        let scans = MOST_SCANNED / (u64::from(jpeg.width) * u64::from(jpeg.height)).max(1);
+        jpeg.set(turbo::TJPARAM_TJPARAM_SCANLIMIT, c_int::try_from(scans.clamp(1, MOST_SCANS)).ok()?)?;
         let subsampling = i64::from(jpeg.get(turbo::TJPARAM_TJPARAM_SUBSAMP)?);
         jpeg.block = match subsampling {
             s if s == i64::from(turbo::TJSAMP_TJSAMP_444) || s == i64::from(turbo::TJSAMP_TJSAMP_GRAY) => 8,

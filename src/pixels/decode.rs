@@ -5,13 +5,14 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::io::Cursor;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
+use std::time::Duration;
 
 use image::ImageDecoder;
 use image::codecs::{bmp::BmpDecoder, pnm::PnmDecoder, tiff::TiffDecoder, webp::WebPDecoder};
 
+use super::deadline::{Deadline, Pieces};
 use super::orientation::{self, Orientation};
 use super::sniff::{self, Content};
 use super::{DecodeError, Format, convert, gif, jpeg, png};
@@ -25,11 +26,18 @@ pub struct Limits {
     pub max_file_bytes: u64,
     /// Most memory, in bytes, that the decoded image may take in all its forms. Default: 3 GiB.
     pub max_memory: u64,
+    /// Longest time that decoding may take. Default: a minute, some ten times what the largest photo takes.
+    pub max_time: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_pixels: 300_000_000, max_file_bytes: 1 << 30, max_memory: 3 << 30 }
+        Self {
+            max_pixels: 300_000_000,
+            max_file_bytes: 1 << 30,
+            max_memory: 3 << 30,
+            max_time: Duration::from_mins(1),
+        }
     }
 }
 
@@ -104,15 +112,18 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
         Content::OtherImage(name) => return Err(DecodeError::Unsupported { what: name.to_owned() }),
         Content::Other(found) => return Err(DecodeError::NotAnImage { found }),
     };
-    guarded(format, || match format {
-        Format::Jpeg => jpeg::decode(bytes, limits),
-        Format::Gif => Ok((gif::decode(bytes, limits)?, Orientation::NoTransforms)),
-        Format::Png => png::decode(bytes, limits),
-        Format::WebP => read(format, WebPDecoder::new(Cursor::new(bytes)), limits),
-        Format::Tiff => read(format, TiffDecoder::new(Cursor::new(bytes)), limits),
-        Format::Bmp => read(format, BmpDecoder::new(Cursor::new(bytes)), limits),
-        Format::Pnm => read(format, PnmDecoder::new(Cursor::new(bytes)), limits),
-    })
+    let deadline = Deadline::of(limits);
+    let pieces = || Pieces::new(bytes, &deadline);
+    let image = guarded(format, || match format {
+        Format::Jpeg => jpeg::decode(bytes, &deadline, limits),
+        Format::Gif => Ok((gif::decode(pieces(), limits)?, Orientation::NoTransforms)),
+        Format::Png => png::decode(pieces(), limits),
+        Format::WebP => read(format, WebPDecoder::new(pieces()), limits),
+        Format::Tiff => read(format, TiffDecoder::new(pieces()), limits),
+        Format::Bmp => read(format, BmpDecoder::new(pieces()), limits),
+        Format::Pnm => read(format, PnmDecoder::new(pieces()), limits),
+    });
+    deadline.judge(format, image)
 }
 
 /// Reads an image through one of the `image` crate's decoders.

@@ -2,6 +2,8 @@
 //!
 //! No path is named here: the caller knows it and puts it in front.
 
+use std::time::Duration;
+
 use super::Format;
 
 /// Why a file could not be turned into pixels.
@@ -63,6 +65,14 @@ pub enum DecodeError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// Decoding was stopped after [`Limits::max_time`](super::Limits::max_time).
+    #[error("decoding the {format} image took longer than the limit of {} s", limit.as_secs_f64())]
+    TooSlow {
+        /// The format by its content.
+        format: Format,
+        /// The limit.
+        limit: Duration,
+    },
     /// A decoder panicked on this file: a bug there that this file can show.
     #[error("the {format} decoder panicked: {message}")]
     Panicked {
@@ -108,9 +118,13 @@ impl DecodeError {
                 "get an undamaged copy; if other programs show the photo as it should be, save it again from there"
             }
             Self::TooLarge { .. } | Self::TooMuchMemory { .. } => {
-                "scale the image down, for example with `magick FILE -resize 4000x4000 FILE.jpg`"
+                "scale the image down, for example with `magick FILE -resize 4000x4000 FILE.jpg`, or raise \
+                 `--max-megapixels`"
             }
-            Self::TooManyBytes { .. } => "scale the image down, or save it in a compressed format",
+            Self::TooManyBytes { .. } => {
+                "scale the image down, save it in a compressed format, or raise `--max-file-size`"
+            }
+            Self::TooSlow { .. } => "save the image again from another program, or raise `--max-seconds`",
             Self::Panicked { .. } => "save the image again from another program, and report the file as a bug",
             Self::NotRgb { .. } | Self::InvalidPreprocess { .. } => return None,
         };

@@ -3,21 +3,21 @@
 //! Read as indices, because dropping alpha is defined by the palette: a transparent pixel has the colour of its index,
 //! and what the first frame does not cover is the transparent index, or index 0, as in Pillow.
 
-use std::io::Cursor;
 use std::num::NonZeroU64;
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
+use super::deadline::Pieces;
 use super::{DecodeError, Format, Limits, Rgb};
 
 const FORMAT: Format = Format::Gif;
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
+pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<Rgb, DecodeError> {
     let failed = |error| error_of(error, limits);
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     options.set_memory_limit(NonZeroU64::new(limits.max_memory).map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
-    let mut decoder = options.read_info(Cursor::new(bytes)).map_err(failed)?;
+    let mut decoder = options.read_info(bytes).map_err(failed)?;
     let screen = (decoder.width(), decoder.height());
     let global_palette = decoder.global_palette().map(<[u8]>::to_vec);
     let Some(frame) = decoder.next_frame_info().map_err(failed)? else {

@@ -11,6 +11,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+use super::deadline::{Deadline, Fading};
 use super::orientation::{self, Orientation};
 use super::{DecodeError, Format, Limits, Rgb};
 
@@ -31,28 +32,34 @@ pub(super) fn decoder(scaled: bool) -> &'static str {
     }
 }
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
-    match decode_as(bytes, limits, true) {
-        Err(DecodeError::Damaged { reason, .. }) if reason == JUNK_BETWEEN_SEGMENTS => decode_as(bytes, limits, false),
+pub(super) fn decode(
+    bytes: &[u8],
+    deadline: &Deadline,
+    limits: &Limits,
+) -> Result<(Rgb, Orientation), DecodeError> {
+    let decode_as = |strict| decode_as(Fading::new(bytes, deadline), limits, strict);
+    match decode_as(true) {
+        Err(DecodeError::Damaged { reason, .. }) if reason == JUNK_BETWEEN_SEGMENTS => decode_as(false),
         result => result,
     }
 }
 
-fn decode_as(bytes: &[u8], limits: &Limits, strict: bool) -> Result<(Rgb, Orientation), DecodeError> {
+fn decode_as(bytes: Fading<'_>, limits: &Limits, strict: bool) -> Result<(Rgb, Orientation), DecodeError> {
     let (mut decoder, width, height, orientation) = open(bytes, limits, strict)?;
     let data = decoder.decode().map_err(|error| error_of(&error))?;
     Ok((Rgb { width, height, data }, orientation))
 }
 
-type Open<'a> = (JpegDecoder<ZCursor<&'a [u8]>>, u32, u32, Orientation);
+type Open<'a> = (JpegDecoder<ZCursor<Fading<'a>>>, u32, u32, Orientation);
 
 /// Reads the headers of a complete JPEG within the limits.
-fn open<'a>(bytes: &'a [u8], limits: &Limits, strict: bool) -> Result<Open<'a>, DecodeError> {
+fn open<'a>(bytes: Fading<'a>, limits: &Limits, strict: bool) -> Result<Open<'a>, DecodeError> {
     let options = DecoderOptions::default()
         .set_strict_mode(strict)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let is_whole = is_complete(bytes.all());
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(|error| error_of(&error))?;
     let Some(info) = decoder.info() else {
@@ -61,7 +68,7 @@ fn open<'a>(bytes: &'a [u8], limits: &Limits, strict: bool) -> Result<Open<'a>, 
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     // RGB, and for a progressive image the 16-bit coefficients of every component.
     limits.admit(FORMAT, width, height, 3 + 2 * u64::from(info.components))?;
-    if !is_complete(bytes) {
+    if !is_whole {
         return Err(DecodeError::Truncated { format: FORMAT });
     }
     let orientation = orientation::of(info.exif_data.as_deref(), info.xmp_data.as_deref());

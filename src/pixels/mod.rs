@@ -6,9 +6,10 @@
 //!
 //! Promise: on the same decoded pixels no level of a [`Crop`] is more than 1 of 255 away from torchvision's evaluation
 //! transform on a Pillow image, whatever the size of the image; and no content of a file makes this room panic, print,
-//! or allocate more than [`Limits`] allow. A file that is damaged or cut off is an error, never a half-grey photo.
+//! or allocate or take longer than [`Limits`] allow. A file that is damaged or cut off is an error, never a half-grey photo.
 
 mod convert;
+mod deadline;
 mod decode;
 mod error;
 mod facts;

@@ -3,11 +3,12 @@
 //! Read through the `png` crate itself, because the orientation may stand in an `eXIf` chunk before or after the
 //! pixels, in XMP, or in the text chunk that `ImageMagick` wrote before `eXIf` existed.
 
-use std::io::{self, Cursor};
+use std::io;
 
 use image::ColorType;
 use png::{BitDepth, Decoder, DecodingError, Info, Transformations};
 
+use super::deadline::Pieces;
 use super::orientation::{self, Orientation};
 use super::{DecodeError, Format, Limits, Rgb, convert};
 
@@ -16,10 +17,10 @@ const FORMAT: Format = Format::Png;
 /// Most bytes of text that are unpacked in search of an orientation; real ones take a few thousand.
 const MAX_TEXT: usize = 1 << 20;
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
+pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
     let failed = |error| error_of(error, limits);
     let budget = png::Limits { bytes: usize::try_from(limits.max_memory).unwrap_or(usize::MAX) };
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), budget);
+    let mut decoder = Decoder::new_with_limits(bytes, budget);
     // Palettes become colours, 1, 2 and 4 bits become 8, transparency becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_iccp_chunk(true);

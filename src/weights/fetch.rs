@@ -49,10 +49,12 @@ impl FetchOptions {
     }
 }
 
-/// A mirror on this very machine has nobody on the way.
+/// A mirror on this very machine has nobody on the way. With a user's name in front, which ends in `@`, it would be
+/// another machine.
 fn is_loopback(url: &str) -> bool {
-    let host = url.strip_prefix("http://").and_then(|rest| rest.split(['/', ':']).next());
-    matches!(host, Some("127.0.0.1" | "localhost"))
+    let authority = url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next());
+    let host = authority.map(|authority| authority.rsplit_once(':').map_or(authority, |(host, _)| host));
+    matches!(host, Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 
 /// Downloads the file of an entry into the user's cache folder and returns where it is.
@@ -77,6 +79,7 @@ pub fn fetch(
     let part = Part::open(&target, progress)?;
     // Another process may have finished it while this one waited for the lock.
     if target.is_file() {
+        files::remove(&part.path)?;
         return Ok(target);
     }
     progress.start("fetching", Unit::Bytes, Some(entry.megabytes * 1_000_000));
@@ -109,15 +112,20 @@ impl Part {
         name.push(".part");
         let path = target.with_file_name(name);
         let fail = |error| FileError::new("write", &path, error);
-        let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(fail)?;
-        if file.try_lock().is_err() {
-            progress.note("another process is fetching the same file; waiting for it");
-            while file.try_lock().is_err() {
-                progress.check()?;
-                std::thread::sleep(Duration::from_millis(200));
+        loop {
+            let file = OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(fail)?;
+            if file.try_lock().is_err() {
+                progress.note("another process is fetching the same file; waiting for it");
+                while file.try_lock().is_err() {
+                    progress.check()?;
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            }
+            // Whoever held it may have given the file its final name, or thrown it away.
+            if files::is_at(&file, &path) {
+                return Ok(Self { path, file });
             }
         }
-        Ok(Self { path, file })
     }
 
     /// Appends what is missing; starts again where the server cannot resume.
@@ -186,15 +194,17 @@ impl Part {
     }
 }
 
-/// Asks for the bytes from `have` on; follows redirects to https (or to this machine) only.
+/// Asks for the bytes from `have` on; follows redirects to https only.
 fn request(url: &str, have: u64) -> Result<ureq::http::Response<Body>, Failure> {
+    let is_local = is_loopback(url);
     let agent: Agent = Agent::config_builder()
         .timeout_connect(Some(CONNECT))
         .timeout_recv_response(Some(STALL))
         .timeout_recv_body(None)
         .http_status_as_error(false)
-        .max_redirects(5)
-        .https_only(!is_loopback(url))
+        // A mirror on this machine may be without https, where it sends us may not.
+        .max_redirects(if is_local { 0 } else { 5 })
+        .https_only(!is_local)
         .user_agent(concat!("resnet-binary/", env!("CARGO_PKG_VERSION")))
         .build()
         .into();
@@ -205,6 +215,13 @@ fn request(url: &str, have: u64) -> Result<ureq::http::Response<Body>, Failure> 
     let response = get.call().map_err(|error| Failure::Network(error.to_string()))?;
     match response.status() {
         StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
+        status if status.is_redirection() && is_local => {
+            let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+            match location {
+                Some(location) if location.starts_with("https://") => request(location, have),
+                _ => Err(Failure::Network(format!("it was sent on to {location:?}, which is not https"))),
+            }
+        }
         status => Err(Failure::Network(format!("the server answered {status}"))),
     }
 }
@@ -226,6 +243,9 @@ mod tests {
         assert!(url("https://mirror.example").unwrap().starts_with("https://mirror.example/timm/"));
         assert!(url("http://127.0.0.1:9").unwrap().starts_with("http://127.0.0.1:9/timm/"));
         assert!(url("http://mirror.example").is_err());
-        assert!(url("http://127.0.0.1.evil.example").is_err());
+        assert!(url("http://[::1]:9").unwrap().starts_with("http://[::1]:9/timm/"));
+        for other in ["http://127.0.0.1.evil.example", "http://127.0.0.1:80@evil.example", "http://localhost@e", "ftp://x"] {
+            assert!(url(other).is_err(), "{other}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The part of a JPEG that a crop needs, through libjpeg-turbo.
 
+use super::super::deadline::{Deadline, Fading};
 use super::super::decode::guarded;
 use super::super::orientation::{Orientation, Turn};
 use super::super::resize::Axis;
@@ -19,7 +20,8 @@ impl<'a> Part<'a> {
         if !bytes.starts_with(b"\xff\xd8\xff") {
             return None;
         }
-        let header = guarded(FORMAT, || open(bytes, limits, true));
+        let deadline = Deadline::of(limits);
+        let header = guarded(FORMAT, || open(Fading::new(bytes, &deadline), limits, true));
         let (_, width, height, orientation) = header.ok()?;
         let jpeg = Jpeg::open(bytes, limits.max_memory >> 20)?;
         (jpeg.scaled(1) == (width, height)).then_some(Self { jpeg, orientation })
