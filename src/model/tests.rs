@@ -1,5 +1,6 @@
 use super::*;
 use crate::backbone::layout::FEATURES;
+use crate::features::FeatureMatrix;
 
 fn model() -> Model {
     let training = Training {
@@ -122,9 +123,27 @@ fn a_flatten_head_comes_back_and_is_bound_to_its_image_size() {
 }
 
 #[test]
-fn a_model_that_was_written_before_heads_could_flatten_averages() {
-    let facts = serde_json::to_string(&model().facts).unwrap();
-    let older = facts.replace("\"pooling\":\"gap\",", "");
-    assert_ne!(facts, older);
-    assert_eq!(parse_facts(&older, "m").unwrap().pooling, Pooling::Average);
+fn kept_training_photos_come_back_and_find_themselves() {
+    let features = FeatureMatrix::from_values(FEATURES, (0..3 * FEATURES).map(|n| (n * 37 % 101) as f32).collect());
+    let features = features.unwrap();
+    let mut kept = model();
+    let photo = |name: &str| Kept { path: name.into(), class: "ants".into() };
+    kept.facts.neighbours = Some(vec![photo("a"), photo("b"), photo("c")]);
+    kept.neighbours = Some(Neighbours::of(&features));
+    let read = Model::parse(&bytes_of(&kept), "m").unwrap();
+    assert_eq!(read, kept);
+    assert_eq!(read.nearest(features.row(1), 2)[0].0.path, Path::new("b"));
+    kept.facts.neighbours = Some(vec![photo("a")]);
+    let error = Model::parse(&bytes_of(&kept), "m").unwrap_err().to_string();
+    assert!(error.contains("expected F16 [1, 2048], given F16 [3, 2048]"), "{error}");
+}
+
+#[test]
+fn probabilities_are_calibrated_and_a_damaged_calibration_is_refused() {
+    let mut model = model();
+    let (logit, probability) = model.score(&[0.0; FEATURES]).unwrap();
+    let expected = 1.0 / (1.0 + (-(0.8 * logit - 0.1)).exp());
+    assert!((logit + 0.25).abs() < 1e-12 && (probability - expected).abs() < 1e-12);
+    model.facts.calibration = Calibration::Platt { slope: -1.0, intercept: 0.0 };
+    assert!(Model::parse(&bytes_of(&model), "m").unwrap_err().to_string().contains("calibration"));
 }

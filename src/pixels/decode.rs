@@ -32,12 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_pixels: 300_000_000,
-            max_file_bytes: 1 << 30,
-            max_memory: 3 << 30,
-            max_time: Duration::from_mins(1),
-        }
+        Self { max_pixels: 300_000_000, max_file_bytes: 1 << 30, max_memory: 3 << 30, max_time: Duration::from_mins(1) }
     }
 }
 

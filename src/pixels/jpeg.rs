@@ -32,11 +32,7 @@ pub(super) fn decoder(scaled: bool) -> &'static str {
     }
 }
 
-pub(super) fn decode(
-    bytes: &[u8],
-    deadline: &Deadline,
-    limits: &Limits,
-) -> Result<(Rgb, Orientation), DecodeError> {
+pub(super) fn decode(bytes: &[u8], deadline: &Deadline, limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
     let decode_as = |strict| decode_as(Fading::new(bytes, deadline), limits, strict);
     match decode_as(true) {
         Err(DecodeError::Damaged { reason, .. }) if reason == JUNK_BETWEEN_SEGMENTS => decode_as(false),

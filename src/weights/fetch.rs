@@ -244,7 +244,9 @@ mod tests {
         assert!(url("http://127.0.0.1:9").unwrap().starts_with("http://127.0.0.1:9/timm/"));
         assert!(url("http://mirror.example").is_err());
         assert!(url("http://[::1]:9").unwrap().starts_with("http://[::1]:9/timm/"));
-        for other in ["http://127.0.0.1.evil.example", "http://127.0.0.1:80@evil.example", "http://localhost@e", "ftp://x"] {
+        for other in
+            ["http://127.0.0.1.evil.example", "http://127.0.0.1:80@evil.example", "http://localhost@e", "ftp://x"]
+        {
             assert!(url(other).is_err(), "{other}");
         }
     }

@@ -1,0 +1,181 @@
+//! The file that `train` writes and `predict` reads: the head and everything needed to use it, in a few KB.
+//!
+//! A safetensors file with `head.weight` `[1, D]`, `head.bias` `[1]`, and one metadata entry, `resnet_binary`, whose JSON
+//! is [`Facts`]; D is 2048, or that of the flattened map at the model's image size. The backbone's 100 MB are not in it: the
+//! file names the weights by name and SHA-256. Promises: the same model gives the same bytes; a file is checked whole before
+//! anything of it is used; it is written whole or not at all. Opens in Python with `safetensors.safe_open`.
+
+mod error;
+mod read;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde::{Deserialize, Serialize};
+
+use crate::backbone::Pooling;
+use crate::decision::{Calibration, ThresholdRule};
+use crate::files;
+use crate::head::{Head, HeadError};
+use crate::metrics::Metrics;
+use crate::neighbours::{Neighbour, Neighbours};
+use crate::pixels::Preprocess;
+use crate::weights::WeightsId;
+
+pub use error::ModelError;
+
+/// Version of the format that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The metadata entry that holds the facts.
+const ENTRY: &str = "resnet_binary";
+const WEIGHT: &str = "head.weight";
+const BIAS: &str = "head.bias";
+const NEIGHBOURS: &str = "neighbours.features";
+
+/// A model is a few KB, 130 MB for the flattened map of the largest image, and 4 KB a photo where it keeps the training
+/// photos; anything above this is another file.
+const SIZE_LIMIT: u64 = 4 << 30;
+
+/// A trained head with the facts of its training.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Linear(D, 1).
+    pub head: Head,
+    /// The training photos' features, where they were to be kept.
+    pub neighbours: Option<Neighbours>,
+    /// Everything else.
+    pub facts: Facts,
+}
+
+/// What a model knows about itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// See [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Program and version that wrote the file.
+    pub created_by: String,
+    /// All class names, sorted.
+    pub classes: Vec<String>,
+    /// The class whose probability the model gives.
+    pub positive: String,
+    /// What the other answer is called.
+    pub negative: String,
+    /// A probability of at least this is the positive class.
+    pub threshold: f64,
+    /// How that was chosen.
+    pub threshold_rule: ThresholdRule,
+    /// From logits to probabilities.
+    pub calibration: Calibration,
+    /// From bytes to the network's input.
+    pub preprocess: Preprocess,
+    /// From the last map to the head's input.
+    pub pooling: Pooling,
+    /// The backbone that the head was trained on.
+    pub weights: WeightsId,
+    /// What it was trained on, and how.
+    pub training: Training,
+    /// The metrics on the validation images, where there were any.
+    pub validation: Option<Metrics>,
+    /// What the photos of [`Model::neighbours`] are, row by row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neighbours: Option<Vec<Kept>>,
+}
+
+/// A training photo whose features are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Where it lay.
+    pub path: PathBuf,
+    /// What it was said to show.
+    pub class: String,
+}
+
+/// What a model was trained on, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Images in the training split.
+    pub images: usize,
+    /// Positive images among them.
+    pub positives: usize,
+    /// Images in the validation split.
+    pub validation_images: usize,
+    /// Positive images among them.
+    pub validation_positives: usize,
+    /// Seed of the split and of the solver.
+    pub seed: u64,
+    /// `exact` or `sgd`.
+    pub solver: String,
+    /// Strength of the L2 penalty, where the solver has one.
+    pub l2: Option<f64>,
+    /// Weight of a positive image in the loss.
+    pub pos_weight: f64,
+    /// Whether the head is fitted to the validation images too.
+    pub refitted: bool,
+}
+
+impl Model {
+    /// Writes the model whole or not at all.
+    ///
+    /// # Errors
+    /// [`ModelError::File`] with what was at `path` left as it was.
+    pub fn write(&self, path: &Path) -> Result<(), ModelError> {
+        let bytes = self.to_bytes(path)?;
+        Ok(files::write(path, |file| file.write_all(&bytes))?)
+    }
+
+    /// Logit and probability of the positive class.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`] for features of another width than the head.
+    pub fn score(&self, features: &[f32]) -> Result<(f64, f64), HeadError> {
+        let logit = self.head.logit(features)?;
+        Ok((logit, self.facts.calibration.apply(logit)))
+    }
+
+    /// The training photos most like one with these features, with their likeness; none where none were kept.
+    pub fn nearest(&self, features: &[f32], count: usize) -> Vec<(&Kept, f64)> {
+        let (Some(neighbours), Some(kept)) = (&self.neighbours, &self.facts.neighbours) else { return Vec::new() };
+        let named = |Neighbour { row, likeness }| Some((kept.get(row)?, likeness));
+        neighbours.nearest(features, count).into_iter().filter_map(named).collect()
+    }
+
+    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
+        let file = || path.display().to_string();
+        let facts = serde_json::to_string(&self.facts)
+            .map_err(|error| ModelError::Facts { file: file(), reason: error.to_string() })?;
+        let weight: Vec<u8> = self.head.weight.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bias = self.head.bias.to_le_bytes();
+        let failed = |error: safetensors::SafeTensorError| ModelError::NotSafetensors {
+            file: file(),
+            reason: error.to_string(),
+        };
+        let kept = self.neighbours.as_ref().map(|neighbours| {
+            let bytes: Vec<u8> = neighbours.stored().iter().flat_map(|value| value.to_le_bytes()).collect();
+            (vec![neighbours.len(), neighbours.width()], bytes)
+        });
+        let mut tensors = vec![
+            (BIAS, TensorView::new(Dtype::F32, vec![1], &bias).map_err(failed)?),
+            (WEIGHT, TensorView::new(Dtype::F32, vec![1, self.head.weight.len()], &weight).map_err(failed)?),
+        ];
+        if let Some((shape, bytes)) = &kept {
+            tensors.push((NEIGHBOURS, TensorView::new(Dtype::F16, shape.clone(), bytes).map_err(failed)?));
+        }
+        // One entry only: the order of a map with several would differ from run to run.
+        let metadata = HashMap::from([(ENTRY.to_owned(), facts)]);
+        safetensors::serialize(tensors, Some(metadata)).map_err(failed)
+    }
+
+    /// Reads a model and checks all of it.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming the first thing that is wrong.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Self::parse(&files::read(path, SIZE_LIMIT)?, &path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Bytes to a model, every part checked before it is used.
+
+use half::f16;
+use safetensors::{Dtype, SafeTensors};
+
+use super::{BIAS, ENTRY, FORMAT_VERSION, Facts, Model, ModelError, NEIGHBOURS, WEIGHT};
+use crate::backbone::shapes;
+use crate::head::Head;
+use crate::neighbours::Neighbours;
+
+impl Model {
+    /// Checks and takes a model from bytes; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming the first thing that is wrong.
+    pub fn parse(bytes: &[u8], file: &str) -> Result<Self, ModelError> {
+        let failed = |error: safetensors::SafeTensorError| ModelError::NotSafetensors {
+            file: file.to_owned(),
+            reason: error.to_string(),
+        };
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(failed)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(failed)?;
+        let facts = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY)).ok_or_else(|| {
+            let found = describe(&tensors);
+            ModelError::NotAModel { file: file.to_owned(), found }
+        })?;
+        let facts = parse_facts(facts, file)?;
+        let width = facts.pooling.width(facts.preprocess.crop);
+        let weight = floats(&tensors, WEIGHT, &[1, width], file, &|shape| weight_remedy(shape, &facts))?;
+        let bias =
+            floats(&tensors, BIAS, &[1], file, &|_| "the head has one unit, so one bias; train again".to_owned())?;
+        let bias = bias.first().copied().unwrap_or_default();
+        let neighbours = match &facts.neighbours {
+            Some(kept) => Some(neighbours(&tensors, kept.len(), weight.len(), file)?),
+            None => None,
+        };
+        Ok(Self { head: Head { weight, bias }, neighbours, facts })
+    }
+}
+
+/// What a safetensors file without our metadata seems to be.
+fn describe(tensors: &SafeTensors<'_>) -> String {
+    if tensors.tensor("conv1.weight").is_ok() {
+        return "it looks like backbone weights".to_owned();
+    }
+    if let Ok(classifier) = tensors.tensor("fc.weight") {
+        return format!("it holds a classifier of shape {:?} only", classifier.shape());
+    }
+    format!("it has {} tensors and no `{ENTRY}` entry", tensors.len())
+}
+
+fn parse_facts(json: &str, file: &str) -> Result<Facts, ModelError> {
+    let damaged = |error: serde_json::Error| ModelError::Facts { file: file.to_owned(), reason: error.to_string() };
+    let value: serde_json::Value = serde_json::from_str(json).map_err(damaged)?;
+    // The version first: a newer file may have other fields.
+    let version = value.get("format_version").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    if version != u64::from(FORMAT_VERSION) {
+        return Err(ModelError::Version { file: file.to_owned(), given: version });
+    }
+    let facts: Facts = serde_json::from_value(value).map_err(damaged)?;
+    let wrong = |what: &str| Err(ModelError::Value { file: file.to_owned(), what: what.to_owned() });
+    if !(0.0..=1.0).contains(&facts.threshold) {
+        return wrong("the threshold is not between 0 and 1");
+    }
+    if !facts.classes.contains(&facts.positive) {
+        return wrong("the positive class is not among the classes");
+    }
+    if let Err(error) = facts.preprocess.check() {
+        return wrong(&error.to_string());
+    }
+    if let Err(error) = facts.calibration.check() {
+        return wrong(&error.to_string());
+    }
+    Ok(facts)
+}
+
+/// What to do about a weight of another shape.
+fn weight_remedy(shape: &[usize], facts: &Facts) -> String {
+    let size = facts.preprocess.crop;
+    let width = facts.pooling.width(size);
+    match *shape {
+        [inputs, 1] if inputs == width => format!("it is transposed: write it as [1, {width}]"),
+        [1, inputs] => match shapes::mismatch(size, Some(facts.pooling), inputs) {
+            Some(mismatch) => format!("at {size} pixels {mismatch}"),
+            None => "its numbers must be F32; write it again".to_owned(),
+        },
+        [units, inputs] if inputs == width => {
+            format!("it has {units} units and this tool's head has one: train again, or keep one row of it")
+        }
+        _ => format!("the head is Linear({width}, 1) with its weight as [1, {width}]: train again"),
+    }
+}
+
+/// The numbers of a tensor, if it has the expected shape and type and all are finite.
+fn floats(
+    tensors: &SafeTensors<'_>,
+    name: &'static str,
+    shape: &[usize],
+    file: &str,
+    remedy: &dyn Fn(&[usize]) -> String,
+) -> Result<Vec<f32>, ModelError> {
+    let bytes = bytes_of(tensors, name, Dtype::F32, shape, file, remedy)?;
+    let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite(name, file)) }
+}
+
+fn not_finite(name: &str, file: &str) -> ModelError {
+    ModelError::Value { file: file.to_owned(), what: format!("{name} holds a value that is not finite") }
+}
+
+/// The content of a tensor, if it has the expected shape and type.
+fn bytes_of<'a>(
+    tensors: &'a SafeTensors<'_>,
+    name: &'static str,
+    dtype: Dtype,
+    shape: &[usize],
+    file: &str,
+    remedy: &dyn Fn(&[usize]) -> String,
+) -> Result<&'a [u8], ModelError> {
+    let mismatch = |given: String, found: &[usize]| ModelError::Tensor {
+        file: file.to_owned(),
+        tensor: name,
+        expected: format!("{dtype:?} {shape:?}"),
+        given,
+        remedy: remedy(found),
+    };
+    let tensor = tensors.tensor(name).map_err(|_| mismatch("nothing".to_owned(), &[]))?;
+    if tensor.shape() != shape || tensor.dtype() != dtype {
+        return Err(mismatch(format!("{:?} {:?}", tensor.dtype(), tensor.shape()), tensor.shape()));
+    }
+    Ok(tensor.data())
+}
+
+/// The kept features, if they have the expected shape and type and all are finite.
+fn neighbours(tensors: &SafeTensors<'_>, rows: usize, width: usize, file: &str) -> Result<Neighbours, ModelError> {
+    let shape = [rows, width];
+    let bytes = bytes_of(tensors, NEIGHBOURS, Dtype::F16, &shape, file, &|_| "train again".to_owned())?;
+    let values: Vec<f16> = bytes.as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes)).collect();
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(Neighbours::from_stored(width, values))
+    } else {
+        Err(not_finite(NEIGHBOURS, file))
+    }
+}
