@@ -40,6 +40,9 @@ pub mod backbone;
 // All photos through the backbone, in order, in bounded memory: [N, 2048].
 pub mod features;
 
+// Whether a photo is of the kind that was trained on: its distance in feature space.
+pub mod familiarity;
+
 // The training photos most like a given one.
 pub mod neighbours;
 

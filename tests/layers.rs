@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "foreign",
     "files",
     "progress",
@@ -16,6 +16,7 @@ const ORDER: [&str; 15] = [
     "weights",
     "backbone",
     "features",
+    "familiarity",
     "neighbours",
     "head",
     "model",

@@ -35,6 +35,7 @@ pub fn lower_bound(successes: usize, trials: usize, risk: f64) -> f64 {
 
 /// The fewest trials whose success in every one shows a share of at least `share`: the least n with `shareⁿ ≤ risk`;
 /// `None` where no number does.
+#[expect(clippy::cast_sign_loss, reason = "it is at least 1")]
 pub fn fewest_trials(share: f64, risk: f64) -> Option<usize> {
     if share >= 1.0 {
         return None;
@@ -95,12 +96,13 @@ fn ln_gamma(x: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "certainty is exact")]
 mod tests {
     use super::*;
 
     /// The tail term by term.
     fn summed(successes: usize, trials: usize, share: f64) -> f64 {
-        let mut term = (1.0 - share).powi(trials as i32);
+        let mut term = (1.0 - share).powf(trials as f64);
         let mut below = 0.0;
         for count in 0..successes {
             below += term;

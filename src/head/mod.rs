@@ -38,6 +38,7 @@ mod standardise;
 pub use exact::L2;
 use rayon::prelude::*;
 
+use crate::decision::calibration::logistic;
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::Interrupted;
 
@@ -95,8 +96,7 @@ impl Head {
 
 /// The logistic function in f64, with full relative precision in both tails: never NaN for a finite logit.
 pub fn probability(logit: f64) -> f64 {
-    let tail = (-logit.abs()).exp();
-    if logit >= 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) }
+    logistic(logit)
 }
 
 /// What to do about classes of different size.

@@ -13,10 +13,11 @@ const ROUNDING: f64 = 1e-14;
 /// scale nor their place makes the two unknowns depend on each other.
 pub(super) fn fit(logits: &[f64], labels: &[bool]) -> Option<Calibration> {
     let count = logits.len() as f64;
-    let positives = labels.iter().filter(|&&label| label).count() as f64;
-    if positives == 0.0 || positives == count {
+    let positives = labels.iter().filter(|&&label| label).count();
+    if positives == 0 || positives == labels.len() {
         return None;
     }
+    let positives = positives as f64;
     let mean = logits.iter().sum::<f64>() / count;
     let deviation = (logits.iter().map(|logit| (logit - mean).powi(2)).sum::<f64>() / count).sqrt();
     if !(deviation > 0.0 && deviation.is_finite()) {
