@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use resnet_binary::metrics::{Bootstrap, Confusion, Estimate, Metrics, MetricsError, Scores, evaluate, ranking};
+use resnet_binary::metrics::{
+    Bootstrap, Confusion, Estimate, Metrics, MetricsError, Scores, curves, evaluate, ranking,
+};
 use serde::Deserialize;
 
 const TOLERANCE: f64 = 1e-9;
@@ -255,5 +257,54 @@ proptest! {
         let first = evaluate(&labels, &probabilities, 0.5, FEW).unwrap();
         let again = evaluate(&labels, &probabilities, 0.5, FEW).unwrap();
         prop_assert_eq!(first, again);
+    }
+}
+
+#[derive(Deserialize)]
+struct Curves {
+    thresholds: Vec<f64>,
+    false_positive_rate: Vec<f64>,
+    sensitivity: Vec<f64>,
+    precision: Vec<f64>,
+    recall: Vec<f64>,
+    share_of_positives: Vec<f64>,
+    mean_probability: Vec<f64>,
+}
+
+fn assert_same(case: &str, what: &str, ours: &[f64], theirs: &[f64]) {
+    let is_same = |(a, b): (&f64, &f64)| (a - b).abs() <= TOLERANCE;
+    let all_same = ours.len() == theirs.len() && ours.iter().zip(theirs).all(is_same);
+    assert!(all_same, "{case}, {what}: {ours:?}, expected {theirs:?}");
+}
+
+#[test]
+fn curves_and_calibration_bins_are_those_of_scikit_learn() {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/curves.json");
+    let expected: BTreeMap<String, Curves> = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(expected.len(), 6);
+    for (case, golden) in Golden::all() {
+        let Some(expected) = expected.get(&case) else { continue };
+        let labels = golden.labels();
+        let scores = Scores::new(&labels, &golden.probabilities).unwrap();
+        let steps = curves::steps(&scores);
+        let each = |of: fn(&Confusion) -> f64| steps.iter().map(|step| of(&step.confusion)).collect::<Vec<f64>>();
+        let thresholds: Vec<f64> = steps.iter().skip(1).map(|step| step.threshold).collect();
+        let false_positive_rate = each(|counts| counts.false_positive as f64 / counts.negatives() as f64);
+        let sensitivity = each(|counts| counts.true_positive as f64 / counts.positives() as f64);
+        let precision =
+            each(|counts| counts.true_positive as f64 / (counts.true_positive + counts.false_positive) as f64);
+        assert!(steps[0].threshold.is_infinite() && precision[0].is_nan());
+        assert_same(&case, "thresholds", &thresholds, &expected.thresholds);
+        assert_same(&case, "false positive rate", &false_positive_rate, &expected.false_positive_rate);
+        assert_same(&case, "sensitivity", &sensitivity, &expected.sensitivity);
+        assert_same(&case, "precision", &precision[1..], &expected.precision);
+        assert_same(&case, "recall", &sensitivity[1..], &expected.recall);
+        let bins = curves::calibration_bins(&scores).unwrap();
+        let filled = || bins.iter().filter(|bin| bin.images > 0);
+        let shares: Vec<f64> = filled().map(|bin| bin.positives as f64 / bin.images as f64).collect();
+        let means: Vec<f64> = filled().map(|bin| bin.mean_probability).collect();
+        assert_same(&case, "share of positives", &shares, &expected.share_of_positives);
+        assert_same(&case, "mean probability", &means, &expected.mean_probability);
+        assert_eq!(bins.iter().map(|bin| bin.images).sum::<usize>(), labels.len());
     }
 }

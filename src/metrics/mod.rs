@@ -22,6 +22,7 @@
 
 pub mod bootstrap;
 pub mod confusion;
+pub mod curves;
 pub mod interval;
 pub mod probability;
 pub mod ranking;

@@ -85,7 +85,7 @@ fn error(rows: impl Iterator<Item = (usize, f64, bool, f64)>) -> f64 {
 }
 
 /// How many inner edges lie below the probability; an edge is k · 0.1 in f64, as numpy's `linspace` has it.
-fn bin_of(probability: f64) -> usize {
+pub(super) fn bin_of(probability: f64) -> usize {
     let width = 1.0 / CALIBRATION_BINS as f64;
     (1..CALIBRATION_BINS).filter(|&edge| edge as f64 * width < probability).count()
 }

@@ -61,6 +61,12 @@ impl<'a> Ranking<'a> {
         Self { scores, order }
     }
 
+    /// The images from the highest probability to the lowest, those of one probability together.
+    pub(super) fn tied(&self) -> impl Iterator<Item = &[u32]> {
+        let same = |a: &u32, b: &u32| self.scores.probability(*a).total_cmp(&self.scores.probability(*b)).is_eq();
+        self.order.chunk_by(same)
+    }
+
     /// Average precision where image `i` counts `times[i]` times; some positive image counts.
     pub(super) fn average_precision(&self, times: &[u32]) -> f64 {
         let (mut area, mut found, mut answered, mut found_before) = (0.0, 0u64, 0u64, 0u64);
@@ -96,7 +102,7 @@ impl Placements {
         let ranking = Ranking::of(scores);
         let mut placements = Self { positives: Vec::with_capacity(m), negatives: Vec::with_capacity(n) };
         let (mut positives_above, mut negatives_above) = (0, 0);
-        for tied in ranking.order.chunk_by(|&a, &b| scores.probability(a).total_cmp(&scores.probability(b)).is_eq()) {
+        for tied in ranking.tied() {
             let positives = tied.iter().filter(|&&image| scores.is_positive(image)).count();
             let negatives = tied.len() - positives;
             let negatives_below = (n - negatives_above - negatives) as f64 + negatives as f64 / 2.0;

@@ -1,0 +1,65 @@
+//! What the pictures of a classifier are drawn from: the counts at every threshold, and the bins of the calibration.
+
+use super::probability::{CALIBRATION_BINS, bin_of};
+use super::ranking::Ranking;
+use super::{Confusion, Scores, Undefined};
+
+/// The answers at a threshold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// The answer is positive at or above it; infinite at the first step, where no answer is.
+    pub threshold: f64,
+    /// The answers, counted.
+    pub confusion: Confusion,
+}
+
+/// The answers at every threshold that makes a difference, from the highest down: none positive at the first step, all
+/// at the last. The ROC curve and the precision-recall curve are two views of it.
+pub fn steps(scores: &Scores<'_>) -> Vec<Step> {
+    let positives = scores.positives();
+    let mut confusion =
+        Confusion { false_negative: positives, true_negative: scores.count() - positives, ..Confusion::default() };
+    let mut steps = vec![Step { threshold: f64::INFINITY, confusion }];
+    // A threshold cannot tell tied images apart: they change sides together.
+    for tied in Ranking::of(scores).tied() {
+        let found = tied.iter().filter(|&&image| scores.is_positive(image)).count();
+        confusion.true_positive += found;
+        confusion.false_negative -= found;
+        confusion.false_positive += tied.len() - found;
+        confusion.true_negative -= tied.len() - found;
+        let threshold = tied.first().map_or(f64::NAN, |&image| scores.probability(image));
+        steps.push(Step { threshold, confusion });
+    }
+    steps
+}
+
+/// The images whose probability lies in one bin.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct CalibrationBin {
+    /// Images.
+    pub images: usize,
+    /// Positive images among them.
+    pub positives: usize,
+    /// Mean probability of the positive class; 0 without images.
+    pub mean_probability: f64,
+}
+
+/// The [`CALIBRATION_BINS`] bins of the calibration error, from probability 0 to 1; an edge belongs to the bin below it.
+///
+/// # Errors
+/// [`Undefined`] without images.
+pub fn calibration_bins(scores: &Scores<'_>) -> Result<[CalibrationBin; CALIBRATION_BINS], Undefined> {
+    scores.some_images()?;
+    let mut bins = [CalibrationBin::default(); CALIBRATION_BINS];
+    for (is_positive, probability) in scores.pairs() {
+        if let Some(bin) = bins.get_mut(bin_of(probability)) {
+            bin.images += 1;
+            bin.positives += usize::from(is_positive);
+            bin.mean_probability += probability;
+        }
+    }
+    for bin in bins.iter_mut().filter(|bin| bin.images > 0) {
+        bin.mean_probability /= bin.images as f64;
+    }
+    Ok(bins)
+}
