@@ -52,7 +52,7 @@ pub mod head;
 // The file that train writes and predict reads.
 pub mod model;
 
-// What train found, as JSON and as text.
+// What the commands found, as JSON, as text and as a page.
 pub mod report;
 
 // The stories that the commands tell; the only room that names every other.

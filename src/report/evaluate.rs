@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Skipped, rounded, write_confusion, write_estimate};
+use super::{Method, Skipped, estimates, rounded, write_confusion, write_estimate};
 use crate::metrics::Metrics;
 
 /// A model's numbers on labelled photos.
@@ -44,22 +44,12 @@ impl fmt::Display for EvaluateReport {
         writeln!(out)?;
         let resampled =
             format!("bootstrap, {} resamples, seed {}", metrics.bootstrap.resamples, metrics.bootstrap.seed);
-        let rows = [
-            ("accuracy", &metrics.accuracy, "Wilson"),
-            ("balanced accuracy", &metrics.balanced_accuracy, "Wilson, combined"),
-            ("sensitivity", &metrics.sensitivity, "Wilson"),
-            ("specificity", &metrics.specificity, "Wilson"),
-            ("precision", &metrics.precision, "Wilson"),
-            ("F1", &metrics.f1, "Wilson, combined"),
-            ("MCC", &metrics.mcc, "Wilson, combined"),
-            ("ROC-AUC", &metrics.roc_auc, "DeLong"),
-            ("PR-AUC", &metrics.pr_auc, &resampled),
-            ("log loss", &metrics.log_loss, &resampled),
-            ("Brier score", &metrics.brier, &resampled),
-            ("calibration error", &metrics.expected_calibration_error, &resampled),
-        ];
-        for (name, estimate, method) in rows {
-            write_estimate(out, name, 19, estimate.as_ref(), Some(method))?;
+        for (name, estimate, method) in estimates(metrics) {
+            let method = match method {
+                Method::Bootstrap => &resampled,
+                other => other.name(),
+            };
+            write_estimate(out, name, 19, estimate, Some(method))?;
         }
         writeln!(out)?;
         write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)

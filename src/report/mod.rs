@@ -1,8 +1,11 @@
 //! What the commands found, each as one structure: its JSON is the structure, its text is what the terminal shows.
+//!
+//! [`html`] makes a page of plain data.
 
 mod cross_validation;
 mod evaluate;
 pub mod heatmap;
+pub mod html;
 mod inspect;
 mod train;
 
@@ -11,7 +14,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::metrics::{Confusion, Estimate};
+use crate::metrics::{Confusion, Estimate, Metrics};
 
 pub use cross_validation::{CrossValidationReport, LearningPoint, Spread};
 pub use evaluate::EvaluateReport;
@@ -66,6 +69,49 @@ impl fmt::Display for CalibrationReport {
 /// A threshold in as many digits as a person reads.
 fn rounded(threshold: f64) -> f64 {
     (threshold * 1e4).round() / 1e4
+}
+
+/// How an interval was made; see [`crate::metrics`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    /// Wilson's score interval.
+    Wilson,
+    /// Wilson's intervals of two shares, combined.
+    Combined,
+    /// `DeLong`'s variance.
+    DeLong,
+    /// Stratified resamples.
+    Bootstrap,
+}
+
+impl Method {
+    /// In a table.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wilson => "Wilson",
+            Self::Combined => "Wilson, combined",
+            Self::DeLong => "DeLong",
+            Self::Bootstrap => "bootstrap",
+        }
+    }
+}
+
+/// Every measure by its name, with the method of its interval, as they are listed.
+fn estimates(metrics: &Metrics) -> [(&'static str, Option<&Estimate>, Method); 12] {
+    [
+        ("accuracy", metrics.accuracy.as_ref(), Method::Wilson),
+        ("balanced accuracy", metrics.balanced_accuracy.as_ref(), Method::Combined),
+        ("sensitivity", metrics.sensitivity.as_ref(), Method::Wilson),
+        ("specificity", metrics.specificity.as_ref(), Method::Wilson),
+        ("precision", metrics.precision.as_ref(), Method::Wilson),
+        ("F1", metrics.f1.as_ref(), Method::Combined),
+        ("MCC", metrics.mcc.as_ref(), Method::Combined),
+        ("ROC-AUC", metrics.roc_auc.as_ref(), Method::DeLong),
+        ("PR-AUC", metrics.pr_auc.as_ref(), Method::Bootstrap),
+        ("log loss", metrics.log_loss.as_ref(), Method::Bootstrap),
+        ("Brier score", metrics.brier.as_ref(), Method::Bootstrap),
+        ("calibration error", metrics.expected_calibration_error.as_ref(), Method::Bootstrap),
+    ]
 }
 
 /// A number with its interval, and how that was made.

@@ -1,0 +1,81 @@
+//! What it answered, and how a probability becomes an answer.
+
+use super::page::{Decision, Measured, Page};
+use super::text::{Name, Prose, count, each, percent, threshold};
+use super::{Section, facts};
+
+pub(super) fn section(page: &Page) -> Option<Section> {
+    let matrix = page.measured.first().map(|measured| confusion(page, measured)).unwrap_or_default();
+    let decision = page.decision.as_ref().map(|decision| rule(page, decision)).unwrap_or_default();
+    Section::of("answers", "Answers", matrix + &decision)
+}
+
+/// The confusion matrix: a row a class, the shade its share of the row.
+fn confusion(page: &Page, measured: &Measured) -> String {
+    let counts = &measured.metrics.confusion;
+    let (negative, positive) = (Name(&page.negative), Name(&page.positive));
+    let rows = [
+        (&negative, [(counts.true_negative, true), (counts.false_positive, false)]),
+        (&positive, [(counts.false_negative, false), (counts.true_positive, true)]),
+    ];
+    let rows = each(rows, |(name, cells)| {
+        let all = (cells[0].0 + cells[1].0).max(1) as f64;
+        let cells = each(cells, |(images, is_right)| {
+            let (share, class) = (images as f64 / all, if is_right { "right" } else { "wrong" });
+            format!(
+                "<td class=\"cell {class}\" style=\"--share:{share:.3}\"><b>{}</b> <small>{class}, {}</small></td>",
+                count(images),
+                percent(share)
+            )
+        });
+        format!("<tr><th scope=\"row\">is {name}</th>{cells}</tr>\n")
+    });
+    format!(
+        "<figure class=\"matrix\">\n<table>\n<thead><tr><td></td><th scope=\"col\">answer {negative}</th>\
+         <th scope=\"col\">answer {positive}</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n\
+         <figcaption>Each row is a class and each column an answer; the percentages are of the row. What lies beside the \
+         diagonal is wrong.</figcaption>\n</figure>\n"
+    )
+}
+
+fn rule(page: &Page, decision: &Decision) -> String {
+    let warning = decision.warning.as_ref().map_or(String::new(), |warning| {
+        format!("<p class=\"alert\"><b class=\"state\">Warning</b> {}</p>\n", Prose(warning))
+    });
+    let mut said = vec![(
+        "threshold".to_owned(),
+        format!(
+            "{}, chosen by <code>{}</code>: from there on the answer is {}",
+            threshold(decision.threshold),
+            Prose(&decision.rule),
+            Name(&page.positive)
+        ),
+    )];
+    if let Some(calibration) = &decision.calibration {
+        said.push(("calibration".to_owned(), Prose(calibration).to_string()));
+    }
+    if let Some((low, high)) = decision.review {
+        let band = format!("between {} and {} the answer is <i>review</i>", threshold(low), threshold(high));
+        said.push(("review".to_owned(), band + &reviewed(page, low, high).unwrap_or_default()));
+    }
+    format!("<h3>From probability to answer</h3>\n{warning}{}", facts(&said))
+}
+
+/// What the band leaves to a person, and how good the rest then is.
+fn reviewed(page: &Page, low: f64, high: f64) -> Option<String> {
+    let measured = page.measured.first().filter(|measured| measured.labels.len() == measured.probabilities.len())?;
+    let pairs = || measured.labels.iter().zip(&measured.probabilities);
+    let answered: Vec<_> = pairs().filter(|&(_, &probability)| probability < low || probability > high).collect();
+    let is_right = |&&(&label, &probability): &&(&bool, &f64)| label == (probability >= measured.metrics.threshold);
+    let right = answered.iter().filter(is_right).count();
+    let all = measured.labels.len();
+    (!answered.is_empty()).then(|| {
+        format!(
+            ": {} of {} photos go to a person, and of the other {} it is right on {}",
+            count(all - answered.len()),
+            count(all),
+            count(answered.len()),
+            percent(right as f64 / answered.len() as f64)
+        )
+    })
+}

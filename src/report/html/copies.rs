@@ -1,0 +1,80 @@
+//! Photos that are nearly the same, and what those on both sides of the split do to the numbers.
+
+use super::Column::{Numbers, Words};
+use super::mistakes::pictures;
+use super::page::{Copies, CopyPair, Leak, Page};
+use super::text::{File, Prose, decimal, each, photos};
+use super::{MOST_PHOTOS, MOST_ROWS, Section, left_out, table};
+
+pub(super) fn section(page: &Page) -> Option<Section> {
+    let copies = page.copies.as_ref()?;
+    let leak = copies.leak.as_ref().map(leaking).unwrap_or_default();
+    Section::of("copies", "Copies", leak + &pairs(copies))
+}
+
+fn leaking(leak: &Leak) -> String {
+    let measure = Prose(&leak.measure).to_string();
+    let row = |images: &str, estimate: &crate::metrics::Estimate| {
+        format!(
+            "<tr><th scope=\"row\">{images}</th><td class=\"number\">{}</td><td class=\"number\">{} to {}</td></tr>\n",
+            decimal(estimate.value),
+            decimal(estimate.low),
+            decimal(estimate.high)
+        )
+    };
+    let without = leak.without.as_ref().map_or(String::new(), |without| row("without them", without));
+    let rows = row("with them", &leak.with) + &without;
+    let class = if leak.images > 0 { "alert" } else { "note" };
+    let has = if leak.images == 1 { "has" } else { "have" };
+    format!(
+        "<p class=\"{class}\">{} of the measured set {has} a near-copy among the training photos.</p>\n{}",
+        photos(leak.images),
+        table(
+            "The headline with and without copies",
+            &[Words("measured"), Numbers(&measure), Numbers("95\u{a0}% interval")],
+            &rows
+        )
+    )
+}
+
+fn pairs(copies: &Copies) -> String {
+    if copies.pairs.is_empty() {
+        return "<p>No two photos are nearly the same.</p>\n".to_owned();
+    }
+    let seen = |pair: &&CopyPair| pair.thumbnails.as_ref().is_some_and(|pair| pair.iter().all(super::Picture::fits));
+    let shown = each(copies.pairs.iter().filter(seen).take(MOST_PHOTOS), |pair| {
+        let thumbnails = pair.thumbnails.as_ref().map_or(String::new(), |[first, second]| {
+            pictures(&[(Some(first), "first photo"), (Some(second), "its near-copy")])
+        });
+        let class = if is_between(pair) { "wrong" } else { "right" };
+        format!("<li class=\"{class}\">{thumbnails}<p>{}, {}</p></li>\n", Prose(&pair.kind), splits(pair))
+    });
+    let gallery = if shown.is_empty() { shown } else { format!("<ul class=\"gallery\">\n{shown}</ul>\n") };
+    let rows = each(copies.pairs.iter().take(MOST_ROWS), |pair| {
+        let class = if is_between(pair) { " class=\"wrong\"" } else { "" };
+        format!(
+            "<tr{class}><td>{}</td><td class=\"verdict\">{}</td><td>{}</td><td>{}</td></tr>\n",
+            Prose(&pair.kind),
+            splits(pair),
+            File(&pair.first),
+            File(&pair.second)
+        )
+    });
+    gallery
+        + &table("Pairs of near-copies", &[Words("kind"), Words("splits"), Words("photo"), Words("is nearly")], &rows)
+        + &left_out(copies.pairs.len(), MOST_ROWS)
+}
+
+fn is_between(pair: &CopyPair) -> bool {
+    pair.first_split != pair.second_split
+}
+
+fn splits(pair: &CopyPair) -> String {
+    if is_between(pair) {
+        format!("{} and {}", Prose(&pair.first_split), Prose(&pair.second_split))
+    } else if pair.first_split.is_empty() {
+        "no split".to_owned()
+    } else {
+        format!("both in {}", Prose(&pair.first_split))
+    }
+}

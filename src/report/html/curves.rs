@@ -1,0 +1,107 @@
+//! The pictures of the probabilities, each with a sentence on how to read it.
+
+use super::page::{Measured, Page};
+use super::text::{Name, decimal, percent, threshold};
+use super::{Section, plot};
+use crate::metrics::curves::{calibration_bins, steps};
+use crate::metrics::{Metrics, Scores};
+
+pub(super) fn section(page: &Page) -> Option<Section> {
+    let measured = page.measured.first()?;
+    let scores = Scores::new(&measured.labels, &measured.probabilities).ok().filter(|scores| scores.count() > 0)?;
+    let steps = steps(&scores);
+    let review = page.decision.as_ref().and_then(|decision| decision.review);
+    let metrics = &measured.metrics;
+    let pictures = [
+        plot::histogram(&measured.labels, &measured.probabilities, metrics, review)
+            .map(|svg| histogram(page, measured, review.is_some(), &svg)),
+        plot::roc(&steps, metrics).map(|svg| roc(page, metrics, &svg)),
+        plot::precision_recall(&steps, metrics).map(|svg| precision_recall(page, metrics, &svg)),
+        calibration_bins(&scores)
+            .ok()
+            .and_then(|bins| plot::reliability(&bins, metrics))
+            .map(|svg| reliability(metrics, &svg)),
+    ];
+    let figures = pictures.into_iter().flatten().collect::<Vec<_>>().concat();
+    let body = if figures.is_empty() { figures } else { format!("<div class=\"figures\">\n{figures}</div>\n") };
+    Section::of("curves", "Curves", body)
+}
+
+/// A picture with its title, its legend (markup) and how to read it.
+pub(super) fn figure(title: &str, svg: &str, legend: &[(&str, String)], reading: &str) -> String {
+    let legend = super::text::each(legend, |(mark, meaning)| {
+        format!("<li><i class=\"mark {mark}\"></i><span>{meaning}</span></li>\n")
+    });
+    format!(
+        "<figure>\n<h3>{title}</h3>\n{svg}\n<ul class=\"legend\">\n{legend}</ul>\n\
+         <figcaption>{reading}</figcaption>\n</figure>\n"
+    )
+}
+
+fn histogram(page: &Page, measured: &Measured, has_review: bool, svg: &str) -> String {
+    let metrics = &measured.metrics;
+    let mut legend = vec![
+        ("block positive", format!("is {}, upwards", Name(&page.positive))),
+        ("block negative", format!("is {}, downwards", Name(&page.negative))),
+        ("upright dark", format!("threshold {}", threshold(metrics.threshold))),
+    ];
+    if has_review {
+        legend.push(("block band", "review".to_owned()));
+    }
+    let reading = format!(
+        "Each photo stands where its probability of {} lies. The better the two colours part at the threshold, the \
+         fewer mistakes.",
+        Name(&page.positive)
+    );
+    figure("Scores", svg, &legend, &reading)
+}
+
+fn roc(page: &Page, metrics: &Metrics, svg: &str) -> String {
+    let area = metrics.roc_auc.map_or(f64::NAN, |area| area.value);
+    let counts = &metrics.confusion;
+    let found = counts.true_positive as f64 / counts.positives() as f64;
+    let alarms = counts.false_positive as f64 / counts.negatives() as f64;
+    let legend = [
+        ("line positive", format!("area {}", decimal(area))),
+        (
+            "dot dark",
+            format!("threshold {}: {} found, {} false", threshold(metrics.threshold), percent(found), percent(alarms)),
+        ),
+        ("line quiet", "guessing".to_owned()),
+    ];
+    let reading = format!(
+        "Every threshold is a point: how many of the {} it finds, against how many of the {} it mistakes for them. \
+         The closer to the upper left corner, the better.",
+        Name(&page.positive),
+        Name(&page.negative)
+    );
+    figure("ROC curve", svg, &legend, &reading)
+}
+
+fn precision_recall(page: &Page, metrics: &Metrics, svg: &str) -> String {
+    let area = metrics.pr_auc.map_or(f64::NAN, |area| area.value);
+    let prevalence = metrics.positives as f64 / metrics.count as f64;
+    let mut legend = vec![("line positive", format!("area {}", decimal(area)))];
+    if let Some(precision) = metrics.precision {
+        let chosen = format!("threshold {}: {} right", threshold(metrics.threshold), percent(precision.value));
+        legend.push(("dot dark", chosen));
+    }
+    legend.push(("line quiet", format!("guessing: {} are {}", percent(prevalence), Name(&page.positive))));
+    let reading = format!(
+        "How many of its answers {0} are right (upwards), against how many of the {0} it finds (to the right). The \
+         longer the curve stays high, the better.",
+        Name(&page.positive)
+    );
+    figure("Precision and recall", svg, &legend, &reading)
+}
+
+fn reliability(metrics: &Metrics, svg: &str) -> String {
+    let error = metrics.expected_calibration_error.map_or(f64::NAN, |error| error.value);
+    let legend = [
+        ("line positive", format!("measured, with 95\u{a0}% intervals; mean gap {}", decimal(error))),
+        ("line quiet", "perfect".to_owned()),
+    ];
+    let reading = "Of the photos that got 70\u{a0}%, 70\u{a0}% should be positive: points on the diagonal keep that \
+                   promise, points below it promise too much. The numbers at the foot count the photos.";
+    figure("Calibration", svg, &legend, reading)
+}

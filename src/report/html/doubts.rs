@@ -1,0 +1,81 @@
+//! Labels that may be wrong, and ways to tell the classes apart without looking at what is in the photos.
+
+use super::Column::{Numbers, Words};
+use super::mistakes::pictures;
+use super::page::{LabelError, Page};
+use super::text::{File, Name, Prose, decimal, each, percent};
+use super::{MOST_PHOTOS, MOST_ROWS, Section, left_out, table};
+
+/// How to correct labels (markup).
+pub(super) const STEP: &str = "Look at the doubtful labels, write the corrections into a CSV (<code>path,label</code>; \
+                               the label <code>drop</code> leaves a photo out), and train again with \
+                               <code>--fixes FILE.csv</code>. Your photos stay as they are.";
+
+pub(super) fn labels(page: &Page) -> Option<Section> {
+    let doubtful = page.label_errors.as_ref()?;
+    let body = if doubtful.is_empty() {
+        "<p>Every label agrees with what a head says that was not trained on the photo.</p>\n".to_owned()
+    } else {
+        format!("<p>Heads that were not trained on these photos contradict their labels. {STEP}</p>\n")
+            + &list(doubtful)
+    };
+    Section::of("labels", "Labels", body)
+}
+
+fn list(doubtful: &[LabelError]) -> String {
+    // Those with photos come first and say all there is; a table has the rest.
+    let has_photo = |label: &&LabelError| label.thumbnail.is_some();
+    let pictured: Vec<&LabelError> = doubtful.iter().take_while(has_photo).take(MOST_PHOTOS).collect();
+    let shown = each(&pictured, |label| {
+        format!(
+            "<li>{}<p>labelled <b>{}</b></p><p><b>{}</b>? {}</p>{}</li>\n",
+            pictures(&[(label.thumbnail.as_ref(), "photo")]),
+            Name(&label.given),
+            Name(&label.suggested),
+            percent(label.probability),
+            File(&label.path)
+        )
+    });
+    let gallery = if shown.is_empty() { shown } else { format!("<ul class=\"gallery\">\n{shown}</ul>\n") };
+    let rows = each(doubtful.iter().skip(pictured.len()).take(MOST_ROWS), |label| {
+        format!(
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n",
+            File(&label.path),
+            Name(&label.given),
+            Name(&label.suggested),
+            percent(label.probability)
+        )
+    });
+    let head = [Words("photo"), Words("label"), Words("perhaps"), Numbers("probability")];
+    let rest = if rows.is_empty() { rows } else { table("Labels that may be wrong", &head, &rows) };
+    gallery + &rest + &left_out(doubtful.len(), pictured.len() + MOST_ROWS)
+}
+
+pub(super) fn shortcuts(page: &Page) -> Option<Section> {
+    let shortcuts = page.shortcuts.as_ref().filter(|shortcuts| !shortcuts.probes.is_empty())?;
+    let rows = each(shortcuts.probes.iter().take(MOST_ROWS), |probe| {
+        let (class, verdict) = match &probe.warning {
+            Some(warning) => (" class=\"wrong\"", Prose(warning).to_string()),
+            None => ("", "all clear".to_owned()),
+        };
+        format!(
+            "<tr{class}><th scope=\"row\" class=\"prose\">{}</th><td class=\"number\">{}</td><td class=\"prose verdict\">{verdict}</td></tr>\n",
+            Prose(&probe.sees),
+            decimal(probe.roc_auc)
+        )
+    });
+    let real = format!(
+        "<tr><th scope=\"row\">the whole photo</th><td class=\"number\">{}</td><td>the real head</td></tr>\n",
+        decimal(shortcuts.real)
+    );
+    let body =
+        "<p>A head that sees only what should not tell the classes apart ought to guess (0.5). If it comes near the \
+                real one, the photos may differ by how they were taken rather than by what they show.</p>\n"
+            .to_owned()
+            + &table(
+                "Heads that see less",
+                &[Words("what it sees"), Numbers("ROC-AUC"), Words("verdict")],
+                &(real + &rows),
+            );
+    Section::of("shortcuts", "Shortcuts", body)
+}

@@ -1,0 +1,70 @@
+//! The photos that it gets most wrong, to look at.
+
+use std::collections::HashSet;
+
+use super::page::{Page, Photo};
+use super::picture::Picture;
+use super::text::{File, Name, Text, counted, each, percent};
+use super::{MOST_PHOTOS, Section, left_out};
+
+pub(super) fn section(page: &Page) -> Option<Section> {
+    let errors: Vec<&Photo> = page.certain_errors.iter().take(MOST_PHOTOS).collect();
+    let shown: HashSet<_> = errors.iter().map(|photo| &photo.path).collect();
+    let top = page.top_losses.iter().take(MOST_PHOTOS);
+    let (again, others): (Vec<&Photo>, Vec<&Photo>) = top.partition(|photo| shown.contains(&photo.path));
+    let with_maps = errors.iter().chain(&others).any(|photo| photo.map.is_some());
+    let mut body = String::new();
+    if !errors.is_empty() {
+        body += "<h3>Most certain errors</h3>\n<p>Wrong answers, the surest first. Look for what they share, and whether \
+                 the label is right.</p>\n";
+        body += &gallery(page, &errors);
+        body += &left_out(page.certain_errors.len(), MOST_PHOTOS);
+    }
+    if !(again.is_empty() && others.is_empty()) {
+        body += "<h3>Highest loss</h3>\n<p>The photos that cost most of the log loss, right or wrong.</p>\n";
+        if !again.is_empty() {
+            let some = counted(again.len(), "of them is", "of them are");
+            let note = format!("<p class=\"note\">{some} among the errors above and not shown again.</p>\n");
+            body += &note;
+        }
+        body += &gallery(page, &others);
+    }
+    if with_maps && !body.is_empty() {
+        body += "<p class=\"note\">The second picture of a pair is the class activation map: where in the photo the answer \
+                 comes from.</p>\n";
+    }
+    Section::of("mistakes", "Mistakes", body)
+}
+
+fn gallery(page: &Page, photos: &[&Photo]) -> String {
+    let items = each(photos, |photo| {
+        let name = |positive| if positive { Name(&page.positive) } else { Name(&page.negative) };
+        let verdict = if photo.is_positive == photo.answered_positive { "right" } else { "wrong" };
+        let pictures = pictures(&[(photo.thumbnail.as_ref(), "photo"), (photo.map.as_ref(), "class activation map")]);
+        format!(
+            "<li class=\"{verdict}\">{pictures}<p>is <b>{}</b>, answer <b>{}</b></p><p>P({}) {}</p>{}</li>\n",
+            name(photo.is_positive),
+            name(photo.answered_positive),
+            Name(&page.positive),
+            percent(photo.probability),
+            File(&photo.path)
+        )
+    });
+    if items.is_empty() { items } else { format!("<ul class=\"gallery\">\n{items}</ul>\n") }
+}
+
+/// Those of the pictures that are there and small enough, side by side.
+pub(super) fn pictures(all: &[(Option<&Picture>, &str)]) -> String {
+    let there: Vec<_> = all.iter().filter_map(|(picture, name)| Some(((*picture)?, name))).collect();
+    if there.is_empty() {
+        return String::new();
+    }
+    let images = each(there, |(picture, name)| {
+        if picture.fits() {
+            format!("<img src=\"{picture}\" alt=\"{}\" decoding=\"async\"/>", Text(name))
+        } else {
+            "<span class=\"note\">picture too large to be shown</span>".to_owned()
+        }
+    });
+    format!("<div class=\"pictures\">{images}</div>")
+}

@@ -1,0 +1,126 @@
+//! The report as one HTML file: [`Page`] in, a string out.
+//!
+//! Pure: no files, no clock, no network; the same page gives the same bytes. The string is a whole document that loads
+//! nothing (a content security policy holds the browser to that), runs no script, follows light and dark, fits a phone
+//! and prints. It is well-formed XML too, so that a test can parse it. Everything that a user named is escaped
+//! ([`text`]), and its weight is bounded: lists end at [`MOST_ROWS`], galleries at [`MOST_PHOTOS`], saying what is left
+//! out; curves at 500 corners; pictures at [`picture::MOST_BYTES`].
+
+mod answers;
+mod checks;
+mod copies;
+mod curves;
+mod data;
+mod doubts;
+mod learning;
+mod mistakes;
+mod numbers;
+mod page;
+pub mod picture;
+mod plot;
+mod repeat;
+mod summary;
+mod text;
+
+pub use page::{
+    Copies, CopyPair, Data, Decision, Fact, LabelError, Leak, LearningCurve, LearningPoint, Measure, Measured, Network,
+    Page, Photo, Probe, Repeat, Shortcuts, Unfamiliar,
+};
+pub use picture::{Format, Picture};
+
+use text::each;
+
+/// Most rows of a table.
+pub const MOST_ROWS: usize = 200;
+/// Most photos of a gallery, and most pairs and doubtful labels that are shown with their photos.
+pub const MOST_PHOTOS: usize = 24;
+
+/// Nothing may be fetched or run; pictures and style are in the file.
+const POLICY: &str =
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const STYLE: &str = include_str!("style.css");
+
+/// One part of the page, which its contents lead to.
+struct Section {
+    id: &'static str,
+    title: &'static str,
+    body: String,
+}
+
+impl Section {
+    /// The part, if there is anything in it.
+    fn of(id: &'static str, title: &'static str, body: String) -> Option<Self> {
+        (!body.is_empty()).then_some(Self { id, title, body })
+    }
+
+    fn markup(&self) -> String {
+        let Self { id, title, body } = self;
+        format!("<section id=\"{id}\">\n<h2>{title}</h2>\n{body}</section>\n")
+    }
+}
+
+/// The whole document.
+pub fn render(page: &Page) -> String {
+    let sections: Vec<Section> = [
+        data::section(page),
+        numbers::section(page),
+        answers::section(page),
+        curves::section(page),
+        learning::section(page),
+        mistakes::section(page),
+        copies::section(page),
+        doubts::labels(page),
+        doubts::shortcuts(page),
+        data::unreadable(page),
+        repeat::section(page),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let title = text::title(&page.title);
+    let links = each(&sections, |part| format!("<li><a href=\"#{}\">{}</a></li>\n", part.id, part.title));
+    let body = each(&sections, Section::markup);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <meta name=\"color-scheme\" content=\"light dark\"/>\n\
+         <title>{title} – resnet-binary</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{summary}\
+         <nav aria-label=\"Contents\">\n<ol>\n{links}</ol>\n</nav>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        summary = summary::header(page),
+    )
+}
+
+/// The title of a column (markup); numbers stand right-aligned below theirs.
+enum Column<'a> {
+    Words(&'a str),
+    Numbers(&'a str),
+}
+
+/// A table in a box that scrolls by itself where the page is narrow; `label` names it to a screen reader.
+fn table(label: &str, head: &[Column<'_>], rows: &str) -> String {
+    let head = each(head, |column| match column {
+        Column::Words(title) => format!("<th scope=\"col\">{title}</th>"),
+        Column::Numbers(title) => format!("<th scope=\"col\" class=\"number\">{title}</th>"),
+    });
+    format!(
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{label}\">\n<table>\n\
+         <thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
+    )
+}
+
+/// Names with their values.
+fn facts(rows: &[(String, String)]) -> String {
+    let rows = each(rows, |(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>\n"));
+    if rows.is_empty() { rows } else { format!("<dl>\n{rows}</dl>\n") }
+}
+
+/// Says how many of a list are not shown; nothing if all are.
+fn left_out(all: usize, shown: usize) -> String {
+    let more = all.saturating_sub(shown);
+    if more == 0 {
+        String::new()
+    } else {
+        format!("<p class=\"note\">{} more are not shown here.</p>\n", text::count(more))
+    }
+}

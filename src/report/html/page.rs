@@ -1,0 +1,277 @@
+//! Everything that the page can show, as plain data.
+//!
+//! A part that is `None` or empty was not looked for and is left out. A list inside `Some` that is empty was looked for
+//! and nothing was found, which the page says.
+
+use std::path::PathBuf;
+
+use super::picture::Picture;
+use crate::metrics::{Estimate, Metrics};
+use crate::report::{ClassCount, CrossValidationReport, Skipped};
+
+/// One report. Only the names are needed: `Page { title, command, negative, positive, ..Page::default() }`.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Such as `ants or bees`.
+    pub title: String,
+    /// The command line that made it, as one would type it.
+    pub command: String,
+    /// What the negative answer is called.
+    pub negative: String,
+    /// The positive class.
+    pub positive: String,
+    /// What a reader must know before the numbers, beyond what the page finds out from the parts below.
+    pub warnings: Vec<String>,
+    /// What to do next, before the steps that the page finds out from the parts below.
+    pub next_steps: Vec<String>,
+    /// The photos.
+    pub data: Option<Data>,
+    /// The network and its head.
+    pub network: Option<Network>,
+    /// Sets of images with their numbers; the first is the headline and the one that is drawn.
+    pub measured: Vec<Measured>,
+    /// Numbers on held-out folds.
+    pub cross_validation: Option<CrossValidationReport>,
+    /// How a probability becomes an answer.
+    pub decision: Option<Decision>,
+    /// Numbers over the number of training images, the one that matters most first.
+    pub learning_curves: Vec<LearningCurve>,
+    /// Images that were answered wrongly, the most certain first.
+    pub certain_errors: Vec<Photo>,
+    /// Images with the highest loss, the highest first. Those that are certain errors too are shown once.
+    pub top_losses: Vec<Photo>,
+    /// Images that are nearly the same.
+    pub copies: Option<Copies>,
+    /// Images whose label is doubtful, the most doubtful first.
+    pub label_errors: Option<Vec<LabelError>>,
+    /// Whether the classes can be told apart without looking at what is in the photos.
+    pub shortcuts: Option<Shortcuts>,
+    /// Images unlike those of the training.
+    pub unfamiliar: Option<Unfamiliar>,
+    /// What it takes to make the same numbers again.
+    pub repeat: Option<Repeat>,
+}
+
+/// The photos that were read.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    /// The folder or CSV.
+    pub source: PathBuf,
+    /// Each class with its readable images in each split.
+    pub classes: Vec<ClassCount>,
+    /// Where the split comes from, such as `stratified, 20 % for validation, seed 0`.
+    pub split: String,
+    /// Photos that could not be read.
+    pub unreadable: Vec<Skipped>,
+    /// Files that are no photos, in words; empty if there were none.
+    pub passed_over: String,
+}
+
+/// What computed the features, and the head on top.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// Such as `ResNet-50, frozen`.
+    pub backbone: String,
+    /// Name of the weights.
+    pub weights: String,
+    /// The arithmetic of its layers.
+    pub precision: String,
+    /// The device that ran it.
+    pub device: String,
+    /// Side of the input in pixels.
+    pub image_size: u32,
+    /// How the head was fitted, in words.
+    pub head: String,
+}
+
+/// A set of labelled images and how they were answered.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// What they are, such as `validation`.
+    pub name: String,
+    /// Whether the training never saw any of them.
+    pub unseen: bool,
+    /// The numbers, at the threshold that was used.
+    pub metrics: Metrics,
+    /// Whether each image is positive. The pictures of the curves need these two lists; empty, they are left out.
+    pub labels: Vec<bool>,
+    /// Probability of the positive class of each image, as many.
+    pub probabilities: Vec<f64>,
+}
+
+/// How a probability becomes an answer.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// What chose the threshold, such as `0.5` or `recall>=0.98`.
+    pub rule: String,
+    /// A probability of at least this is the positive class.
+    pub threshold: f64,
+    /// Where there are too few images for the claim.
+    pub warning: Option<String>,
+    /// How the probabilities were calibrated, in words.
+    pub calibration: Option<String>,
+    /// Between these two probabilities the answer is `review`.
+    pub review: Option<(f64, f64)>,
+}
+
+/// What a learning curve measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// Mean negative log likelihood in nats: lower is better.
+    LogLoss,
+    /// Area under the ROC curve: higher is better.
+    RocAuc,
+}
+
+/// One measure over the number of training images.
+#[derive(Debug, Clone)]
+pub struct LearningCurve {
+    /// What is measured.
+    pub measure: Measure,
+    /// From few images to many.
+    pub points: Vec<LearningPoint>,
+    /// What `low` and `high` are, such as `one standard deviation over 5 folds`.
+    pub band: String,
+}
+
+/// How well a head does that was trained on so many images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LearningPoint {
+    /// Training images.
+    pub images: usize,
+    /// Mean over the repeats.
+    pub mean: f64,
+    /// Lower end of the band.
+    pub low: f64,
+    /// Upper end of the band.
+    pub high: f64,
+}
+
+/// One measured image.
+#[derive(Debug, Clone)]
+pub struct Photo {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it is positive.
+    pub is_positive: bool,
+    /// Whether it was answered positive.
+    pub answered_positive: bool,
+    /// Probability of the positive class.
+    pub probability: f64,
+    /// The photo.
+    pub thumbnail: Option<Picture>,
+    /// The class activation map over the photo.
+    pub map: Option<Picture>,
+}
+
+/// Images that are nearly the same.
+#[derive(Debug, Clone, Default)]
+pub struct Copies {
+    /// Pairs, those that stand in two splits first.
+    pub pairs: Vec<CopyPair>,
+    /// What pairs across splits do to the headline.
+    pub leak: Option<Leak>,
+}
+
+/// Two images that are nearly the same.
+#[derive(Debug, Clone, Default)]
+pub struct CopyPair {
+    /// Such as `identical`, `resized`, `mirrored`.
+    pub kind: String,
+    /// One of them.
+    pub first: PathBuf,
+    /// The other.
+    pub second: PathBuf,
+    /// Split of the first.
+    pub first_split: String,
+    /// Split of the second.
+    pub second_split: String,
+    /// Both photos.
+    pub thumbnails: Option<[Picture; 2]>,
+}
+
+/// What measured images that have a copy in the training do to a number.
+#[derive(Debug, Clone)]
+pub struct Leak {
+    /// How many measured images have one.
+    pub images: usize,
+    /// The number that is compared, such as `accuracy`.
+    pub measure: String,
+    /// On all measured images.
+    pub with: Estimate,
+    /// Without those that have a copy; `None` if nothing is left.
+    pub without: Option<Estimate>,
+}
+
+/// An image whose label is doubtful.
+#[derive(Debug, Clone, Default)]
+pub struct LabelError {
+    /// The file.
+    pub path: PathBuf,
+    /// The label that it has.
+    pub given: String,
+    /// The label that it seems to deserve.
+    pub suggested: String,
+    /// Out-of-fold probability of the suggested label.
+    pub probability: f64,
+    /// The photo.
+    pub thumbnail: Option<Picture>,
+}
+
+/// Heads that see less than the photo, against the real one.
+#[derive(Debug, Clone, Default)]
+pub struct Shortcuts {
+    /// ROC-AUC of the real head on the same images.
+    pub real: f64,
+    /// Those that see less.
+    pub probes: Vec<Probe>,
+}
+
+/// A head that sees something that should not tell the classes apart.
+#[derive(Debug, Clone, Default)]
+pub struct Probe {
+    /// What it sees, such as `file facts: size, format, brightness`.
+    pub sees: String,
+    /// Its ROC-AUC.
+    pub roc_auc: f64,
+    /// What is suspicious about that; `None` for all clear.
+    pub warning: Option<String>,
+}
+
+/// Images that lie further from the training images than those do from each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unfamiliar {
+    /// How many.
+    pub images: usize,
+    /// Of so many.
+    pub of: usize,
+}
+
+/// What it takes to make the same numbers again.
+#[derive(Debug, Clone, Default)]
+pub struct Repeat {
+    /// Seed of all random choices.
+    pub seed: u64,
+    /// Program and library → version.
+    pub versions: Vec<Fact>,
+    /// What was hashed → SHA-256.
+    pub hashes: Vec<Fact>,
+    /// From bytes to the network's input: each step and its setting.
+    pub preprocess: Vec<Fact>,
+}
+
+/// A name and its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fact {
+    /// Such as `libtorch`.
+    pub name: String,
+    /// Such as `2.11.0`.
+    pub value: String,
+}
+
+impl Fact {
+    /// From both words.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: value.into() }
+    }
+}

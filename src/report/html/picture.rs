@@ -1,0 +1,45 @@
+//! Pictures that travel inside the page.
+
+use std::fmt;
+
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+
+/// Pictures of more bytes are left out: a page of two hundred must still open on a phone.
+pub const MOST_BYTES: usize = 128 << 10;
+
+/// What the bytes of a picture are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JPEG.
+    Jpeg,
+    /// PNG.
+    Png,
+}
+
+/// An encoded picture, small: 224 pixels a side are plenty, and nothing above [`MOST_BYTES`] is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// How the bytes are encoded.
+    pub format: Format,
+    /// The whole file.
+    pub bytes: Vec<u8>,
+}
+
+impl Picture {
+    /// Whether it is small enough to be shown.
+    pub(super) fn fits(&self) -> bool {
+        !self.bytes.is_empty() && self.bytes.len() <= MOST_BYTES
+    }
+}
+
+/// As a `data:` address (RFC 2397).
+impl fmt::Display for Picture {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = match self.format {
+            Format::Jpeg => "jpeg",
+            Format::Png => "png",
+        };
+        write!(out, "data:image/{format};base64,{}", Base64Display::new(&self.bytes, &STANDARD))
+    }
+}

@@ -1,0 +1,211 @@
+//! The pictures, as SVG by plotters, in colours that the page decides.
+//!
+//! plotters writes fixed colours and pixels. Here each colour is the number of an [`Ink`], which becomes a class of the
+//! page's style sheet, so that one picture serves light, dark and paper; the size becomes a view box, so that it fills
+//! its place. No word of a user enters a picture: names stand in the legend beside it.
+
+mod calibration;
+mod histogram;
+mod learning;
+mod ranking;
+
+use std::ops::Range;
+
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+pub(super) use calibration::reliability;
+pub(super) use histogram::histogram;
+pub(super) use learning::learning_curve;
+pub(super) use ranking::{precision_recall, roc};
+
+use super::text::Text;
+
+/// Width of the view box. A picture is 330 pixels wide on a phone and up to 460 on a desk.
+const WIDTH: i32 = 1200;
+const HEIGHT: i32 = 1000;
+/// Of the letters, in units of the view box: 11 pixels on a phone, 15 on a desk.
+const LETTERS: f64 = 40.0;
+/// plotters writes letters smaller than it is told, by this much.
+const POINTS: f64 = 1.24;
+/// Most corners of a line: more cannot be seen.
+const MOST_CORNERS: usize = 500;
+
+/// What a colour is for; the style sheet says which it is.
+#[derive(Debug, Clone, Copy)]
+enum Ink {
+    /// Lines and letters that matter.
+    Dark,
+    /// Letters beside the axes.
+    Quiet,
+    /// The grid.
+    Rule,
+    /// The measured curve, and the positive class.
+    Positive,
+    /// The negative class.
+    Negative,
+}
+
+impl Ink {
+    const ALL: [Self; 5] = [Self::Dark, Self::Quiet, Self::Rule, Self::Positive, Self::Negative];
+
+    /// The colour that stands for it until the picture is finished.
+    fn colour(self) -> RGBColor {
+        RGBColor(0xAB, 0xCD, self as u8)
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Quiet => "quiet",
+            Self::Rule => "rule",
+            Self::Positive => "positive",
+            Self::Negative => "negative",
+        }
+    }
+
+    fn line(self, width: u32) -> ShapeStyle {
+        self.colour().stroke_width(width)
+    }
+
+    /// A surface that lets what is below shine through.
+    fn tint(self, share: f64) -> ShapeStyle {
+        self.colour().mix(share).filled()
+    }
+}
+
+/// One axis: its name, what it spans, how its numbers are written.
+struct Axis {
+    name: &'static str,
+    range: Range<f64>,
+    format: fn(f64) -> String,
+}
+
+impl Axis {
+    /// From nothing to everything.
+    fn share(name: &'static str) -> Self {
+        Self { name, range: 0.0..1.0, format: |share| format!("{:.0} %", share * 100.0) }
+    }
+}
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+/// An SVG with axes, and whatever `paint` puts between them; `label` is what a screen reader says.
+/// `None` where plotters cannot draw it, for the axes span nothing.
+fn picture(label: &str, x: &Axis, y: &Axis, paint: impl FnOnce(&mut Chart<'_, '_>) -> Drawn) -> Option<String> {
+    let is_drawable = |axis: &Axis| (axis.range.end - axis.range.start).is_normal();
+    if !(is_drawable(x) && is_drawable(y)) {
+        return None;
+    }
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (WIDTH.unsigned_abs(), HEIGHT.unsigned_abs())).into_drawing_area();
+        axes(&root, x, y, paint).ok()?;
+        root.present().ok()?;
+    }
+    Some(themed(&svg, label))
+}
+
+fn axes(
+    root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    x: &Axis,
+    y: &Axis,
+    paint: impl FnOnce(&mut Chart<'_, '_>) -> Drawn,
+) -> Drawn {
+    let letters = |ink: Ink| ("x", LETTERS * POINTS).into_font().color(&ink.colour());
+    let mut chart = ChartBuilder::on(root)
+        .margin_top(LETTERS * 1.9)
+        .margin_right(LETTERS * 1.5)
+        .margin_bottom(LETTERS * 1.4)
+        .x_label_area_size(LETTERS * 1.6)
+        .y_label_area_size(LETTERS * 3.4)
+        .build_cartesian_2d(x.range.clone(), y.range.clone())?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(Ink::Rule.line(2))
+        .axis_style(Ink::Rule.line(2))
+        .x_labels(6)
+        .y_labels(6)
+        .label_style(letters(Ink::Quiet))
+        .x_label_formatter(&|value| (x.format)(*value))
+        .y_label_formatter(&|value| (y.format)(*value))
+        .draw()?;
+    paint(&mut chart)?;
+    // A name that lies is read more easily than one that stands.
+    let at_top = letters(Ink::Dark).pos(Pos::new(HPos::Left, VPos::Top));
+    root.draw_text(y.name, &at_top, (10, 6))?;
+    let at_bottom = letters(Ink::Dark).pos(Pos::new(HPos::Right, VPos::Bottom));
+    root.draw_text(x.name, &at_bottom, (WIDTH - (LETTERS * 1.5) as i32, HEIGHT - 6))
+}
+
+/// Letters inside a picture, centred on their place.
+fn letters(words: String, at: (f64, f64), ink: Ink, size: f64) -> plotters::element::Text<'static, (f64, f64), String> {
+    let style = ("x", size * POINTS).into_font().color(&ink.colour()).pos(Pos::new(HPos::Center, VPos::Center));
+    plotters::element::Text::new(words, at, style)
+}
+
+/// The picture in the page's own colours and letters, as wide as its place.
+fn themed(svg: &str, label: &str) -> String {
+    let (_, drawn) = svg.split_once('\n').unwrap_or_default();
+    let mut drawn = drawn.replace(" opacity=\"1\"", "").replace(" font-family=\"x\"", "").replace(" \"", "\"");
+    for ink in Ink::ALL {
+        let RGBColor(red, green, blue) = ink.colour();
+        for paint in ["fill", "stroke"] {
+            let fixed = format!("{paint}=\"#{red:02X}{green:02X}{blue:02X}\"");
+            drawn = drawn.replace(&fixed, &format!("class=\"{paint}-{}\"", ink.class()));
+        }
+    }
+    let label = Text(label);
+    format!(
+        "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{label}\">\
+         <title>{label}</title>\n{drawn}"
+    )
+}
+
+/// Not more corners than can be seen, the first and the last among them.
+fn thinned(corners: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    if corners.len() <= MOST_CORNERS {
+        return corners;
+    }
+    let last = corners.len() - 1;
+    let kept = (0..MOST_CORNERS).map(|place| place * last / (MOST_CORNERS - 1));
+    kept.filter_map(|place| corners.get(place).copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_has_the_pages_colours_and_no_size_of_its_own() {
+        let svg = picture("area <0.7>", &Axis::share("x"), &Axis::share("y"), |chart| {
+            chart.draw_series(std::iter::once(Circle::new((0.5, 0.5), 12, Ink::Positive.colour().filled())))?;
+            Ok(())
+        })
+        .unwrap();
+        assert!(svg.starts_with("<svg class=\"plot\" viewBox=\"0 0 1200 1000\" role=\"img\""), "{svg}");
+        assert!(svg.contains("<title>area &lt;0.7&gt;</title>") && svg.contains("class=\"fill-positive\""), "{svg}");
+        assert!(!svg.contains('#') && !svg.contains("http") && !svg.contains("font-family"), "{svg}");
+        assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
+    }
+
+    #[test]
+    fn axes_that_span_nothing_are_not_drawn() {
+        let flat = Axis { name: "x", range: 0.0..0.0, format: |value| value.to_string() };
+        assert!(picture("", &flat, &Axis::share("y"), |_| Ok(())).is_none());
+        let unknown = Axis { name: "x", range: 0.0..f64::NAN, format: |value| value.to_string() };
+        assert!(picture("", &unknown, &Axis::share("y"), |_| Ok(())).is_none());
+    }
+
+    #[test]
+    fn a_line_keeps_its_ends_when_it_is_thinned() {
+        let long: Vec<(f64, f64)> = (0..100_000).map(|place| (f64::from(place), 1.0)).collect();
+        let thin = thinned(long.clone());
+        assert_eq!((thin.len(), thin.first(), thin.last()), (MOST_CORNERS, long.first(), long.last()));
+        assert!(thin.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!(thinned(long[..7].to_vec()), &long[..7]);
+    }
+}

@@ -1,0 +1,73 @@
+//! How well the probabilities rank: the ROC curve and the precision-recall curve, with the point that was chosen.
+
+use plotters::prelude::*;
+
+use super::{Axis, Chart, Drawn, Ink, picture, thinned};
+use crate::metrics::curves::Step;
+use crate::metrics::{Confusion, Metrics};
+
+/// Share of positives found over share of negatives called positive (Fawcett 2006, Pattern Recognition Letters 27).
+pub(in crate::report::html) fn roc(steps: &[Step], metrics: &Metrics) -> Option<String> {
+    let area = metrics.roc_auc?.value;
+    let place = |counts: &Confusion| {
+        let false_positive_rate = counts.false_positive as f64 / counts.negatives() as f64;
+        (false_positive_rate, counts.true_positive as f64 / counts.positives() as f64)
+    };
+    let line = thinned(steps.iter().map(|step| place(&step.confusion)).collect());
+    let chosen = place(&metrics.confusion);
+    let label = format!("ROC curve, area {area:.3}");
+    let axes = (Axis::share("false positive rate"), Axis::share("sensitivity"));
+    picture(&label, &axes.0, &axes.1, |chart| {
+        let guess = [(0.0, 0.0), (1.0, 1.0)];
+        chart.draw_series(std::iter::once(PathElement::new(guess, Ink::Quiet.line(3))))?;
+        curve(chart, line, Some(chosen))
+    })
+}
+
+/// Precision over recall. Between two thresholds nothing is interpolated: the line goes by steps, as its area is counted
+/// (Davis and Goadrich 2006).
+pub(in crate::report::html) fn precision_recall(steps: &[Step], metrics: &Metrics) -> Option<String> {
+    let area = metrics.pr_auc?.value;
+    let prevalence = metrics.positives as f64 / metrics.count as f64;
+    let place = |counts: &Confusion| {
+        let answered = counts.true_positive + counts.false_positive;
+        let recall = counts.true_positive as f64 / counts.positives() as f64;
+        (answered > 0).then(|| (recall, counts.true_positive as f64 / answered as f64))
+    };
+    let points = thinned(steps.iter().filter_map(|step| place(&step.confusion)).collect());
+    let label = format!("Precision-recall curve, area {area:.3}");
+    let axes = (Axis::share("sensitivity (recall)"), Axis::share("precision"));
+    picture(&label, &axes.0, &axes.1, |chart| {
+        let guess = [(0.0, prevalence), (1.0, prevalence)];
+        chart.draw_series(std::iter::once(PathElement::new(guess, Ink::Quiet.line(3))))?;
+        curve(chart, by_steps(&points), place(&metrics.confusion))
+    })
+}
+
+/// Each precision holds back to the recall before it.
+fn by_steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut before = 0.0;
+    let mut corners = Vec::with_capacity(points.len() * 2);
+    for &(recall, precision) in points {
+        corners.extend([(before, precision), (recall, precision)]);
+        before = recall;
+    }
+    corners
+}
+
+fn curve(chart: &mut Chart<'_, '_>, line: Vec<(f64, f64)>, chosen: Option<(f64, f64)>) -> Drawn {
+    chart.draw_series(std::iter::once(PathElement::new(line, Ink::Positive.line(7))))?;
+    chart.draw_series(chosen.map(|point| Circle::new(point, 20, Ink::Dark.colour().filled())))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precision_is_not_interpolated() {
+        let corners = by_steps(&[(0.5, 1.0), (1.0, 0.6)]);
+        assert_eq!(corners, [(0.0, 1.0), (0.5, 1.0), (0.5, 0.6), (1.0, 0.6)]);
+    }
+}

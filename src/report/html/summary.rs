@@ -1,0 +1,89 @@
+//! The top of the page: what was found, whether to trust it, what to do next.
+
+use super::checks::{self, Check, State};
+use super::page::{Measured, Page};
+use super::text::{Name, Prose, counted, each, percent, percent_number, photos, threshold};
+use crate::metrics::Estimate;
+
+/// Most steps that are named: of more, none is taken.
+const MOST_STEPS: usize = 5;
+
+/// The title, the answer in plain sentences, the checks and the next steps.
+pub(super) fn header(page: &Page) -> String {
+    let verdict = page.measured.first().map(|measured| verdict(page, measured)).unwrap_or_default();
+    let found = checks::of(page);
+    format!(
+        "<header id=\"summary\">\n<p class=\"kicker\">resnet-binary report</p>\n<h1>{title}</h1>\n{verdict}\
+         <div class=\"advice\">\n{checks}{steps}</div>\n</header>\n",
+        title = Name(&page.title),
+        checks = list_of(&found),
+        steps = next_steps(page, &found),
+    )
+}
+
+/// The headline, in words.
+fn verdict(page: &Page, measured: &Measured) -> String {
+    let metrics = &measured.metrics;
+    let Some(accuracy) = metrics.accuracy else { return String::new() };
+    let whose = if measured.unseen { "it never saw" } else { "of which some may be those it was trained on" };
+    let comma = if measured.unseen { "" } else { "," };
+    let headline = format!(
+        "<p class=\"verdict\">On {}{comma} {whose}, it was right <strong>{}</strong> of the time ({}).</p>\n",
+        photos(metrics.count),
+        percent(accuracy.value),
+        interval(&accuracy)
+    );
+    let (Some(sensitivity), Some(specificity)) = (metrics.sensitivity, metrics.specificity) else { return headline };
+    let false_alarms =
+        Estimate { value: 1.0 - specificity.value, low: 1.0 - specificity.high, high: 1.0 - specificity.low };
+    let kinds = format!(
+        "<p>From a probability of {} the answer is {positive}. That finds {} of the {positive} ({}), and wrongly answers \
+         {positive} on {} of the {negative} ({}).</p>\n",
+        threshold(metrics.threshold),
+        percent(sensitivity.value),
+        interval(&sensitivity),
+        percent(false_alarms.value),
+        interval(&false_alarms),
+        positive = Name(&page.positive),
+        negative = Name(&page.negative),
+    );
+    headline + &kinds
+}
+
+/// Such as `51.6 to 66.9 %`.
+fn interval(estimate: &Estimate) -> String {
+    format!("{} to {}", percent_number(estimate.low), percent(estimate.high))
+}
+
+fn list_of(checks: &[Check]) -> String {
+    if checks.is_empty() {
+        return String::new();
+    }
+    let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
+    let title = match warnings {
+        0 => "Can I trust this? Nothing speaks against it".to_owned(),
+        warnings => format!("Can I trust this? {} first", counted(warnings, "warning", "warnings")),
+    };
+    let items = each(checks, |check| {
+        let (class, word) = match check.state {
+            State::Good => ("good", "Good"),
+            State::Note => ("note", "Note"),
+            State::Warning => ("warning", "Warning"),
+        };
+        let link =
+            check.part.map_or(String::new(), |part| format!(" <a href=\"#{part}\">See {}</a>", part.replace('-', " ")));
+        format!("<li class=\"{class}\"><b class=\"state\">{word}</b><span>{}{link}</span></li>\n", check.sentence)
+    });
+    format!("<div>\n<h2>{title}</h2>\n<ul class=\"checks\">\n{items}</ul>\n</div>\n")
+}
+
+fn next_steps(page: &Page, checks: &[Check]) -> String {
+    let given = page.next_steps.iter().map(|step| Prose(step).to_string());
+    let found = checks.iter().filter_map(|check| check.step.clone());
+    let steps: Vec<String> = given.chain(found).take(MOST_STEPS).collect();
+    if steps.is_empty() {
+        return String::new();
+    }
+    let items = each(steps, |step| format!("<li>{step}</li>\n"));
+    format!("<div>\n<h2>What to do next</h2>\n<ol class=\"steps\">\n{items}</ol>\n</div>\n")
+}

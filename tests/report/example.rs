@@ -1,0 +1,256 @@
+//! A page with every part: drawn photos and made-up scores, the same in every run.
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use resnet_binary::metrics::{Bootstrap, Estimate, evaluate, interval};
+use resnet_binary::report::html::{
+    Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Leak, LearningCurve, LearningPoint, Measure, Measured,
+    Network, Page, Photo, Picture, Probe, Repeat, Shortcuts, Unfamiliar,
+};
+use resnet_binary::report::{ClassCount, CrossValidationReport, Skipped, Spread};
+
+const PHOTOS: usize = 153;
+const THRESHOLD: f64 = 0.46;
+
+/// What `train` would say of two classes that are told apart fairly well.
+pub(crate) fn page() -> Page {
+    let (labels, probabilities) = scores(PHOTOS);
+    let few = Bootstrap { resamples: 2000, seed: 0 };
+    let metrics = evaluate(&labels, &probabilities, THRESHOLD, few).unwrap();
+    let accuracy = metrics.accuracy.unwrap();
+    let photos = photos(&labels, &probabilities);
+    let mut certain_errors: Vec<Photo> =
+        photos.iter().filter(|photo| photo.is_positive != photo.answered_positive).cloned().collect();
+    let doubt = |photo: &Photo| if photo.is_positive { photo.probability } else { 1.0 - photo.probability };
+    certain_errors.sort_by(|a, b| doubt(a).total_cmp(&doubt(b)));
+    let mut top_losses = photos;
+    top_losses.sort_by(|a, b| doubt(a).total_cmp(&doubt(b)));
+    certain_errors.truncate(8);
+    top_losses.truncate(12);
+    Page {
+        title: "ants or bees".to_owned(),
+        command: "resnet-binary train --data imgs --threshold 'recall>=0.95' --report report.html".to_owned(),
+        negative: "ants".to_owned(),
+        positive: "bees".to_owned(),
+        data: Some(data()),
+        network: Some(network()),
+        measured: vec![Measured { name: "validation".to_owned(), unseen: true, metrics, labels, probabilities }],
+        cross_validation: Some(cross_validation()),
+        decision: Some(Decision {
+            rule: "recall>=0.95".to_owned(),
+            threshold: THRESHOLD,
+            warning: Some("83 positive images are too few to promise a recall of 0.95; it takes 124".to_owned()),
+            calibration: Some("Platt, for it lowers the out-of-fold log loss from 0.412 to 0.389".to_owned()),
+            review: Some((0.35, 0.6)),
+        }),
+        learning_curves: learning_curves(),
+        certain_errors,
+        top_losses,
+        copies: Some(copies(accuracy)),
+        label_errors: Some(label_errors()),
+        shortcuts: Some(shortcuts()),
+        unfamiliar: Some(Unfamiliar { images: 3, of: PHOTOS }),
+        repeat: Some(repeat()),
+        ..Page::default()
+    }
+}
+
+/// Overlapping scores of so many images, a little more than half of them positive.
+pub(crate) fn scores(count: usize) -> (Vec<bool>, Vec<f64>) {
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let mut noise = || (0..6).map(|_| random.random::<f64>()).sum::<f64>() - 3.0;
+    let labels: Vec<bool> = (0..count).map(|image| image * 83 % 153 < 83).collect();
+    let logit = |&is_positive: &bool| if is_positive { 1.2 } else { -1.2 } + 2.2 * noise();
+    let probabilities = labels.iter().map(logit).map(|logit: f64| 1.0 / (1.0 + (-logit).exp())).collect();
+    (labels, probabilities)
+}
+
+fn photos(labels: &[bool], probabilities: &[f64]) -> Vec<Photo> {
+    let photo = |(place, (&is_positive, &probability)): (usize, (&bool, &f64))| {
+        let class = if is_positive { "bees" } else { "ants" };
+        Photo {
+            path: PathBuf::from(format!("imgs/val/{class}/{}_{:010x}.jpg", 1_000_000 + place * 7919, place * 99_991)),
+            is_positive,
+            answered_positive: probability >= THRESHOLD,
+            probability,
+            thumbnail: Some(drawn(is_positive, place as u64, false)),
+            map: Some(drawn(is_positive, place as u64, true)),
+        }
+    };
+    labels.iter().zip(probabilities).enumerate().map(photo).collect()
+}
+
+fn data() -> Data {
+    let class = |name: &str, positive, train, validation| ClassCount {
+        name: name.to_owned(),
+        positive,
+        train,
+        validation,
+        test: 0,
+    };
+    let skipped = |path: &str, reason: &str| Skipped { path: PathBuf::from(path), reason: reason.to_owned() };
+    Data {
+        source: PathBuf::from("imgs"),
+        classes: vec![class("ants", false, 124, 70), class("bees", true, 121, 83)],
+        split: "as the data gives it".to_owned(),
+        unreadable: vec![
+            skipped("imgs/train/ants/imageNotFound.gif", "the file ends in the middle of the picture"),
+            skipped("imgs/val/bees/notes.jpg", "this is a text file, expected JPEG, PNG, GIF, BMP, TIFF, WebP or PNM"),
+        ],
+        passed_over: "2 hidden, 1 file that is no image".to_owned(),
+    }
+}
+
+fn network() -> Network {
+    Network {
+        backbone: "ResNet-50, frozen".to_owned(),
+        weights: "imagenet-v1".to_owned(),
+        precision: "bf16".to_owned(),
+        device: "cpu".to_owned(),
+        image_size: 224,
+        head: "exact optimum, L2 10 (chosen by 5-fold cross-validation); a positive image weighs 1.025".to_owned(),
+    }
+}
+
+fn cross_validation() -> CrossValidationReport {
+    let spread = |mean, deviation| Some(Spread { mean, deviation });
+    CrossValidationReport {
+        folds: 5,
+        images: 398,
+        accuracy: spread(0.807, 0.031),
+        balanced_accuracy: spread(0.806, 0.032),
+        roc_auc: spread(0.884, 0.025),
+        f1: spread(0.812, 0.034),
+        log_loss: spread(0.431, 0.042),
+    }
+}
+
+fn learning_curves() -> Vec<LearningCurve> {
+    let curve = |measure, means: [f64; 5], spreads: [f64; 5]| LearningCurve {
+        measure,
+        points: [15, 31, 61, 122, 245]
+            .into_iter()
+            .zip(means.into_iter().zip(spreads))
+            .map(|(images, (mean, spread))| LearningPoint { images, mean, low: mean - spread, high: mean + spread })
+            .collect(),
+        band: "one standard deviation over 5 folds".to_owned(),
+    };
+    vec![
+        curve(Measure::LogLoss, [0.641, 0.574, 0.509, 0.462, 0.431], [0.07, 0.05, 0.036, 0.03, 0.024]),
+        curve(Measure::RocAuc, [0.704, 0.782, 0.831, 0.866, 0.884], [0.06, 0.045, 0.03, 0.022, 0.018]),
+    ]
+}
+
+fn copies(accuracy: Estimate) -> Copies {
+    let pair = |kind: &str, first: &str, second: &str, splits: [&str; 2], seed| CopyPair {
+        kind: kind.to_owned(),
+        first: PathBuf::from(first),
+        second: PathBuf::from(second),
+        first_split: splits[0].to_owned(),
+        second_split: splits[1].to_owned(),
+        thumbnails: Some([drawn(seed % 2 == 0, seed, false), drawn(seed % 2 == 0, seed, false)]),
+    };
+    let apart = ["training", "validation"];
+    Copies {
+        pairs: vec![
+            pair("resized", "imgs/train/bees/29494643_e3410f0d37.jpg", "imgs/val/bees/29494643_small.jpg", apart, 4),
+            pair("mirrored", "imgs/train/ants/0013035.jpg", "imgs/val/ants/0013035_flip.jpg", apart, 9),
+            pair("recompressed", "imgs/train/ants/5650366.jpg", "imgs/train/ants/5650366 (1).jpg", ["training"; 2], 11),
+        ],
+        leak: Some(Leak {
+            images: 2,
+            measure: "accuracy".to_owned(),
+            with: accuracy,
+            without: interval::wilson(113, 151),
+        }),
+    }
+}
+
+fn label_errors() -> Vec<LabelError> {
+    let doubtful = |path: &str, given: &str, suggested: &str, probability, seed| LabelError {
+        path: PathBuf::from(path),
+        given: given.to_owned(),
+        suggested: suggested.to_owned(),
+        probability,
+        thumbnail: Some(drawn(suggested == "bees", seed, false)),
+    };
+    vec![
+        doubtful("imgs/train/ants/2288481644_83ff7e4572.jpg", "ants", "bees", 0.981, 40),
+        doubtful("imgs/train/bees/1092977343_cb42b38d62.jpg", "bees", "ants", 0.964, 41),
+        doubtful("imgs/val/ants/8124241_36b290d372.jpg", "ants", "bees", 0.937, 42),
+    ]
+}
+
+fn shortcuts() -> Shortcuts {
+    let probe = |sees: &str, roc_auc, warning: Option<&str>| Probe {
+        sees: sees.to_owned(),
+        roc_auc,
+        warning: warning.map(str::to_owned),
+    };
+    Shortcuts {
+        real: 0.884,
+        probes: vec![
+            probe("the photo with its centre masked", 0.862, Some("nearly as good as the whole photo")),
+            probe("file facts: size, format, quality, brightness, camera", 0.571, None),
+        ],
+    }
+}
+
+fn repeat() -> Repeat {
+    Repeat {
+        seed: 0,
+        versions: vec![Fact::new("resnet-binary", "0.1.0"), Fact::new("libtorch", "2.11.0")],
+        hashes: vec![
+            Fact::new("weights", "5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888"),
+            Fact::new("photos", "9daac994b1f1c5a9e1f2b8b6f3a9f5d4c2e1b7a6958473625140f3e2d1c0b9a8"),
+        ],
+        preprocess: vec![
+            Fact::new("resize", "short side to 256, antialiased bilinear"),
+            Fact::new("crop", "224 × 224, centre"),
+            Fact::new("mean", "0.485, 0.456, 0.406"),
+            Fact::new("deviation", "0.229, 0.224, 0.225"),
+        ],
+    }
+}
+
+/// An insect on a meadow, 160 pixels a side; with `as_map`, what a class activation map over it looks like.
+#[expect(clippy::cast_sign_loss, reason = "a mixed colour is not negative")]
+fn drawn(is_bee: bool, seed: u64, as_map: bool) -> Picture {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut between = |low: f64, high: f64| low + random.random::<f64>() * (high - low);
+    let ground = if is_bee {
+        [between(60.0, 120.0), between(110.0, 170.0), 70.0]
+    } else {
+        [between(150.0, 200.0), 150.0, 110.0]
+    };
+    let (x, y, size, angle) = (between(60.0, 100.0), between(60.0, 100.0), between(20.0, 34.0), between(0.0, 3.1));
+    let grain = between(0.05, 0.2);
+    let picture = RgbImage::from_fn(160, 160, |column, row| {
+        let (dx, dy) = (f64::from(column) - x, f64::from(row) - y);
+        let (along, across) = (dx * angle.cos() + dy * angle.sin(), dy * angle.cos() - dx * angle.sin());
+        let (along, across) = (along / size, across / size);
+        let wave = 1.0 + 0.12 * (f64::from(column) * grain).sin() * (f64::from(row) * grain * 1.3).cos();
+        let body = if is_bee {
+            (along / 1.5).hypot(across / 0.8) < 1.0
+        } else {
+            [-1.1, 0.0, 1.2].iter().any(|middle| ((along - middle) / 0.62).hypot(across / 0.42) < 1.0)
+        };
+        let is_dark = !is_bee || (along * 3.2).sin() > 0.1;
+        let colour = match (body, is_dark) {
+            (true, true) => [45.0, 30.0, 25.0],
+            (true, false) => [225.0, 170.0, 40.0],
+            (false, _) => ground.map(|level| level * wave),
+        };
+        let heat = (-(dx * dx + dy * dy) / (2.0 * size * size)).exp();
+        let mixed = |level: f64, glow: f64| if as_map { level * 0.45 + 0.55 * heat * glow } else { level };
+        Rgb([(colour[0], 255.0), (colour[1], 200.0), (colour[2], 60.0)].map(|(level, glow)| mixed(level, glow) as u8))
+    });
+    let mut bytes = Cursor::new(Vec::new());
+    JpegEncoder::new_with_quality(&mut bytes, 80).encode_image(&picture).unwrap();
+    Picture { format: Format::Jpeg, bytes: bytes.into_inner() }
+}

@@ -1,0 +1,327 @@
+//! The HTML report: whole, closed to the network, well-formed, safe from hostile names, bounded, and readable in a browser.
+//!
+//! To look at it: `REPORT_EXAMPLE=DIR cargo test --release --test report` writes `report.html` into that folder and, where
+//! a Chromium is installed, a picture of it on a phone and on a desk, in light and in dark. The README's picture is made
+//! that way.
+#![allow(clippy::unwrap_used, reason = "a failed test may say so")]
+
+mod browser;
+mod example;
+
+use std::path::PathBuf;
+
+use resnet_binary::metrics::{Bootstrap, evaluate};
+use resnet_binary::report::html::{
+    Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Measured, Network, Page, Picture, Probe, Repeat,
+    Shortcuts, render,
+};
+use resnet_binary::report::{ClassCount, Skipped};
+
+/// Markup in every way, quotes, control characters, a direction override, letters from right to left.
+const HOSTILE: &str = "</title></style><script>alert(1)</script>\" onload='x' `&amp; \0\u{1b}[2J\u{202e}gpj.exe חתול";
+
+/// As XML: every element closed, every attribute quoted, every reference known. HTML of this kind reads the same.
+fn parsed(html: &str) -> roxmltree::Document<'_> {
+    let body = html.strip_prefix("<!DOCTYPE html>\n").unwrap();
+    roxmltree::Document::parse(body).unwrap_or_else(|error| panic!("not well-formed: {error}"))
+}
+
+fn section_ids(document: &roxmltree::Document<'_>) -> Vec<String> {
+    let sections = document.descendants().filter(|node| node.has_tag_name("section"));
+    sections.map(|node| node.attribute("id").unwrap().to_owned()).collect()
+}
+
+/// All parts of the page, filled with the same word.
+fn filled_with(word: &str) -> Page {
+    let words = || word.to_owned();
+    let path = || PathBuf::from(word);
+    let labels = [true, false, true, false, true];
+    let probabilities = [0.9, 0.2, 0.4, 0.7, 0.6];
+    let metrics = evaluate(&labels, &probabilities, 0.5, Bootstrap::default()).unwrap();
+    let mut page = example::page();
+    for photo in page.certain_errors.iter_mut().chain(&mut page.top_losses) {
+        photo.path = path();
+    }
+    for curve in &mut page.learning_curves {
+        curve.band = words();
+    }
+    let class = |positive| ClassCount { name: words(), positive, train: 1, validation: 1, test: 1 };
+    let fact = || vec![Fact::new(word, word)];
+    Page {
+        title: words(),
+        command: words(),
+        negative: words(),
+        positive: words(),
+        warnings: vec![words()],
+        next_steps: vec![words()],
+        data: Some(Data {
+            source: path(),
+            classes: vec![class(false), class(true)],
+            split: words(),
+            unreadable: vec![Skipped { path: path(), reason: words() }],
+            passed_over: words(),
+        }),
+        network: Some(Network {
+            backbone: words(),
+            weights: words(),
+            precision: words(),
+            device: words(),
+            image_size: 224,
+            head: words(),
+        }),
+        measured: vec![Measured {
+            name: words(),
+            unseen: false,
+            metrics,
+            labels: labels.to_vec(),
+            probabilities: probabilities.to_vec(),
+        }],
+        decision: Some(Decision {
+            rule: words(),
+            threshold: 0.5,
+            warning: Some(words()),
+            calibration: Some(words()),
+            review: None,
+        }),
+        copies: Some(Copies {
+            pairs: vec![CopyPair {
+                kind: words(),
+                first: path(),
+                second: path(),
+                first_split: words(),
+                second_split: String::new(),
+                thumbnails: None,
+            }],
+            leak: page.copies.take().and_then(|copies| copies.leak).map(|mut leak| {
+                leak.measure = words();
+                leak
+            }),
+        }),
+        label_errors: Some(vec![LabelError {
+            path: path(),
+            given: words(),
+            suggested: words(),
+            ..LabelError::default()
+        }]),
+        shortcuts: Some(Shortcuts {
+            real: 0.9,
+            probes: vec![Probe { sees: words(), roc_auc: 0.8, warning: Some(words()) }],
+        }),
+        repeat: Some(Repeat { seed: 1, versions: fact(), hashes: fact(), preprocess: fact() }),
+        ..page
+    }
+}
+
+#[test]
+fn a_full_page_has_every_part_and_its_contents_lead_to_each() {
+    let html = render(&example::page());
+    let document = parsed(&html);
+    let ids = section_ids(&document);
+    let expected = [
+        "data",
+        "numbers",
+        "answers",
+        "curves",
+        "learning-curve",
+        "mistakes",
+        "copies",
+        "labels",
+        "shortcuts",
+        "unreadable",
+        "repeat",
+    ];
+    assert_eq!(ids, expected);
+    let links =
+        document.descendants().filter_map(|node| node.attribute("href")).map(|link| link.trim_start_matches('#'));
+    let links: Vec<&str> = links.collect();
+    assert!(links.iter().all(|link| ids.iter().any(|id| id == link)), "{links:?}");
+    assert!(ids.iter().all(|id| links.contains(&id.as_str())), "{links:?}");
+    let pictures = document.descendants().filter(|node| node.has_tag_name("svg"));
+    let titles: Vec<&str> = pictures.map(|svg| svg.attribute("aria-label").unwrap()).collect();
+    assert_eq!(titles.len(), 6, "{titles:?}");
+    assert!(titles.iter().all(|title| title.contains(|letter: char| letter.is_ascii_digit())), "{titles:?}");
+}
+
+#[test]
+fn the_headline_is_a_plain_sentence() {
+    let html = render(&example::page());
+    let document = parsed(&html);
+    let verdict = document.descendants().find(|node| node.attribute("class") == Some("verdict")).unwrap();
+    let words: String = verdict.descendants().filter_map(|node| node.text().filter(|_| node.is_text())).collect();
+    let metrics = &example::page().measured[0].metrics;
+    let accuracy = metrics.accuracy.unwrap();
+    let expected = format!(
+        "On 153\u{a0}photos it never saw, it was right {:.1}\u{a0}% of the time ({:.1} to {:.1}\u{a0}%).",
+        accuracy.value * 100.0,
+        accuracy.low * 100.0,
+        accuracy.high * 100.0
+    );
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn what_was_not_looked_for_is_left_out_and_what_was_not_found_is_said() {
+    let names = |page: Page| Page { title: "a".into(), negative: "a".into(), positive: "b".into(), ..page };
+    let bare = render(&names(Page::default()));
+    assert!(section_ids(&parsed(&bare)).is_empty(), "{bare}");
+    let searched = names(Page { copies: Some(Copies::default()), label_errors: Some(Vec::new()), ..Page::default() });
+    let searched = render(&searched);
+    assert_eq!(section_ids(&parsed(&searched)), ["copies", "labels"]);
+    assert!(searched.contains("No near-copies were found") && searched.contains("No label looks wrong"));
+}
+
+/// Sections that go, and what makes them go.
+type Removal = (&'static [&'static str], fn(&mut Page));
+
+#[test]
+fn each_part_may_be_missing() {
+    let full = section_ids(&parsed(&render(&example::page())));
+    let removals: [Removal; 10] = [
+        (&["data", "unreadable"], |page| page.data = None),
+        (&["answers", "curves"], |page| {
+            page.measured.clear();
+            page.decision = None;
+        }),
+        (&["curves"], |page| page.measured[0].probabilities.clear()),
+        (&["learning-curve"], |page| page.learning_curves.clear()),
+        (&["mistakes"], |page| {
+            page.certain_errors.clear();
+            page.top_losses.clear();
+        }),
+        (&["copies"], |page| page.copies = None),
+        (&["labels"], |page| page.label_errors = None),
+        (&["shortcuts"], |page| page.shortcuts = None),
+        (&["unreadable"], |page| page.data.as_mut().unwrap().unreadable.clear()),
+        (&["repeat"], |page| {
+            page.command.clear();
+            page.network = None;
+            page.repeat = None;
+        }),
+    ];
+    for (gone, remove) in removals {
+        let mut page = Page { unfamiliar: None, ..example::page() };
+        remove(&mut page);
+        let ids = section_ids(&parsed(&render(&page)));
+        let missing: Vec<&String> = full.iter().filter(|id| !ids.contains(id)).collect();
+        assert_eq!(missing, gone.to_vec());
+    }
+}
+
+#[test]
+fn the_file_is_closed_and_runs_nothing() {
+    let html = render(&example::page());
+    let document = parsed(&html);
+    let policy = document.descendants().find(|node| node.attribute("http-equiv") == Some("Content-Security-Policy"));
+    let policy = policy.unwrap().attribute("content").unwrap();
+    assert!(policy.starts_with("default-src 'none'; img-src data:; style-src 'unsafe-inline'"), "{policy}");
+    for address in ["http://", "https://", "//cdn", "@import", "url(", "javascript:"] {
+        assert!(!html.contains(address), "{address}");
+    }
+    for node in document.descendants() {
+        assert!(!["script", "link", "iframe", "object", "base"].contains(&node.tag_name().name()), "{node:?}");
+        assert!(node.attributes().all(|attribute| !attribute.name().starts_with("on")), "{node:?}");
+        if let Some(source) = node.attribute("src") {
+            assert!(source.starts_with("data:image/jpeg;base64,"), "{source}");
+        }
+    }
+}
+
+#[test]
+fn hostile_names_stay_words() {
+    let html = render(&filled_with(HOSTILE));
+    let document = parsed(&html);
+    assert!(document.descendants().all(|node| !node.has_tag_name("script") && node.attribute("onload").is_none()));
+    assert!(
+        !html.contains("<script") && !html.contains('\u{202e}') && !html.contains('\0') && !html.contains('\u{1b}')
+    );
+    let words: String = document.descendants().filter_map(|node| node.text().filter(|_| node.is_text())).collect();
+    assert!(words.matches("<script>alert(1)</script>").count() > 30, "the names are shown");
+    // The same parts, whatever the names are.
+    let tame = render(&filled_with("tame"));
+    assert_eq!(section_ids(&document), section_ids(&parsed(&tame)));
+}
+
+#[test]
+fn very_long_names_do_not_make_it_heavy() {
+    let short = render(&filled_with("ant")).len();
+    let long = render(&filled_with(&"ant ".repeat(20_000))).len();
+    assert!(long < short + 150_000, "{short} to {long} bytes");
+}
+
+#[test]
+fn lists_without_end_are_bounded_and_say_what_is_missing() {
+    let mut page = example::page();
+    let fill = |count: usize| (0..count).map(|place| PathBuf::from(format!("photo-{place}.jpg")));
+    page.data.as_mut().unwrap().unreadable =
+        fill(5000).map(|path| Skipped { path, reason: "it is empty".to_owned() }).collect();
+    page.label_errors = Some(fill(3000).map(|path| LabelError { path, ..LabelError::default() }).collect());
+    let pair = page.copies.as_ref().unwrap().pairs[0].clone();
+    page.copies.as_mut().unwrap().pairs = fill(4000).map(|first| CopyPair { first, ..pair.clone() }).collect();
+    let photo = page.certain_errors[0].clone();
+    page.certain_errors = fill(300).map(|path| resnet_binary::report::html::Photo { path, ..photo.clone() }).collect();
+    page.top_losses = page.certain_errors.clone();
+    let (labels, probabilities) = example::scores(30_000);
+    page.measured[0].labels = labels;
+    page.measured[0].probabilities = probabilities;
+    let html = render(&page);
+    let document = parsed(&html);
+    assert!(document.descendants().filter(|node| node.has_tag_name("tr")).count() < 700);
+    assert!(document.descendants().filter(|node| node.has_tag_name("img")).count() <= 24 * 4);
+    for more in ["4800 more", "2800 more", "3800 more", "276 more"] {
+        assert!(html.contains(more), "{more}");
+    }
+    let pictures: usize = document.descendants().filter_map(|node| node.attribute("src")).map(str::len).sum();
+    assert!(html.len() - pictures < 400_000, "{} bytes beside the pictures", html.len() - pictures);
+}
+
+#[test]
+fn a_picture_too_large_for_the_page_is_named_instead() {
+    let mut page = example::page();
+    page.certain_errors[0].thumbnail = Some(Picture { format: Format::Png, bytes: vec![0; 1 << 20] });
+    let html = render(&page);
+    assert!(html.contains("picture too large") && !html.contains("data:image/png"));
+    parsed(&html);
+}
+
+#[test]
+fn the_same_page_gives_the_same_bytes() {
+    assert_eq!(render(&example::page()), render(&example::page()));
+}
+
+#[test]
+fn the_summary_warns_of_what_misleads_and_says_what_is_well() {
+    let warnings = |page: &Page| {
+        let html = render(page);
+        let document = parsed(&html);
+        let of_class = |class| {
+            let items = document
+                .descendants()
+                .filter(move |node| node.has_tag_name("li") && node.attribute("class") == Some(class));
+            items.map(|item| {
+                item.descendants().filter_map(|node| node.text().filter(|_| node.is_text())).collect::<String>()
+            })
+        };
+        (of_class("warning").collect::<Vec<_>>(), of_class("good").collect::<Vec<_>>())
+    };
+    let (bad, good) = warnings(&example::page());
+    for expected in [
+        "too few to promise a recall",
+        "2\u{a0}photos that the numbers stand on have a near-copy",
+        "how the photos were taken",
+    ] {
+        assert!(bad.iter().any(|words| words.contains(expected)), "{expected}: {bad:#?}");
+    }
+    assert!(good.iter().any(|words| words.contains("clearly better than guessing")), "{good:#?}");
+
+    let coin = |right: usize| {
+        let labels: Vec<bool> = (0..100).map(|image| image % 2 == 0).collect();
+        let answer = |(image, &label): (usize, &bool)| if (image < right) == label { 0.9 } else { 0.1 };
+        let probabilities: Vec<f64> = labels.iter().enumerate().map(answer).collect();
+        let metrics = evaluate(&labels, &probabilities, 0.5, Bootstrap::default()).unwrap();
+        let measured = Measured { name: "test".to_owned(), unseen: true, metrics, labels, probabilities };
+        warnings(&Page { measured: vec![measured], ..Page::default() })
+    };
+    assert!(coin(55).0.iter().any(|words| words.contains("not clearly better than guessing")));
+    assert!(coin(20).0.iter().any(|words| words.contains("worse than guessing")));
+    assert!(coin(80).0.is_empty());
+}
