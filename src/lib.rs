@@ -49,6 +49,9 @@ pub mod neighbours;
 // Linear(2048, 1): fitted exactly or by AdamW.
 pub mod head;
 
+// What could make the numbers flatter than the truth: copies, wrong labels, shortcuts.
+pub mod audit;
+
 // The file that train writes and predict reads.
 pub mod model;
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "foreign",
     "files",
     "progress",
@@ -19,6 +19,7 @@ const ORDER: [&str; 16] = [
     "familiarity",
     "neighbours",
     "head",
+    "audit",
     "model",
     "report",
     "pipeline",

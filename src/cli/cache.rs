@@ -12,7 +12,7 @@ use super::terminal::{self, Exit, Terminal};
 /// Show, clear or shrink the cache of features
 ///
 /// `train`, `predict` and `extract` keep the features of every photo, found again by the photo's content, the weights,
-/// the image size and the arithmetic. Photos themselves are not kept.
+/// the image size and the arithmetic, and of the photo itself a few facts and a grey thumbnail of 32×32 pixels.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The cache's folder [default: the user's cache folder]

@@ -196,6 +196,20 @@ pub enum RowProblem {
     /// No name of a split.
     #[error("has the split `{0}`: expected train, val, valid, validation or test")]
     Split(String),
+    /// A path that is not among the images of the data.
+    #[error("names `{}`, which is not among the images of the data", .0.display())]
+    UnknownPath(PathBuf),
+    /// A label that is no class of the data.
+    #[error("has the label `{label}`: expected {}", known.join(", "))]
+    UnknownLabel {
+        /// What was given.
+        label: String,
+        /// All labels that can be given.
+        known: Vec<String>,
+    },
+    /// `drop`, where that is also the name of a class.
+    #[error("has the label `drop`, which leaves an image out but is a class here too")]
+    DropIsAClass,
     /// Another line says otherwise about the same file.
     #[error("gives `{}` the {what} `{here}`, line {line} gives it `{there}`", path.display())]
     Conflict {
@@ -308,6 +322,12 @@ impl RowProblem {
             Self::Fields { .. } => Some("put a path that holds the separator into double quotes".to_owned()),
             Self::NotText(_) => Some("save the CSV as UTF-8".to_owned()),
             Self::Conflict { .. } => Some("remove one of the lines".to_owned()),
+            Self::UnknownPath(_) => Some("relative paths start at the folder of this CSV".to_owned()),
+            Self::UnknownLabel { label, known } => {
+                let near = nearest(label, known.iter().map(String::as_str));
+                near.map(|name| format!("did you mean `{name}`?"))
+            }
+            Self::DropIsAClass => Some("rename the class".to_owned()),
             Self::Empty(_) | Self::Split(_) => None,
         }
     }

@@ -9,10 +9,11 @@
 //! [`open`] promises: the same files give the same samples in the same order on every file system; one class map for
 //! all splits; nothing is left out without being counted ([`PassedOver`]) or named ([`Unreadable`]). It opens files
 //! for reading only, and of a photo no more than the first bytes: what counts as an image is the caller's predicate.
-//! [`split`] then divides what has no split yet.
+//! [`fixes`] lays corrections of labels over them, and [`split`] divides what has no split yet.
 
 mod classes;
 mod error;
+pub mod fixes;
 mod folder;
 pub mod split;
 mod table;

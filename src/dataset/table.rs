@@ -23,12 +23,23 @@ const MOST_COLUMNS: usize = 1000;
 
 /// Lists the images that a CSV names.
 pub(super) fn list(path: &Path, is_image: IsImage<'_>, progress: &dyn Progress) -> Result<Listing, DatasetError> {
+    let mut rows = Rows::new(path);
+    read(path, is_image, progress, &mut |row, line| rows.add(row, line))?;
+    rows.finish()
+}
+
+/// Gives each row of a CSV and its line to `each`, whose problem then is that of the line.
+pub(super) fn read(
+    path: &Path,
+    is_image: IsImage<'_>,
+    progress: &dyn Progress,
+    each: &mut dyn FnMut(Row, u64) -> Result<(), RowProblem>,
+) -> Result<(), DatasetError> {
     let bytes = files::read(path, MOST_BYTES)?;
     let text = check_text(path, &bytes, is_image)?;
     let (delimiter, header) = read_header(path, text)?;
     let columns = Columns::of(path, &header)?;
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).from_reader(text);
-    let mut rows = Rows::new(path);
     let mut record = ByteRecord::new();
     let mut read = 0_usize;
     while reader.read_byte_record(&mut record).map_err(|error| not_a_table(path, error.to_string()))? {
@@ -36,10 +47,10 @@ pub(super) fn list(path: &Path, is_image: IsImage<'_>, progress: &dyn Progress) 
         go_on(progress, read)?;
         progress.advance(1);
         let line = record.position().map_or(0, csv::Position::line);
-        let row = columns.row(&record).and_then(|row| rows.add(row, line));
+        let row = columns.row(&record).and_then(|row| each(row, line));
         row.map_err(|problem| wrong_row(path, line, problem))?;
     }
-    rows.finish()
+    Ok(())
 }
 
 fn not_a_table(path: &Path, reason: String) -> DatasetError {
@@ -99,9 +110,9 @@ struct Columns {
     split: Option<usize>,
 }
 
-struct Row {
-    path: PathBuf,
-    label: String,
+pub(super) struct Row {
+    pub(super) path: PathBuf,
+    pub(super) label: String,
     split: Option<Split>,
 }
 
@@ -192,7 +203,7 @@ impl<'a> Rows<'a> {
     }
 
     fn add(&mut self, row: Row, line: u64) -> Result<(), RowProblem> {
-        let path = self.folder.join(without_dots(&row.path));
+        let path = place_of(self.folder, &row.path);
         if let Some(&(index, first)) = self.seen.get(&path) {
             return self.repeat(&row, path, index, first);
         }
@@ -236,7 +247,12 @@ impl<'a> Rows<'a> {
     }
 }
 
+/// Where the file of a row is, whose CSV lies in `folder`.
+pub(super) fn place_of(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(without_dots(path))
+}
+
 /// `./a.jpg` and `a.jpg` are one file. What `..` means depends on links, so it stays.
-fn without_dots(path: &Path) -> PathBuf {
+pub(super) fn without_dots(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }

@@ -45,7 +45,7 @@ pub const MOST_CAMERA_BYTES: usize = 64;
 impl PhotoFacts {
     /// Of a file with these bytes, seen at `width` x `height`, and the crop made from it.
     pub(super) fn of(bytes: &[u8], format: Format, (width, height): (u32, u32), crop: &Crop) -> Self {
-        let luma: Vec<u8> = crop.rgb.as_chunks().0.iter().map(luma).collect();
+        let luma: Vec<u8> = crop.rgb.as_chunks().0.iter().copied().map(luma).collect();
         let (brightness, contrast) = moments(&luma);
         Self {
             bytes: bytes.len() as u64,
@@ -154,8 +154,8 @@ impl Thumbnail {
 }
 
 /// Rec. 601 luma, rounded as Pillow's `convert("L")` does.
-fn luma([red, green, blue]: &[u8; 3]) -> u8 {
-    ((19_595 * u32::from(*red) + 38_470 * u32::from(*green) + 7_471 * u32::from(*blue) + 0x8000) >> 16) as u8
+fn luma([red, green, blue]: [u8; 3]) -> u8 {
+    ((19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue) + 0x8000) >> 16) as u8
 }
 
 /// Mean and standard deviation on a scale of 0 to 1; zeros of nothing.

@@ -1,5 +1,6 @@
 //! Folders and tables as people have them, made in a temporary folder; a file that begins with `IMG` is an image.
 
+mod fixes;
 mod folders;
 mod splits;
 mod tables;
@@ -53,11 +54,15 @@ impl Tree {
 }
 
 fn open(path: &Path, positive: Option<&str>) -> Result<Dataset, DatasetError> {
-    super::open(path, positive, &|_, head| head.starts_with(b"IMG"), &Silent)
+    super::open(path, positive, &is_image, &Silent)
+}
+
+fn is_image(_: &Path, head: &[u8]) -> bool {
+    head.starts_with(b"IMG")
 }
 
 /// The message and the hint.
-fn complaint(result: Result<Dataset, DatasetError>) -> (String, String) {
+fn complaint<T: std::fmt::Debug>(result: Result<T, DatasetError>) -> (String, String) {
     let error = result.unwrap_err();
     (error.to_string(), error.hint().unwrap_or_default())
 }

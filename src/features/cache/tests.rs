@@ -197,7 +197,7 @@ fn stores_of_other_versions_are_named_and_cleared_and_nothing_else_is() {
     let cache = Cache::open(folder.path()).unwrap();
     assert_eq!(cache.info().unwrap().other_versions.len(), others.len());
     cache.clear().unwrap();
-    assert_eq!(cache.info().unwrap().other_versions, [PathBuf::new(); 0]);
+    assert!(cache.info().unwrap().other_versions.is_empty());
     let left = files::names(folder.path()).unwrap();
     assert!(strangers.iter().all(|name| left.contains(&(*name).to_owned())), "{left:?}");
 }

@@ -74,7 +74,7 @@ fn a_camera_of_any_length_is_cut_and_what_is_no_text_is_left_out() {
         let length = (text.len() as u32).to_le_bytes();
         let head = b"\xff\xe1\xff\xffExif\0\0II*\0\x08\0\0\0\x01\0";
         let bytes =
-            [b"\xff\xd8", &head[..], &tag, &length, &26_u32.to_le_bytes(), &[0; 4], text, &[0; 65_600]].concat();
+            [b"\xff\xd8", &head[..], &tag, &length, &26_u32.to_le_bytes(), &[0; 4], text, &vec![0; 65_600]].concat();
         camera::of(&bytes, Format::Jpeg)
     };
     assert_eq!(exif(&[b'x'; 5000]), Some("x".repeat(MOST_CAMERA_BYTES)));

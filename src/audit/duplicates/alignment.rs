@@ -1,0 +1,324 @@
+//! Whether one thumbnail shows the same picture as another: laid over it, shifted, scaled or mirrored.
+//!
+//! A copy that was cropped shows its original shifted and larger, so the search is for the shift and the scale with the
+//! highest correlation, first coarsely at a quarter of the pixels. Correlation does not see a change of brightness or
+//! contrast. Smooth pictures (a flower before green, sky above land) correlate without being copies, so their details,
+//! which is what is left when the mean around each pixel is taken away, must correlate too.
+
+use crate::pixels::Thumbnail;
+
+/// Side of the coarse picture.
+const COARSE: usize = 16;
+
+/// Side of the fine picture.
+const FINE: usize = Thumbnail::SIDE;
+
+/// Furthest shift, as a part of the side: a crop that keeps 90 % of a photo of 16:9 moves it by no more.
+const FURTHEST: f32 = 0.125;
+
+/// Scales that are tried, either way round.
+const SCALES: std::ops::RangeInclusive<f32> = 0.87..=1.15;
+
+/// A pair below it at the coarse picture's best whole shift is not looked at any more.
+const LEAST_AT_A_GLANCE: f32 = 0.6;
+
+/// The same for the best coarse shift and scale.
+const LEAST_COARSE: f32 = 0.8;
+
+/// Correlation from which two pictures may be one.
+const LEAST: f32 = 0.9;
+
+/// Correlation of the details from which they are.
+const LEAST_OF_DETAILS: f32 = 0.65;
+
+/// Standard deviation, in levels, below which a picture shows nothing that could be compared.
+const LEAST_CONTRAST: f32 = 2.5;
+
+/// Differences of the mean level above this are another light, not another brightness of one photo.
+const MOST_BRIGHTER: f32 = 100.0;
+
+/// A thumbnail made ready for comparing.
+pub(super) struct Picture {
+    coarse: Grid,
+    fine: Grid,
+    mean: f32,
+}
+
+/// `side` x `side` levels.
+#[derive(Clone)]
+struct Grid {
+    side: usize,
+    levels: Vec<f32>,
+}
+
+impl Picture {
+    /// `None` where there is nothing to compare.
+    pub(super) fn of(thumbnail: &Thumbnail) -> Option<Self> {
+        let fine = Grid { side: FINE, levels: thumbnail.levels().iter().map(|&level| f32::from(level)).collect() };
+        let count = fine.levels.len() as f32;
+        let mean = fine.levels.iter().sum::<f32>() / count;
+        let variance = fine.levels.iter().map(|level| (level - mean).powi(2)).sum::<f32>() / count;
+        (variance.sqrt() >= LEAST_CONTRAST).then(|| Self { coarse: fine.halved(), fine, mean })
+    }
+
+    pub(super) fn mirrored(&self) -> Self {
+        Self { coarse: self.coarse.mirrored(), fine: self.fine.mirrored(), mean: self.mean }
+    }
+
+    /// The correlation of the two at the best shift and scale, if they show the same.
+    pub(super) fn same_as(&self, other: &Self) -> Option<f32> {
+        if (self.mean - other.mean).abs() > MOST_BRIGHTER {
+            return None;
+        }
+        let (glance, start) = at_a_glance(&self.coarse, &other.coarse);
+        if glance < LEAST_AT_A_GLANCE {
+            return None;
+        }
+        let coarse = climb(&self.coarse, &other.coarse, start, 3);
+        if coarse.0 < LEAST_COARSE {
+            return None;
+        }
+        let (correlation, placing) = climb(&self.fine, &other.fine, coarse.1, 2);
+        let details = Overlap::of(&self.fine, &other.fine, placing)?.details()?;
+        (correlation >= LEAST && details >= LEAST_OF_DETAILS).then_some(correlation)
+    }
+}
+
+/// How one picture lies on the other: its pixel at `u` from the middle lies at `scale · u + shift`, shifts as parts of the
+/// side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Placing {
+    scale: f32,
+    right: f32,
+    down: f32,
+}
+
+/// Most whole pixels that the coarse pictures are shifted by, either way.
+const SHIFTS: usize = 2;
+
+/// Side of the middle of a coarse picture, which stays inside the other one at every shift.
+const MIDDLE: usize = COARSE - 2 * SHIFTS;
+
+/// The best shift by whole pixels, by the middle of the narrow picture.
+fn at_a_glance(wide: &Grid, narrow: &Grid) -> (f32, Placing) {
+    let middle = narrow.window(SHIFTS, SHIFTS);
+    let mut best = (f32::NEG_INFINITY, Placing { scale: 1.0, right: 0.0, down: 0.0 });
+    for top in 0..=2 * SHIFTS {
+        for left in 0..=2 * SHIFTS {
+            let mut sums = Sums::default();
+            sums.add_all(&wide.window(left, top), &middle);
+            let found = sums.correlation();
+            if found > best.0 {
+                let part = |start: usize| (start as f32 - SHIFTS as f32) / COARSE as f32;
+                best = (found, Placing { scale: 1.0, right: part(left), down: part(top) });
+            }
+        }
+    }
+    best
+}
+
+/// Goes from one placing to better ones beside it, in steps that are halved `halvings` times.
+fn climb(wide: &Grid, narrow: &Grid, start: Placing, halvings: usize) -> (f32, Placing) {
+    const MOST_STEPS: usize = 12;
+    let value = |placing: Placing| {
+        let is_in = SCALES.contains(&placing.scale) && placing.right.abs().max(placing.down.abs()) <= FURTHEST;
+        is_in.then(|| Overlap::of(wide, narrow, placing)).flatten().map_or(f32::NEG_INFINITY, |both| both.correlation())
+    };
+    let mut best = (value(start), start);
+    // A pixel of the picture, and a scale that moves its edge by about as much.
+    let mut step = 1.0 / wide.side as f32;
+    for _ in 0..=halvings {
+        for _ in 0..MOST_STEPS {
+            let from = best.1;
+            for (scale, right, down) in [
+                (1.0, 0.0, 0.0),
+                (-1.0, 0.0, 0.0),
+                (0.0, 1.0, 0.0),
+                (0.0, -1.0, 0.0),
+                (0.0, 0.0, 1.0),
+                (0.0, 0.0, -1.0),
+            ] {
+                let placing = Placing {
+                    scale: from.scale + scale * step,
+                    right: from.right + right * step,
+                    down: from.down + down * step,
+                };
+                let found = value(placing);
+                if found > best.0 {
+                    best = (found, placing);
+                }
+            }
+            if best.1 == from {
+                break;
+            }
+        }
+        step /= 2.0;
+    }
+    best
+}
+
+/// What both pictures show of the same place, `[height, width]` each.
+struct Overlap {
+    width: usize,
+    wide: Vec<f32>,
+    narrow: Vec<f32>,
+}
+
+impl Overlap {
+    /// The wide picture taken where the pixels of the narrow one lie; `None` if too little of it does.
+    fn of(wide: &Grid, narrow: &Grid, placing: Placing) -> Option<Self> {
+        let side = wide.side;
+        let columns = Axis::of(side, placing.scale, placing.right)?;
+        let rows = Axis::of(side, placing.scale, placing.down)?;
+        let width = columns.places.len();
+        let mut overlap = Self {
+            width,
+            wide: Vec::with_capacity(width * rows.places.len()),
+            narrow: Vec::with_capacity(width * rows.places.len()),
+        };
+        let mut line = vec![0.0; side];
+        for (row, &(top, below)) in rows.places.iter().enumerate() {
+            let upper = &wide.levels[top * side..][..side];
+            let lower = &wide.levels[(top + 1).min(side - 1) * side..][..side];
+            for (mixed, (upper, lower)) in line.iter_mut().zip(upper.iter().zip(lower)) {
+                *mixed = upper + below * (lower - upper);
+            }
+            overlap.wide.extend(columns.places.iter().map(|&(left, right)| {
+                let (here, next) = (line[left], line[(left + 1).min(side - 1)]);
+                here + right * (next - here)
+            }));
+            overlap.narrow.extend(&narrow.levels[(rows.first + row) * side + columns.first..][..width]);
+        }
+        Some(overlap)
+    }
+
+    fn correlation(&self) -> f32 {
+        let mut sums = Sums::default();
+        sums.add_all(&self.wide, &self.narrow);
+        sums.correlation()
+    }
+
+    /// The correlation of what is left when the mean of the 3 x 3 pixels around each is taken away.
+    fn details(&self) -> Option<f32> {
+        let width = self.width;
+        let height = self.wide.len() / width;
+        let detail = |levels: &[f32], row: usize, column: usize| {
+            let around: f32 =
+                (row - 1..=row + 1).map(|row| levels[row * width + column - 1..][..3].iter().sum::<f32>()).sum();
+            levels[row * width + column] - around / 9.0
+        };
+        let mut sums = Sums::default();
+        for row in 1..height.checked_sub(1)? {
+            for column in 1..width.checked_sub(1)? {
+                sums.add(detail(&self.wide, row, column), detail(&self.narrow, row, column));
+            }
+        }
+        Some(sums.correlation())
+    }
+}
+
+/// Where along one axis pixels of the narrow picture lie in the wide one: from pixel `first`, a place and the part of the
+/// way to the next.
+struct Axis {
+    first: usize,
+    places: Vec<(usize, f32)>,
+}
+
+impl Axis {
+    fn of(side: usize, scale: f32, shift: f32) -> Option<Self> {
+        let (last, middle) = ((side - 1) as f32, (side - 1) as f32 / 2.0);
+        let place = |pixel: usize| (pixel as f32 - middle) * scale + middle + shift * side as f32;
+        // Half a pixel over the edge is still the edge's pixel.
+        let is_inside = |pixel: &usize| (-0.5..=last + 0.5).contains(&place(*pixel));
+        let first = (0..side).find(is_inside)?;
+        #[expect(clippy::cast_sign_loss, reason = "it is clamped")]
+        let split = |place: f32| {
+            let place = place.clamp(0.0, last);
+            (place as usize, place.fract())
+        };
+        let places: Vec<_> = (first..side).take_while(is_inside).map(|pixel| split(place(pixel))).collect();
+        (4 * places.len() >= 3 * side).then_some(Self { first, places })
+    }
+}
+
+impl Grid {
+    fn halved(&self) -> Self {
+        let side = COARSE;
+        let at = |row: usize, column: usize| self.levels[row * self.side + column];
+        let level = |place: usize| {
+            let (row, column) = (2 * (place / side), 2 * (place % side));
+            (at(row, column) + at(row, column + 1) + at(row + 1, column) + at(row + 1, column + 1)) / 4.0
+        };
+        Self { side, levels: (0..side * side).map(level).collect() }
+    }
+
+    /// [`MIDDLE`] x [`MIDDLE`] levels from a corner on.
+    fn window(&self, left: usize, top: usize) -> [f32; MIDDLE * MIDDLE] {
+        let mut window = [0.0; MIDDLE * MIDDLE];
+        for (row, line) in window.chunks_exact_mut(MIDDLE).enumerate() {
+            line.copy_from_slice(&self.levels[(top + row) * self.side + left..][..MIDDLE]);
+        }
+        window
+    }
+
+    fn mirrored(&self) -> Self {
+        let levels = self.levels.chunks_exact(self.side).flat_map(|row| row.iter().rev().copied()).collect();
+        Self { side: self.side, levels }
+    }
+}
+
+/// The five sums of a correlation.
+#[derive(Default)]
+struct Sums {
+    count: f32,
+    left: f32,
+    right: f32,
+    left_squared: f32,
+    right_squared: f32,
+    product: f32,
+}
+
+impl Sums {
+    fn add(&mut self, left: f32, right: f32) {
+        self.count += 1.0;
+        self.left += left;
+        self.right += right;
+        self.left_squared += left * left;
+        self.right_squared += right * right;
+        self.product += left * right;
+    }
+
+    fn add_all(&mut self, left: &[f32], right: &[f32]) {
+        const LANES: usize = 8;
+        let mut sums = [[0.0_f32; LANES]; 5];
+        let ((left, left_rest), (right, right_rest)) = (left.as_chunks::<LANES>(), right.as_chunks::<LANES>());
+        for (left, right) in left.iter().zip(right) {
+            for lane in 0..LANES {
+                sums[0][lane] += left[lane];
+                sums[1][lane] += right[lane];
+                sums[2][lane] += left[lane] * left[lane];
+                sums[3][lane] += right[lane] * right[lane];
+                sums[4][lane] += left[lane] * right[lane];
+            }
+        }
+        let [of_left, of_right, left_squared, right_squared, product] = sums.map(|lanes| lanes.iter().sum::<f32>());
+        self.count += (left.len() * LANES) as f32;
+        self.left += of_left;
+        self.right += of_right;
+        self.left_squared += left_squared;
+        self.right_squared += right_squared;
+        self.product += product;
+        for (&left, &right) in left_rest.iter().zip(right_rest) {
+            self.add(left, right);
+        }
+    }
+
+    /// From -1 to 1; 0 where one side does not vary.
+    fn correlation(&self) -> f32 {
+        let product = self.product - self.left * self.right / self.count;
+        let left = self.left_squared - self.left * self.left / self.count;
+        let right = self.right_squared - self.right * self.right / self.count;
+        let both = (left.max(0.0) * right.max(0.0)).sqrt();
+        if both > 1e-3 { (product / both).clamp(-1.0, 1.0) } else { 0.0 }
+    }
+}

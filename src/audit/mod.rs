@@ -1,0 +1,22 @@
+//! What could make the numbers flatter than the truth: copies on both sides of a split, wrong labels, shortcuts.
+//!
+//! Everything here works on what extraction left: features, their asides, hashes, labels and out-of-fold scores. Nothing
+//! is decoded again, no tensor is made, and no photo, label or split is changed: the answers are lists and numbers.
+//!
+//! | question | room |
+//! | --- | --- |
+//! | Which files show one photo? | [`duplicates`] |
+//! | Which photos must stay on one side? | [`groups`] |
+//! | Which labels are probably wrong? | [`labels`] |
+//! | Are the classes told apart by how the photos were taken? | [`shortcut`] |
+
+pub mod duplicates;
+
+pub mod groups;
+
+pub mod labels;
+
+pub mod shortcut;
+
+#[cfg(test)]
+mod simulation;

@@ -1,0 +1,90 @@
+//! Facts of files as columns of numbers.
+
+use std::collections::BTreeMap;
+
+use super::{LEAST_TELLING, auc};
+use crate::features::FeatureMatrix;
+use crate::pixels::PhotoFacts;
+
+/// Cameras that get a column of their own, the commonest first.
+const MOST_CAMERAS: usize = 8;
+
+/// Photos that it takes for such a column: fewer say nothing about a class.
+const LEAST_PHOTOS: usize = 5;
+
+/// Facts named in a warning.
+const MOST_TELLING: usize = 3;
+
+/// `[N, D]` and the names of the D columns, without those that are the same for all photos.
+pub(super) struct Columns {
+    pub(super) matrix: FeatureMatrix,
+    names: Vec<String>,
+}
+
+impl Columns {
+    pub(super) fn of(facts: &[&PhotoFacts]) -> Self {
+        let mut columns: Vec<(String, Vec<f32>)> = Vec::new();
+        let mut add = |name: &str, value: &dyn Fn(&PhotoFacts) -> f32| {
+            let values: Vec<f32> = facts.iter().map(|facts| value(facts)).collect();
+            let varies = values.iter().any(|value| value.to_bits() != values[0].to_bits());
+            if varies {
+                columns.push((name.to_owned(), values));
+            }
+        };
+        add("file size", &|facts| log(facts.bytes as f64));
+        add("pixels", &|facts| log(f64::from(facts.width) * f64::from(facts.height)));
+        add("aspect ratio", &|facts| log(f64::from(facts.width)) - log(f64::from(facts.height)));
+        add("brightness", &|facts| facts.brightness);
+        add("contrast", &|facts| facts.contrast);
+        // What is no JPEG has the column of its format to itself.
+        add("JPEG quality", &|facts| f32::from(facts.jpeg_quality.unwrap_or(0)));
+        for format in commonest(facts.iter().map(|facts| facts.format.to_string()), usize::MAX) {
+            add(&format!("format {format}"), &|facts| is(facts.format.to_string() == format));
+        }
+        add("whether a camera is named", &|facts| is(facts.camera.is_some()));
+        for camera in commonest(facts.iter().filter_map(|facts| facts.camera.clone()), MOST_CAMERAS) {
+            add(&format!("camera {camera}"), &|facts| is(facts.camera.as_ref() == Some(&camera)));
+        }
+        let width = columns.len();
+        let values = (0..facts.len()).flat_map(|row| columns.iter().map(move |(_, values)| values[row])).collect();
+        let matrix = FeatureMatrix::from_values(width, values).unwrap_or_else(|_| FeatureMatrix::new(0));
+        Self { matrix, names: columns.into_iter().map(|(name, _)| name).collect() }
+    }
+
+    /// The columns that tell the classes apart best, each on its own, whichever way round.
+    pub(super) fn telling(&self, labels: &[bool]) -> Vec<(String, f64)> {
+        let mut telling: Vec<(String, f64)> = (self.names.iter().enumerate())
+            .filter_map(|(column, name)| {
+                // The order is all that counts, and these numbers lie where the logistic function keeps it.
+                let values = self.matrix.rows().map(|row| f64::from(row[column])).collect::<Vec<_>>();
+                let most = values.iter().fold(1.0_f64, |most, value| most.max(value.abs()));
+                let scaled: Vec<f64> = values.iter().map(|value| value / most).collect();
+                let area = auc(labels, &scaled)?.value;
+                Some((name.clone(), area.max(1.0 - area)))
+            })
+            .filter(|(_, area)| *area >= LEAST_TELLING)
+            .collect();
+        telling.sort_by(|a, b| b.1.total_cmp(&a.1));
+        telling.truncate(MOST_TELLING);
+        telling
+    }
+}
+
+/// Names that enough photos have, the commonest first.
+fn commonest(names: impl Iterator<Item = String>, most: usize) -> Vec<String> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count >= LEAST_PHOTOS).collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts.into_iter().take(most).map(|(name, _)| name).collect()
+}
+
+fn log(value: f64) -> f32 {
+    value.max(1.0).ln() as f32
+}
+
+fn is(condition: bool) -> f32 {
+    f32::from(u8::from(condition))
+}

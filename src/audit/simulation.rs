@@ -1,0 +1,39 @@
+//! Numbers that look random and are the same everywhere, for the simulations in this room's tests.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+pub(super) struct Dice(ChaCha8Rng);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// In [0, 1).
+    pub(super) fn roll(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(super) fn between(&mut self, least: f64, most: f64) -> f64 {
+        least + (most - least) * self.roll()
+    }
+
+    /// A whole number below `count`.
+    #[expect(clippy::cast_sign_loss, reason = "it is not negative")]
+    pub(super) fn below(&mut self, count: usize) -> usize {
+        (self.roll() * count as f64) as usize
+    }
+
+    /// Mean 0, deviation 1: the sum of twelve rolls.
+    pub(super) fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.roll()).sum::<f64>() - 6.0
+    }
+
+    pub(super) fn shuffle(&mut self, items: &mut [usize]) {
+        for last in (1..items.len()).rev() {
+            let chosen = self.below(last + 1);
+            items.swap(last, chosen);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Corrections of labels, laid over a data set and over nothing else: a CSV with the columns `path` and `label`, where a
+//! label is the name of a class or `drop`.
+//!
+//! It is read as a CSV of images is ([`super::open`]): any separator, relative paths from its own folder. Whatever it says
+//! must be about an image of the data and agree with itself; the user's files stay as they are.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::classes::Found;
+use super::{Dataset, DatasetError, IsImage, Label, RowProblem, table};
+use crate::progress::Progress;
+
+/// The label that leaves an image out.
+pub const DROP: &str = "drop";
+
+/// What the corrections came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Fixed {
+    /// Images that got another class.
+    pub relabelled: usize,
+    /// Images that were left out.
+    pub dropped: usize,
+    /// Images that had the class already.
+    pub already_so: usize,
+}
+
+/// Lays the corrections of `file` over a data set; a line that repeats another is counted once.
+///
+/// # Errors
+/// [`DatasetError`] if the file is no such table, a line is about a path or a label that the data does not have or
+/// contradicts another, or a class is left without images. The data set is then of no use.
+pub fn apply(
+    dataset: &mut Dataset,
+    file: &Path,
+    is_image: IsImage<'_>,
+    progress: &dyn Progress,
+) -> Result<Fixed, DatasetError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut images = Places::of(dataset);
+    // What each image is to become, and on which line that stands.
+    let mut wanted: HashMap<usize, (String, u64)> = HashMap::new();
+    table::read(file, is_image, progress, &mut |row, line| {
+        dataset.check_label(&row.label)?;
+        let path = table::place_of(folder, &row.path);
+        let image = images.find(&path).ok_or_else(|| RowProblem::UnknownPath(path.clone()))?;
+        match wanted.get(&image) {
+            Some((there, line)) if *there != row.label => {
+                let (here, there, line) = (row.label, there.clone(), *line);
+                Err(RowProblem::Conflict { path, what: "label", here, there, line })
+            }
+            Some(_) => Ok(()),
+            None => {
+                wanted.insert(image, (row.label, line));
+                Ok(())
+            }
+        }
+    })?;
+    let fixed = dataset.change(&wanted);
+    dataset.check_labels()?;
+    Ok(fixed)
+}
+
+impl Dataset {
+    fn check_label(&self, label: &str) -> Result<(), RowProblem> {
+        let names = self.classes.names();
+        match (label == DROP, self.classes.index(label).is_some()) {
+            (true, true) => Err(RowProblem::DropIsAClass),
+            (false, false) => {
+                let known = names.iter().map(String::as_str).chain([DROP]).map(str::to_owned).collect();
+                Err(RowProblem::UnknownLabel { label: label.to_owned(), known })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the images their wanted classes and takes those to be dropped away.
+    fn change(&mut self, wanted: &HashMap<usize, (String, u64)>) -> Fixed {
+        let mut fixed = Fixed::default();
+        let samples = std::mem::take(&mut self.samples);
+        for (image, mut sample) in samples.into_iter().enumerate() {
+            match wanted.get(&image).map(|(label, _)| self.classes.index(label)) {
+                Some(None) => {
+                    fixed.dropped += 1;
+                    continue;
+                }
+                Some(Some(class)) if class == sample.class => fixed.already_so += 1,
+                Some(Some(class)) => {
+                    fixed.relabelled += 1;
+                    sample.class = class;
+                }
+                None => {}
+            }
+            self.samples.push(sample);
+        }
+        fixed
+    }
+
+    /// Both answers must still have images.
+    fn check_labels(&self) -> Result<(), DatasetError> {
+        let has = |label| self.samples.iter().any(|sample| self.classes.label(sample.class) == label);
+        if has(Label::Positive) && has(Label::Negative) {
+            return Ok(());
+        }
+        let mut found = Found::default();
+        for (class, name) in self.classes.names().iter().enumerate() {
+            found.add(name, self.samples.iter().filter(|sample| sample.class == class).count());
+        }
+        Err(DatasetError::TooFewClasses { found })
+    }
+}
+
+/// Which image lies where, however its path is written.
+struct Places {
+    paths: Vec<PathBuf>,
+    absolute: HashMap<PathBuf, usize>,
+    /// With links followed and `..` resolved: made only when a path is not found without.
+    canonical: Option<HashMap<PathBuf, usize>>,
+}
+
+impl Places {
+    fn of(dataset: &Dataset) -> Self {
+        let paths: Vec<PathBuf> = dataset.samples.iter().map(|sample| sample.path.clone()).collect();
+        let absolute = paths.iter().enumerate().map(|(image, path)| (absolute(path), image)).collect();
+        Self { paths, absolute, canonical: None }
+    }
+
+    fn find(&mut self, path: &Path) -> Option<usize> {
+        if let Some(image) = self.absolute.get(&absolute(path)) {
+            return Some(*image);
+        }
+        let path = path.canonicalize().ok()?;
+        let paths = &self.paths;
+        let canonical = self.canonical.get_or_insert_with(|| {
+            let resolved =
+                paths.iter().enumerate().filter_map(|(image, path)| Some((path.canonicalize().ok()?, image)));
+            resolved.collect()
+        });
+        canonical.get(&path).copied()
+    }
+}
+
+/// Without a look at the disk.
+fn absolute(path: &Path) -> PathBuf {
+    table::without_dots(&std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
+}

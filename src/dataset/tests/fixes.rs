@@ -1,0 +1,89 @@
+use super::{Tree, complaint, is_image, open};
+use crate::dataset::fixes::{Fixed, apply};
+use crate::dataset::{Dataset, DatasetError};
+use crate::progress::Silent;
+
+const IMAGES: [&str; 5] =
+    ["imgs/ants/1.jpg", "imgs/ants/2.jpg", "imgs/bees/3.jpg", "imgs/bees/4.jpg", "imgs/bees/5.jpg"];
+
+/// A data set with the corrections of `fixes.csv` beside its folder.
+fn fixed(text: &str) -> (Tree, Result<(Dataset, Fixed), DatasetError>) {
+    let tree = Tree::of(&IMAGES);
+    let file = tree.file("fixes.csv", text.as_bytes());
+    let mut dataset = open(&tree.path("imgs"), None).unwrap();
+    let result = apply(&mut dataset, &file, &is_image, &Silent);
+    (tree, result.map(|fixed| (dataset, fixed)))
+}
+
+#[test]
+fn images_get_the_class_of_their_line_or_are_left_out() {
+    let text = "path,label\nimgs/ants/1.jpg,bees\n./imgs/bees/3.jpg,drop\nimgs/bees/4.jpg,bees\nimgs/ants/1.jpg,bees\n";
+    let (tree, result) = fixed(text);
+    let (dataset, counts) = result.unwrap();
+    assert_eq!(counts, Fixed { relabelled: 1, dropped: 1, already_so: 1 });
+    let expected = ["imgs/ants/1.jpg bees", "imgs/ants/2.jpg ants", "imgs/bees/4.jpg bees", "imgs/bees/5.jpg bees"];
+    assert_eq!(tree.listed(&dataset), expected);
+}
+
+#[test]
+fn paths_are_found_however_they_are_written() {
+    let tree = Tree::of(&IMAGES);
+    let absolute = tree.path("imgs/ants/1.jpg").display().to_string();
+    for path in [absolute.as_str(), "imgs/./ants/1.jpg", "imgs/bees/../ants/1.jpg"] {
+        let file = tree.file("fixes.csv", format!("label;path\ndrop;{path}\n").as_bytes());
+        let mut dataset = open(&tree.path("imgs"), None).unwrap();
+        let counts = apply(&mut dataset, &file, &is_image, &Silent).unwrap();
+        assert_eq!((counts.dropped, dataset.samples.len()), (1, 4), "{path}");
+    }
+}
+
+#[test]
+fn no_lines_are_no_corrections() {
+    let (_, result) = fixed("path,label\n");
+    assert_eq!(result.unwrap().1, Fixed::default());
+}
+
+#[test]
+fn what_corrections_cannot_say_is_answered_with_the_line() {
+    for (text, expected, hint) in [
+        (
+            "path,label\nimgs/ants/9.jpg,bees\n",
+            "line 2 of `…` names `…/imgs/ants/9.jpg`, which is not among",
+            "folder of this CSV",
+        ),
+        (
+            "path,label\nimgs/ants/1.jpg,Bees\n",
+            "line 2 of `…` has the label `Bees`: expected ants, bees, drop",
+            "did you mean `bees`?",
+        ),
+        (
+            "path,label\nimgs/ants/1.jpg,bees\n\nimgs/ants/1.jpg,drop\n",
+            "line 4 of `…` gives `…/imgs/ants/1.jpg` the label `drop`, line 2 gives it `bees`",
+            "remove one of the lines",
+        ),
+        ("path,label\nimgs/ants/1.jpg,\n", "line 2 of `…` has an empty label", ""),
+        ("path,class\nimgs/ants/1.jpg,bees\n", "`…` has no column `label`", "path,label"),
+        (
+            "path,label\nimgs/ants/1.jpg,drop\nimgs/ants/2.jpg,bees\n",
+            "found one class with images: ants (0 images), bees (4 images): expected two",
+            "",
+        ),
+    ] {
+        let (tree, result) = fixed(text);
+        let (message, found_hint) = complaint(result);
+        let root = tree.0.path().display().to_string();
+        let message = message.replace(&format!("{root}/fixes.csv"), "…").replace(&root, "…");
+        assert!(message.starts_with(expected), "{text:?}: {message}");
+        assert!(found_hint.contains(hint), "{text:?}");
+    }
+}
+
+#[test]
+fn a_class_named_drop_is_not_guessed_at() {
+    let tree = Tree::of(&["imgs/drop/1.jpg", "imgs/keep/2.jpg"]);
+    let file = tree.file("fixes.csv", b"path,label\nimgs/keep/2.jpg,drop\n");
+    let mut dataset = open(&tree.path("imgs"), None).unwrap();
+    let error = apply(&mut dataset, &file, &is_image, &Silent).unwrap_err();
+    assert!(error.to_string().ends_with("which leaves an image out but is a class here too"), "{error}");
+    assert_eq!(error.hint().unwrap(), "rename the class");
+}
