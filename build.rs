@@ -26,8 +26,10 @@ fn main() {
 
     compile_operators(&libraries.with_file_name("include"));
 
+    // RPATH and not RUNPATH, so that an LD_LIBRARY_PATH with another libtorch in it, such as that of a Python, does not
+    // come before the one that this was built with; where that is gone, LD_LIBRARY_PATH is looked at all the same.
     // `-Xlinker` rather than `-Wl,…`: the latter would split a folder's name at its commas.
-    for argument in [OsStr::new("-rpath"), libraries.as_os_str()] {
+    for argument in [OsStr::new("--disable-new-dtags"), OsStr::new("-rpath"), libraries.as_os_str()] {
         println!("cargo::rustc-link-arg=-Xlinker");
         println!("cargo::rustc-link-arg={}", argument.display());
     }

@@ -7,14 +7,14 @@ mod whole;
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::foreign::mapping::Mapping;
 
-pub use whole::{check_writable, scratch, write};
+pub use whole::{check_writable, scratch, sweep, write};
 
 /// A file operation that failed: what was tried, on which path, and the system's reason.
 #[derive(Debug, thiserror::Error)]
@@ -80,15 +80,26 @@ impl ContentHash {
     /// # Errors
     /// [`FileError`] if the file cannot be opened or read.
     pub fn of_file(path: &Path) -> Result<Self, FileError> {
-        let mut file = open(path)?;
+        Self::of_copy(&mut open(path)?, &mut io::sink()).map_err(|error| FileError::new("read", path, error))
+    }
+
+    /// Copies all that is left of `from` to `to`, and hashes what was copied.
+    ///
+    /// # Errors
+    /// The first of either side.
+    pub fn of_copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<Self> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 16];
         loop {
-            match file.read(&mut buffer) {
+            match from.read(&mut buffer) {
                 Ok(0) => return Ok(Self(hasher.finalize().into())),
-                Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
+                Ok(count) => {
+                    let bytes = buffer.get(..count).unwrap_or_default();
+                    hasher.update(bytes);
+                    to.write_all(bytes)?;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(FileError::new("read", path, error)),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -107,7 +118,12 @@ impl fmt::Display for ContentHash {
 pub fn open(path: &Path) -> Result<File, FileError> {
     let fail = |error| FileError::new("read", path, error);
     // Before it is opened, for opening a device can do something to it; and after, for it may be another file by then.
-    check_regular(&std::fs::metadata(path).map_err(fail)?).map_err(fail)?;
+    let metadata = std::fs::metadata(path).map_err(fail)?;
+    if metadata.is_dir() {
+        // One that was to be walked, and could not be, comes here for the reason.
+        names(path)?;
+    }
+    check_regular(&metadata).map_err(fail)?;
     let file = without_waiting().open(path).map_err(fail)?;
     check_regular(&file.metadata().map_err(fail)?).map_err(fail)?;
     Ok(file)

@@ -191,9 +191,13 @@ fn every_format_is_stopped_on_its_way_when_its_time_is_up() {
             let started = Instant::now();
             (decode(&bytes, &Limits { max_time, ..Limits::default() }), started.elapsed())
         };
-        let (whole, time) = decode_within(Duration::from_secs(60));
-        assert!(whole.is_ok(), "{format:?}");
-        // Never so late that there is nothing left to stop.
+        let times = (0..5).map(|_| {
+            let (whole, time) = decode_within(Duration::from_mins(1));
+            assert!(whole.is_ok(), "{format:?}");
+            time
+        });
+        // The fastest, for on a busy machine one may take long, and the next be over before a tenth of that.
+        let time = times.min().unwrap();
         let (stopped, stopped_after) = decode_within(time / 10);
         assert!(matches!(stopped, Err(DecodeError::TooSlow { .. })), "{format:?}: {stopped:?}");
         println!("{format:?}: {time:?} in all, stopped after {stopped_after:?}");

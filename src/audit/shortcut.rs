@@ -114,7 +114,7 @@ fn measure(
     progress: &dyn Progress,
 ) -> Result<Shortcut, HeadError> {
     let examples = Examples::new(seen, fitted.labels, head::pos_weight(fitted.labels, fitted.balance))?;
-    let validated = cross_validate(&examples, fitted.folds, &grid(), progress)?;
+    let validated = cross_validate(&examples, fitted.folds, &grid(seen.width()), progress)?;
     if fitted.logits.len() != fitted.labels.len() {
         return Err(HeadError::LabelCount { labels: fitted.labels.len(), rows: fitted.logits.len() });
     }

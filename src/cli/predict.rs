@@ -232,22 +232,22 @@ impl Rows {
 
 fn text_row(prediction: &Prediction) -> String {
     let path = prediction.path.display();
+    let mut rows = Vec::new();
     match &prediction.outcome {
         Ok(answer) => {
             let Answer { label, positive, .. } = answer;
             // Both names are as wide as the wider one, so that the columns stand still.
             let width = positive.chars().count().max(answer.negative.chars().count());
-            let row = format!("{:width$}  P({positive}) = {:.4}  {path}\n", label.word(), answer.probability);
-            let similar = answer.nearest.iter().flatten();
-            let lines = similar.map(|photo| {
+            rows.push(format!("{:width$}  P({positive}) = {:.4}  {path}", label.word(), answer.probability));
+            rows.extend(answer.nearest.iter().flatten().map(|photo| {
                 let Similar { path, class, likeness } = photo;
-                format!("{:width$}    like {likeness:.2}  {class}  {}\n", "", path.display())
-            });
-            let cam = answer.cam.as_ref().map(|cam| cam_row(cam, answer));
-            std::iter::once(row).chain(lines).chain(cam).collect()
+                format!("{:width$}    like {likeness:.2}  {class}  {}", "", path.display())
+            }));
+            rows.extend(answer.cam.as_ref().map(|cam| cam_row(cam, answer)));
         }
-        Err(reason) => format!("unreadable  {path}: {reason}\n"),
+        Err(reason) => rows.push(format!("unreadable  {path}: {reason}")),
     }
+    rows.iter().map(|row| terminal::on_one_line(row).into_owned() + "\n").collect()
 }
 
 /// How the cells make the logit, and what the colours mean.
@@ -260,7 +260,7 @@ fn cam_row(Cam { path, map }: &Cam, answer: &Answer) -> String {
     let (logit, bias, evidence) = (answer.logit, map.bias, map.evidence());
     format!(
         "    {}: logit {logit:.4} = bias {bias:.4} + {way} of {side}×{side} cells {evidence:.4}; {orange} speaks for \
-         {}, {blue} for {}\n",
+         {}, {blue} for {}",
         path.display(),
         answer.positive,
         answer.negative

@@ -1,5 +1,6 @@
 //! The one place that speaks to people: results on stdout, everything else on stderr, bars only on a terminal.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -113,6 +114,7 @@ impl Terminal {
 
     /// A line for people, above the bar if there is one.
     fn say(&self, prefix: Option<(&str, AnsiColor)>, message: &str) {
+        let message = on_one_line(message);
         let line = match prefix {
             Some((word, color)) => {
                 let style = Style::new().bold().fg_color(Some(color.into()));
@@ -229,14 +231,28 @@ fn mean_eta(state: &ProgressState, out: &mut dyn fmt::Write) {
     let _ = write!(out, "{:#}", HumanDuration(Duration::from_secs_f64(seconds.min(1e9))));
 }
 
+/// Text in which no character moves the cursor, changes the colour or ends the line: names of files are anybody's.
+pub(crate) fn on_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() { shown.extend(character.escape_default()) } else { shown.push(character) }
+    }
+    Cow::Owned(shown)
+}
+
 /// Prints what went wrong and what to do, the way every message of this program looks.
 pub(crate) fn print_error(message: &dyn fmt::Display, hint: Option<&str>) {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
     let mut stderr = anstream::stderr();
-    let _ = writeln!(stderr, "{red}error:{red:#} {message}");
+    let message = message.to_string();
+    let _ = writeln!(stderr, "{red}error:{red:#} {}", on_one_line(&message));
     if let Some(hint) = hint {
-        let _ = writeln!(stderr, "{cyan}hint:{cyan:#} {hint}");
+        let lines: Vec<_> = hint.lines().map(on_one_line).collect();
+        let _ = writeln!(stderr, "{cyan}hint:{cyan:#} {}", lines.join("\n"));
     }
 }
 
@@ -253,6 +269,12 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_of_a_file_moves_the_cursor() {
+        assert_eq!(on_one_line("café, 犬.jpg"), "café, 犬.jpg");
+        assert_eq!(on_one_line("a\u{1b}[2J\nb\u{9b}31m"), "a\\u{1b}[2J\\nb\\u{9b}31m");
+    }
 
     #[test]
     fn unreadable_inputs_are_code_3_and_signals_follow_the_shell() {

@@ -127,8 +127,15 @@ impl ClassMap {
     }
 }
 
+/// Longest name that is compared, in bytes, as long as a folder's name can be: the time grows with the square.
+pub(super) const LONGEST_NAME: usize = 255;
+
 /// The known name that a mistyped one most likely stands for: other case, or a few letters off.
 pub(super) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if given.len() > LONGEST_NAME {
+        return None;
+    }
+    let known = known.filter(|name| name.len() <= LONGEST_NAME);
     let given = given.trim().to_lowercase();
     let distance = |name: &str| strsim::damerau_levenshtein(&given, &name.to_lowercase());
     let limit = (given.chars().count() / 3).max(1);
@@ -176,6 +183,9 @@ mod tests {
         assert_eq!(nearest("hornet", known.into_iter()), Some("hornets"));
         assert_eq!(nearest("hroents", known.into_iter()), Some("hornets"));
         assert_eq!(nearest("cats", ["dogs"].into_iter()), None);
+        let endless = "x".repeat(1 << 20);
+        assert_eq!(nearest(&endless, [endless.as_str()].into_iter()), None);
+        assert_eq!(nearest("x", [endless.as_str(), "X"].into_iter()), Some("X"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::classes::{Found, nearest};
+use super::classes::{Found, LONGEST_NAME, nearest};
 use super::{Label, PassedOver, Split, Unreadable};
 use crate::files::FileError;
 use crate::progress::Interrupted;
@@ -193,6 +193,14 @@ pub enum RowProblem {
     /// Bytes that are no text.
     #[error("has a {0} that is not UTF-8")]
     NotText(&'static str),
+    /// More text than a name has.
+    #[error("has a {what} of {length} bytes: expected {LONGEST_NAME} at most")]
+    TooLong {
+        /// `label` or `split`.
+        what: &'static str,
+        /// How long it is.
+        length: usize,
+    },
     /// No name of a split.
     #[error("has the split `{0}`: expected train, val, valid, validation or test")]
     Split(String),
@@ -328,7 +336,7 @@ impl RowProblem {
                 near.map(|name| format!("did you mean `{name}`?"))
             }
             Self::DropIsAClass => Some("rename the class".to_owned()),
-            Self::Empty(_) | Self::Split(_) => None,
+            Self::Empty(_) | Self::Split(_) | Self::TooLong { .. } => None,
         }
     }
 }

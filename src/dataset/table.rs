@@ -11,6 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use csv::{ByteRecord, ReaderBuilder, Trim};
 use rayon::prelude::*;
 
+use super::classes::LONGEST_NAME;
 use super::{DatasetError, IsImage, Listed, Listing, RowProblem, Split, folder, go_on};
 use crate::files;
 use crate::progress::Progress;
@@ -162,6 +163,9 @@ impl Columns {
 
 fn text<'a>(record: &'a ByteRecord, place: usize, what: &'static str) -> Result<&'a str, RowProblem> {
     let field = record.get(place).unwrap_or_default();
+    if field.len() > LONGEST_NAME {
+        return Err(RowProblem::TooLong { what, length: field.len() });
+    }
     std::str::from_utf8(field).map(str::trim).map_err(|_| RowProblem::NotText(what))
 }
 

@@ -95,8 +95,8 @@ fn sibling(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 }
 
 /// Removes the temporary files of writers that were killed: of our own name, unlocked, and not written to for a while.
-/// What cannot be removed stays; it is in nobody's way.
-fn sweep(folder: &Path) {
+/// What cannot be removed stays; it is in nobody's way. [`write()`] does it by itself.
+pub fn sweep(folder: &Path) {
     for name in super::names(folder).unwrap_or_default() {
         let path = folder.join(&name);
         if name.starts_with(PREFIX) && name.ends_with(SUFFIX) && is_abandoned(&path) {

@@ -90,6 +90,8 @@ impl Folder {
         let paths = walk.filter_map(|entry| match entry {
             // Folders are walked; a pipe or a device among the photos is none.
             Ok(entry) => entry.file_type().is_file().then(|| entry.into_path()),
+            // A link back to where it lies has nothing new.
+            Err(error) if error.loop_ancestor().is_some() => None,
             // A folder that cannot be listed becomes a row that says so.
             Err(error) => error.path().map(Path::to_path_buf),
         });

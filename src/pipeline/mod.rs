@@ -74,7 +74,7 @@ impl BackboneOptions {
         progress: &dyn Progress,
     ) -> Result<LazyBackbone, PipelineError> {
         let target = Target::resolve(self.device, self.precision, image_size)?;
-        let (path, name) = match source {
+        let (path, name, entry) = match source {
             WeightsSource::Random(seed) => {
                 let seed = *seed;
                 progress.warn(&format!(
@@ -88,17 +88,21 @@ impl BackboneOptions {
                     Some(path) => path,
                     None => weights::fetch(&entry, &self.places, &self.fetch, progress)?,
                 };
-                (path, name.clone())
+                (path, name.clone(), Some(entry))
             }
             WeightsSource::File(path) => {
                 let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-                (path.clone(), name)
+                (path.clone(), name, None)
             }
         };
         let sha256 = match cache {
             Some(cache) => cache.checksum_of(&path)?,
             None => ContentHash::of_file(&path)?.to_string(),
         };
+        // A file is not what its name says because it lies where such files lie.
+        if let Some(entry) = entry {
+            entry.check(&path, &sha256)?;
+        }
         let id = WeightsId { name, sha256 };
         Ok(LazyBackbone::new(id.clone(), target, move || Backbone::load(&weights::read(&path)?, id.clone(), target)))
     }

@@ -49,12 +49,15 @@ impl FetchOptions {
     }
 }
 
-/// A mirror on this very machine has nobody on the way. With a user's name in front, which ends in `@`, it would be
-/// another machine.
+/// A mirror on this very machine has nobody on the way.
 fn is_loopback(url: &str) -> bool {
-    let authority = url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next());
-    let host = authority.map(|authority| authority.rsplit_once(':').map_or(authority, |(host, _)| host));
-    matches!(host, Some("127.0.0.1" | "localhost" | "[::1]"))
+    let authority = url.strip_prefix("http://").and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => host,
+        // Not a port but a password and another host, or the last part of `[::1]`.
+        _ => authority,
+    };
+    matches!(host, "127.0.0.1" | "localhost" | "[::1]")
 }
 
 /// Downloads the file of an entry into the user's cache folder and returns where it is.
@@ -75,6 +78,8 @@ pub fn fetch(
     let url = options.url(entry)?;
     let target = places.destination(entry);
     files::make_folder(&places.cache)?;
+    // An import that was killed leaves as much as a download takes.
+    files::sweep(&places.cache);
     progress.note(&format!("fetching `{}` ({} MB) from {url}", entry.name, entry.megabytes));
     let part = Part::open(&target, progress)?;
     // Another process may have finished it while this one waited for the lock.
@@ -244,6 +249,7 @@ mod tests {
         assert!(url("http://127.0.0.1:9").unwrap().starts_with("http://127.0.0.1:9/timm/"));
         assert!(url("http://mirror.example").is_err());
         assert!(url("http://[::1]:9").unwrap().starts_with("http://[::1]:9/timm/"));
+        assert!(url("http://[::1]").is_ok());
         for other in
             ["http://127.0.0.1.evil.example", "http://127.0.0.1:80@evil.example", "http://localhost@e", "ftp://x"]
         {

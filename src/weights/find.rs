@@ -64,10 +64,20 @@ pub(super) fn missing(entry: &Entry, places: &Places, reason: impl Into<String>)
 /// [`WeightsError::Checksum`], or [`WeightsError::File`] if it cannot be read.
 pub fn verify(path: &Path, entry: &Entry) -> Result<ContentHash, WeightsError> {
     let hash = ContentHash::of_file(path)?;
-    let given = hash.to_string();
-    if entry.matches(&given) {
-        return Ok(hash);
+    entry.check(path, &hash.to_string())?;
+    Ok(hash)
+}
+
+impl Entry {
+    /// Compares the checksum of a file with this entry's.
+    ///
+    /// # Errors
+    /// [`WeightsError::Checksum`].
+    pub fn check(&self, path: &Path, sha256: &str) -> Result<(), WeightsError> {
+        if self.matches(sha256) {
+            return Ok(());
+        }
+        let (path, name, expected) = (path.to_path_buf(), self.name.clone(), self.sha256.clone());
+        Err(WeightsError::Checksum { path, name, expected, given: sha256.to_owned() })
     }
-    let (path, name, expected) = (path.to_path_buf(), entry.name.clone(), entry.sha256.clone());
-    Err(WeightsError::Checksum { path, name, expected, given })
 }

@@ -1,5 +1,6 @@
 //! Files that came another way: recognised by checksum, stored where they are looked for.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Entry, Places, WeightsError, manifest, read};
@@ -27,6 +28,10 @@ pub fn import(path: &Path, places: &Places, progress: &dyn Progress) -> Result<(
     let target = places.destination(entry);
     files::make_folder(&places.cache)?;
     let mut source = files::open(path)?;
-    files::write(&target, |file| std::io::copy(&mut source, file).map(drop))?;
+    files::write(&target, |file| {
+        // The bytes that are written are those that count, not those that were there a moment ago.
+        let written = ContentHash::of_copy(&mut source, file)?.to_string();
+        if written == sha256 { Ok(()) } else { Err(io::Error::other("the file changed while it was imported")) }
+    })?;
     Ok((entry.clone(), target))
 }

@@ -2,7 +2,8 @@
 //!
 //! `train` and `predict`: the way from photos to answers. `output`: who gets to read what. `weights`: known, missing,
 //! refused and fetched. `cache`: features that were computed once. `evaluate`: numbers
-//! on new photos. `bad_input`: the table of everything that can be wrong. `interrupt`: Ctrl-C at every stage.
+//! on new photos. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made. `faults`:
+//! kills, two at once, closed streams. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.
 
@@ -11,6 +12,8 @@
 mod bad_input;
 mod cache;
 mod evaluate;
+mod faults;
+mod hostile;
 mod interrupt;
 mod output;
 mod predict;

@@ -20,6 +20,8 @@ enum Manners {
     NotFound,
     /// Sends everything whatever was asked.
     IgnoresRange,
+    /// Says that the file is to be had in clear text elsewhere.
+    SendsOn,
 }
 
 /// A stand-in for the weights' host; remembers the ranges that it was asked for.
@@ -58,6 +60,7 @@ fn answer(mut stream: TcpStream, content: &[u8], manners: Manners) -> Option<usi
     let start = if manners == Manners::IgnoresRange { 0 } else { range.unwrap_or(0) };
     let status = match (manners, start) {
         (Manners::NotFound, _) => "404 Not Found",
+        (Manners::SendsOn, _) => "302 Found\r\nLocation: http://127.0.0.1:1/model.safetensors",
         (_, 0) => "200 OK",
         _ => "206 Partial Content",
     };
@@ -141,6 +144,29 @@ fn a_missing_file_and_one_that_is_too_large_are_refused() {
     assert!(get(&dir, &entry(&host, &content())).unwrap_err().to_string().contains("404"));
     let host = Host::serving(vec![0; 4_000_000], Manners::Proper);
     assert!(get(&dir, &entry(&host, &content())).unwrap_err().to_string().contains("more than 3000000 bytes"));
+}
+
+#[test]
+fn a_redirect_to_clear_text_is_not_followed_even_from_this_machine() {
+    let dir = Dir::new();
+    let host = Host::serving(content(), Manners::SendsOn);
+    let error = get(&dir, &entry(&host, &content())).unwrap_err().to_string();
+    assert!(error.contains("http://127.0.0.1:1/model.safetensors") && error.contains("not https"), "{error}");
+}
+
+#[test]
+fn a_download_that_another_process_has_finished_is_taken_and_leaves_nothing() {
+    let dir = Dir::new();
+    let host = Host::serving(content(), Manners::Proper);
+    let entry = entry(&host, &content());
+    let started = || {
+        std::thread::scope(|scope| [(); 4].map(|()| scope.spawn(|| get(&dir, &entry))).map(|get| get.join().unwrap()))
+    };
+    for path in started() {
+        assert_eq!(std::fs::read(path.unwrap()).unwrap(), content());
+    }
+    assert_eq!(dir.names("cache").len(), 1);
+    assert_eq!(host.ranges.lock().unwrap().len(), 1);
 }
 
 #[test]

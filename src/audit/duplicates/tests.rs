@@ -10,7 +10,7 @@ use image::{Rgb, RgbImage};
 
 use super::*;
 use crate::audit::simulation::Dice;
-use crate::backbone::{Backbone, LazyBackbone, Target, layout};
+use crate::backbone::{Backbone, LazyBackbone, Readout, Target, layout};
 use crate::features::{Extractor, Workload};
 use crate::files;
 use crate::pixels::{self, Limits, Preprocess};
@@ -215,6 +215,7 @@ fn copies_planted_among_real_photos_are_found_with_the_features_of_an_untrained_
         workload: Workload::choose(Target::CPU.device, Some(paths.len()), None, None),
         cache: None,
         asides: true,
+        readout: Readout::default(),
     };
     let mut features = FeatureMatrix::new(layout::FEATURES);
     let extraction = extractor.all(&paths, true, &mut features, &Silent).unwrap();

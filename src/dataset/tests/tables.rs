@@ -98,6 +98,9 @@ fn absurd_tables_end_soon() {
     assert!(complaint(result).0.ends_with("line 1 has 100001 columns"));
     let (_, result) = table("x".repeat(1_000_000));
     assert!(complaint(result).0.len() < 200);
+    let endless = "x".repeat(1_000_000);
+    let (_, result) = table(format!("path,label\n1.jpg,{endless}\n2.jpg,y{endless}\n"));
+    assert!(complaint(result).0.ends_with("has a label of 1000000 bytes: expected 255 at most"));
 }
 
 #[test]

@@ -75,8 +75,8 @@ impl Store {
             Ok((id, used, numbers.map(|numbers| Row { numbers, aside })))
         });
         let Some((id, used, row)) = row.optional()? else { return Ok(None) };
-        if used < today {
-            // Once a day a row. A store that cannot be written can be read all the same.
+        if used != today {
+            // Once a day a row, or when the clock went back. A store that cannot be written can be read all the same.
             let _ = self.0.prepare_cached("UPDATE features SET used = ?1 WHERE rowid = ?2")?.execute([today, id]);
         }
         Ok(row)

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::backbone::{Precision, layout};
 use crate::pixels::Limits;
@@ -209,4 +211,62 @@ fn a_row_takes_about_as_much_as_pruning_counts_with() {
     let measured = cache.info().unwrap().bytes as f64 / 400.0;
     let counted = store::BYTES_PER_ROW as f64;
     assert!((measured / counted - 1.0).abs() < 0.03, "{measured} bytes a row, {counted} are counted");
+}
+
+/// Weights, pixels and arithmetic, few enough of each that two of them are often the same.
+fn ingredients() -> impl Strategy<Value = (String, Preprocess, Target)> {
+    let pixels = (1_u32..4, 1_u32..4, prop::sample::select(vec![0.5_f32, 0.500_000_1, 1.0]), any::<bool>());
+    let pixels = pixels.prop_map(|(resize, crop, std, scaled_jpeg)| {
+        let std = [std, 1.0, std];
+        // Without the feature `turbo` all JPEGs are decoded alike.
+        Preprocess { resize, crop, std, scaled_jpeg: scaled_jpeg && cfg!(feature = "turbo"), ..Preprocess::default() }
+    });
+    let target = any::<bool>().prop_map(|is_bf16| Target {
+        precision: if is_bf16 { Precision::Bf16 } else { Target::CPU.precision },
+        ..Target::CPU
+    });
+    ("[0-9a-f]{1,2}", pixels, target)
+}
+
+proptest! {
+    // The second makes a file each time.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn recipes_are_the_same_exactly_if_all_that_decides_the_features_is(one in ingredients(), other in ingredients()) {
+        let recipe = |(sha256, pixels, target): &(String, Preprocess, Target)| {
+            Recipe::new(&WeightsId { name: "any".into(), sha256: sha256.clone() }, pixels, *target)
+        };
+        prop_assert_eq!(recipe(&one) == recipe(&other), one == other);
+        prop_assert_eq!(recipe(&one).key == recipe(&other).key, one == other);
+    }
+
+    #[test]
+    fn whatever_is_put_comes_back_bit_by_bit(numbers in prop::collection::vec(any::<u32>(), 0..50), content: [u8; 32]) {
+        let (_folder, cache) = filled(0);
+        let row: Vec<f32> = numbers.iter().map(|bits| f32::from_bits(*bits)).collect();
+        let entry = Entry { content: ContentHash(content), features: &row, aside: &aside(0) };
+        cache.put(&recipe("w"), &[entry]).unwrap();
+        let found = cache.get(&ContentHash(content), &recipe("w")).unwrap().unwrap();
+        prop_assert_eq!(found.iter().map(|number| number.to_bits()).collect::<Vec<_>>(), numbers);
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_costs_no_row_and_the_order_of_use_recovers() {
+    let (_folder, cache) = filled(0);
+    let key = recipe("w");
+    let (features, aside) = (row(0), aside(0));
+    let entry = |number| Entry { content: photo(number), features: &features, aside: &aside };
+    let days = [20_000, 90_000, 20_001, 0, 20_002];
+    cache.with(|store| store.put(key.key, &key.text, &[entry(0)], days[1])).unwrap();
+    for today in days {
+        let found = cache.with(|store| store.get(&photo(0), key.key, today, false)).unwrap();
+        assert_eq!(found.map(|row| row.numbers), Some(row(0)), "on day {today}");
+    }
+    cache.with(|store| store.put(key.key, &key.text, &[entry(1)], 20_003)).unwrap();
+    cache.prune(store::BYTES_PER_ROW).unwrap();
+    // Not the one that was last used in a year that never was.
+    let left = [0, 1].map(|number| cache.get(&photo(number), &key).unwrap().is_some());
+    assert_eq!(left, [false, true]);
 }

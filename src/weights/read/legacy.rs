@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::damaged;
 use super::pickle::{Pickle, Value};
 use super::rebuild::{self, StorageName};
-use crate::weights::{NamedArrays, WeightsError};
+use crate::weights::{Dtype, NamedArrays, WeightsError};
 
 /// `0x1950a86a20f9469cfc6c`, little-endian.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -42,7 +42,7 @@ pub(super) fn parse(bytes: &[u8], file: &str) -> Result<NamedArrays, WeightsErro
 fn split<'a>(
     mut rest: &'a [u8],
     keys: Vec<String>,
-    names: &[StorageName],
+    names: &HashMap<String, Dtype>,
     file: &str,
 ) -> Result<HashMap<String, &'a [u8]>, WeightsError> {
     let mut storages = HashMap::new();
@@ -50,8 +50,7 @@ fn split<'a>(
         let cut = |what: &str| damaged(file, format!("it ends inside storage `{key}`, {what}"));
         let (count, after) = rest.split_first_chunk::<8>().ok_or_else(|| cut("before its length"))?;
         let count = usize::try_from(i64::from_le_bytes(*count)).map_err(|_| cut("whose length is negative"))?;
-        let name = names.iter().find(|name| name.key == key);
-        let size = name.map(|name| name.dtype.size()).ok_or_else(|| cut("which nothing refers to"))?;
+        let size = names.get(&key).map(|dtype| dtype.size()).ok_or_else(|| cut("which nothing refers to"))?;
         let length = count.checked_mul(size).filter(|&length| length <= after.len());
         let (content, after) =
             after.split_at(length.ok_or_else(|| cut(&format!("which should have {count} numbers")))?);
@@ -62,10 +61,9 @@ fn split<'a>(
 }
 
 impl Pickle {
-    /// All storages that the pickle names.
-    fn storages(&self) -> Vec<StorageName> {
-        self.values()
-            .filter_map(|value| if let Value::Storage(id) = value { rebuild::storage_name(self, *id) } else { None })
-            .collect()
+    /// All storages that the pickle names, by key.
+    fn storages(&self) -> HashMap<String, Dtype> {
+        let name = |value: &Value| if let Value::Storage(id) = value { rebuild::storage_name(self, *id) } else { None };
+        self.values().filter_map(name).map(|StorageName { key, dtype }| (key, dtype)).collect()
     }
 }

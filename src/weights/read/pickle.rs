@@ -28,8 +28,9 @@ const ALLOWED: [&str; 15] = [
     "torch.storage.UntypedStorage",
 ];
 
-/// A state dict of ResNet-152 makes some 20,000 values.
-const MOST_VALUES: usize = 5_000_000;
+/// Most steps of a pickle, each of which makes one value or one mention of it at most; a state dict of ResNet-152 takes
+/// some 20,000.
+const MOST_STEPS: usize = 5_000_000;
 
 /// Index of a value in its pickle.
 pub(super) type Id = usize;
@@ -121,13 +122,14 @@ type Step<T> = Result<T, WeightsError>;
 
 impl Machine<'_> {
     fn run(&mut self) -> Step<Id> {
-        loop {
+        for _ in 0..MOST_STEPS {
             let opcode = self.byte()?;
             if opcode == b'.' {
                 return self.pop();
             }
             self.step(opcode)?;
         }
+        Err(self.broken("takes too many steps"))
     }
 
     fn step(&mut self, opcode: u8) -> Step<()> {
@@ -204,10 +206,8 @@ impl Machine<'_> {
         usize::try_from(number).map_err(|_| self.broken("states an impossible length"))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "most steps end in it")]
     fn push(&mut self, value: Value) -> Step<()> {
-        if self.values.len() >= MOST_VALUES {
-            return Err(self.broken("has too many values"));
-        }
         self.stack.push(Slot::Value(self.values.len()));
         self.values.push(value);
         Ok(())

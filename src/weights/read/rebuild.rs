@@ -21,6 +21,8 @@ pub(super) fn tensors<'a>(
     file: &str,
 ) -> Result<NamedArrays, WeightsError> {
     let mut arrays = NamedArrays::default();
+    // Any number of tensors may share a storage, and each becomes a copy.
+    let mut total = 0_usize;
     for (key, value) in state_dict(pickle, file)? {
         let (Some(name), Value::Tensor(arguments)) = (pickle.text(key), pickle.get(value)) else {
             continue;
@@ -28,6 +30,10 @@ pub(super) fn tensors<'a>(
         // What DataParallel puts in front of every name.
         let name = name.strip_prefix("module.").unwrap_or(name);
         let view = View::read(pickle, *arguments).ok_or_else(|| damaged(file, format!("{name} is no plain tensor")))?;
+        total = total.saturating_add(view.length().unwrap_or(usize::MAX));
+        if total as u64 > SIZE_LIMIT {
+            return Err(damaged(file, format!("with {name} of shape {:?} its tensors are too large", view.shape)));
+        }
         let bytes = storage(&view.storage)?;
         let array = view.gather(bytes).ok_or_else(|| {
             damaged(
@@ -81,21 +87,23 @@ impl View {
         (view.shape.len() == view.strides.len()).then_some(view)
     }
 
+    /// How many bytes its numbers take, if that is a number at all.
+    fn length(&self) -> Option<usize> {
+        let count = self.shape.iter().try_fold(1_usize, |product, &side| product.checked_mul(side))?;
+        count.checked_mul(self.storage.dtype.size())
+    }
+
     /// Copies the numbers out, row-major; `None` if any lies outside the storage.
     fn gather(&self, bytes: &[u8]) -> Option<Array> {
         let size = self.storage.dtype.size();
-        let count = self.shape.iter().try_fold(1_usize, |product, &side| product.checked_mul(side))?;
-        let length = count.checked_mul(size)?;
-        if length as u64 > SIZE_LIMIT {
-            return None;
-        }
+        let length = self.length()?;
         if self.is_contiguous() {
             let start = self.offset.checked_mul(size)?;
             let part = bytes.get(start..start.checked_add(length)?)?;
             return Array::new(self.shape.clone(), self.storage.dtype, part.to_vec());
         }
         let mut gathered = Vec::with_capacity(length);
-        for index in 0..count {
+        for index in 0..length / size {
             let mut rest = index;
             let mut at = self.offset;
             for (&side, &stride) in self.shape.iter().zip(&self.strides).rev() {

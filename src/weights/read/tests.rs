@@ -95,6 +95,45 @@ fn sizes_that_a_file_only_states_are_not_believed() {
         let pickle = pickle::Pickle::read(bytes, "w")?;
         rebuild::tensors(&pickle, &|_| Ok(&content), "w")
     };
-    assert!(read(&huge).unwrap_err().to_string().contains("reaches beyond"));
+    let error = read(&huge).unwrap_err().to_string();
+    assert!(error.contains("too large"), "{error}");
     assert_eq!(read(&pickle(b"(K\x01t(K\x01t")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_small_file_cannot_ask_for_much_memory_or_time() {
+    let read = |bytes: &[u8], storage: &[u8]| {
+        let pickle = pickle::Pickle::read(bytes, "w")?;
+        rebuild::tensors(&pickle, &|_| Ok(storage), "w")
+    };
+    // One storage of 1 MB, under ten thousand names.
+    let mut bytes =
+        b"\x80\x02}(X\x01\0\0\0actorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nByteStorage\n\
+        X\x01\0\0\x000X\x03\0\0\0cpuJ\0\0\x10\0tQK\0(J\0\0\x10\0t(K\x01t\x89}tRq\x01"
+            .to_vec();
+    for name in 0..10_000_u32 {
+        bytes.extend([b"X\x04\0\0\0", &name.to_le_bytes().map(|byte| byte & 0x7f)[..], b"h\x01"].concat());
+    }
+    bytes.extend(b"u.");
+    let error = read(&bytes, &vec![0; 1 << 20]).unwrap_err().to_string();
+    assert!(error.contains("its tensors are too large"), "{error}");
+    // Marks and mentions are counted as values are.
+    for endless in [&b"("[..], b"N0", b"h\x01"] {
+        let bytes = [b"\x80\x02Nq\x01", &endless.repeat(6_000_000)[..], b"."].concat();
+        let error = read(&bytes, &[]).unwrap_err().to_string();
+        assert!(error.contains("too many steps"), "{error}");
+    }
+    // 200,000 storages without a number in them.
+    let keys = 200_000_u32;
+    let mut file = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02](".to_vec();
+    let key = |number: u32| [b"X\x07\0\0\0", format!("{number:07}").as_bytes()].concat();
+    for number in 0..keys {
+        file.extend([b"(X\x07\0\0\0storagectorch\nFloatStorage\n", &key(number)[..], b"NNtQ"].concat());
+    }
+    file.extend(b"e.\x80\x02](");
+    file.extend((0..keys).flat_map(key));
+    file.extend(b"e.");
+    file.extend(vec![0; keys as usize * 8]);
+    let error = parse(&file, "w").unwrap_err().to_string();
+    assert!(error.contains("no dict of tensors"), "{error}");
 }
