@@ -4,7 +4,7 @@
 //! that folder holds `libtorch_cuda.so`, the binary is made to keep it: no symbol of it is named by our code, so the
 //! linker would drop it as unused, and a machine that has CUDA would be told that it has none.
 //!
-//! It also compiles `src/foreign/onednn.cpp` against the headers beside that folder.
+//! It also compiles the C++ files of `src/foreign/` against the headers beside that folder.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,10 @@ fn main() {
 
 /// The calls into libtorch that tch lacks, with libtorch's own rules: C++20 and the new ABI.
 fn compile_operators(headers: &Path) {
-    println!("cargo::rerun-if-changed=src/foreign/onednn.cpp");
+    let sources = ["onednn", "libtorch", "stream"].map(|name| format!("src/foreign/{name}.cpp"));
+    for file in sources.iter().map(String::as_str).chain(["src/foreign/message.h"]) {
+        println!("cargo::rerun-if-changed={file}");
+    }
     cc::Build::new()
         .cpp(true)
         .std("c++20")
@@ -50,6 +53,6 @@ fn compile_operators(headers: &Path) {
         .include(headers)
         // libtorch's headers have their own.
         .warnings(false)
-        .file("src/foreign/onednn.cpp")
+        .files(&sources)
         .compile("resnet_binary_operators");
 }

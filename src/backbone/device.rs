@@ -13,10 +13,43 @@ pub enum DeviceChoice {
     Auto,
     /// The CPU.
     Cpu,
-    /// The CUDA GPU of this number.
-    Cuda(usize),
+    /// These CUDA GPUs, which share the work.
+    Cuda(Gpus),
     /// Apple's GPU.
     Mps,
+}
+
+/// A set of GPU numbers, up to 63, a bit each; or whatever there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gpus(u64);
+
+impl Gpus {
+    /// The first.
+    pub const FIRST: Self = Self(1);
+    /// All that there are.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// `0`, `0,1` or `all`
+    fn parse(text: &str) -> Option<Self> {
+        if text == "all" {
+            return Some(Self::ALL);
+        }
+        let bit = |number: &str| number.parse().ok().filter(|&number| number < 63).map(|number: u32| 1_u64 << number);
+        text.split(',').map(bit).try_fold(0, |bits, bit| Some(bits | bit?)).map(Self)
+    }
+
+    fn numbers(self) -> impl Iterator<Item = usize> {
+        (0..64).filter(move |number| self.0 >> number & 1 == 1)
+    }
+}
+
+impl fmt::Display for Gpus {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::ALL {
+            return out.write_str("all");
+        }
+        out.write_str(&self.numbers().map(|number| number.to_string()).collect::<Vec<_>>().join(","))
+    }
 }
 
 impl FromStr for DeviceChoice {
@@ -27,10 +60,10 @@ impl FromStr for DeviceChoice {
         match text.to_ascii_lowercase().as_str() {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda(0)),
+            "cuda" => Ok(Self::Cuda(Gpus::FIRST)),
             "mps" => Ok(Self::Mps),
             other => match other.strip_prefix("cuda:") {
-                Some(number) => number.parse().map(Self::Cuda).map_err(|_| unknown()),
+                Some(numbers) => Gpus::parse(numbers).map(Self::Cuda).ok_or_else(unknown),
                 None => Err(unknown()),
             },
         }
@@ -42,7 +75,7 @@ impl fmt::Display for DeviceChoice {
         match self {
             Self::Auto => formatter.write_str("auto"),
             Self::Cpu => formatter.write_str("cpu"),
-            Self::Cuda(number) => write!(formatter, "cuda:{number}"),
+            Self::Cuda(gpus) => write!(formatter, "cuda:{gpus}"),
             Self::Mps => formatter.write_str("mps"),
         }
     }
@@ -66,43 +99,49 @@ impl Offer {
         }
     }
 
-    fn resolve(self, choice: DeviceChoice) -> Result<tch::Device, BackboneError> {
+    fn resolve(self, choice: DeviceChoice) -> Result<Vec<tch::Device>, BackboneError> {
         match choice {
-            DeviceChoice::Auto if self.gpus > 0 => Ok(tch::Device::Cuda(0)),
-            DeviceChoice::Auto | DeviceChoice::Mps if self.mps => Ok(tch::Device::Mps),
-            DeviceChoice::Auto | DeviceChoice::Cpu => Ok(tch::Device::Cpu),
+            DeviceChoice::Auto if self.gpus > 0 => Ok(vec![tch::Device::Cuda(0)]),
+            DeviceChoice::Auto | DeviceChoice::Mps if self.mps => Ok(vec![tch::Device::Mps]),
+            DeviceChoice::Auto | DeviceChoice::Cpu => Ok(vec![tch::Device::Cpu]),
             DeviceChoice::Mps => Err(BackboneError::NoMps),
             DeviceChoice::Cuda(_) if !self.cuda_built => Err(BackboneError::CpuOnlyLibtorch),
             DeviceChoice::Cuda(_) if self.gpus == 0 => Err(BackboneError::NoGpu),
-            DeviceChoice::Cuda(number) if number >= self.gpus => {
-                Err(BackboneError::NoSuchGpu { number, gpus: self.gpus })
-            }
-            DeviceChoice::Cuda(number) => Ok(tch::Device::Cuda(number)),
+            DeviceChoice::Cuda(Gpus::ALL) => Ok((0..self.gpus).map(tch::Device::Cuda).collect()),
+            DeviceChoice::Cuda(gpus) => match gpus.numbers().find(|&number| number >= self.gpus) {
+                Some(number) => Err(BackboneError::NoSuchGpu { number, gpus: self.gpus }),
+                None => Ok(gpus.numbers().map(tch::Device::Cuda).collect()),
+            },
         }
     }
 }
 
-/// Turns the choice into a device that is there.
+/// Turns the choice into the devices that share the work: one, unless several GPUs were asked for.
 ///
 /// # Errors
 /// [`BackboneError::CpuOnlyLibtorch`], [`BackboneError::NoGpu`], [`BackboneError::NoSuchGpu`] or
 /// [`BackboneError::NoMps`]: a device that was asked for is never replaced by another.
-pub fn resolve(choice: DeviceChoice) -> Result<tch::Device, BackboneError> {
+pub fn resolve(choice: DeviceChoice) -> Result<Vec<tch::Device>, BackboneError> {
     if choice == DeviceChoice::Cpu {
         // Asking about GPUs starts the CUDA driver, which costs a second where there is one.
-        return Ok(tch::Device::Cpu);
+        return Ok(vec![tch::Device::Cpu]);
     }
     Offer::of_this_machine().resolve(choice)
 }
 
-/// The name of a device as `--device` takes it.
-pub fn name(device: tch::Device) -> String {
-    match device {
+/// The name of some devices of one kind as `--device` takes it.
+pub fn name(devices: &[tch::Device]) -> String {
+    let one = |device: &tch::Device| match *device {
         tch::Device::Cpu => "cpu".to_owned(),
         tch::Device::Cuda(number) => format!("cuda:{number}"),
         tch::Device::Mps => "mps".to_owned(),
         tch::Device::Vulkan => "vulkan".to_owned(),
-    }
+    };
+    let (first, later) = match devices {
+        [first, later @ ..] => (one(first), later),
+        [] => (String::new(), devices),
+    };
+    later.iter().fold(first, |names, device| format!("{names},{}", one(device).trim_start_matches("cuda:")))
 }
 
 #[cfg(test)]
@@ -111,11 +150,11 @@ mod tests {
 
     #[test]
     fn names_parse_and_print_the_same() {
-        for text in ["auto", "cpu", "cuda:0", "cuda:3", "mps"] {
+        for text in ["auto", "cpu", "cuda:0", "cuda:3", "cuda:0,1", "cuda:all", "mps"] {
             assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
         }
-        assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(0));
-        for text in ["gpu", "cuda:", "cuda:-1", "cuda:x", ""] {
+        assert_eq!("cuda".parse::<DeviceChoice>().unwrap(), DeviceChoice::Cuda(Gpus::FIRST));
+        for text in ["gpu", "cuda:", "cuda:-1", "cuda:x", "cuda:0,", "cuda:64", "cuda:all,0", ""] {
             assert!(text.parse::<DeviceChoice>().is_err(), "{text}");
         }
     }
@@ -126,11 +165,20 @@ mod tests {
         let no_gpu = Offer { cuda_built: true, ..cpu_only };
         let one_gpu = Offer { gpus: 1, ..no_gpu };
         let error = |offer: Offer, choice| offer.resolve(choice).unwrap_err();
-        assert!(matches!(error(cpu_only, DeviceChoice::Cuda(0)), BackboneError::CpuOnlyLibtorch));
-        assert!(matches!(error(no_gpu, DeviceChoice::Cuda(0)), BackboneError::NoGpu));
-        assert!(matches!(error(one_gpu, DeviceChoice::Cuda(1)), BackboneError::NoSuchGpu { number: 1, gpus: 1 }));
+        assert!(matches!(error(cpu_only, DeviceChoice::Cuda(Gpus::FIRST)), BackboneError::CpuOnlyLibtorch));
+        assert!(matches!(error(no_gpu, DeviceChoice::Cuda(Gpus::FIRST)), BackboneError::NoGpu));
+        assert!(matches!(error(one_gpu, DeviceChoice::Cuda(Gpus(2))), BackboneError::NoSuchGpu { number: 1, gpus: 1 }));
         assert!(matches!(error(one_gpu, DeviceChoice::Mps), BackboneError::NoMps));
-        assert_eq!(one_gpu.resolve(DeviceChoice::Auto).unwrap(), tch::Device::Cuda(0));
-        assert_eq!(no_gpu.resolve(DeviceChoice::Auto).unwrap(), tch::Device::Cpu);
+        assert_eq!(one_gpu.resolve(DeviceChoice::Auto).unwrap(), [tch::Device::Cuda(0)]);
+        assert_eq!(no_gpu.resolve(DeviceChoice::Auto).unwrap(), [tch::Device::Cpu]);
+    }
+
+    #[test]
+    fn several_gpus_are_taken_in_order_and_once() {
+        let four = Offer { cuda_built: true, gpus: 4, mps: false };
+        let names = |text: &str| four.resolve(text.parse().unwrap()).map(|devices| name(&devices));
+        assert_eq!(names("cuda:2,0,2").unwrap(), "cuda:0,2");
+        assert_eq!(names("cuda:all").unwrap(), "cuda:0,1,2,3");
+        assert!(matches!(names("cuda:0,4"), Err(BackboneError::NoSuchGpu { number: 4, gpus: 4 })));
     }
 }

@@ -101,6 +101,12 @@ pub enum BackboneError {
     /// bf16 was asked for and this processor would only imitate it.
     #[error("this processor has no instructions for bf16")]
     NoBf16,
+    /// fp16 was asked for on a CPU.
+    #[error("fp16 is for GPUs, and this runs on the CPU")]
+    NoFp16,
+    /// A number in the network was too large for its arithmetic.
+    #[error("a number in the network is too large for fp16")]
+    Overflow,
     /// The weights file could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -124,6 +130,9 @@ pub enum BackboneError {
     /// The device has no memory left for the batch.
     #[error("the device ran out of memory")]
     OutOfMemory,
+    /// A GPU failed, or cannot run this libtorch's code.
+    #[error("the GPU failed: {0}")]
+    Device(String),
     /// Anything else that libtorch reports.
     #[error("libtorch failed: {0}")]
     Libtorch(String),
@@ -144,15 +153,25 @@ impl BackboneError {
             | Self::UnknownTensor { .. } => USE_RESNET_50.into(),
             Self::NotFinite { .. } => "fetch or copy the file again; `resnet-binary weights verify` checks it".into(),
             Self::Shape { remedy, .. } => remedy.clone(),
-            Self::UnknownDevice(_) => "give `auto`, `cpu`, `cuda`, `cuda:N` or `mps`".into(),
-            Self::UnknownPrecision(_) => "give `auto`, `fp32` or `bf16`".into(),
-            Self::NoBf16 => "leave `--precision` out, or give `fp32`".into(),
+            Self::UnknownDevice(_) => "give `auto`, `cpu`, `cuda`, `cuda:N`, `cuda:N,M`, `cuda:all` or `mps`".into(),
+            Self::UnknownPrecision(_) => "give `auto`, `fp32`, `bf16` or `fp16`".into(),
+            Self::NoBf16 | Self::NoFp16 | Self::Overflow => "leave `--precision` out, or give `fp32`".into(),
             Self::Weights(error) => return error.hint(),
+            Self::Device(reason) if is_other_card(reason) => {
+                "this libtorch has no code for that card: `resnet-binary doctor` shows its compute capability; `--device \
+                 cpu` goes without it"
+                    .into()
+            }
+            Self::Device(_) => {
+                "what was done is in the cache, so run it again; if it fails again, `resnet-binary doctor` tries every \
+                 device, `nvidia-smi` and the system's log (lines with `NVRM`) say more, and `--device cpu` goes without it"
+                    .into()
+            }
             Self::CpuOnlyLibtorch => {
                 "run `scripts/setup --cuda` and build again, or leave `--device` out to use the CPU".into()
             }
             Self::NoGpu => {
-                "check with `nvidia-smi` that the driver sees the card, or leave `--device` out to use the CPU".into()
+                "`resnet-binary doctor --device cuda` says why; leave `--device` out to use the CPU".into()
             }
             Self::NoSuchGpu { .. } => "give a smaller number, or `--device cuda` for the first".into(),
             Self::NoMps => "leave `--device` out to use the CPU".into(),
@@ -181,13 +200,53 @@ fn wrong_shape_hint(tensor: &str, expected: &[usize], given: &[usize]) -> String
     }
 }
 
+/// Whether the card is too old or too new for libtorch's code.
+fn is_other_card(reason: &str) -> bool {
+    ["no kernel image", "invalid device function"].iter().any(|part| reason.contains(part))
+}
+
 impl From<TchError> for BackboneError {
     fn from(error: TchError) -> Self {
-        let text = error.to_string();
-        if text.contains("out of memory") || text.contains("not enough memory") {
+        let text = match error {
+            TchError::Torch(text) => text,
+            other => other.to_string(),
+        };
+        // libtorch, the CPU's allocator, cuDNN and cuBLAS each have words of their own for it.
+        if ["out of memory", "not enough memory", "STATUS_ALLOC_FAILED"].iter().any(|part| text.contains(part)) {
             return Self::OutOfMemory;
         }
         // libtorch appends a C++ backtrace; its first line says what happened.
-        Self::Libtorch(text.lines().next().unwrap_or_default().to_owned())
+        let first = text.lines().next().unwrap_or_default().to_owned();
+        if ["CUDA error", "CUDA driver", "cuDNN error", "CUDNN_STATUS", "CUBLAS_STATUS"]
+            .iter()
+            .any(|part| text.contains(part))
+        {
+            return Self::Device(first);
+        }
+        Self::Libtorch(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_gpu_reports_is_told_apart_and_has_a_remedy() {
+        let error = |text: &str| BackboneError::from(TchError::Torch(text.to_owned()));
+        for text in [
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB",
+            "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+            "DefaultCPUAllocator: not enough memory: you tried to allocate 800 bytes.",
+        ] {
+            assert!(matches!(error(text), BackboneError::OutOfMemory), "{text}");
+        }
+        let failed = error("CUDA error: an illegal memory access was encountered\nException raised from …");
+        assert_eq!(failed.to_string(), "the GPU failed: CUDA error: an illegal memory access was encountered");
+        assert!(failed.hint().unwrap().contains("nvidia-smi"));
+        let old = error("CUDA error: no kernel image is available for execution on the device");
+        assert!(old.hint().unwrap().contains("compute capability"));
+        assert!(matches!(error("expected 3 channels"), BackboneError::Libtorch(_)));
     }
 }

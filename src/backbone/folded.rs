@@ -1,5 +1,5 @@
-//! The frozen network in the form that runs: every BatchNorm folded into the convolution in front of it, and on a CPU
-//! every ReLU and sum fused into the convolution too.
+//! The frozen network in the form that runs: every BatchNorm folded into the convolution in front of it, on a CPU every
+//! ReLU and sum fused into the convolution too, and on a GPU the ReLU of the 1×1 convolutions.
 //!
 //! A frozen BatchNorm is a fixed scale and shift for each channel, so `γ·(w∗x − μ)/√(σ²+ε) + β` is the convolution with
 //! weight `w·γ/√(σ²+ε)` and bias `β − μ·γ/√(σ²+ε)`. Promise: in fp32 the same function as tch's vision module within
@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::layout::{self, Block, Convolution};
-use super::{BackboneError, Target};
-use crate::foreign::onednn;
+use super::{BackboneError, Precision, Target};
+use crate::foreign::{libtorch, onednn};
 
 /// Added to the variance before the root, as in torchvision's and tch's BatchNorm.
 const EPSILON: f64 = 1e-5;
@@ -36,17 +36,46 @@ struct Bottleneck {
     projection: Option<Layer>,
 }
 
+/// How a device computes its layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// oneDNN's fused convolutions.
+    Fused,
+    /// Matrix products where a convolution is one, libtorch's own convolution elsewhere.
+    Products,
+    /// libtorch's own convolution throughout.
+    Plain,
+}
+
+impl Form {
+    fn of(device: Device) -> Self {
+        match device {
+            Device::Cpu => Self::Fused,
+            Device::Cuda(_) => Self::Products,
+            Device::Mps | Device::Vulkan => Self::Plain,
+        }
+    }
+}
+
 /// A convolution with the BatchNorm behind it.
 #[derive(Debug)]
 enum Layer {
     /// libtorch's own convolution, for GPUs.
     Plain {
-        /// `[O, I, K, K]`
+        /// `[O, I, K, K]`, channels last
         weight: Tensor,
         /// `[O]`
         bias: Tensor,
         stride: i64,
         padding: i64,
+    },
+    /// A 1×1 convolution without stride as the product that it is: channels last, a map is a matrix with a row for each
+    /// pixel. cuBLAS adds the bias and takes the ReLU in the same pass, which its convolutions do not.
+    Product {
+        /// `[I, O]`
+        weight: Tensor,
+        /// `[O]`
+        bias: Tensor,
     },
     /// oneDNN's, fused with what follows it, for CPUs.
     Fused(onednn::Convolution),
@@ -55,7 +84,16 @@ enum Layer {
 impl Folded {
     /// Derives the network from the tensors of a VarStore that holds ResNet-50.
     pub(super) fn derive(tensors: &HashMap<String, Tensor>, target: Target) -> Result<Self, BackboneError> {
-        let mut layers = layers(tensors, target)?.into_iter();
+        Self::derive_as(Form::of(target.device), tensors, target)
+    }
+
+    /// As [`Folded::derive`], in a form of its own, so that the GPU's can be tested on a CPU.
+    pub(super) fn derive_as(
+        form: Form,
+        tensors: &HashMap<String, Tensor>,
+        target: Target,
+    ) -> Result<Self, BackboneError> {
+        let mut layers = layers(form, tensors, target)?.into_iter();
         let mut next = || layers.next().ok_or_else(|| BackboneError::Libtorch("a layer is missing".into()));
         let stem = next()?;
         let mut blocks = Vec::new();
@@ -73,12 +111,21 @@ impl Folded {
         Self { stem: self.stem.share(), blocks, target: self.target }
     }
 
+    /// The same network on another device of the same kind.
+    pub(super) fn on(&self, device: Device) -> Result<Self, TchError> {
+        let blocks = self.blocks.iter().map(|block| block.on(device)).collect::<Result<_, _>>()?;
+        Ok(Self { stem: self.stem.on(device)?, blocks, target: Target { device, ..self.target } })
+    }
+
+    /// The arithmetic of its layers.
+    pub(super) fn precision(&self) -> Precision {
+        self.target.precision
+    }
+
     /// `[B, 3, H, W]` → `[B, 2048, H/32, W/32]`
     pub(super) fn map(&self, input: &Tensor) -> Result<Tensor, TchError> {
         let input = input.f_to_kind(self.target.precision.kind())?;
-        // Channels last: oneDNN computes all channels of a pixel at once. tch has no word for it but two turns.
-        let channels_last = input.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?;
-        let stem = self.stem.relu(&channels_last)?; // [B, 64, H/2, W/2]
+        let stem = self.stem.relu(&channels_last(&input)?)?; // [B, 64, H/2, W/2]
         let mut map = stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [B, 64, H/4, W/4]
         for block in &self.blocks {
             map = block.apply(map)?;
@@ -87,8 +134,21 @@ impl Folded {
     }
 }
 
+/// The same numbers, those of all channels of a pixel side by side, which oneDNN and cuDNN compute at once; no copy where
+/// they lie so already. tch has no word for it but two turns.
+fn channels_last(tensor: &Tensor) -> Result<Tensor, TchError> {
+    tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])
+}
+
+/// `[B, I, H, W]` → `[B, O, H, W]`, both channels last, by a function of `[B·H·W, I]` → `[B·H·W, O]`.
+fn per_pixel(input: &Tensor, product: impl FnOnce(&Tensor) -> Result<Tensor, TchError>) -> Result<Tensor, TchError> {
+    let (batch, inputs, height, width) = input.size4()?;
+    let rows = input.f_permute([0, 2, 3, 1])?.f_reshape([batch * height * width, inputs])?;
+    product(&rows)?.f_view([batch, height, width, -1])?.f_permute([0, 3, 1, 2])
+}
+
 /// All 53 layers in forward order.
-fn layers(tensors: &HashMap<String, Tensor>, target: Target) -> Result<Vec<Layer>, BackboneError> {
+fn layers(form: Form, tensors: &HashMap<String, Tensor>, target: Target) -> Result<Vec<Layer>, BackboneError> {
     let get = |module: &str, part: &str| {
         let name = format!("{module}.{part}");
         let missing = || BackboneError::MissingTensor { file: "the network".into(), tensor: name.clone() };
@@ -108,13 +168,14 @@ fn layers(tensors: &HashMap<String, Tensor>, target: Target) -> Result<Vec<Layer
         .into_par_iter()
         .map(|(convolution, side, weight, norms)| {
             tch::set_num_threads(1);
-            tch::no_grad(|| Layer::fold(&convolution, side, &weight, &norms, target)).map_err(BackboneError::from)
+            tch::no_grad(|| Layer::fold(form, &convolution, side, &weight, &norms, target)).map_err(BackboneError::from)
         })
         .collect()
 }
 
 impl Layer {
     fn fold(
+        form: Form,
         convolution: &Convolution,
         side: u32,
         weight: &Tensor,
@@ -131,11 +192,17 @@ impl Layer {
         let bias = double(beta)?.f_sub(&double(mean)?.f_mul(&scale)?)?.f_to_kind(kind)?;
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let (stride, padding) = (whole(convolution.stride), whole(convolution.padding()));
-        if target.device != Device::Cpu {
-            return Ok(Self::Plain { weight, bias, stride, padding });
+        match form {
+            Form::Fused => {
+                let input = [BATCH, whole(convolution.inputs), i64::from(side), i64::from(side)];
+                onednn::Convolution::new(&weight, &bias, stride, padding, input).map(Self::Fused)
+            }
+            Form::Products if (convolution.kernel, convolution.stride) == (1, 1) => {
+                let [outputs, inputs] = [convolution.outputs, convolution.inputs].map(whole);
+                Ok(Self::Product { weight: weight.f_view([outputs, inputs])?.f_transpose(0, 1)?, bias })
+            }
+            Form::Products | Form::Plain => Ok(Self::Plain { weight: channels_last(&weight)?, bias, stride, padding }),
         }
-        let input = [BATCH, whole(convolution.inputs), i64::from(side), i64::from(side)];
-        onednn::Convolution::new(&weight, &bias, stride, padding, input).map(Self::Fused)
     }
 
     fn share(&self) -> Self {
@@ -146,8 +213,23 @@ impl Layer {
                 stride: *stride,
                 padding: *padding,
             },
+            Self::Product { weight, bias } => {
+                Self::Product { weight: weight.shallow_clone(), bias: bias.shallow_clone() }
+            }
             Self::Fused(convolution) => Self::Fused(convolution.share()),
         }
+    }
+
+    fn on(&self, device: Device) -> Result<Self, TchError> {
+        let mut layer = self.share();
+        match &mut layer {
+            Self::Plain { weight, bias, .. } | Self::Product { weight, bias } => {
+                (*weight, *bias) = (weight.f_to_device(device)?, bias.f_to_device(device)?);
+            }
+            // oneDNN has one device.
+            Self::Fused(_) => {}
+        }
+        Ok(layer)
     }
 
     /// `[B, I, H, W]` → `[B, O, H/stride, W/stride]`
@@ -156,6 +238,7 @@ impl Layer {
             Self::Plain { weight, bias, stride, padding } => {
                 input.f_conv2d(weight, Some(bias), [*stride; 2], [*padding; 2], [1, 1], 1)
             }
+            Self::Product { weight, bias } => per_pixel(input, |rows| bias.f_addmm(rows, weight)),
             Self::Fused(convolution) => convolution.apply(input, false),
         }
     }
@@ -164,6 +247,7 @@ impl Layer {
     fn relu(&self, input: &Tensor) -> Result<Tensor, TchError> {
         match self {
             Self::Plain { .. } => self.linear(input)?.f_relu_(),
+            Self::Product { weight, bias } => per_pixel(input, |rows| libtorch::product_relu(bias, rows, weight)),
             Self::Fused(convolution) => convolution.apply(input, true),
         }
     }
@@ -171,7 +255,7 @@ impl Layer {
     /// ReLU of the sum of [`Layer::linear`] and a shortcut, which is written over.
     fn add_to_and_relu(&self, mut shortcut: Tensor, input: &Tensor) -> Result<Tensor, TchError> {
         match self {
-            Self::Plain { .. } => shortcut.f_add_(&self.linear(input)?)?.f_relu_(),
+            Self::Plain { .. } | Self::Product { .. } => shortcut.f_add_(&self.linear(input)?)?.f_relu_(),
             Self::Fused(convolution) => convolution.add_to_and_relu(shortcut, input),
         }
     }
@@ -181,6 +265,12 @@ impl Bottleneck {
     fn share(&self) -> Self {
         let projection = self.projection.as_ref().map(Layer::share);
         Self { convolutions: self.convolutions.each_ref().map(Layer::share), projection }
+    }
+
+    fn on(&self, device: Device) -> Result<Self, TchError> {
+        let [first, second, third] = self.convolutions.each_ref().map(|layer| layer.on(device));
+        let projection = self.projection.as_ref().map(|layer| layer.on(device)).transpose()?;
+        Ok(Self { convolutions: [first?, second?, third?], projection })
     }
 
     /// `[B, I, H, W]` → `[B, 4·width, H/stride, W/stride]`

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use tch::Device;
+
 use super::{Backbone, BackboneError, Engine, Target};
 use crate::weights::WeightsId;
 
@@ -12,6 +14,7 @@ type Load = dyn Fn() -> Result<Backbone, BackboneError> + Send + Sync;
 pub struct LazyBackbone {
     id: WeightsId,
     target: Target,
+    devices: Vec<Device>,
     load: Box<Load>,
     loaded: Mutex<Option<Backbone>>,
 }
@@ -23,7 +26,21 @@ impl LazyBackbone {
         target: Target,
         load: impl Fn() -> Result<Backbone, BackboneError> + Send + Sync + 'static,
     ) -> Self {
-        Self { id, target, load: Box::new(load), loaded: Mutex::new(None) }
+        Self { id, target, devices: vec![target.device], load: Box::new(load), loaded: Mutex::new(None) }
+    }
+
+    /// The same weights on several devices of one kind, the target's among them; none leaves it at that one.
+    #[must_use]
+    pub fn on(mut self, devices: Vec<Device>) -> Self {
+        if !devices.is_empty() {
+            self.devices = devices;
+        }
+        self
+    }
+
+    /// The devices that share the work.
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
     }
 
     /// The identity of the weights.
@@ -41,12 +58,20 @@ impl LazyBackbone {
     /// # Errors
     /// [`BackboneError`] if the weights cannot be read or do not fit; the next call tries again.
     pub fn engine(&self) -> Result<Engine, BackboneError> {
+        self.engine_on(self.target.device)
+    }
+
+    /// As [`LazyBackbone::engine`], for one of the devices.
+    ///
+    /// # Errors
+    /// As [`LazyBackbone::engine`].
+    pub fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(backbone) = &*loaded {
-            return Ok(backbone.engine());
+            return backbone.engine_on(device);
         }
         let backbone = (self.load)()?;
-        Ok(loaded.insert(backbone).engine())
+        loaded.insert(backbone).engine_on(device)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Data: crops `[S, S, 3]` → input `[B, 3, S, S]` → stages → map `[B, 2048, S/32, S/32]` → pooled or flattened
 //! ([`Pooling`]) → features `[B, D]`.
 
+mod batch;
 mod cam;
 pub mod device;
 mod error;
@@ -26,9 +27,11 @@ use tch::nn::VarStore;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::files::ContentHash;
+use crate::foreign::libtorch;
 use crate::pixels::{Crop, Preprocess};
 use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
 
+pub use batch::Begun;
 pub use cam::{ActivationMap, Linear, Readout};
 pub use error::BackboneError;
 use folded::Folded;
@@ -91,6 +94,9 @@ impl Backbone {
     }
 
     fn derive(store: VarStore, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+        if target.device.is_cuda() {
+            libtorch::choose_arithmetic(target.precision == Precision::Fp32)?;
+        }
         let network = Folded::derive(&store.variables(), target)?;
         Ok(Self { store, network, id })
     }
@@ -107,7 +113,18 @@ impl Backbone {
 
     /// A handle for one worker thread; all handles share the same weights. It averages the map; see [`Engine::reading`].
     pub fn engine(&self) -> Engine {
-        Engine { network: self.network.share(), device: self.device(), pooling: Pooling::Average, explained: None }
+        Engine::new(self.network.share(), self.device())
+    }
+
+    /// As [`Backbone::engine`], with the weights on another device of the same kind.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if that device fails.
+    pub fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
+        if device == self.device() {
+            return Ok(self.engine());
+        }
+        Ok(Engine::new(tch::no_grad(|| self.network.on(device))?, device))
     }
 
     /// The SHA-256 over name and content of all tensors, sorted by name.
@@ -176,9 +193,14 @@ pub struct Engine {
     pooling: Pooling,
     /// The head whose cells are wanted.
     explained: Option<cam::Weights>,
+    gpu: batch::Gpu,
 }
 
 impl Engine {
+    fn new(network: Folded, device: Device) -> Self {
+        Self { network, device, pooling: Pooling::Average, explained: None, gpu: batch::Gpu::default() }
+    }
+
     /// This handle, reading something else out of the map.
     ///
     /// # Errors
@@ -196,20 +218,17 @@ impl Engine {
     /// [`BackboneError::Shape`] if the crops differ in size, are smaller than 32 pixels, or do not fit the head that is
     /// to be explained, [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
     pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
-        tch::no_grad(|| {
-            let input = self.input(crops, preprocess)?;
-            let map = self.network.map(&input)?;
-            let whole = match self.pooling {
-                Pooling::Average => map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?, // [B, 2048]
-                Pooling::Flatten => map.f_flatten(1, -1)?,                                     // [B, 2048·H·W]
-            };
-            let border = border(&map)?.map_or(Ok(Vec::new()), |border| to_vec(&border))?;
-            let cells = match &self.explained {
-                Some(weights) => to_vec(&weights.cells(&map, self.pooling)?)?, // [B, H, W]
-                None => Vec::new(),
-            };
-            Ok(Pooled { whole: to_vec(&whole)?, border, cells })
-        })
+        Ok(self.begin(crops, preprocess, crops.len())?.finish()?.0)
+    }
+
+    /// What is read out of a map `[B, 2048, H, W]`, still on the device.
+    fn read_out(&self, map: &Tensor) -> Result<[Option<Tensor>; 3], BackboneError> {
+        let whole = match self.pooling {
+            Pooling::Average => map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?, // [B, 2048]
+            Pooling::Flatten => map.f_flatten(1, -1)?,                                     // [B, 2048·H·W]
+        };
+        let cells = self.explained.as_ref().map(|weights| weights.cells(map, self.pooling)).transpose()?; // [B, H, W]
+        Ok([Some(whole), border(map)?, cells])
     }
 
     /// `B × [S, S, 3]` bytes → `[B, 3, S, S]` normalised
@@ -236,6 +255,14 @@ pub struct Pooled {
     pub border: Vec<f32>,
     /// Of the head that is to be explained, `[B, H, W]`: the cells of an [`ActivationMap`]. Empty where none was named.
     pub cells: Vec<f32>,
+}
+
+impl Pooled {
+    /// From what [`Engine::read_out`] gives.
+    fn of(tensors: [Option<Tensor>; 3]) -> Result<Self, BackboneError> {
+        let [whole, border, cells] = tensors.map(|tensor| tensor.map_or(Ok(Vec::new()), |tensor| to_vec(&tensor)));
+        Ok(Self { whole: whole?, border: border?, cells: cells? })
+    }
 }
 
 /// `[B, 2048, H, W]` → `[B, 2048]`: the mean of the outermost ring of cells, from the sums of all and of those inside.

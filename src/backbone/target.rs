@@ -6,17 +6,21 @@ use std::str::FromStr;
 use tch::{Device, Kind};
 
 use super::{BackboneError, device, device::DeviceChoice};
+use crate::foreign::driver;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PrecisionChoice {
-    /// bf16 on a processor with instructions for it, else fp32; what it became is always shown.
+    /// bf16 on a processor with instructions for it, fp16 on a GPU that has those for it alone, else fp32; what it became
+    /// is always shown.
     #[default]
     Auto,
     /// 32-bit floats throughout.
     Fp32,
     /// 16-bit brain floats between the layers, 32-bit sums within them.
     Bf16,
+    /// 16-bit floats between the layers, 32-bit sums within them, on GPUs.
+    Fp16,
 }
 
 /// The arithmetic of the network's layers; features come out as 32-bit floats either way.
@@ -27,6 +31,8 @@ pub enum Precision {
     /// 16-bit brain floats between the layers: within 1e-2 (relative), and about twice as fast where the processor has
     /// instructions for them.
     Bf16,
+    /// 16-bit floats between the layers: closer than bf16, but none above 65504, which is an error and never a number.
+    Fp16,
 }
 
 /// The device, the arithmetic, and the image size that weights are arranged for.
@@ -49,16 +55,22 @@ impl Target {
     /// # Errors
     /// [`BackboneError`] of [`device::resolve`], and [`BackboneError::NoBf16`].
     pub fn resolve(device: DeviceChoice, precision: PrecisionChoice, image_size: u32) -> Result<Self, BackboneError> {
-        let device = device::resolve(device)?;
-        let precision = match precision {
-            PrecisionChoice::Auto if device == Device::Cpu && cpu_computes_bf16() => Precision::Bf16,
-            PrecisionChoice::Auto | PrecisionChoice::Fp32 => Precision::Fp32,
-            PrecisionChoice::Bf16 if device == Device::Cpu && !cpu_computes_bf16() => {
-                return Err(BackboneError::NoBf16);
-            }
-            PrecisionChoice::Bf16 => Precision::Bf16,
-        };
-        Ok(Self { device, precision, image_size })
+        Ok(Self::resolve_all(device, precision, image_size)?.0)
+    }
+
+    /// As [`Target::resolve`], with all the devices that share the work; the target's is the first of them.
+    ///
+    /// # Errors
+    /// As [`Target::resolve`].
+    pub fn resolve_all(
+        device: DeviceChoice,
+        precision: PrecisionChoice,
+        image_size: u32,
+    ) -> Result<(Self, Vec<Device>), BackboneError> {
+        let devices = device::resolve(device)?;
+        let first = devices.first().copied().unwrap_or(Device::Cpu);
+        let precision = Processor::of(&devices).precision(precision)?;
+        Ok((Self { device: first, precision, image_size }, devices))
     }
 
     /// A text that is the same for targets with the same features, to the bit on one machine: for cache keys.
@@ -73,8 +85,57 @@ impl Target {
     }
 }
 
+/// What the arithmetic can be chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Processor {
+    Cpu {
+        bf16: bool,
+    },
+    /// By its compute capability; of several cards, that of the oldest.
+    Gpu(i32, i32),
+    /// Apple's.
+    Mps,
+}
+
+impl Processor {
+    fn of(devices: &[Device]) -> Self {
+        match devices.first() {
+            None | Some(Device::Cpu) => Self::Cpu { bf16: cpu_computes_bf16() },
+            Some(Device::Mps | Device::Vulkan) => Self::Mps,
+            Some(Device::Cuda(_)) => {
+                let gpus = match driver::ask() {
+                    driver::Driver::Works { gpus, .. } => gpus,
+                    driver::Driver::Missing | driver::Driver::Failed { .. } => Vec::new(),
+                };
+                let capability = |device: &Device| match device {
+                    Device::Cuda(number) => gpus.get(*number).map(|gpu| gpu.capability),
+                    _ => None,
+                };
+                // A card that is not said to have more is given what every card can.
+                let (major, minor) = devices.iter().map(capability).min().flatten().unwrap_or_default();
+                Self::Gpu(major, minor)
+            }
+        }
+    }
+
+    /// bf16 has instructions of its own from capability 8.0 (Ampere), fp16 from 7.0 (Volta): CUDA C++ Programming Guide,
+    /// "Features and Technical Specifications", tensor cores.
+    fn precision(self, choice: PrecisionChoice) -> Result<Precision, BackboneError> {
+        match (choice, self) {
+            (PrecisionChoice::Auto, Self::Cpu { bf16: true } | Self::Gpu(8.., _))
+            | (PrecisionChoice::Bf16, Self::Cpu { bf16: true } | Self::Gpu(8.., _) | Self::Mps) => Ok(Precision::Bf16),
+            (PrecisionChoice::Auto, Self::Gpu(7, _)) | (PrecisionChoice::Fp16, Self::Gpu(..) | Self::Mps) => {
+                Ok(Precision::Fp16)
+            }
+            (PrecisionChoice::Auto | PrecisionChoice::Fp32, _) => Ok(Precision::Fp32),
+            (PrecisionChoice::Bf16, _) => Err(BackboneError::NoBf16),
+            (PrecisionChoice::Fp16, Self::Cpu { .. }) => Err(BackboneError::NoFp16),
+        }
+    }
+}
+
 /// Whether this processor multiplies bf16 itself; every one with AMX has these instructions too.
-fn cpu_computes_bf16() -> bool {
+pub(super) fn cpu_computes_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
@@ -86,6 +147,7 @@ impl Precision {
         match self {
             Self::Fp32 => Kind::Float,
             Self::Bf16 => Kind::BFloat16,
+            Self::Fp16 => Kind::Half,
         }
     }
 }
@@ -95,6 +157,7 @@ impl fmt::Display for Precision {
         out.write_str(match self {
             Self::Fp32 => "fp32",
             Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
         })
     }
 }
@@ -107,6 +170,7 @@ impl FromStr for PrecisionChoice {
             "auto" => Ok(Self::Auto),
             "fp32" => Ok(Self::Fp32),
             "bf16" => Ok(Self::Bf16),
+            "fp16" => Ok(Self::Fp16),
             _ => Err(BackboneError::UnknownPrecision(text.to_owned())),
         }
     }
@@ -118,6 +182,7 @@ impl fmt::Display for PrecisionChoice {
             Self::Auto => out.write_str("auto"),
             Self::Fp32 => Precision::Fp32.fmt(out),
             Self::Bf16 => Precision::Bf16.fmt(out),
+            Self::Fp16 => Precision::Fp16.fmt(out),
         }
     }
 }
@@ -128,10 +193,10 @@ mod tests {
 
     #[test]
     fn names_parse_and_print_the_same() {
-        for text in ["auto", "fp32", "bf16"] {
+        for text in ["auto", "fp32", "bf16", "fp16"] {
             assert_eq!(text.parse::<PrecisionChoice>().unwrap().to_string(), text);
         }
-        assert!("fp16".parse::<PrecisionChoice>().unwrap_err().to_string().contains("`fp16`"));
+        assert!("fp8".parse::<PrecisionChoice>().unwrap_err().to_string().contains("`fp8`"));
     }
 
     #[test]
@@ -142,5 +207,20 @@ mod tests {
             Ok(target) => assert_ne!(target.id(), Target::CPU.id()),
             Err(error) => assert!(matches!(error, BackboneError::NoBf16)),
         }
+    }
+
+    #[test]
+    fn the_card_chooses_and_never_what_it_would_only_imitate() {
+        use PrecisionChoice::{Auto, Bf16, Fp16, Fp32};
+        let (new_cpu, old_cpu) = (Processor::Cpu { bf16: true }, Processor::Cpu { bf16: false });
+        let (hopper, turing, pascal) = (Processor::Gpu(9, 0), Processor::Gpu(7, 5), Processor::Gpu(6, 1));
+        let chosen = |processor: Processor, choice| processor.precision(choice).ok();
+        let auto = [new_cpu, old_cpu, hopper, turing, pascal].map(|processor| chosen(processor, Auto).unwrap());
+        assert_eq!(auto.map(|precision| precision.to_string()), ["bf16", "fp32", "bf16", "fp16", "fp32"]);
+        for processor in [new_cpu, old_cpu, hopper, turing, pascal, Processor::Mps] {
+            assert_eq!(chosen(processor, Fp32), Some(Precision::Fp32));
+        }
+        assert_eq!([hopper, turing, old_cpu].map(|processor| chosen(processor, Bf16).is_some()), [true, false, false]);
+        assert_eq!([hopper, pascal, new_cpu].map(|processor| chosen(processor, Fp16).is_some()), [true, true, false]);
     }
 }

@@ -73,6 +73,26 @@ fn the_network_that_runs_gives_the_features_of_tchs_vision_module() {
 }
 
 #[test]
+fn the_forms_of_the_network_for_other_devices_are_the_same_function() {
+    use folded::{Folded, Form};
+    let backbone = with_lively_norms(1, Target::CPU);
+    let crops = crops(2, 96);
+    let input = backbone.engine().input(&crops, &Preprocess::default()).unwrap();
+    let expected = of_module(&backbone, &crops);
+    for form in [Form::Plain, Form::Products] {
+        let network = Folded::derive_as(form, &backbone.store.variables(), Target::CPU).unwrap();
+        for network in [network.on(Device::Cpu).unwrap(), network] {
+            let map = tch::no_grad(|| network.map(&input)).unwrap();
+            let given = to_vec(&map.mean_dim([2i64, 3].as_slice(), false, Kind::Float)).unwrap();
+            let distance = relative(&given, &expected);
+            assert!(distance < 1e-5, "{form:?}: {distance}");
+            // No layer turned the numbers around on the way, which would cost a copy each.
+            assert!(map.permute([0, 2, 3, 1]).is_contiguous(), "{form:?}");
+        }
+    }
+}
+
+#[test]
 fn an_image_has_the_same_bits_whatever_the_batch_it_is_in_and_wherever_in_it() {
     let (backbone, preprocess) = (with_lively_norms(1, Target::CPU), Preprocess::default());
     let (engine, crops) = (backbone.engine(), crops(7, 128));

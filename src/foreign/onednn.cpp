@@ -1,31 +1,19 @@
 // Three of libtorch's own operators that tch has no call for: convolutions with ReLU, or with sum and ReLU, done in one
 // pass over memory by oneDNN, and the reordering of their weights. They are looked up by name in the dispatcher, so
 // nothing here depends on libtorch's internals, only on the operators' schemas, which the unit tests of onednn.rs call.
-//
-// Every function returns null on success, else a message that the caller frees with rb_free.
+
+#include "message.h"
 
 #include <ATen/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace {
 
-char* guarded(const auto& work) noexcept {
-  try {
-    work();
-    return nullptr;
-  } catch (const c10::Error& error) {
-    return strdup(error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    return strdup(error.what());
-  } catch (...) {
-    return strdup("unknown C++ exception");
-  }
-}
+using rb::guarded;
 
 at::Tensor call(const char* name, const char* overload, torch::jit::Stack stack) {
   c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).callBoxed(&stack);

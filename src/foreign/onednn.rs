@@ -3,14 +3,14 @@
 //! libtorch has them as operators (its compiler for Python uses them) and tch has no call for them. `onednn.cpp` looks
 //! them up by name in libtorch's dispatcher; a libtorch without them gives an error here, not a crash.
 
-use std::ffi::{CStr, c_char, c_int};
-use std::ptr;
+use std::ffi::{c_char, c_int};
 
 use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
+use super::message::{checked, returned};
+
 unsafe extern "C" {
-    fn rb_free(message: *mut c_char);
     fn rb_reorder_weight(
         out: *mut *mut C_tensor,
         weight: *const C_tensor,
@@ -83,28 +83,6 @@ impl Convolution {
         checked(unsafe { rb_convolution_sum_relu(sum.as_ptr(), input, weight, bias, self.padding, self.stride) })?;
         Ok(sum)
     }
-}
-
-/// The tensor that a call leaves at `out`.
-fn returned(call: impl FnOnce(*mut *mut C_tensor) -> *mut c_char) -> Result<Tensor, TchError> {
-    let mut out = ptr::null_mut();
-    checked(call(&raw mut out))?;
-    // SAFETY: without a message the call has put a new tensor there, which is ours to free.
-    Ok(unsafe { Tensor::from_ptr(out) })
-}
-
-/// The message of a call as an error.
-fn checked(message: *mut c_char) -> Result<(), TchError> {
-    if message.is_null() {
-        return Ok(());
-    }
-    // SAFETY: a message is a C string, which `rb_free` is to free once.
-    let text = unsafe {
-        let text = CStr::from_ptr(message).to_string_lossy().into_owned();
-        rb_free(message);
-        text
-    };
-    Err(TchError::Torch(text))
 }
 
 #[cfg(test)]

@@ -73,14 +73,15 @@ impl BackboneOptions {
         cache: Option<&Cache>,
         progress: &dyn Progress,
     ) -> Result<LazyBackbone, PipelineError> {
-        let target = Target::resolve(self.device, self.precision, image_size)?;
+        let (target, devices) = Target::resolve_all(self.device, self.precision, image_size)?;
         let (path, name, entry) = match source {
             WeightsSource::Random(seed) => {
                 let seed = *seed;
                 progress.warn(&format!(
                     "random weights (seed {seed}): the backbone knows nothing, so the numbers below mean nothing"
                 ));
-                return Ok(LazyBackbone::new(WeightsId::random(seed), target, move || Backbone::random(seed, target)));
+                let id = WeightsId::random(seed);
+                return Ok(LazyBackbone::new(id, target, move || Backbone::random(seed, target)).on(devices));
             }
             WeightsSource::Named(name) => {
                 let entry = weights::manifest()?.entry(name)?.clone();
@@ -104,7 +105,9 @@ impl BackboneOptions {
             entry.check(&path, &sha256)?;
         }
         let id = WeightsId { name, sha256 };
-        Ok(LazyBackbone::new(id.clone(), target, move || Backbone::load(&weights::read(&path)?, id.clone(), target)))
+        let of_file = id.clone();
+        let load = move || Backbone::load(&weights::read(&path)?, of_file.clone(), target);
+        Ok(LazyBackbone::new(id, target, load).on(devices))
     }
 
     /// The backbone that a model was trained on: from the user's file, the known places, or its seed.

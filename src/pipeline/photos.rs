@@ -43,6 +43,8 @@ pub(super) struct Photos {
     pub(super) images_per_second: f64,
     pub(super) weights: WeightsId,
     pub(super) target: Target,
+    /// The devices that shared the work, as `--device` names them.
+    pub(super) device: String,
 }
 
 impl Photos {
@@ -127,6 +129,7 @@ impl Reading<'_> {
             passed_over: found.passed_over.to_string(),
             weights: backbone.id().clone(),
             target,
+            device: device::name(backbone.devices()),
         };
         if self.model.is_none() {
             photos.check_classes(paths.len())?;

@@ -67,7 +67,12 @@ fn out_of_fold(features: &FeatureMatrix, labels: &[bool], seed: u64) -> Vec<f64>
     let groups: Vec<usize> = (0..labels.len()).collect();
     let folds = split::folds(&kinds, &groups, 5, seed).unwrap();
     let examples = Examples::new(features, labels, 1.0).unwrap();
-    cross_validate(&examples, &folds, &grid(WIDTH), &Silent).unwrap().logits.into_iter().map(probability).collect()
+    cross_validate(&examples, &folds, &grid(features.width()), &Silent)
+        .unwrap()
+        .logits
+        .into_iter()
+        .map(probability)
+        .collect()
 }
 
 #[test]

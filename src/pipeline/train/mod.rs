@@ -11,7 +11,7 @@ use super::folds;
 use super::memory::COPIES_IN_TRAINING;
 use super::photos::{Photos, Reading};
 use super::{BackboneOptions, OnUnreadable, PipelineError};
-use crate::backbone::{Pooling, device};
+use crate::backbone::Pooling;
 use crate::dataset::split::{self, Split};
 use crate::dataset::{Label, Sample};
 use crate::decision::ThresholdRule;
@@ -143,7 +143,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         val_fraction: options.val_fraction,
         seed: options.seed,
         weights: model.facts.weights,
-        device: device::name(device),
+        device: photos.device,
         precision: photos.target.precision.to_string(),
         image_size: options.preprocess.crop,
         pooling: options.pooling,

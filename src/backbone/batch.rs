@@ -1,0 +1,196 @@
+//! A batch that is given to a device now and read later, so that a GPU has the next one while this one is read.
+//!
+//! What goes to a GPU is the crops' bytes, a quarter of the normalised numbers: through pinned memory, on a queue of its
+//! own beside the computation. They are normalised there, in the same three steps as [`Preprocess::normalise`]. On other
+//! devices a batch is done when it is given.
+
+use std::cell::{OnceCell, RefCell};
+use std::time::{Duration, Instant};
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::{BackboneError, Engine, Pooled, Precision, check_crops};
+use crate::foreign::stream::{self, Lane, Mark, Pinned};
+use crate::pixels::{Crop, Preprocess};
+
+/// What an engine keeps between the batches of a GPU.
+#[derive(Debug, Default)]
+pub(super) struct Gpu {
+    lane: OnceCell<Lane>,
+    scale: RefCell<Option<Scale>>,
+}
+
+/// A batch in the hands of a device.
+#[derive(Debug)]
+pub struct Begun(State);
+
+#[derive(Debug)]
+enum State {
+    Done(Pooled, Duration),
+    Queued { read: [Option<Tensor>; 3], start: Mark, end: Mark, precision: Precision },
+}
+
+impl Engine {
+    /// Gives a batch of crops to the device, which has room for `room` of them: a GPU gets that many, the missing ones
+    /// black, for with one size throughout it need not look for its best algorithm twice, and computes an image of the
+    /// last batch as any other.
+    ///
+    /// # Errors
+    /// As [`Engine::features`], as far as they come to light at once.
+    pub fn begin(&self, crops: &[Crop], preprocess: &Preprocess, room: usize) -> Result<Begun, BackboneError> {
+        let Device::Cuda(gpu) = self.device else {
+            let started = Instant::now();
+            let pooled = tch::no_grad(|| {
+                let map = self.network.map(&self.input(crops, preprocess)?)?;
+                Pooled::of(self.read_out(&map)?)
+            })?;
+            return Ok(Begun(State::Done(pooled, started.elapsed())));
+        };
+        tch::no_grad(|| {
+            let staged = stage(crops, room)?;
+            let lane = match self.gpu.lane.get() {
+                Some(lane) => lane,
+                None => {
+                    let lane = Lane::new(gpu)?;
+                    self.gpu.lane.get_or_init(|| lane)
+                }
+            };
+            let bytes = lane.upload(&staged)?; // [room, S, S, 3]
+            let start = Mark::set(gpu)?;
+            let input = self.normalised(&bytes, preprocess)?; // [room, 3, S, S]
+            let map = self.network.map(&input)?;
+            let rows = i64::try_from(crops.len()).unwrap_or(i64::MAX);
+            let map = map.f_narrow(0, 0, rows)?; // [B, 2048, S/32, S/32]
+            let [whole, border, cells] =
+                self.read_out(&map)?.map(|read| read.map(|read| stream::download(&read)).transpose());
+            let read = [whole?, border?, cells?];
+            let (end, precision) = (Mark::set(gpu)?, self.network.precision());
+            Ok(Begun(State::Queued { read, start, end, precision }))
+        })
+    }
+
+    /// `[B, S, S, 3]` bytes on the device → `[B, 3, S, S]` normalised, channels last as they come.
+    pub(super) fn normalised(&self, bytes: &Tensor, preprocess: &Preprocess) -> Result<Tensor, TchError> {
+        let mut scale = self.gpu.scale.borrow_mut();
+        let scale = match &mut *scale {
+            Some(scale) if scale.is_of(preprocess) => scale,
+            other => other.insert(Scale::new(preprocess, self.device)?),
+        };
+        let mut levels = bytes.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
+        levels.f_div_(&scale.levels)?.f_sub_(&scale.mean)?.f_div_(&scale.std)
+    }
+}
+
+impl Begun {
+    /// Waits for the device; gives the features and how long it was at work on them.
+    ///
+    /// # Errors
+    /// [`BackboneError::Device`] for what went wrong on the device after [`Engine::begin`], [`BackboneError::Overflow`].
+    pub fn finish(self) -> Result<(Pooled, Duration), BackboneError> {
+        match self.0 {
+            State::Done(pooled, time) => Ok((pooled, time)),
+            State::Queued { read, start, end, precision } => {
+                end.wait()?;
+                let pooled = Pooled::of(read)?;
+                if precision == Precision::Fp16 && pooled.whole.iter().any(|value| !value.is_finite()) {
+                    return Err(BackboneError::Overflow);
+                }
+                Ok((pooled, start.until(&end)?))
+            }
+        }
+    }
+}
+
+/// The bytes of the crops, `[room, S, S, 3]`, where a GPU can fetch them.
+fn stage(crops: &[Crop], room: usize) -> Result<Pinned, BackboneError> {
+    let side = check_crops(crops)?;
+    let images = i64::try_from(room.max(crops.len())).unwrap_or(i64::MAX);
+    let bytes = 3 * side as usize * side as usize;
+    let fill = |memory: &mut [u8]| {
+        for (crop, place) in crops.iter().zip(memory.chunks_exact_mut(bytes)) {
+            place.copy_from_slice(&crop.rgb);
+        }
+    };
+    Ok(Pinned::new(&[images, i64::from(side), i64::from(side), 3], fill)?)
+}
+
+/// The numbers of a [`Preprocess`] on the device: a copy in every batch would wait for the one before.
+#[derive(Debug)]
+struct Scale {
+    of: [[f32; 3]; 2],
+    /// 255, as a tensor: by a plain number a GPU multiplies with the reciprocal, which rounds otherwise.
+    levels: Tensor,
+    /// `[3, 1, 1]`
+    mean: Tensor,
+    /// `[3, 1, 1]`
+    std: Tensor,
+}
+
+impl Scale {
+    fn new(preprocess: &Preprocess, device: Device) -> Result<Self, TchError> {
+        let channels = |values: &[f32]| Tensor::f_from_slice(values)?.f_view([-1, 1, 1])?.f_to_device(device);
+        let (mean, std) = (channels(&preprocess.mean)?, channels(&preprocess.std)?);
+        Ok(Self { of: [preprocess.mean, preprocess.std], levels: channels(&[255.0])?, mean, std })
+    }
+
+    fn is_of(&self, preprocess: &Preprocess) -> bool {
+        self.of == [preprocess.mean, preprocess.std]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backbone::{Backbone, Target, to_vec};
+
+    fn crop(size: u32) -> Crop {
+        let bytes = 3 * size * size;
+        Crop { size, rgb: (0..bytes).map(|index| (index * 7 % 256) as u8).collect() }
+    }
+
+    #[test]
+    fn bytes_that_are_normalised_on_the_device_are_the_numbers_of_the_table() {
+        let engine = Backbone::random(0, Target::CPU).unwrap().engine();
+        let crops = [crop(40), crop(40)];
+        for preprocess in [Preprocess::default(), Preprocess { mean: [0.5; 3], ..Preprocess::default() }] {
+            let bytes =
+                Tensor::from_slice(&crops.each_ref().map(|crop| crop.rgb.clone()).concat()).view([2, 40, 40, 3]);
+            let given = to_vec(&engine.normalised(&bytes, &preprocess).unwrap()).unwrap();
+            let expected = to_vec(&engine.input(&crops, &preprocess).unwrap()).unwrap();
+            // On a CPU to the bit; a GPU rounds as the same standard says.
+            assert!(given == expected);
+        }
+    }
+
+    #[test]
+    fn a_batch_that_is_begun_and_read_later_has_the_features_of_one_at_once() {
+        let engine = Backbone::random(0, Target::CPU).unwrap().engine();
+        let (crops, preprocess) = ([crop(64), crop(64)], Preprocess::default());
+        let (given, time) = engine.begin(&crops, &preprocess, 8).unwrap().finish().unwrap();
+        assert!(given == engine.features(&crops, &preprocess).unwrap());
+        assert!(time > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_gpu_gives_the_features_of_the_cpu() {
+        if !tch::Cuda::is_available() {
+            println!("skipped: there is no GPU");
+            return;
+        }
+        let target = Target { device: Device::Cuda(0), ..Target::CPU };
+        let (gpu, cpu) =
+            (Backbone::random(0, target).unwrap().engine(), Backbone::random(0, Target::CPU).unwrap().engine());
+        let (crops, preprocess) = ([crop(224), crop(224), crop(224)], Preprocess::default());
+        let expected = cpu.features(&crops, &preprocess).unwrap();
+        // Two at once, as a feeder has them.
+        let begun = [8, 4].map(|room| gpu.begin(&crops, &preprocess, room).unwrap());
+        for begun in begun {
+            let (given, _) = begun.finish().unwrap();
+            for (given, expected) in [(&given.whole, &expected.whole), (&given.border, &expected.border)] {
+                let distance: f32 = given.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+                let length: f32 = expected.iter().map(|b| b.powi(2)).sum::<f32>().sqrt();
+                assert!(given.len() == expected.len() && distance / length < 1e-4, "{}", distance / length);
+            }
+        }
+    }
+}
