@@ -18,5 +18,7 @@ pub mod labels;
 
 pub mod shortcut;
 
+pub use groups::GroupBy;
+
 #[cfg(test)]
 mod simulation;

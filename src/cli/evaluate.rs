@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use resnet_binary::dataset::split::Split;
-use resnet_binary::pipeline::{self, EvaluateOptions};
+use resnet_binary::pipeline::{self, EvaluateOptions, PageOptions};
 use resnet_binary::weights::WeightsSource;
 
 use super::options;
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Probability from which the answer is the positive class [default: the model's]
     #[arg(long, value_name = "X", value_parser = options::probability)]
     threshold: Option<f64>,
+    /// Write everything that was found as one HTML page
+    #[arg(long, value_name = "HTML", help_heading = "Output")]
+    report: Option<PathBuf>,
     /// The images to measure: train, val or test
     #[arg(long, value_parser = split, help_heading = "Data")]
     split: Option<Split>,
@@ -60,6 +63,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         threshold: args.threshold,
         split: args.split,
         seed: args.seed,
+        page: args.report.map(|path| PageOptions { path, command: options::command_line() }),
         backbone: args.backbone.options(args.weights),
     };
     let report = pipeline::evaluate(&options, terminal)?;

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
+use resnet_binary::audit::GroupBy;
 use resnet_binary::backbone::device::DeviceChoice;
 use resnet_binary::backbone::{Pooling, PrecisionChoice, layout};
 use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
 use resnet_binary::files;
 use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
 use resnet_binary::pixels::{Limits, Preprocess};
+use resnet_binary::report::shell_word;
 use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
 
 /// Where the backbone comes from and what runs it.
@@ -214,6 +216,17 @@ pub(crate) fn review(text: &str) -> Result<Review, String> {
 /// `0.5`, `f1`, `recall>=0.98` and the like, with the remedy in the same line.
 pub(crate) fn threshold_rule(text: &str) -> Result<ThresholdRule, String> {
     text.parse().map_err(|error: RuleError| with_hint(&error, error.hint()))
+}
+
+/// A regular expression, with the remedy in the same line.
+pub(crate) fn group_by(text: &str) -> Result<GroupBy, String> {
+    GroupBy::new(text).map_err(|error| with_hint(&error, error.hint()))
+}
+
+/// The command as one would type it again.
+pub(crate) fn command_line() -> String {
+    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
+    std::iter::once("resnet-binary".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 fn with_hint(error: &dyn std::error::Error, hint: Option<String>) -> String {

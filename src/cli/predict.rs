@@ -75,7 +75,7 @@ enum Format {
     Text,
     /// One JSON object a line
     Json,
-    /// path,label,positive,probability,logit,error
+    /// path,label,positive,probability,logit,unfamiliar,error
     Csv,
 }
 
@@ -238,7 +238,8 @@ fn text_row(prediction: &Prediction) -> String {
             let Answer { label, positive, .. } = answer;
             // Both names are as wide as the wider one, so that the columns stand still.
             let width = positive.chars().count().max(answer.negative.chars().count());
-            rows.push(format!("{:width$}  P({positive}) = {:.4}  {path}", label.word(), answer.probability));
+            let mark = if answer.unfamiliar == Some(true) { "  (unlike the training photos)" } else { "" };
+            rows.push(format!("{:width$}  P({positive}) = {:.4}  {path}{mark}", label.word(), answer.probability));
             rows.extend(answer.nearest.iter().flatten().map(|photo| {
                 let Similar { path, class, likeness } = photo;
                 format!("{:width$}    like {likeness:.2}  {class}  {}", "", path.display())
@@ -284,6 +285,9 @@ fn json_row(prediction: &Prediction) -> String {
                 "probability": answer.probability,
                 "logit": answer.logit,
             });
+            if let Some(unfamiliar) = answer.unfamiliar {
+                row["unfamiliar"] = json!(unfamiliar);
+            }
             if let Some(nearest) = &answer.nearest {
                 row["nearest"] = json!(nearest);
             }
@@ -300,15 +304,24 @@ fn json_row(prediction: &Prediction) -> String {
 fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     if with_header {
-        writer.write_record(["path", "label", "positive", "probability", "logit", "error"])?;
+        writer.write_record(["path", "label", "positive", "probability", "logit", "unfamiliar", "error"])?;
     }
     let path = prediction.path.to_string_lossy();
     match &prediction.outcome {
         Ok(answer) => {
             let (probability, logit) = (answer.probability.to_string(), answer.logit.to_string());
-            writer.write_record([&path, answer.label.word(), &answer.positive, &probability, &logit, ""])?;
+            let unfamiliar = answer.unfamiliar.map(|mark| mark.to_string()).unwrap_or_default();
+            writer.write_record([
+                &path,
+                answer.label.word(),
+                &answer.positive,
+                &probability,
+                &logit,
+                &unfamiliar,
+                "",
+            ])?;
         }
-        Err(reason) => writer.write_record([&path, "", "", "", "", reason.as_str()])?,
+        Err(reason) => writer.write_record([&path, "", "", "", "", "", reason.as_str()])?,
     }
     writer.flush()?;
     let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
@@ -328,6 +341,7 @@ mod tests {
             negative: "others".into(),
             probability: 0.75,
             logit: 1.098_612_3,
+            unfamiliar: None,
             nearest: None,
             cam: None,
         };
@@ -344,8 +358,10 @@ mod tests {
     #[test]
     fn csv_quotes_what_needs_it_and_has_its_header_once() {
         let first = csv_row(&prediction("a, \"b\".jpg"), true).unwrap();
-        assert!(first.starts_with("path,label,positive,probability,logit,error\n\"a, \"\"b\"\".jpg\",bees,bees,0.75,"));
+        assert!(first.starts_with(
+            "path,label,positive,probability,logit,unfamiliar,error\n\"a, \"\"b\"\".jpg\",bees,bees,0.75,"
+        ));
         let error = Prediction { path: "x".into(), outcome: Err("empty file".into()) };
-        assert_eq!(csv_row(&error, false).unwrap(), "x,,,,,empty file\n");
+        assert_eq!(csv_row(&error, false).unwrap(), "x,,,,,,empty file\n");
     }
 }

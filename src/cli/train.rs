@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use resnet_binary::audit::GroupBy;
 use resnet_binary::backbone::Pooling;
 use resnet_binary::backbone::shapes::{self, HeadSpec};
 use resnet_binary::decision::ThresholdRule;
 use resnet_binary::head::{Balance, L2};
-use resnet_binary::pipeline::{self, SolverChoice, TrainOptions};
+use resnet_binary::pipeline::{self, PageOptions, SolverChoice, TrainOptions};
 use resnet_binary::weights::WeightsSource;
 
 use super::options::{self, HeadChoice};
@@ -38,6 +39,19 @@ pub(crate) struct Args {
     /// Write the split that was used as a CSV, which `--data` takes
     #[arg(long, value_name = "CSV", help_heading = "Data")]
     save_split: Option<PathBuf>,
+    /// Keep photos together whose path has the same match of this pattern (or of its first group): one patient, burst or
+    /// video
+    #[arg(long, value_name = "REGEX", help_heading = "Data", value_parser = options::group_by)]
+    group_by: Option<GroupBy>,
+    /// Corrections on top of the labels: a CSV with the columns path,label, where a label may be `drop`
+    #[arg(long, value_name = "CSV", help_heading = "Data")]
+    fixes: Option<PathBuf>,
+    /// Write the photos whose label is doubtful as a CSV, the most doubtful first, in the form that `--fixes` takes
+    #[arg(long, value_name = "CSV", help_heading = "Output")]
+    label_errors: Option<PathBuf>,
+    /// Write everything that was found as one HTML page
+    #[arg(long, value_name = "HTML", help_heading = "Output")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     pixels: options::Pixels,
     /// Name from `weights list`, a .safetensors or .pth file, or random[:SEED]
@@ -157,6 +171,10 @@ impl Args {
             val_fraction: self.val_fraction,
             seed: self.seed,
             save_split: self.save_split,
+            group_by: self.group_by,
+            fixes: self.fixes,
+            label_errors: self.label_errors,
+            page: self.report.map(|path| PageOptions { path, command: options::command_line() }),
             preprocess: self.pixels.preprocess(),
             pooling,
             backbone: self.backbone.options(Some(self.weights)),

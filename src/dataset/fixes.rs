@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::classes::Found;
-use super::{Dataset, DatasetError, IsImage, Label, RowProblem, table};
+use super::{Dataset, DatasetError, IsImage, Label, RowProblem, split, table};
 use crate::progress::Progress;
 
 /// The label that leaves an image out.
@@ -23,6 +23,30 @@ pub struct Fixed {
     pub dropped: usize,
     /// Images that had the class already.
     pub already_so: usize,
+}
+
+/// A correction that is proposed.
+#[derive(Debug, Clone, Copy)]
+pub struct Correction<'a> {
+    /// The image.
+    pub path: &'a Path,
+    /// The label that it may deserve, or [`DROP`].
+    pub label: &'a str,
+    /// The label that it has.
+    pub given: &'a str,
+    /// Probability of the proposed answer.
+    pub probability: f64,
+}
+
+/// Writes proposals as a table that [`apply`] takes once a person has looked at it, in the order given.
+///
+/// # Errors
+/// [`DatasetError`] if the file cannot be written; what was there is then as it was.
+pub fn write_csv<'a>(path: &Path, corrections: impl Iterator<Item = Correction<'a>>) -> Result<(), DatasetError> {
+    let rows = corrections.map(|Correction { path, label, given, probability }| {
+        (path, [label.to_owned(), given.to_owned(), format!("{probability:.4}")])
+    });
+    split::write_table(path, ["path", "label", "given", "probability"], rows)
 }
 
 /// Lays the corrections of `file` over a data set; a line that repeats another is counted once.

@@ -155,16 +155,27 @@ pub fn assign(
 /// # Errors
 /// [`DatasetError`] if it cannot be written; what was there is then as it was.
 pub fn write_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Result<(), DatasetError> {
+    let rows = samples.iter().map(|sample| {
+        let name = classes.name(sample.class).unwrap_or_default().to_owned();
+        (sample.path.as_path(), [name, sample.split.map_or("", Split::cell).to_owned()])
+    });
+    write_table(path, ["path", "label", "split"], rows)
+}
+
+/// Writes a table whose first column is a path, relative where it lies below the table.
+pub(super) fn write_table<'a, const COLUMNS: usize, const REST: usize>(
+    path: &Path,
+    header: [&str; COLUMNS],
+    rows: impl Iterator<Item = (&'a Path, [String; REST])>,
+) -> Result<(), DatasetError> {
     let fail = |error| FileError::new("write", path, error);
     let folder = std::path::absolute(path).map_err(fail)?.parent().map(Path::to_path_buf).unwrap_or_default();
     let mut table = csv::Writer::from_writer(Vec::new());
-    let mut add = |row: [&[u8]; 3]| table.write_record(row).map_err(|error| fail(std::io::Error::other(error)));
-    add([b"path", b"label", b"split"])?;
-    for sample in samples {
-        let place = place_from(&folder, &sample.path).map_err(fail)?;
-        let name = classes.name(sample.class).unwrap_or_default();
-        let split = sample.split.map_or("", Split::cell);
-        add([cell_of(&place)?, name.as_bytes(), split.as_bytes()])?;
+    table.write_record(header).map_err(|error| fail(std::io::Error::other(error)))?;
+    for (image, cells) in rows {
+        let place = place_from(&folder, image).map_err(fail)?;
+        let cells = std::iter::once(cell_of(&place)?).chain(cells.iter().map(String::as_bytes));
+        table.write_record(cells).map_err(|error| fail(std::io::Error::other(error)))?;
     }
     let bytes = table.into_inner().map_err(|error| fail(std::io::Error::other(error.to_string())))?;
     Ok(files::write(path, |file| file.write_all(&bytes))?)

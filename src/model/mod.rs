@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::backbone::Pooling;
 use crate::decision::{Calibration, ThresholdRule};
+use crate::familiarity::{Familiarity, Parts};
+use crate::features::FeatureMatrix;
 use crate::files;
 use crate::head::{Head, HeadError};
 use crate::metrics::Metrics;
@@ -34,6 +36,7 @@ const ENTRY: &str = "resnet_binary";
 const WEIGHT: &str = "head.weight";
 const BIAS: &str = "head.bias";
 const NEIGHBOURS: &str = "neighbours.features";
+const FAMILIARITY: [&str; 3] = ["familiarity.scales", "familiarity.mean", "familiarity.factor"];
 
 /// A model is a few KB, 130 MB for the flattened map of the largest image, and 4 KB a photo where it keeps the training
 /// photos; anything above this is another file.
@@ -44,6 +47,8 @@ const SIZE_LIMIT: u64 = 4 << 30;
 pub struct Model {
     /// Linear(D, 1).
     pub head: Head,
+    /// Where photos of the trained kind lie; `None` where there were too few to say.
+    pub familiarity: Option<Familiarity>,
     /// The training photos' features, where they were to be kept.
     pub neighbours: Option<Neighbours>,
     /// Everything else.
@@ -79,9 +84,21 @@ pub struct Facts {
     pub training: Training,
     /// The metrics on the validation images, where there were any.
     pub validation: Option<Metrics>,
+    /// The numbers of [`Model::familiarity`] that are no tensors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiarity: Option<FamiliarityFacts>,
     /// What the photos of [`Model::neighbours`] are, row by row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub neighbours: Option<Vec<Kept>>,
+}
+
+/// The numbers of a [`Familiarity`] beside its tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FamiliarityFacts {
+    /// Features that it takes.
+    pub width: usize,
+    /// The distance from which a photo is unfamiliar.
+    pub threshold: f64,
 }
 
 /// A training photo whose features are kept.
@@ -135,6 +152,17 @@ impl Model {
         Ok((logit, self.facts.calibration.apply(logit)))
     }
 
+    /// Whether a photo with these features is unlike the training photos; `None` where the model does not know.
+    pub fn is_unfamiliar(&self, features: &[f32]) -> Option<bool> {
+        self.familiarity.as_ref()?.is_unfamiliar(features).ok()
+    }
+
+    /// How many of these photos are unlike the training photos; `None` where the model does not know.
+    pub fn unfamiliar_among(&self, features: &FeatureMatrix) -> Option<usize> {
+        let marks: Option<Vec<bool>> = features.rows().map(|row| self.is_unfamiliar(row)).collect();
+        marks.map(|marks| marks.into_iter().filter(|&mark| mark).count())
+    }
+
     /// The training photos most like one with these features, with their likeness; none where none were kept.
     pub fn nearest(&self, features: &[f32], count: usize) -> Vec<(&Kept, f64)> {
         let (Some(neighbours), Some(kept)) = (&self.neighbours, &self.facts.neighbours) else { return Vec::new() };
@@ -152,6 +180,13 @@ impl Model {
             file: file(),
             reason: error.to_string(),
         };
+        let familiarity = self.familiarity.iter().flat_map(|familiarity| {
+            let Parts { scales, mean, factor, .. } = familiarity.parts();
+            FAMILIARITY.into_iter().zip([scales, mean, factor])
+        });
+        let familiarity: Vec<(&str, usize, Vec<u8>)> = familiarity
+            .map(|(name, values)| (name, values.len(), values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+            .collect();
         let kept = self.neighbours.as_ref().map(|neighbours| {
             let bytes: Vec<u8> = neighbours.stored().iter().flat_map(|value| value.to_le_bytes()).collect();
             (vec![neighbours.len(), neighbours.width()], bytes)
@@ -160,6 +195,9 @@ impl Model {
             (BIAS, TensorView::new(Dtype::F32, vec![1], &bias).map_err(failed)?),
             (WEIGHT, TensorView::new(Dtype::F32, vec![1, self.head.weight.len()], &weight).map_err(failed)?),
         ];
+        for (name, count, bytes) in &familiarity {
+            tensors.push((name, TensorView::new(Dtype::F32, vec![*count], bytes).map_err(failed)?));
+        }
         if let Some((shape, bytes)) = &kept {
             tensors.push((NEIGHBOURS, TensorView::new(Dtype::F16, shape.clone(), bytes).map_err(failed)?));
         }

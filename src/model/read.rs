@@ -3,8 +3,9 @@
 use half::f16;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{BIAS, ENTRY, FORMAT_VERSION, Facts, Model, ModelError, NEIGHBOURS, WEIGHT};
+use super::{BIAS, ENTRY, FAMILIARITY, FORMAT_VERSION, Facts, FamiliarityFacts, Model, ModelError, NEIGHBOURS, WEIGHT};
 use crate::backbone::shapes;
+use crate::familiarity::{Familiarity, Parts};
 use crate::head::Head;
 use crate::neighbours::Neighbours;
 
@@ -34,7 +35,11 @@ impl Model {
             Some(kept) => Some(neighbours(&tensors, kept.len(), weight.len(), file)?),
             None => None,
         };
-        Ok(Self { head: Head { weight, bias }, neighbours, facts })
+        let familiarity = match &facts.familiarity {
+            Some(numbers) => Some(familiarity(&tensors, numbers, file)?),
+            None => None,
+        };
+        Ok(Self { head: Head { weight, bias }, familiarity, neighbours, facts })
     }
 }
 
@@ -129,6 +134,22 @@ fn bytes_of<'a>(
         return Err(mismatch(format!("{:?} {:?}", tensor.dtype(), tensor.shape()), tensor.shape()));
     }
     Ok(tensor.data())
+}
+
+/// Where familiar photos lie, from its three tensors.
+fn familiarity(
+    tensors: &SafeTensors<'_>,
+    &FamiliarityFacts { width, threshold }: &FamiliarityFacts,
+    file: &str,
+) -> Result<Familiarity, ModelError> {
+    let values = |name| {
+        // Their lengths are checked together, by the one who knows what they mean.
+        let count = tensors.tensor(name).map_or(0, |tensor| tensor.shape().iter().product());
+        floats(tensors, name, &[count], file, &|_| "train again".to_owned())
+    };
+    let [scales, mean, factor] = FAMILIARITY;
+    let parts = Parts { width, threshold, scales: values(scales)?, mean: values(mean)?, factor: values(factor)? };
+    Familiarity::from_parts(parts).map_err(|error| ModelError::Value { file: file.to_owned(), what: error.to_string() })
 }
 
 /// The kept features, if they have the expected shape and type and all are finite.

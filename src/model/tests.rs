@@ -28,10 +28,11 @@ fn model() -> Model {
         weights: WeightsId::random(0),
         training,
         validation: None,
+        familiarity: None,
         neighbours: None,
     };
     let weight = (0..FEATURES).map(|index| index as f32 * 0.001).collect();
-    Model { head: Head { weight, bias: -0.25 }, neighbours: None, facts }
+    Model { head: Head { weight, bias: -0.25 }, familiarity: None, neighbours: None, facts }
 }
 
 fn bytes_of(model: &Model) -> Vec<u8> {

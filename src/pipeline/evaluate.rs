@@ -2,16 +2,20 @@
 
 use std::path::PathBuf;
 
+use super::gallery::Gallery;
 use super::memory::COPIES_IN_EVALUATION;
 use super::photos::{Photos, Reading};
-use super::{BackboneOptions, OnUnreadable, PipelineError};
+use super::scored::{self, Scored};
+use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::dataset::split::Split;
 use crate::features::FeatureMatrix;
+use crate::files;
 use crate::metrics::{self, Bootstrap};
 use crate::model::Model;
 use crate::pixels::Limits;
 use crate::progress::Progress;
 use crate::report::EvaluateReport;
+use crate::report::html::{self, Data, Decision, Network, Page, Unfamiliar};
 
 /// What `evaluate` needs to know.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub struct EvaluateOptions {
     pub limits: Limits,
     /// What to do about a photo that cannot be read.
     pub on_unreadable: OnUnreadable,
+    /// Where to write the page.
+    pub page: Option<PageOptions>,
     /// The backbone; its weights default to the model's own.
     pub backbone: BackboneOptions,
 }
@@ -39,21 +45,12 @@ pub struct EvaluateOptions {
 /// # Errors
 /// [`PipelineError`] if the data does not hold the model's classes, or nothing can be measured.
 pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<EvaluateReport, PipelineError> {
+    if let Some(page) = &options.page {
+        files::check_writable(&page.path)?;
+    }
     let model = Model::read(&options.model)?;
     let mut features = FeatureMatrix::new(model.head.weight.len());
-    let reading = Reading {
-        data: &options.data,
-        positive: None,
-        model: Some((&options.model, &model)),
-        preprocess: &model.facts.preprocess,
-        pooling: model.facts.pooling,
-        copies: COPIES_IN_EVALUATION,
-        limits: &options.limits,
-        on_unreadable: options.on_unreadable,
-        backbone: &options.backbone,
-        asides: true,
-    };
-    let photos = reading.run(&mut features, progress)?;
+    let photos = options.reading(&model).run(&mut features, progress)?;
     let split = options.split.or_else(|| photos.most_independent());
     let rows = photos.rows_of(split);
     if rows.is_empty() {
@@ -62,21 +59,94 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     }
     let all_labels = photos.labels();
     let labels: Vec<bool> = rows.iter().filter_map(|&row| all_labels.get(row).copied()).collect();
-    let logits = model.head.logits(&features.select(&rows))?;
+    let features = features.select(&rows);
+    let logits = model.head.logits(&features)?;
     let probabilities: Vec<f64> = logits.iter().map(|&logit| model.facts.calibration.apply(logit)).collect();
     let threshold = options.threshold.unwrap_or(model.facts.threshold);
     let bootstrap = Bootstrap { seed: options.seed, ..Bootstrap::default() };
     let metrics = metrics::evaluate(&labels, &probabilities, threshold, bootstrap)?;
-    Ok(EvaluateReport {
+    let report = EvaluateReport {
         data: options.data.clone(),
         model: options.model.clone(),
-        positive: model.facts.positive,
-        negative: model.facts.negative,
+        positive: model.facts.positive.clone(),
+        negative: model.facts.negative.clone(),
         split: split.map(|split| split.to_string()),
+        unfamiliar: model.unfamiliar_among(&features),
         metrics,
         features_from_cache: photos.extraction.from_cache,
-        unreadable: photos.unreadable,
-    })
+        page: options.page.as_ref().map(|page| page.path.clone()),
+        unreadable: photos.unreadable.clone(),
+    };
+    let scored = Scored { rows: &rows, labels: &labels, probabilities: &probabilities, metrics: &report.metrics };
+    options.write_page(&photos, &model, &report, &scored, progress)?;
+    Ok(report)
+}
+
+impl EvaluateOptions {
+    fn reading<'a>(&'a self, model: &'a Model) -> Reading<'a> {
+        Reading {
+            data: &self.data,
+            positive: None,
+            model: Some((&self.model, model)),
+            preprocess: &model.facts.preprocess,
+            pooling: model.facts.pooling,
+            copies: COPIES_IN_EVALUATION,
+            limits: &self.limits,
+            on_unreadable: self.on_unreadable,
+            backbone: &self.backbone,
+            asides: false,
+        }
+    }
+
+    /// Writes the page, where it is wanted.
+    fn write_page(
+        &self,
+        photos: &Photos,
+        model: &Model,
+        report: &EvaluateReport,
+        scored: &Scored<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(), PipelineError> {
+        let Some(options) = &self.page else { return Ok(()) };
+        let gallery = Gallery { photos, model, limits: &self.limits, backbone: &self.backbone };
+        let (certain_errors, top_losses) = scored.worst(&gallery, progress)?;
+        let split = report.split.clone().unwrap_or_else(|| "all photos".to_owned());
+        let page = Page {
+            title: format!("{} or {}", report.negative, report.positive),
+            command: options.command.clone(),
+            negative: report.negative.clone(),
+            positive: report.positive.clone(),
+            data: Some(Data {
+                source: report.data.clone(),
+                classes: photos.class_counts(),
+                split: format!("measured: {split}"),
+                unreadable: report.unreadable.clone(),
+                passed_over: photos.passed_over.clone(),
+            }),
+            network: Some(Network {
+                backbone: "ResNet-50, frozen".to_owned(),
+                weights: model.facts.weights.name.clone(),
+                precision: photos.target.precision.to_string(),
+                device: photos.device.clone(),
+                image_size: model.facts.preprocess.crop,
+                head: format!("{} of `{}`", model.facts.training.solver, self.model.display()),
+            }),
+            measured: vec![scored.measured(&split, report.split.is_some())],
+            decision: Some(Decision {
+                rule: model.facts.threshold_rule.to_string(),
+                threshold: report.metrics.threshold,
+                calibration: Some(model.facts.calibration.kind().to_owned()),
+                ..Decision::default()
+            }),
+            certain_errors,
+            top_losses,
+            unfamiliar: report.unfamiliar.map(|images| Unfamiliar { images, of: scored.labels.len() }),
+            repeat: Some(scored::repeat(photos, model, self.seed)),
+            ..Page::default()
+        };
+        let html = html::render(&page);
+        Ok(files::write(&options.path, |file| file.write_all(html.as_bytes()))?)
+    }
 }
 
 impl Photos {

@@ -4,12 +4,14 @@ mod error;
 mod evaluate;
 mod extract;
 mod folds;
+mod gallery;
 mod inputs;
 mod inspect;
 mod maps;
 mod memory;
 mod photos;
 mod predict;
+mod scored;
 mod train;
 
 use std::path::{Path, PathBuf};
@@ -52,6 +54,15 @@ pub struct BackboneOptions {
     pub places: Places,
     /// Whether and how to fetch missing weights.
     pub fetch: FetchOptions,
+}
+
+/// Where a page of everything that was found goes.
+#[derive(Debug, Clone)]
+pub struct PageOptions {
+    /// The HTML file.
+    pub path: PathBuf,
+    /// The command as one would type it again, which the page shows.
+    pub command: String,
 }
 
 /// What to do about a photo that cannot be read.

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
-use crate::backbone::{Pooling, Readout, Target, device};
-use crate::dataset::{self, ClassMap, Label, Sample};
+use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
+use crate::dataset::fixes::{self, Fixed};
+use crate::dataset::{self, ClassMap, Label, Sample, Split};
 use crate::features::{Extraction, Extractor, Rows};
+use crate::files::ContentHash;
 use crate::model::Model;
 use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
-use crate::report::Skipped;
+use crate::report::{ClassCount, Skipped};
 use crate::weights::WeightsId;
 
 /// Which photos, and how they become rows.
@@ -41,6 +43,8 @@ pub(super) struct Photos {
     pub(super) passed_over: String,
     pub(super) seconds: f64,
     pub(super) images_per_second: f64,
+    /// Loaded by now, or when it is first needed.
+    pub(super) backbone: LazyBackbone,
     pub(super) weights: WeightsId,
     pub(super) target: Target,
     /// The devices that shared the work, as `--device` names them.
@@ -51,6 +55,13 @@ impl Photos {
     /// `[N]`, true for the positive class.
     pub(super) fn labels(&self) -> Vec<bool> {
         self.samples.iter().map(|sample| self.classes.label(sample.class) == Label::Positive).collect()
+    }
+
+    /// The SHA-256 over path and content of every photo, in order: the same photos under the same names have the same.
+    pub(super) fn fingerprint(&self) -> String {
+        let lines = self.samples.iter().zip(&self.extraction.hashes);
+        let text: String = lines.map(|(sample, hash)| format!("{hash} {}\n", sample.path.display())).collect();
+        ContentHash::of(text.as_bytes()).to_string()
     }
 
     /// `[N]`, the same number for byte-identical files.
@@ -64,15 +75,27 @@ impl Photos {
 impl Reading<'_> {
     /// Finds the photos, says what it found, and runs each through the backbone once; `rows` takes the features.
     pub(super) fn run(&self, rows: &mut dyn Rows, progress: &dyn Progress) -> Result<Photos, PipelineError> {
+        Ok(self.run_fixed(None, rows, progress)?.0)
+    }
+
+    /// As [`Reading::run`], with the corrections of a CSV on top of the labels; what is dropped is not read.
+    pub(super) fn run_fixed(
+        &self,
+        fixes: Option<&Path>,
+        rows: &mut dyn Rows,
+        progress: &dyn Progress,
+    ) -> Result<(Photos, Option<Fixed>), PipelineError> {
         // A device that is not there is said before a folder of any size is listed.
         device::resolve(self.backbone.device)?;
-        let found = match self.model {
+        let mut found = match self.model {
             None => dataset::open(self.data, self.positive, &pixels::looks_like_image, progress)?,
             Some((_, Model { facts, .. })) => {
                 let classes = ClassMap::new(&facts.classes, &facts.positive)?;
                 dataset::open_for(self.data, &classes, &pixels::looks_like_image, progress)?
             }
         };
+        let fixed =
+            fixes.map(|file| fixes::apply(&mut found, file, &pixels::looks_like_image, progress)).transpose()?;
         for warning in &found.warnings {
             progress.warn(warning);
         }
@@ -128,17 +151,38 @@ impl Reading<'_> {
             unreadable,
             passed_over: found.passed_over.to_string(),
             weights: backbone.id().clone(),
-            target,
             device: device::name(backbone.devices()),
+            backbone,
+            target,
         };
         if self.model.is_none() {
             photos.check_classes(paths.len())?;
         }
-        Ok(photos)
+        Ok((photos, fixed))
     }
 }
 
 impl Photos {
+    /// Each class with its readable photos in each split.
+    pub(super) fn class_counts(&self) -> Vec<ClassCount> {
+        let names = self.classes.names().iter().enumerate();
+        names
+            .map(|(class, name)| {
+                let count = |split| {
+                    let is_counted = |sample: &&Sample| sample.class == class && sample.split == Some(split);
+                    self.samples.iter().filter(is_counted).count()
+                };
+                ClassCount {
+                    name: name.clone(),
+                    positive: self.classes.label(class) == Label::Positive,
+                    train: count(Split::Train),
+                    validation: count(Split::Validation),
+                    test: count(Split::Test),
+                }
+            })
+            .collect()
+    }
+
     /// Both classes must have survived the reading.
     fn check_classes(&self, total: usize) -> Result<(), PipelineError> {
         let labels = self.labels();

@@ -55,6 +55,8 @@ pub struct Answer {
     pub probability: f64,
     /// The head's output, before the calibration.
     pub logit: f64,
+    /// Whether it is unlike the training photos; `None` where the model does not know.
+    pub unfamiliar: Option<bool>,
     /// The training photos most like it, most alike first; `None` unless asked for.
     pub nearest: Option<Vec<Similar>>,
     /// The class activation map, if it is wanted.
@@ -183,5 +185,14 @@ fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Ph
             .collect()
     });
     let (positive, negative) = (facts.positive.clone(), facts.negative.clone());
-    Ok(Answer { label, positive, negative, probability, logit, nearest, cam: None })
+    Ok(Answer {
+        label,
+        positive,
+        negative,
+        probability,
+        logit,
+        unfamiliar: model.is_unfamiliar(&photo.features),
+        nearest,
+        cam: None,
+    })
 }

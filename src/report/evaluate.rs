@@ -21,10 +21,14 @@ pub struct EvaluateReport {
     pub negative: String,
     /// The split that was measured; `None` for all images.
     pub split: Option<String>,
+    /// Photos unlike those of the training; `None` where the model does not know them.
+    pub unfamiliar: Option<usize>,
     /// The numbers, each with its 95 % interval.
     pub metrics: Metrics,
     /// Images whose features were computed in an earlier run.
     pub features_from_cache: usize,
+    /// Where the page is, if one was wanted.
+    pub page: Option<PathBuf>,
     /// Photos that could not be read.
     pub unreadable: Vec<Skipped>,
 }
@@ -52,6 +56,13 @@ impl fmt::Display for EvaluateReport {
             write_estimate(out, name, 19, estimate, Some(method))?;
         }
         writeln!(out)?;
-        write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)
+        write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)?;
+        if let Some(unfamiliar) = self.unfamiliar {
+            writeln!(out, "\nunfamiliar  {unfamiliar} of {count} are unlike the training photos")?;
+        }
+        match &self.page {
+            Some(page) => writeln!(out, "\npage        {}", page.display()),
+            None => Ok(()),
+        }
     }
 }

@@ -115,7 +115,10 @@ fn level_of(value: f32) -> u8 {
 }
 
 /// The crop at another size.
-fn enlarged(crop: &Crop, size: u32) -> Result<Rgb, HeatmapError> {
+///
+/// # Errors
+/// [`HeatmapError`] if the crop does not hold what its side says.
+pub fn enlarged(crop: &Crop, size: u32) -> Result<Rgb, HeatmapError> {
     let data = resized(&crop.rgb, PixelType::U8x3, crop.size, size, FilterType::CatmullRom)?;
     Ok(Rgb { width: size, height: size, data })
 }

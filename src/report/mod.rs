@@ -4,6 +4,7 @@
 
 mod cross_validation;
 mod evaluate;
+mod findings;
 pub mod heatmap;
 pub mod html;
 mod inspect;
@@ -18,6 +19,7 @@ use crate::metrics::{Confusion, Estimate, Metrics};
 
 pub use cross_validation::{CrossValidationReport, LearningPoint, Spread};
 pub use evaluate::EvaluateReport;
+pub use findings::{LabelError, Leak, NearDuplicate, Relatives, Shortcut};
 pub use inspect::{InspectReport, ModelFit, WeightsFit};
 pub use train::TrainReport;
 
@@ -147,7 +149,7 @@ fn write_confusion(out: &mut fmt::Formatter<'_>, classes: [&str; 2], confusion: 
 }
 
 /// A word that a shell takes as one, for commands to copy.
-fn shell_word(word: &str) -> String {
+pub fn shell_word(word: &str) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()

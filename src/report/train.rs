@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    CalibrationReport, ClassCount, CrossValidationReport, Skipped, rounded, shell_word, write_confusion, write_estimate,
+    CalibrationReport, ClassCount, CrossValidationReport, LabelError, Leak, Relatives, Shortcut, Skipped, rounded,
+    shell_word, write_confusion, write_estimate,
 };
 use crate::backbone::{Pooling, layout};
+use crate::dataset::fixes::Fixed;
 use crate::decision::Choice;
 use crate::metrics::Metrics;
 use crate::weights::WeightsId;
@@ -28,12 +30,18 @@ pub struct TrainReport {
     pub unreadable: Vec<Skipped>,
     /// Files that are no photos, in words; empty if there were none.
     pub passed_over: String,
+    /// What the corrections changed, where there were any.
+    pub fixes: Option<Fixed>,
     /// Whether the split came with the data; else it was made by the seed.
     pub split_given: bool,
     /// Share of the images kept for validation, where the split was made here.
     pub val_fraction: f64,
     /// Seed of the split and of the solver.
     pub seed: u64,
+    /// Which photos show the same or belong together.
+    pub relatives: Relatives,
+    /// What measured photos with a relative in training do to the numbers.
+    pub leaks: Vec<Leak>,
     /// The backbone.
     pub weights: WeightsId,
     /// The device that ran it.
@@ -72,6 +80,12 @@ pub struct TrainReport {
     pub validation: Option<Metrics>,
     /// Metrics on the test split.
     pub test: Option<Metrics>,
+    /// Photos whose label is doubtful, the most doubtful first; `None` where there were too few images for folds.
+    pub label_errors: Option<Vec<LabelError>>,
+    /// Heads that see less than the photo; none where there were too few images for folds.
+    pub shortcuts: Vec<Shortcut>,
+    /// Where the page is, if one was wanted.
+    pub page: Option<PathBuf>,
     /// Where the model is.
     pub model: PathBuf,
     /// Its size.
@@ -93,6 +107,7 @@ impl fmt::Display for TrainReport {
         if let Some(found) = &self.cross_validation {
             write!(out, "\n{found}")?;
         }
+        self.write_doubts(out)?;
         if self.refitted {
             writeln!(
                 out,
@@ -101,6 +116,9 @@ impl fmt::Display for TrainReport {
         }
         let kilobytes = self.model_bytes.div_ceil(1000);
         writeln!(out, "\nmodel       {} ({kilobytes} KB)", self.model.display())?;
+        if let Some(page) = &self.page {
+            writeln!(out, "page        {}", page.display())?;
+        }
         let example = self.example.as_ref().map_or("photo.jpg".to_owned(), |path| shell_word(&path.to_string_lossy()));
         let model = shell_word(&self.model.to_string_lossy());
         let model = if model == "model.safetensors" { String::new() } else { format!(" --model {model}") };
@@ -131,12 +149,38 @@ impl TrainReport {
             }
             writeln!(out)?;
         }
-        if self.split_given {
-            writeln!(out, "split       as the data gives it")
-        } else {
-            let percent = self.val_fraction * 100.0;
-            writeln!(out, "split       stratified, {percent:.0} % for validation, seed {}", self.seed)
+        if let Some(Fixed { relabelled, dropped, already_so }) = self.fixes {
+            writeln!(out, "fixes       {relabelled} relabelled, {dropped} dropped, {already_so} as they were")?;
         }
+        writeln!(out, "split       {}", self.split_in_words())?;
+        write!(out, "{}", self.relatives)?;
+        self.leaks.iter().try_for_each(|leak| write!(out, "{leak}"))
+    }
+
+    /// Such as `stratified, 20 % for validation, seed 0`.
+    pub fn split_in_words(&self) -> String {
+        if self.split_given {
+            return "as the data gives it".to_owned();
+        }
+        format!("stratified, {:.0} % for validation, seed {}", self.val_fraction * 100.0, self.seed)
+    }
+
+    /// Doubts about labels and about what the head looks at.
+    fn write_doubts(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(found) = &self.label_errors {
+            match found.first() {
+                None => writeln!(out, "\nlabels      none is doubtful")?,
+                Some(LabelError { path, given, suggested, .. }) => {
+                    let (count, path) = (found.len(), path.display());
+                    writeln!(out, "\nlabels      {count} doubtful, such as {path}: {given}, perhaps {suggested}")?;
+                }
+            }
+        }
+        for Shortcut { sees, roc_auc, real_roc_auc, warning } in &self.shortcuts {
+            let verdict = warning.as_ref().map_or("all clear", |_| "suspicious, see the warning");
+            writeln!(out, "shortcut    {sees}: ROC-AUC {roc_auc:.3} beside {real_roc_auc:.3}, {verdict}")?;
+        }
+        Ok(())
     }
 
     fn write_network(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,7 +28,7 @@ fn a_folder_gives_its_photos_and_the_threshold_moves_the_answer() {
     dir.file("imgs/dark/notes.txt", b"not a photo");
     let said = run(dir.command().args(["predict", "imgs", "--format", "csv", "--threshold", "0"]));
     let lines: Vec<_> = said.out.lines().collect();
-    assert_eq!(lines[0], "path,label,positive,probability,logit,error");
+    assert_eq!(lines[0], "path,label,positive,probability,logit,unfamiliar,error");
     assert_eq!(lines.len(), 13);
     assert!(lines[1..].iter().all(|line| line.contains(",light,light,")), "{}", said.out);
 }

@@ -60,12 +60,6 @@ pub(super) struct OutOfFold {
     pub(super) logits: Vec<f64>,
 }
 
-impl OutOfFold {
-    pub(super) fn count(&self) -> usize {
-        self.folds.iter().max().map_or(0, |last| last + 1)
-    }
-}
-
 impl TrainOptions {
     /// Fits the head that is delivered unless the user wants one of all images.
     pub(super) fn fit(
@@ -130,6 +124,25 @@ impl TrainOptions {
             Settings::Exact { l2 } => exact::fit(&examples, None, &ExactOptions { l2: L2::Fixed(*l2) }, progress)?.head,
             Settings::Sgd(options) => sgd::fit(&examples, None, options, device, progress)?.head,
         })
+    }
+
+    /// Out-of-fold logits of training and validation photos together, where they are wanted and can be had.
+    pub(super) fn pool_out_of_fold(
+        &self,
+        pool: &Side,
+        fitted: &Fitted,
+        device: Device,
+        progress: &dyn Progress,
+    ) -> Result<Option<OutOfFold>, PipelineError> {
+        if self.folds < 2 {
+            return Ok(None);
+        }
+        let found = self.out_of_fold(pool, self.folds, &fitted.settings, device, progress)?;
+        if found.is_none() {
+            let folds = self.folds;
+            progress.note(&format!("no {folds}-fold cross-validation: a class has fewer groups of images than folds"));
+        }
+        Ok(found)
     }
 
     /// Logits of heads of the same settings, fold by fold; `None` where a class has fewer groups than there are folds.

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::Side;
+use super::side::Side;
 use crate::head::exact::{self, ExactOptions};
 use crate::head::{self, Balance, Examples, L2};
 use crate::metrics::{Scores, probability, ranking};

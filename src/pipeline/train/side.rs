@@ -1,8 +1,8 @@
 //! Some of the photos: their rows, labels and groups, side by side.
 
-use super::Photos;
 use crate::dataset::split::Split;
 use crate::features::FeatureMatrix;
+use crate::pipeline::photos::Photos;
 
 /// The photos of one side of the split, or of several.
 #[derive(Debug, Clone)]

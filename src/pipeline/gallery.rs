@@ -1,0 +1,112 @@
+//! A few photos for the report's page, with the class activation map of each.
+//!
+//! The map needs the network's last map, which is not kept for every photo (400 KB each): these few photos go through the
+//! network once more.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+
+use super::photos::Photos;
+use super::{BackboneOptions, Extractor, PipelineError};
+use crate::backbone::{Linear, Readout};
+use crate::dataset::split::Split;
+use crate::features::Explained;
+use crate::files;
+use crate::model::Model;
+use crate::pixels::{Crop, Limits, Rgb};
+use crate::progress::{Progress, Unit};
+use crate::report::heatmap;
+use crate::report::html::{Format, Picture};
+
+/// Side of a picture in pixels.
+const SIDE: u32 = 224;
+
+/// JPEG's quality, from 1 to 100: 10 to 15 KB a picture.
+const QUALITY: u8 = 82;
+
+/// Photo and map of one row.
+pub(super) struct Shown {
+    pub(super) thumbnail: Picture,
+    pub(super) map: Option<Picture>,
+}
+
+/// What the pictures are made with.
+pub(super) struct Gallery<'a> {
+    pub(super) photos: &'a Photos,
+    pub(super) model: &'a Model,
+    pub(super) limits: &'a Limits,
+    pub(super) backbone: &'a BackboneOptions,
+}
+
+impl Gallery<'_> {
+    /// Pictures of some rows with what the head makes of each cell; a photo that has gone since has none.
+    pub(super) fn with_maps(
+        &self,
+        rows: &[usize],
+        progress: &dyn Progress,
+    ) -> Result<HashMap<usize, Shown>, PipelineError> {
+        let facts = &self.model.facts;
+        let head = Linear { weight: &self.model.head.weight, bias: self.model.head.bias };
+        let extractor = Extractor {
+            backbone: &self.photos.backbone,
+            preprocess: &facts.preprocess,
+            limits: self.limits,
+            workload: self.backbone.workload(self.photos.target.device, Some(rows.len())),
+            cache: None,
+            asides: false,
+            readout: Readout { pooling: facts.pooling, explain: Some(head) },
+        };
+        let paths: Vec<PathBuf> = rows.iter().filter_map(|&row| self.path(row)).collect();
+        let mut shown = HashMap::new();
+        let mut rows = rows.iter();
+        progress.start("maps for the report", Unit::Images, Some(paths.len() as u64));
+        let streamed = extractor.stream(&mut paths.iter(), progress, &mut |_, outcome| {
+            let explained = outcome.ok().and_then(|photo| photo.explained);
+            if let (Some(&row), Some(explained)) = (rows.next(), explained)
+                && let Some(picture) = of_explained(&explained)
+            {
+                shown.insert(row, picture);
+            }
+            ControlFlow::Continue(())
+        });
+        progress.finish();
+        streamed?;
+        Ok(shown)
+    }
+
+    /// A photo alone; `None` if it has gone since.
+    pub(super) fn thumbnail(&self, path: &Path) -> Option<Picture> {
+        let bytes = files::read(path, self.limits.max_file_bytes).ok()?;
+        let crop = self.model.facts.preprocess.load(&bytes, self.limits).ok()?;
+        of_crop(&crop)
+    }
+
+    /// What a photo is used for.
+    pub(super) fn split_of(&self, path: &Path) -> Option<Split> {
+        self.photos.samples.iter().find(|sample| sample.path == path)?.split
+    }
+
+    fn path(&self, row: usize) -> Option<PathBuf> {
+        self.photos.samples.get(row).map(|sample| sample.path.clone())
+    }
+}
+
+fn of_explained(Explained { crop, map }: &Explained) -> Option<Shown> {
+    let map = heatmap::overlay(crop, map, SIDE).ok().as_ref().and_then(jpeg);
+    Some(Shown { thumbnail: of_crop(crop)?, map })
+}
+
+fn of_crop(crop: &Crop) -> Option<Picture> {
+    heatmap::enlarged(crop, SIDE).ok().as_ref().and_then(jpeg)
+}
+
+fn jpeg(image: &Rgb) -> Option<Picture> {
+    let mut bytes = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+    encoder.encode(&image.data, image.width, image.height, ExtendedColorType::Rgb8).ok()?;
+    Some(Picture { format: Format::Jpeg, bytes })
+}

@@ -1,0 +1,123 @@
+//! What the page says of a set of measured photos, for `train` and `evaluate` alike.
+
+use std::collections::HashMap;
+
+use super::PipelineError;
+use super::gallery::{Gallery, Shown};
+use super::photos::Photos;
+use crate::metrics::Metrics;
+use crate::model::Model;
+use crate::progress::Progress;
+use crate::report::html::{Fact, Measured, Photo, Repeat};
+
+/// Most photos of each list with pictures.
+const MOST: usize = 12;
+
+/// Labelled photos with their probabilities.
+pub(super) struct Scored<'a> {
+    /// `[N]`, places among all photos.
+    pub(super) rows: &'a [usize],
+    /// `[N]`
+    pub(super) labels: &'a [bool],
+    /// `[N]`
+    pub(super) probabilities: &'a [f64],
+    pub(super) metrics: &'a Metrics,
+}
+
+impl Scored<'_> {
+    /// For the curves.
+    pub(super) fn measured(&self, name: &str, unseen: bool) -> Measured {
+        Measured {
+            name: name.to_owned(),
+            unseen,
+            metrics: self.metrics.clone(),
+            labels: self.labels.to_vec(),
+            probabilities: self.probabilities.to_vec(),
+        }
+    }
+
+    /// The wrong answers, the most certain first, and the highest losses that are none of those, with their pictures.
+    pub(super) fn worst(
+        &self,
+        gallery: &Gallery<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(Vec<Photo>, Vec<Photo>), PipelineError> {
+        let (errors, losses) = (self.certain_errors(), self.top_losses());
+        let places = errors.iter().chain(&losses);
+        let rows: Vec<usize> = places.filter_map(|&place| self.rows.get(place).copied()).collect();
+        let shown = gallery.with_maps(&rows, progress)?;
+        Ok((self.photos(&errors, gallery.photos, &shown), self.photos(&losses, gallery.photos, &shown)))
+    }
+
+    /// The places here of the wrong answers, the most certain first.
+    fn certain_errors(&self) -> Vec<usize> {
+        let wrong = self.by_loss();
+        wrong.into_iter().filter(|&place| self.answer(place) != self.label(place)).take(MOST).collect()
+    }
+
+    /// The places here of the highest losses that are no certain errors, the highest first.
+    fn top_losses(&self) -> Vec<usize> {
+        let shown = self.certain_errors();
+        self.by_loss().into_iter().filter(|place| !shown.contains(place)).take(MOST).collect()
+    }
+
+    fn by_loss(&self) -> Vec<usize> {
+        // The probability of the label orders as the loss does.
+        let of_label = |place: usize| {
+            let positive = self.probabilities.get(place).copied().unwrap_or(f64::NAN);
+            if self.label(place) { positive } else { 1.0 - positive }
+        };
+        let mut places: Vec<usize> = (0..self.rows.len()).collect();
+        places.sort_by(|&a, &b| of_label(a).total_cmp(&of_label(b)).then(a.cmp(&b)));
+        places
+    }
+
+    fn label(&self, place: usize) -> bool {
+        self.labels.get(place).is_some_and(|&label| label)
+    }
+
+    fn answer(&self, place: usize) -> bool {
+        self.probabilities.get(place).is_some_and(|probability| *probability >= self.metrics.threshold)
+    }
+
+    /// Photos of some places, with the pictures that there are.
+    fn photos(&self, places: &[usize], all: &Photos, shown: &HashMap<usize, Shown>) -> Vec<Photo> {
+        let photo = |&place: &usize| {
+            let row = self.rows.get(place)?;
+            let pictures = shown.get(row);
+            Some(Photo {
+                path: all.samples.get(*row)?.path.clone(),
+                is_positive: self.label(place),
+                answered_positive: self.answer(place),
+                probability: *self.probabilities.get(place)?,
+                thumbnail: pictures.map(|pictures| pictures.thumbnail.clone()),
+                map: pictures.and_then(|pictures| pictures.map.clone()),
+            })
+        };
+        places.iter().filter_map(photo).collect()
+    }
+}
+
+/// What it takes to make the same numbers again.
+pub(super) fn repeat(photos: &Photos, model: &Model, seed: u64) -> Repeat {
+    let preprocess = &model.facts.preprocess;
+    let channels = |values: [f32; 3]| values.map(|value| value.to_string()).join(", ");
+    Repeat {
+        seed,
+        versions: vec![
+            Fact::new("resnet-binary", env!("CARGO_PKG_VERSION")),
+            Fact::new("model made by", &model.facts.created_by),
+            Fact::new("device", format!("{}, {}", photos.device, photos.target.precision)),
+        ],
+        hashes: vec![
+            Fact::new(format!("weights {}", model.facts.weights.name), &model.facts.weights.sha256),
+            Fact::new("photos, with their names", photos.fingerprint()),
+        ],
+        preprocess: vec![
+            Fact::new("short side", format!("{} pixels, antialiased bilinear", preprocess.resize)),
+            Fact::new("centre crop", format!("{0}×{0} pixels", preprocess.crop)),
+            Fact::new("mean (R, G, B)", channels(preprocess.mean)),
+            Fact::new("deviation (R, G, B)", channels(preprocess.std)),
+        ],
+    }
+}

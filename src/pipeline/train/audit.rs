@@ -1,0 +1,95 @@
+//! What could make the numbers flatter than the truth: doubtful labels, and shortcuts around what the photos show.
+
+use super::TrainOptions;
+use super::decide::Decided;
+use super::fit::OutOfFold;
+use super::prepare::Prepared;
+use crate::audit::labels;
+use crate::audit::shortcut::{self, Probe};
+use crate::dataset::fixes::{self, Correction};
+use crate::dataset::split;
+use crate::features::Aside;
+use crate::pipeline::PipelineError;
+use crate::progress::Progress;
+use crate::report::{LabelError, Shortcut};
+
+/// What was found.
+#[derive(Default)]
+pub(super) struct Audited {
+    /// The most doubtful first; `None` without out-of-fold probabilities.
+    pub(super) label_errors: Option<Vec<LabelError>>,
+    pub(super) shortcuts: Vec<Shortcut>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl TrainOptions {
+    /// Asks the out-of-fold logits of all photos; nothing is found without them.
+    pub(super) fn audit(
+        &self,
+        prepared: &Prepared,
+        out_of_fold: Option<&OutOfFold>,
+        decided: &Decided,
+        progress: &dyn Progress,
+    ) -> Result<Audited, PipelineError> {
+        let Some(OutOfFold { folds, logits }) = out_of_fold else { return Ok(Audited::default()) };
+        let Prepared { photos, pool, .. } = prepared;
+        let asides: Vec<&Aside> = pool.rows.iter().filter_map(|&row| photos.extraction.asides.get(row)).collect();
+        let fitted = shortcut::Fitted { labels: &pool.labels, folds, logits, balance: self.balance };
+        let shortcuts: Vec<Shortcut> =
+            shortcut::probe(fitted, &asides, progress)?.into_iter().map(shortcut_of).collect();
+        let found = labels::find(&pool.labels, &decided.probabilities(logits));
+        let label_errors = found.map(|found| {
+            let error = |suspect: labels::Suspect| prepared.label_error(suspect);
+            found.suspects.into_iter().filter_map(error).collect()
+        });
+        let warnings = shortcuts.iter().filter_map(|shortcut| shortcut.warning.clone()).collect();
+        Ok(Audited { label_errors, shortcuts, warnings })
+    }
+
+    /// Writes the split and the doubtful labels, where they are wanted.
+    pub(super) fn write_tables(&self, prepared: &Prepared, audited: &Audited) -> Result<(), PipelineError> {
+        if let Some(path) = &self.save_split {
+            split::write_csv(path, &prepared.photos.samples, &prepared.photos.classes)?;
+        }
+        if let Some(path) = &self.label_errors {
+            let is_class = |name: &str| prepared.photos.classes.names().iter().any(|class| class == name);
+            let found = audited.label_errors.iter().flatten().map(|error| Correction {
+                path: &error.path,
+                // Of more than two classes the other answer is none of them.
+                label: if is_class(&error.suggested) { &error.suggested } else { fixes::DROP },
+                given: &error.given,
+                probability: error.probability,
+            });
+            fixes::write_csv(path, found)?;
+        }
+        Ok(())
+    }
+}
+
+impl Prepared {
+    fn label_error(&self, suspect: labels::Suspect) -> Option<LabelError> {
+        let sample = self.photos.samples.get(*self.pool.rows.get(suspect.index)?)?;
+        let classes = &self.photos.classes;
+        let (suggested, probability) = if suspect.suggested {
+            (classes.positive_name(), suspect.probability)
+        } else {
+            (classes.negative_name(), 1.0 - suspect.probability)
+        };
+        Some(LabelError {
+            path: sample.path.clone(),
+            given: classes.names().get(sample.class).cloned().unwrap_or_default(),
+            suggested: suggested.to_owned(),
+            probability,
+        })
+    }
+}
+
+fn shortcut_of(found: shortcut::Shortcut) -> Shortcut {
+    let sees = match found.probe {
+        Probe::FileFacts => "file facts",
+        Probe::Border => "the border of the photos",
+    };
+    let telling: Vec<String> = found.telling.iter().map(|(fact, area)| format!("{fact} ({area:.2})")).collect();
+    let sees = if telling.is_empty() { sees.to_owned() } else { format!("{sees}: {}", telling.join(", ")) };
+    Shortcut { sees, roc_auc: found.auc.value, real_roc_auc: found.real.value, warning: found.warning }
+}

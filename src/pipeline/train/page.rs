@@ -1,0 +1,172 @@
+//! The page of a training: everything that was found, with the photos that it is about.
+
+use super::fit::OutOfFold;
+use super::measure::Measured;
+use super::prepare::Prepared;
+use super::{TrainOptions, learning_curve};
+use crate::files;
+use crate::model::Model;
+use crate::pipeline::PipelineError;
+use crate::pipeline::gallery::Gallery;
+use crate::pipeline::scored::{self, Scored};
+use crate::progress::Progress;
+use crate::report::html::{
+    self, Copies, CopyPair, Data, Decision, LabelError, Leak, LearningCurve, LearningPoint, Measure, Network, Page,
+    Probe, Shortcuts,
+};
+use crate::report::{self, NearDuplicate, Spread, TrainReport};
+
+/// Pairs of copies and doubtful labels that are shown with their photos.
+const MOST_PICTURES: usize = 12;
+
+/// What the page is made of.
+pub(super) struct Material<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) model: &'a Model,
+    pub(super) report: &'a TrainReport,
+    pub(super) measured: &'a [Measured<'a>],
+    pub(super) warnings: &'a [String],
+}
+
+impl TrainOptions {
+    /// Writes the page, where it is wanted.
+    pub(super) fn write_page(
+        &self,
+        material: &Material<'_>,
+        out_of_fold: Option<&OutOfFold>,
+        progress: &dyn Progress,
+    ) -> Result<(), PipelineError> {
+        let Some(options) = &self.page else { return Ok(()) };
+        let Material { prepared, report, .. } = *material;
+        let curve = match (out_of_fold, report.l2) {
+            (Some(found), Some(l2)) => {
+                let settings =
+                    learning_curve::Settings { folds: &found.folds, l2, balance: self.balance, seed: self.seed };
+                learning_curve::measure(&prepared.pool, &settings, progress)?
+            }
+            _ => Vec::new(),
+        };
+        let gallery =
+            Gallery { photos: &prepared.photos, model: material.model, limits: &self.limits, backbone: &self.backbone };
+        let mut page = Page {
+            command: options.command.clone(),
+            learning_curves: learning_curves(&curve, self.folds),
+            repeat: Some(scored::repeat(&prepared.photos, material.model, self.seed)),
+            ..material.page(&gallery)
+        };
+        for measured in material.measured {
+            let scored = measured.scored();
+            page.measured.push(scored.measured(measured.name, true));
+        }
+        if let Some(headline) = material.measured.first() {
+            (page.certain_errors, page.top_losses) = headline.scored().worst(&gallery, progress)?;
+        }
+        let html = html::render(&page);
+        Ok(files::write(&options.path, |file| file.write_all(html.as_bytes()))?)
+    }
+}
+
+impl Measured<'_> {
+    fn scored(&self) -> Scored<'_> {
+        let Self { side, probabilities, metrics, .. } = self;
+        Scored { rows: &side.rows, labels: &side.labels, probabilities, metrics }
+    }
+}
+
+impl Material<'_> {
+    /// All that the report says already.
+    fn page(&self, gallery: &Gallery<'_>) -> Page {
+        let Self { report, .. } = *self;
+        Page {
+            title: format!("{} or {}", report.negative, report.positive),
+            negative: report.negative.clone(),
+            positive: report.positive.clone(),
+            warnings: self.warnings.to_vec(),
+            data: Some(Data {
+                source: report.data.clone(),
+                classes: report.classes.clone(),
+                split: report.split_in_words(),
+                unreadable: report.unreadable.clone(),
+                passed_over: report.passed_over.clone(),
+            }),
+            network: Some(Network {
+                backbone: "ResNet-50, frozen".to_owned(),
+                weights: report.weights.name.clone(),
+                precision: report.precision.clone(),
+                device: report.device.clone(),
+                image_size: report.image_size,
+                head: report.head.clone(),
+            }),
+            cross_validation: report.cross_validation.clone(),
+            decision: Some(Decision {
+                rule: report.threshold_rule.clone(),
+                threshold: report.threshold,
+                warning: report.threshold_choice.as_ref().and_then(|choice| choice.warning.clone()),
+                calibration: report.calibration.map(|calibration| calibration.to_string()),
+                review: None,
+            }),
+            copies: Some(self.copies(gallery)),
+            label_errors: report.label_errors.as_ref().map(|found| self.label_errors(found, gallery)),
+            shortcuts: report.shortcuts.first().map(|first| Shortcuts {
+                real: first.real_roc_auc,
+                probes: report.shortcuts.iter().map(probe).collect(),
+            }),
+            ..Page::default()
+        }
+    }
+
+    fn copies(&self, gallery: &Gallery<'_>) -> Copies {
+        let pairs = self.report.relatives.near_duplicates.iter().enumerate();
+        let leak = self.report.leaks.iter().find_map(|leak| {
+            let with = leak.accuracy_with?;
+            Some(Leak { images: leak.images, measure: "accuracy".to_owned(), with, without: leak.accuracy_without })
+        });
+        Copies { pairs: pairs.map(|(number, pair)| copy_pair(pair, gallery, number < MOST_PICTURES)).collect(), leak }
+    }
+
+    fn label_errors(&self, found: &[report::LabelError], gallery: &Gallery<'_>) -> Vec<LabelError> {
+        let shown = |(number, error): (usize, &report::LabelError)| LabelError {
+            path: error.path.clone(),
+            given: error.given.clone(),
+            suggested: error.suggested.clone(),
+            probability: error.probability,
+            thumbnail: (number < MOST_PICTURES).then(|| gallery.thumbnail(&error.path)).flatten(),
+        };
+        found.iter().enumerate().map(shown).collect()
+    }
+}
+
+fn copy_pair(pair: &NearDuplicate, gallery: &Gallery<'_>, with_pictures: bool) -> CopyPair {
+    let split = |path| gallery.split_of(path).map(|split| split.to_string()).unwrap_or_default();
+    let pictures = || Some([gallery.thumbnail(&pair.first)?, gallery.thumbnail(&pair.second)?]);
+    CopyPair {
+        kind: pair.kind.to_owned(),
+        first: pair.first.clone(),
+        second: pair.second.clone(),
+        first_split: split(&pair.first),
+        second_split: split(&pair.second),
+        thumbnails: with_pictures.then(pictures).flatten(),
+    }
+}
+
+fn probe(shortcut: &report::Shortcut) -> Probe {
+    Probe { sees: shortcut.sees.clone(), roc_auc: shortcut.roc_auc, warning: shortcut.warning.clone() }
+}
+
+fn learning_curves(points: &[report::LearningPoint], folds: usize) -> Vec<LearningCurve> {
+    let curve = |measure, value: fn(&report::LearningPoint) -> Spread| LearningCurve {
+        measure,
+        points: points
+            .iter()
+            .map(|point| {
+                let Spread { mean, deviation } = value(point);
+                LearningPoint { images: point.images, mean, low: mean - deviation, high: mean + deviation }
+            })
+            .collect(),
+        band: format!("one standard deviation over {folds} folds"),
+    };
+    if points.len() < 2 {
+        return Vec::new();
+    }
+    vec![curve(Measure::RocAuc, |point| point.roc_auc), curve(Measure::LogLoss, |point| point.log_loss)]
+}

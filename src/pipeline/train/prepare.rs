@@ -1,0 +1,58 @@
+//! Photos to rows, and rows to sides: what belongs together stays together.
+
+use super::TrainOptions;
+use super::relatives::{self, Kin};
+use super::side::Side;
+use crate::dataset::fixes::Fixed;
+use crate::dataset::split::{self, Split};
+use crate::features::FeatureMatrix;
+use crate::pipeline::PipelineError;
+use crate::pipeline::memory::COPIES_IN_TRAINING;
+use crate::pipeline::photos::{Photos, Reading};
+use crate::progress::Progress;
+
+/// All photos, read and divided.
+pub(super) struct Prepared {
+    pub(super) photos: Photos,
+    pub(super) kin: Kin,
+    pub(super) fixes: Option<Fixed>,
+    /// Whether the split came with the data.
+    pub(super) split_given: bool,
+    pub(super) training: Side,
+    pub(super) validation: Side,
+    pub(super) test: Side,
+    /// Training and validation together.
+    pub(super) pool: Side,
+}
+
+impl TrainOptions {
+    /// Reads the photos, finds what belongs together, and divides them.
+    pub(super) fn prepare(&self, progress: &dyn Progress) -> Result<Prepared, PipelineError> {
+        let mut features = FeatureMatrix::new(self.pooling.width(self.preprocess.crop));
+        let (mut photos, fixes) = self.reading().run_fixed(self.fixes.as_deref(), &mut features, progress)?;
+        let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
+        let kin = relatives::find(&photos, &features, self.group_by.as_ref(), &self.data);
+        split::assign(&mut photos.samples, &photos.classes, &kin.groups, self.val_fraction, self.seed)?;
+        relatives::warn(&kin.report(&photos), progress);
+        let side = |is_in: &dyn Fn(Option<Split>) -> bool| Side::of(&photos, &features, &kin.groups, is_in);
+        let [training, validation, test] = [Split::Train, Split::Validation, Split::Test]
+            .map(|wanted| side(&|split: Option<Split>| split == Some(wanted)));
+        let pool = side(&|split| split != Some(Split::Test));
+        Ok(Prepared { photos, kin, fixes, split_given, training, validation, test, pool })
+    }
+
+    fn reading(&self) -> Reading<'_> {
+        Reading {
+            data: &self.data,
+            positive: self.positive.as_deref(),
+            model: None,
+            preprocess: &self.preprocess,
+            pooling: self.pooling,
+            copies: COPIES_IN_TRAINING,
+            limits: &self.limits,
+            on_unreadable: self.on_unreadable,
+            backbone: &self.backbone,
+            asides: true,
+        }
+    }
+}

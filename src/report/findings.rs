@@ -1,0 +1,131 @@
+//! What the audit of the photos found, each with the line that the summary has for it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::metrics::Estimate;
+
+/// Two photos that show the same.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NearDuplicate {
+    /// One of them.
+    pub first: PathBuf,
+    /// The other.
+    pub second: PathBuf,
+    /// `identical`, `near copy` or `mirrored`.
+    pub kind: &'static str,
+    /// Correlation of their thumbnails, 1 for the same bytes.
+    pub similarity: f64,
+    /// Whether they stand on different sides of a split that came with the data.
+    pub across_splits: bool,
+    /// Whether they carry different labels.
+    pub contradict: bool,
+}
+
+/// Which photos were kept together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Relatives {
+    /// Pairs of photos that show the same; of many copies of one photo not all pairs.
+    pub near_duplicates: Vec<NearDuplicate>,
+    /// Photos in the largest group of them, where that is so large that they are alike by nature; only byte-identical
+    /// files are then kept together.
+    pub all_alike: Option<usize>,
+    /// Groups that `--group-by` made, where it was given.
+    pub groups: Option<usize>,
+    /// Photos whose path does not match it.
+    pub unmatched: Option<usize>,
+}
+
+impl fmt::Display for Relatives {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = &self.near_duplicates;
+        match pairs.first() {
+            Some(_) if self.all_alike.is_some() => {
+                let alike = self.all_alike.unwrap_or_default();
+                writeln!(
+                    out,
+                    "copies      cannot be told: {alike} photos look alike; only identical files are kept together \
+                     (`--group-by` says what belongs together)"
+                )?;
+            }
+            None => writeln!(out, "copies      none found")?,
+            Some(pair) => {
+                let (first, second, kind) = (pair.first.display(), pair.second.display(), pair.kind);
+                let across = pairs.iter().filter(|pair| pair.across_splits).count();
+                let kept = match across {
+                    0 => "kept on one side".to_owned(),
+                    across => format!("{across} across the split"),
+                };
+                let count = counted(pairs.len(), "pair", "pairs");
+                writeln!(out, "copies      {count}, {kept}, such as {first} and {second} ({kind})")?;
+            }
+        }
+        if let (Some(groups), Some(unmatched)) = (self.groups, self.unmatched) {
+            writeln!(out, "groups      {groups} by `--group-by`; {unmatched} photos match nothing and stand alone")?;
+        }
+        Ok(())
+    }
+}
+
+/// What measured photos that have a relative among the training photos do to the numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Leak {
+    /// `validation` or `test`.
+    pub split: String,
+    /// How many of its photos have a copy, or a photo of their group, in training.
+    pub images: usize,
+    /// Accuracy on all of it.
+    pub accuracy_with: Option<Estimate>,
+    /// Accuracy without them; `None` where nothing is left.
+    pub accuracy_without: Option<Estimate>,
+    /// ROC-AUC on all of it.
+    pub roc_auc_with: Option<Estimate>,
+    /// ROC-AUC without them; `None` where a class has nothing left.
+    pub roc_auc_without: Option<Estimate>,
+}
+
+impl fmt::Display for Leak {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { split, images, .. } = self;
+        let photos = counted(*images, "photo has", "photos have");
+        write!(out, "leak        {photos} of the {split} split a relative in training:")?;
+        let value =
+            |estimate: &Option<Estimate>| estimate.map_or("undefined".to_owned(), |it| format!("{:.3}", it.value));
+        let (with, without) = (value(&self.accuracy_with), value(&self.accuracy_without));
+        let (auc_with, auc_without) = (value(&self.roc_auc_with), value(&self.roc_auc_without));
+        writeln!(out, " accuracy {with} with and {without} without, ROC-AUC {auc_with} and {auc_without}")
+    }
+}
+
+/// A photo whose label the head of its fold does not believe.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LabelError {
+    /// The photo.
+    pub path: PathBuf,
+    /// Its label.
+    pub given: String,
+    /// What it seems to be.
+    pub suggested: String,
+    /// Out-of-fold probability of the suggested label.
+    pub probability: f64,
+}
+
+/// A head that sees less than the photo, beside the real one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Shortcut {
+    /// What it sees, in words.
+    pub sees: String,
+    /// Its out-of-fold ROC-AUC.
+    pub roc_auc: f64,
+    /// That of the real head on the same photos.
+    pub real_roc_auc: f64,
+    /// Why that is suspicious; `None` for all clear.
+    pub warning: Option<String>,
+}
+
+/// A count with its noun.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
