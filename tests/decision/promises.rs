@@ -1,4 +1,6 @@
 //! `recall>=R` and `precision>=P` keep their promise on images to come in 95 % of trainings, by simulation.
+//!
+//! Measured: recall kept in 96.7 to 98.5 % of 1000 trainings; precision promised and broken in 0.4 to 2.3 %.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
