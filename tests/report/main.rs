@@ -42,9 +42,6 @@ fn filled_with(word: &str) -> Page {
     for photo in page.certain_errors.iter_mut().chain(&mut page.top_losses) {
         photo.path = path();
     }
-    for curve in &mut page.learning_curves {
-        curve.band = words();
-    }
     let class = |positive| ClassCount { name: words(), positive, train: 1, validation: 1, test: 1 };
     let fact = || vec![Fact::new(word, word)];
     Page {
@@ -183,7 +180,7 @@ fn each_part_may_be_missing() {
             page.decision = None;
         }),
         (&["curves"], |page| page.measured[0].probabilities.clear()),
-        (&["learning-curve"], |page| page.learning_curves.clear()),
+        (&["learning-curve"], |page| page.learning_curve.clear()),
         (&["mistakes"], |page| {
             page.certain_errors.clear();
             page.top_losses.clear();

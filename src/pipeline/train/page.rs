@@ -10,11 +10,8 @@ use crate::pipeline::PipelineError;
 use crate::pipeline::gallery::Gallery;
 use crate::pipeline::scored::{self, Scored};
 use crate::progress::Progress;
-use crate::report::html::{
-    self, Copies, CopyPair, Data, Decision, LabelError, Leak, LearningCurve, LearningPoint, Measure, Network, Page,
-    Probe, Shortcuts,
-};
-use crate::report::{self, NearDuplicate, Spread, TrainReport};
+use crate::report::html::{self, Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Shortcuts};
+use crate::report::{self, NearDuplicate, TrainReport};
 
 /// Pairs of copies and doubtful labels that are shown with their photos.
 const MOST_PICTURES: usize = 12;
@@ -50,7 +47,7 @@ impl TrainOptions {
             Gallery { photos: &prepared.photos, model: material.model, limits: &self.limits, backbone: &self.backbone };
         let mut page = Page {
             command: options.command.clone(),
-            learning_curves: learning_curves(&curve, self.folds),
+            learning_curve: curve,
             repeat: Some(scored::repeat(&prepared.photos, material.model, self.seed)),
             ..material.page(&gallery)
         };
@@ -151,22 +148,4 @@ fn copy_pair(pair: &NearDuplicate, gallery: &Gallery<'_>, with_pictures: bool) -
 
 fn probe(shortcut: &report::Shortcut) -> Probe {
     Probe { sees: shortcut.sees.clone(), roc_auc: shortcut.roc_auc, warning: shortcut.warning.clone() }
-}
-
-fn learning_curves(points: &[report::LearningPoint], folds: usize) -> Vec<LearningCurve> {
-    let curve = |measure, value: fn(&report::LearningPoint) -> Spread| LearningCurve {
-        measure,
-        points: points
-            .iter()
-            .map(|point| {
-                let Spread { mean, deviation } = value(point);
-                LearningPoint { images: point.images, mean, low: mean - deviation, high: mean + deviation }
-            })
-            .collect(),
-        band: format!("one standard deviation over {folds} folds"),
-    };
-    if points.len() < 2 {
-        return Vec::new();
-    }
-    vec![curve(Measure::RocAuc, |point| point.roc_auc), curve(Measure::LogLoss, |point| point.log_loss)]
 }

@@ -160,7 +160,7 @@ fn shortcuts(page: &Page) -> Option<Check> {
 }
 
 fn learning_curve(page: &Page) -> Option<Check> {
-    let outlook = learning::outlook(page.learning_curves.first()?)?;
+    let outlook = learning::outlook(&page.learning_curve)?;
     Some(if outlook.is_rising {
         let sentence = "The learning curve still improves: more photos are likely to help.";
         let step = "Collect more photos of both classes: no other step is as likely to help.";

@@ -62,7 +62,7 @@ fn roc(page: &Page, metrics: &Metrics, svg: &str) -> String {
     let found = counts.true_positive as f64 / counts.positives() as f64;
     let alarms = counts.false_positive as f64 / counts.negatives() as f64;
     let legend = [
-        ("line positive", format!("area {}", decimal(area))),
+        ("line curve", format!("area {}", decimal(area))),
         (
             "dot dark",
             format!("threshold {}: {} found, {} false", threshold(metrics.threshold), percent(found), percent(alarms)),
@@ -81,7 +81,7 @@ fn roc(page: &Page, metrics: &Metrics, svg: &str) -> String {
 fn precision_recall(page: &Page, metrics: &Metrics, svg: &str) -> String {
     let area = metrics.pr_auc.map_or(f64::NAN, |area| area.value);
     let prevalence = metrics.positives as f64 / metrics.count as f64;
-    let mut legend = vec![("line positive", format!("area {}", decimal(area)))];
+    let mut legend = vec![("line curve", format!("area {}", decimal(area)))];
     if let Some(precision) = metrics.precision {
         let chosen = format!("threshold {}: {} right", threshold(metrics.threshold), percent(precision.value));
         legend.push(("dot dark", chosen));
@@ -98,7 +98,7 @@ fn precision_recall(page: &Page, metrics: &Metrics, svg: &str) -> String {
 fn reliability(metrics: &Metrics, svg: &str) -> String {
     let error = metrics.expected_calibration_error.map_or(f64::NAN, |error| error.value);
     let legend = [
-        ("line positive", format!("measured, with 95\u{a0}% intervals; mean gap {}", decimal(error))),
+        ("line curve", format!("measured, with 95\u{a0}% intervals; mean gap {}", decimal(error))),
         ("line quiet", "perfect".to_owned()),
     ];
     let reading = "Of the photos that got 70\u{a0}%, 70\u{a0}% should be positive: points on the diagonal keep that \

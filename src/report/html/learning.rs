@@ -1,100 +1,129 @@
 //! Whether more photos would help.
 
 use super::curves::figure;
-use super::page::{LearningCurve, Measure, Page};
-use super::text::{Prose, decimal, each, photos};
+use super::page::Page;
+use super::text::{decimal, each, photos};
 use super::{Section, plot};
+use crate::report::{LearningPoint, Spread};
 
-/// What the last stretch of a learning curve says about the next one.
+/// What is measured over the number of training images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// Lower is better; it sees every change of a probability, so it decides.
+    LogLoss,
+    /// Higher is better.
+    RocAuc,
+}
+
+impl Measure {
+    pub(super) fn of(self, point: &LearningPoint) -> Spread {
+        match self {
+            Self::LogLoss => point.log_loss,
+            Self::RocAuc => point.roc_auc,
+        }
+    }
+}
+
+/// What the last stretch of the learning curve says about the next one.
 pub(super) struct Outlook {
-    /// Whether the last stretch brought more than the half width of the band.
+    /// Whether it brought more than the deviation between folds.
     pub(super) is_rising: bool,
     /// What it brought, in a sentence (markup).
     sentence: String,
 }
 
-/// Compares the last point with the one at no more than half as many images: what the last doubling brought.
-/// `None` where no two points lie so far apart.
-pub(super) fn outlook(curve: &LearningCurve) -> Option<Outlook> {
-    let last = curve.points.last()?;
-    let before = curve.points.iter().rev().find(|point| point.images * 2 <= last.images)?;
-    let (name, gain) = match curve.measure {
-        Measure::LogLoss => ("log loss", before.mean - last.mean),
-        Measure::RocAuc => ("ROC-AUC", last.mean - before.mean),
-    };
-    let spread = (last.high - last.low) / 2.0;
-    let is_rising = gain > spread;
+/// What the last doubling of the images brought; `None` where the curve does not reach back so far.
+pub(super) fn outlook(points: &[LearningPoint]) -> Option<Outlook> {
+    let last = points.last()?;
+    let half = last.images / 2;
+    let before = log_loss_at(points, half)?;
+    let gain = before - last.log_loss.mean;
+    let deviation = last.log_loss.deviation;
+    let is_rising = gain > deviation;
     let advice = if is_rising {
-        "that is more than the spread, so more photos are likely to help"
+        "that is more than the deviation between folds, so more photos are likely to help"
     } else {
-        "that is no more than the spread, so more photos of the same kind are likely to change little"
+        "that is no more than the deviation between folds, so more photos of the same kind are likely to change little"
     };
     let sentence = format!(
-        "From {} to {} the {name} went from {} to {} (spread ±{}): {advice}.",
-        before.images,
+        "The last doubling, from {} to {}, took the log loss from {} to {} (deviation {}): {advice}.",
+        half,
         photos(last.images),
-        decimal(before.mean),
-        decimal(last.mean),
-        decimal(spread)
+        decimal(before),
+        decimal(last.log_loss.mean),
+        decimal(deviation)
     );
     gain.is_finite().then_some(Outlook { is_rising, sentence })
 }
 
+/// Between two points a straight line over the logarithm of the images, on which doublings are equally far apart.
+fn log_loss_at(points: &[LearningPoint], images: usize) -> Option<f64> {
+    let above = points.iter().position(|point| point.images >= images)?;
+    let (above, below) = (points.get(above)?, points.get(above.saturating_sub(1))?);
+    if images == 0 || below.images > images {
+        return None;
+    }
+    let place = |images: usize| (images as f64).ln();
+    let stretch = place(above.images) - place(below.images);
+    let share = if stretch > 0.0 { (place(images) - place(below.images)) / stretch } else { 0.0 };
+    Some(below.log_loss.mean + share * (above.log_loss.mean - below.log_loss.mean))
+}
+
 pub(super) fn section(page: &Page) -> Option<Section> {
-    let figures = each(&page.learning_curves, |curve| {
-        let title = match curve.measure {
-            Measure::LogLoss => "Log loss",
-            Measure::RocAuc => "ROC-AUC",
-        };
-        let mut legend = vec![("line positive", "mean".to_owned())];
-        if !curve.band.is_empty() {
-            legend.push(("block tint", Prose(&curve.band).to_string()));
-        }
+    let figures = each([(Measure::LogLoss, "Log loss"), (Measure::RocAuc, "ROC-AUC")], |(measure, title)| {
+        let legend = [
+            ("line curve", "mean over the folds".to_owned()),
+            ("block tint", "one standard deviation between folds".to_owned()),
+        ];
         let reading = "Heads trained on fewer photos, each measured on photos it never saw. Where the curve still \
                        bends at its right end, more photos help; where it is flat, they do not.";
-        plot::learning_curve(curve).map_or(String::new(), |svg| figure(title, &svg, &legend, reading))
+        plot::learning_curve(&page.learning_curve, measure)
+            .map_or(String::new(), |svg| figure(title, &svg, &legend, reading))
     });
     if figures.is_empty() {
         return None;
     }
-    let answer = page
-        .learning_curves
-        .first()
-        .and_then(outlook)
-        .map_or(String::new(), |outlook| format!("<p>{}</p>\n", outlook.sentence));
-    Section::of(
-        "learning-curve",
-        "Do I need more photos?",
-        format!("{answer}<div class=\"figures\">\n{figures}</div>\n"),
-    )
+    let answer =
+        outlook(&page.learning_curve).map_or(String::new(), |outlook| format!("<p>{}</p>\n", outlook.sentence));
+    let body = format!("{answer}<div class=\"figures\">\n{figures}</div>\n");
+    Section::of("learning-curve", "Do I need more photos?", body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::html::page::LearningPoint;
 
-    fn curve(measure: Measure, means: &[f64]) -> LearningCurve {
-        let point = |(place, &mean): (usize, &f64)| LearningPoint {
+    fn outlook_of(losses: &[f64]) -> Option<Outlook> {
+        let spread = |mean| Spread { mean, deviation: 0.02 };
+        let point = |(place, &loss): (usize, &f64)| LearningPoint {
             images: 50 << place,
-            mean,
-            low: mean - 0.02,
-            high: mean + 0.02,
+            roc_auc: spread(0.8),
+            log_loss: spread(loss),
         };
-        LearningCurve { measure, points: means.iter().enumerate().map(point).collect(), band: String::new() }
+        outlook(&losses.iter().enumerate().map(point).collect::<Vec<_>>())
     }
 
     #[test]
-    fn a_gain_above_the_spread_asks_for_more_photos() {
-        assert!(outlook(&curve(Measure::LogLoss, &[0.69, 0.65, 0.58])).unwrap().is_rising);
-        assert!(!outlook(&curve(Measure::LogLoss, &[0.69, 0.60, 0.59])).unwrap().is_rising);
-        assert!(outlook(&curve(Measure::RocAuc, &[0.6, 0.7, 0.8])).unwrap().is_rising);
-        assert!(!outlook(&curve(Measure::RocAuc, &[0.8, 0.7, 0.6])).unwrap().is_rising);
+    fn a_gain_above_the_deviation_asks_for_more_photos() {
+        assert!(outlook_of(&[0.69, 0.65, 0.58]).unwrap().is_rising);
+        assert!(!outlook_of(&[0.69, 0.60, 0.59]).unwrap().is_rising);
+        assert!(!outlook_of(&[0.59, 0.60, 0.69]).unwrap().is_rising);
+    }
+
+    #[test]
+    fn half_the_images_are_found_between_two_points() {
+        let point = |images, mean| {
+            let spread = Spread { mean, deviation: 0.0 };
+            LearningPoint { images, roc_auc: spread, log_loss: spread }
+        };
+        let points = [point(25, 0.7), point(100, 0.5), point(200, 0.4)];
+        let at = |images| log_loss_at(&points, images).unwrap();
+        assert!((at(50) - 0.6).abs() < 1e-12 && (at(100) - 0.5).abs() < 1e-12 && (at(25) - 0.7).abs() < 1e-12);
+        assert!(log_loss_at(&points, 24).is_none() && log_loss_at(&points, 201).is_none());
     }
 
     #[test]
     fn one_point_says_nothing() {
-        assert!(outlook(&curve(Measure::LogLoss, &[0.69])).is_none());
-        assert!(outlook(&curve(Measure::LogLoss, &[])).is_none());
+        assert!(outlook_of(&[0.69]).is_none() && outlook_of(&[]).is_none());
     }
 }

@@ -6,6 +6,7 @@ use super::page::{Page, Photo};
 use super::picture::Picture;
 use super::text::{File, Name, Text, counted, each, percent};
 use super::{MOST_PHOTOS, Section, left_out};
+use crate::report::heatmap;
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let errors: Vec<&Photo> = page.certain_errors.iter().take(MOST_PHOTOS).collect();
@@ -29,9 +30,15 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         }
         body += &gallery(page, &others);
     }
-    if with_maps && !body.is_empty() {
-        body += "<p class=\"note\">The second picture of a pair is the class activation map: where in the photo the answer \
-                 comes from.</p>\n";
+    if with_maps {
+        let [positive, negative] = heatmap::COLOURS;
+        let note = format!(
+            "<p class=\"note\">The second picture of a pair is the class activation map: {positive} speaks for {}, \
+             {negative} for {}.</p>\n",
+            Name(&page.positive),
+            Name(&page.negative)
+        );
+        body += &note;
     }
     Section::of("mistakes", "Mistakes", body)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::picture::Picture;
 use crate::metrics::{Estimate, Metrics};
-use crate::report::{ClassCount, CrossValidationReport, Skipped};
+use crate::report::{ClassCount, CrossValidationReport, LearningPoint, Skipped};
 
 /// One report. Only the names are needed: `Page { title, command, negative, positive, ..Page::default() }`.
 #[derive(Debug, Clone, Default)]
@@ -34,8 +34,8 @@ pub struct Page {
     pub cross_validation: Option<CrossValidationReport>,
     /// How a probability becomes an answer.
     pub decision: Option<Decision>,
-    /// Numbers over the number of training images, the one that matters most first.
-    pub learning_curves: Vec<LearningCurve>,
+    /// Numbers over the number of training images, from few to many.
+    pub learning_curve: Vec<LearningPoint>,
     /// Images that were answered wrongly, the most certain first.
     pub certain_errors: Vec<Photo>,
     /// Images with the highest loss, the highest first. Those that are certain errors too are shown once.
@@ -114,39 +114,6 @@ pub struct Decision {
     pub review: Option<(f64, f64)>,
 }
 
-/// What a learning curve measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measure {
-    /// Mean negative log likelihood in nats: lower is better.
-    LogLoss,
-    /// Area under the ROC curve: higher is better.
-    RocAuc,
-}
-
-/// One measure over the number of training images.
-#[derive(Debug, Clone)]
-pub struct LearningCurve {
-    /// What is measured.
-    pub measure: Measure,
-    /// From few images to many.
-    pub points: Vec<LearningPoint>,
-    /// What `low` and `high` are, such as `one standard deviation over 5 folds`.
-    pub band: String,
-}
-
-/// How well a head does that was trained on so many images.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LearningPoint {
-    /// Training images.
-    pub images: usize,
-    /// Mean over the repeats.
-    pub mean: f64,
-    /// Lower end of the band.
-    pub low: f64,
-    /// Upper end of the band.
-    pub high: f64,
-}
-
 /// One measured image.
 #[derive(Debug, Clone)]
 pub struct Photo {
@@ -160,7 +127,7 @@ pub struct Photo {
     pub probability: f64,
     /// The photo.
     pub thumbnail: Option<Picture>,
-    /// The class activation map over the photo.
+    /// The class activation map over the photo, in the colours of [`crate::report::heatmap`].
     pub map: Option<Picture>,
 }
 

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::report::rounded;
+
 /// Longest name or path on the page, in characters; of a longer one the middle is left out.
 const LONGEST: usize = 160;
 /// Longest sentence that comes from elsewhere, in characters.
@@ -118,9 +120,9 @@ pub(super) fn decimal(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}").replace('-', "−") } else { "–".to_owned() }
 }
 
-/// A threshold: as many decimals as it takes, at most four.
+/// A threshold, as the terminal writes it.
 pub(super) fn threshold(value: f64) -> String {
-    if value.is_finite() { format!("{}", (value * 1e4).round() / 1e4) } else { "–".to_owned() }
+    if value.is_finite() { rounded(value).to_string() } else { "–".to_owned() }
 }
 
 /// A count with its thousands set apart.

@@ -24,11 +24,11 @@ pub(in crate::report::html) fn reliability(bins: &[CalibrationBin], metrics: &Me
         chart.draw_series(filled().filter_map(|bin| {
             let interval = wilson(bin.positives, bin.images)?;
             let x = bin.mean_probability;
-            Some(PathElement::new([(x, interval.low), (x, interval.high)], Ink::Positive.line(4)))
+            Some(PathElement::new([(x, interval.low), (x, interval.high)], Ink::Curve.line(4)))
         }))?;
         let line: Vec<(f64, f64)> = filled().map(place).collect();
-        chart.draw_series(std::iter::once(PathElement::new(line.clone(), Ink::Positive.line(7))))?;
-        chart.draw_series(line.into_iter().map(|point| Circle::new(point, 14, Ink::Positive.colour().filled())))?;
+        chart.draw_series(std::iter::once(PathElement::new(line.clone(), Ink::Curve.line(7))))?;
+        chart.draw_series(line.into_iter().map(|point| Circle::new(point, 14, Ink::Curve.colour().filled())))?;
         let width = 1.0 / bins.len() as f64;
         chart.draw_series(bins.iter().enumerate().filter(|(_, bin)| bin.images > 0).map(|(place, bin)| {
             let middle = (place as f64 + 0.5) * width;

@@ -41,14 +41,16 @@ enum Ink {
     Quiet,
     /// The grid.
     Rule,
-    /// The measured curve, and the positive class.
+    /// What was measured.
+    Curve,
+    /// The positive class, orange as in the class activation map.
     Positive,
-    /// The negative class.
+    /// The negative class, blue as there.
     Negative,
 }
 
 impl Ink {
-    const ALL: [Self; 5] = [Self::Dark, Self::Quiet, Self::Rule, Self::Positive, Self::Negative];
+    const ALL: [Self; 6] = [Self::Dark, Self::Quiet, Self::Rule, Self::Curve, Self::Positive, Self::Negative];
 
     /// The colour that stands for it until the picture is finished.
     fn colour(self) -> RGBColor {
@@ -60,6 +62,7 @@ impl Ink {
             Self::Dark => "dark",
             Self::Quiet => "quiet",
             Self::Rule => "rule",
+            Self::Curve => "curve",
             Self::Positive => "positive",
             Self::Negative => "negative",
         }

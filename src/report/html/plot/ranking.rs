@@ -56,7 +56,7 @@ fn by_steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 fn curve(chart: &mut Chart<'_, '_>, line: Vec<(f64, f64)>, chosen: Option<(f64, f64)>) -> Drawn {
-    chart.draw_series(std::iter::once(PathElement::new(line, Ink::Positive.line(7))))?;
+    chart.draw_series(std::iter::once(PathElement::new(line, Ink::Curve.line(7))))?;
     chart.draw_series(chosen.map(|point| Circle::new(point, 20, Ink::Dark.colour().filled())))?;
     Ok(())
 }
