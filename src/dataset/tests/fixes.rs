@@ -57,8 +57,8 @@ fn what_corrections_cannot_say_is_answered_with_the_line() {
             "did you mean `bees`?",
         ),
         (
-            "path,label\nimgs/ants/1.jpg,bees\n\nimgs/ants/1.jpg,drop\n",
-            "line 4 of `…` gives `…/imgs/ants/1.jpg` the label `drop`, line 2 gives it `bees`",
+            "path,label\nimgs/ants/1.jpg,bees\nimgs/ants/1.jpg,drop\n",
+            "line 3 of `…` gives `…/imgs/ants/1.jpg` the label `drop`, line 2 gives it `bees`",
             "remove one of the lines",
         ),
         ("path,label\nimgs/ants/1.jpg,\n", "line 2 of `…` has an empty label", ""),
