@@ -57,6 +57,16 @@ def crop(number, size):
     return blocks.repeat(8, axis=0).repeat(8, axis=1)
 
 
+def flatten_logit(network, image):
+    """Linear(2048·3·3, 1) on the flattened map, in f64, with weights that the formula gives."""
+    stages = [network.conv1, network.bn1, network.relu, network.maxpool]
+    stages += [network.layer1, network.layer2, network.layer3, network.layer4]
+    for stage in stages:
+        image = stage(image)
+    row = torch.flatten(image, 1)[0].numpy().astype(np.float64)
+    return np.array([row @ values("head", row.shape).astype(np.float64)])
+
+
 def main():
     out = pathlib.Path(__file__).parent.parent / "tests" / "golden" / "features"
     out.mkdir(parents=True, exist_ok=True)
@@ -77,10 +87,11 @@ def main():
             image = torch.from_numpy(crop(number, size)).permute(2, 0, 1).float() / 255
             image = torchvision.transforms.functional.normalize(image, MEAN, STD)
             rows.append(network(image[None])[0].numpy())
+        logit = flatten_logit(network, image[None])  # of the last crop, the small one
     features = np.stack(rows)
     print("features", features.shape, "mean", features.mean(1), "deviation", features.std(1))
     facts = {"weights_sha256": sha.hexdigest(), "torch": torch.__version__, "torchvision": torchvision.__version__}
-    save_file({"features": features}, out / "features.safetensors", metadata=facts)
+    save_file({"features": features, "flatten_logit": logit}, out / "features.safetensors", metadata=facts)
 
 
 if __name__ == "__main__":

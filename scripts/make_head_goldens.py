@@ -89,6 +89,23 @@ def optima():
     return [optimum(*case) for case in cases]
 
 
+def noise(index):
+    """As in tests/head.rs: a hash of the index, in ±1, exact in f32."""
+    mixed = (index.astype(numpy.uint64) + numpy.uint64(1)) * numpy.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> numpy.uint64(29))) * numpy.uint64(0xBF58476D1CE4E5B9)
+    return ((mixed >> numpy.uint64(40)).astype(numpy.float64) / (1 << 23) - 1.0).astype(numpy.float32)
+
+
+def flatten():
+    """Far more columns than images, as behind a flattened map; both sides make the features, for they are large."""
+    rows, width = 40, 5000
+    features = noise(numpy.arange(rows * width)).reshape(rows, width)
+    labels = (features[:, 0] + noise(numpy.arange(rows)) > 0.1).astype(int)
+    fitted = optimum("flatten", features, labels, 30.0, 1.5)
+    del fitted["features"]
+    return {"rows": rows, **fitted}
+
+
 def cross_validation():
     features, labels = draw(5, 40, 12, 1.0)
     folds = numpy.empty(len(labels), dtype=int)
@@ -149,7 +166,7 @@ def adamw():
 def main():
     warnings.simplefilter("error")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    files = {"optima": {"cases": optima()}, "cross_validation": cross_validation(), "adamw": adamw()}
+    files = {"optima": {"cases": optima()}, "cross_validation": cross_validation(), "adamw": adamw(), "flatten": flatten()}
     for name, content in files.items():
         text = json.dumps({"made_by": "scripts/make_head_goldens.py", "versions": VERSIONS, **content})
         (FOLDER / f"{name}.json").write_text(text + "\n")

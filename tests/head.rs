@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use resnet_binary::features::matrix::FeatureMatrix;
-use resnet_binary::head::cross_validation::cross_validate;
+use resnet_binary::head::cross_validation::{cross_validate, grid};
 use resnet_binary::head::exact::{ExactOptions, Fit, L2, L2_WITHOUT_FOLDS, fit};
 use resnet_binary::head::sgd::{self, SgdOptions};
 use resnet_binary::head::{Examples, HeadError, objective, probability};
@@ -319,4 +319,28 @@ fn libtorchs_own_random_numbers_are_neither_used_nor_moved() {
     let first = sgd::fit(&examples, None, &SgdOptions::default(), Device::Cpu, &Silent).unwrap();
     assert_eq!(next(), undisturbed);
     assert_eq!(sgd::fit(&examples, None, &SgdOptions::default(), Device::Cpu, &Silent).unwrap(), first);
+}
+
+#[test]
+fn behind_a_flattened_map_the_optimum_is_scikit_learns_too() {
+    let golden: Value = serde_json::from_str(include_str!("golden/head/flatten.json")).unwrap();
+    let number = |name: &str| golden[name].as_f64().unwrap();
+    let count = |name: &str| usize::try_from(golden[name].as_u64().unwrap()).unwrap();
+    let values = (0..count("rows") * count("width")).map(noise).collect();
+    let features = FeatureMatrix::from_values(count("width"), values).unwrap();
+    let labels: Vec<bool> = numbers(&golden["labels"]).into_iter().map(|label| label > 0.5).collect();
+    let examples = Examples::new(&features, &labels, number("pos_weight")).unwrap();
+    let fit = fit(&examples, None, &fixed(number("l2")), &Silent).unwrap();
+    assert!((fit.objective - number("objective")).abs() < 1e-9, "{} {}", fit.objective, number("objective"));
+    let logits = fit.head.logits(&features).unwrap();
+    let difference = largest_difference(&logits, &numbers(&golden["logits"]));
+    assert!(difference < 1e-4, "{difference}");
+}
+
+#[test]
+fn the_grid_begins_stronger_where_there_are_more_features() {
+    let strongest = |width| grid(width)[0];
+    assert_eq!([strongest(6), strongest(2048)], [1e3, 1e3]);
+    assert!((strongest(100_352) - 1e5).abs() < 1e-6);
+    assert!(grid(2048).len() == 15 && grid(100_352).ends_with(&grid(2048)));
 }

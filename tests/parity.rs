@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use resnet_binary::backbone::{Backbone, Target, layout};
+use resnet_binary::backbone::{Backbone, Pooling, Readout, Target, layout};
 use resnet_binary::files::ContentHash;
+use resnet_binary::head::Head;
 use resnet_binary::pixels::{Crop, Preprocess};
 use resnet_binary::weights::{Array, Dtype, NamedArrays, WeightsId};
 use safetensors::SafeTensors;
@@ -60,7 +61,7 @@ fn weights() -> (NamedArrays, ContentHash) {
 }
 
 #[test]
-fn features_are_torchvisions_within_a_ten_thousandth() {
+fn features_averaged_and_flattened_are_torchvisions_within_a_ten_thousandth() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/features/features.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
@@ -69,8 +70,17 @@ fn features_are_torchvisions_within_a_ten_thousandth() {
     assert_eq!(hash.to_string(), facts["weights_sha256"], "the formula makes other weights here than in Python");
 
     let id = WeightsId { name: "formula".into(), sha256: hash.to_string() };
-    let engine = Backbone::load(&arrays, id, Target::CPU).unwrap().engine();
+    let backbone = Backbone::load(&arrays, id, Target::CPU).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
+    let flatten = Readout { pooling: Pooling::Flatten, explain: None };
+    let engine_flat = backbone.engine().reading(flatten).unwrap();
+    let row = engine_flat.features(&[crop(2, 96)], &Preprocess::default()).unwrap().whole;
+    let weight = values("head", &[row.len()]);
+    let logit = Head { weight, bias: 0.0 }.logit(&row).unwrap();
+    let expected = f64::from_le_bytes(file.tensor("flatten_logit").unwrap().data().try_into().unwrap());
+    assert!((logit - expected).abs() < 1e-4 * expected.abs(), "flattened: {logit}, torchvision's is {expected}");
+
+    let engine = backbone.engine();
     let expected = file.tensor("features").unwrap();
     assert_eq!(expected.shape(), [3, 2048]);
     let expected: Vec<f32> = expected.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();

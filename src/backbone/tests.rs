@@ -180,9 +180,9 @@ fn a_flattened_map_is_channel_major_and_its_means_are_the_averages() {
     assert!(relative(&means, &averages) < 1e-6);
 }
 
-/// Weights of both signs that no map could have by chance.
-fn head_of(width: usize) -> Vec<f32> {
-    (0..width).map(|index| ((index * 71 % 997) as f32 / 498.0 - 1.0) / 20.0).collect()
+/// Weights of both signs that no map could have by chance, small beside features of up to `largest`.
+fn head_of(width: usize, largest: f32) -> Vec<f32> {
+    (0..width).map(|index| ((index * 71 % 997) as f32 / 498.0 - 1.0) / largest).collect()
 }
 
 #[test]
@@ -196,7 +196,9 @@ fn bias_and_cells_make_the_logit_in_every_arithmetic_and_behind_both_heads() {
     for target in targets {
         let backbone = with_lively_norms(1, target);
         for pooling in [Pooling::Average, Pooling::Flatten] {
-            let weight = head_of(pooling.width(224));
+            let plain = Readout { pooling, explain: None };
+            let plain = backbone.engine().reading(plain).unwrap().features(&crops, &preprocess).unwrap().whole;
+            let weight = head_of(pooling.width(224), plain.iter().copied().fold(1.0, f32::max));
             let explain = Some(Linear { weight: &weight, bias: -0.75 });
             let engine = backbone.engine().reading(Readout { pooling, explain }).unwrap();
             let Pooled { whole, cells, .. } = engine.features(&crops, &preprocess).unwrap();
@@ -214,7 +216,7 @@ fn bias_and_cells_make_the_logit_in_every_arithmetic_and_behind_both_heads() {
 #[test]
 fn an_explained_photo_has_the_features_that_it_has_without() {
     let (backbone, crops, preprocess) = (with_lively_norms(1, Target::CPU), crops(2, 64), Preprocess::default());
-    let weight = head_of(2048);
+    let weight = head_of(2048, 1.0);
     let explain = Some(Linear { weight: &weight, bias: 0.0 });
     let engine = backbone.engine().reading(Readout { pooling: Pooling::Average, explain }).unwrap();
     let plain = backbone.engine().features(&crops, &preprocess).unwrap();

@@ -2,8 +2,9 @@
 //!
 //! `train` and `predict`: the way from photos to answers. `output`: who gets to read what. `weights`: known, missing,
 //! refused and fetched. `cache`: features that were computed once. `evaluate`: numbers
-//! on new photos. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made. `faults`:
-//! kills, two at once, closed streams. `interrupt`: Ctrl-C at every stage.
+//! on new photos. `shapes`: the network as a table, the flatten head, and everything that does not fit. `cam`: pictures of
+//! what speaks for an answer. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made.
+//! `faults`: kills, two at once, closed streams. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.
 
@@ -11,6 +12,7 @@
 
 mod bad_input;
 mod cache;
+mod cam;
 mod evaluate;
 mod faults;
 mod hostile;
@@ -18,5 +20,6 @@ mod interrupt;
 mod output;
 mod predict;
 mod setup;
+mod shapes;
 mod train;
 mod weights;
