@@ -94,6 +94,9 @@ pub struct TrainReport {
     pub example: Option<PathBuf>,
 }
 
+/// One label in so many may be doubted; more say more about the head than about the labels.
+const MOST_DOUBTED: usize = 5;
+
 impl fmt::Display for TrainReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_data(out)?;
@@ -128,7 +131,7 @@ impl fmt::Display for TrainReport {
 
 impl TrainReport {
     fn write_data(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let images: usize = self.classes.iter().map(|class| class.train + class.validation + class.test).sum();
+        let images = self.images();
         write!(out, "data        {}: {images} images", self.data.display())?;
         if !self.unreadable.is_empty() {
             write!(out, ", {} unreadable", self.unreadable.len())?;
@@ -157,6 +160,10 @@ impl TrainReport {
         self.leaks.iter().try_for_each(|leak| write!(out, "{leak}"))
     }
 
+    fn images(&self) -> usize {
+        self.classes.iter().map(|class| class.train + class.validation + class.test).sum()
+    }
+
     /// Such as `stratified, 20 % for validation, seed 0`.
     pub fn split_in_words(&self) -> String {
         if self.split_given {
@@ -170,6 +177,10 @@ impl TrainReport {
         if let Some(found) = &self.label_errors {
             match found.first() {
                 None => writeln!(out, "\nlabels      none is doubtful")?,
+                // A head that doubts so many labels is the more likely one to be wrong.
+                Some(_) if MOST_DOUBTED * found.len() > self.images() => {
+                    writeln!(out, "\nlabels      {} seem doubtful: too many, the head is unsure itself", found.len())?;
+                }
                 Some(LabelError { path, given, suggested, .. }) => {
                     let (count, path) = (found.len(), path.display());
                     writeln!(out, "\nlabels      {count} doubtful, such as {path}: {given}, perhaps {suggested}")?;
@@ -193,7 +204,7 @@ impl TrainReport {
             out,
             "shapes      [B, 3, {size}, {size}] → [B, 2048, {map}, {map}] → {stage} → [B, {width}] → Linear({width}, 1) → [B, 1]"
         )?;
-        let images: usize = self.classes.iter().map(|class| class.train + class.validation + class.test).sum();
+        let images = self.images();
         let (seconds, rate) = (self.feature_seconds, self.images_per_second);
         let cached = match self.features_from_cache {
             _ if self.pooling == Pooling::Flatten => ", not kept in the cache: too large".to_owned(),

@@ -22,4 +22,5 @@ mod predict;
 mod setup;
 mod shapes;
 mod train;
+mod trust;
 mod weights;

@@ -122,8 +122,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
 
     let delivered = options.deliver(&prepared, fitted, decided, out_of_fold.as_ref(), progress)?;
     let model = options.model(&prepared, &delivered, measured.first().map(|measured| measured.metrics.clone()));
-    let warnings: Vec<String> = delivered.decided.warnings.iter().chain(&audited.warnings).cloned().collect();
-    warnings.iter().for_each(|warning| progress.warn(warning));
+    delivered.decided.warnings.iter().chain(&audited.warnings).for_each(|warning| progress.warn(warning));
     model.write(&options.output)?;
     options.write_tables(&prepared, &audited)?;
     let metrics_of =
@@ -167,8 +166,8 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         example: photos.samples.first().map(|sample| sample.path.clone()),
         unreadable: photos.unreadable.clone(),
     };
-    let material =
-        Material { prepared: &prepared, model: &model, report: &report, measured: &measured, warnings: &warnings };
+    let warnings = &delivered.decided.warnings;
+    let material = Material { prepared: &prepared, model: &model, report: &report, measured: &measured, warnings };
     options.write_page(&material, out_of_fold.as_ref(), progress)?;
     Ok(report)
 }
