@@ -89,8 +89,9 @@ pub struct Leak {
 impl fmt::Display for Leak {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { split, images, .. } = self;
-        let photos = counted(*images, "photo has", "photos have");
-        write!(out, "leak        {photos} of the {split} split a relative in training:")?;
+        let photos = counted(*images, "photo", "photos");
+        let have = if *images == 1 { "has" } else { "have" };
+        write!(out, "leak        {photos} of the {split} split {have} a relative in training:")?;
         let value =
             |estimate: &Option<Estimate>| estimate.map_or("undefined".to_owned(), |it| format!("{:.3}", it.value));
         let (with, without) = (value(&self.accuracy_with), value(&self.accuracy_without));

@@ -22,8 +22,11 @@ fn rows(said: &Said) -> Vec<Value> {
 fn scene(dir: &Dir, name: &str, shade: u8, seed: u32) {
     let level = |index: u32| {
         let block = (index / 3 % 40 / 8) + 5 * (index / 120 / 8);
-        let bright = (block.wrapping_mul(2_654_435_761).wrapping_add(seed.wrapping_mul(40_503)) >> 7) % 90;
-        shade.saturating_add(bright as u8)
+        let mut mixed = block.wrapping_mul(0x9E37_79B9) ^ seed.wrapping_mul(0x85EB_CA6B);
+        for _ in 0..3 {
+            mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x2C1B_3C6D);
+        }
+        shade.saturating_add((mixed >> 16) as u8 % 90)
     };
     let pixels: Vec<u8> = (0..40 * 40 * 3).map(level).collect();
     dir.file(name, &[b"P6 40 40 255\n", pixels.as_slice()].concat());
@@ -129,7 +132,7 @@ fn copies_stay_on_one_side_and_leaks_of_a_given_split_are_measured() {
     let report: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((&report["leaks"][0]["images"], &report["leaks"][0]["split"]), (&1.into(), &"validation".into()));
     let said = run(dir.command().args(arguments));
-    assert!(said.out.contains("1 photo has of the validation split a relative in training"), "{}", said.out);
+    assert!(said.out.contains("1 photo of the validation split has a relative in training"), "{}", said.out);
 }
 
 #[test]
