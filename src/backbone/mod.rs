@@ -7,6 +7,7 @@
 //! Data: crops `[S, S, 3]` → input `[B, 3, S, S]` → stages → map `[B, 2048, S/32, S/32]` → pooled or flattened
 //! ([`Pooling`]) → features `[B, D]`.
 
+pub mod about;
 mod batch;
 mod cam;
 pub mod device;
@@ -258,6 +259,16 @@ pub struct Pooled {
 }
 
 impl Pooled {
+    /// What belongs to `count` of `of` crops, from the `from`th on.
+    #[must_use]
+    pub fn part(&self, from: usize, count: usize, of: usize) -> Self {
+        let part = |values: &[f32]| {
+            let width = values.len() / of.max(1);
+            values.get(from * width..(from + count) * width).unwrap_or_default().to_vec()
+        };
+        Self { whole: part(&self.whole), border: part(&self.border), cells: part(&self.cells) }
+    }
+
     /// From what [`Engine::read_out`] gives.
     fn of(tensors: [Option<Tensor>; 3]) -> Result<Self, BackboneError> {
         let [whole, border, cells] = tensors.map(|tensor| tensor.map_or(Ok(Vec::new()), |tensor| to_vec(&tensor)));

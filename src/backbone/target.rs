@@ -73,6 +73,14 @@ impl Target {
         Ok((Self { device: first, precision, image_size }, devices))
     }
 
+    /// The target on a device that is known to be there.
+    ///
+    /// # Errors
+    /// [`BackboneError::NoBf16`], [`BackboneError::NoFp16`].
+    pub fn on(device: Device, precision: PrecisionChoice, image_size: u32) -> Result<Self, BackboneError> {
+        Ok(Self { device, precision: Processor::of(&[device]).precision(precision)?, image_size })
+    }
+
     /// A text that is the same for targets with the same features, to the bit on one machine: for cache keys.
     pub fn id(&self) -> String {
         let device = match self.device {
@@ -143,6 +151,11 @@ pub(super) fn cpu_computes_bf16() -> bool {
 }
 
 impl Precision {
+    /// Whether numbers between the layers have 16 bits.
+    pub fn is_half(self) -> bool {
+        self != Self::Fp32
+    }
+
     pub(super) fn kind(self) -> Kind {
         match self {
             Self::Fp32 => Kind::Float,

@@ -1,6 +1,7 @@
 //! The command line: words and flags, no arithmetic. It knows the library; the library does not know it.
 
 mod cache;
+mod doctor;
 mod evaluate;
 mod extract;
 mod inspect;
@@ -11,7 +12,7 @@ mod train;
 mod weights;
 
 use std::process::ExitCode;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use clap::{Parser, Subcommand};
 use resnet_binary::files::FileError;
@@ -21,9 +22,13 @@ use resnet_binary::weights::WeightsError;
 
 use terminal::{Exit, Terminal};
 
+/// This program and its libtorch, which is asked, for it need not be the one that the program was compiled with.
+static VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{} ({})", env!("CARGO_PKG_VERSION"), resnet_binary::backbone::about::short()));
+
 /// A folder of photos in, a trustworthy binary classifier out.
 #[derive(Debug, Parser)]
-#[command(name = "resnet-binary", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "resnet-binary", version = VERSION.as_str(), max_term_width = 100, propagate_version = true)]
 #[command(after_help = "\
 Start here:
   resnet-binary train --data ./imgs         ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg
@@ -54,6 +59,8 @@ enum Command {
     Weights(weights::Args),
     /// Show, clear or shrink the cache of features
     Cache(cache::Args),
+    /// Look at libtorch, driver, devices, weights and cache, and try every device
+    Doctor(doctor::Args),
 }
 
 /// Parses the command line, runs the command and turns its end into an exit code.
@@ -75,6 +82,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::Weights(args) => weights::run(args, &terminal),
         Command::Cache(args) => cache::run(&args, &terminal),
+        Command::Doctor(args) => doctor::run(&args, &terminal),
     });
     match std::panic::catch_unwind(work) {
         Ok(Ok(exit)) => exit.into(),

@@ -19,7 +19,7 @@ use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Backbone")]
 pub(crate) struct Backbone {
-    /// auto, cpu, cuda, cuda:N or mps; a device that is not there is an error
+    /// auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all or mps; a device that is not there is an error
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
     /// Threads at most [default: all that this process may use]
@@ -28,8 +28,8 @@ pub(crate) struct Backbone {
     /// Images in one batch [default: 4 on a CPU, 64 on a GPU]
     #[arg(long, value_name = "N")]
     batch: Option<NonZeroUsize>,
-    /// auto, fp32 or bf16; auto is bf16 on a processor that has it (AVX512-BF16, AMX), about twice as fast and within
-    /// 1 % of fp32
+    /// auto, fp32, bf16 or fp16; auto is bf16 on a processor that has it (AVX512-BF16, AMX, GPUs from compute capability
+    /// 8.0), about twice as fast and within 1 % of fp32; fp16 on GPUs of 7.x
     #[arg(long, value_name = "PRECISION", default_value_t = PrecisionChoice::Auto)]
     precision: PrecisionChoice,
     /// Folder for the features of photos seen before, or `off` [default: the user's cache folder]

@@ -22,6 +22,8 @@ pub(crate) enum Exit {
     SomeUnreadable,
     /// It failed.
     Failed,
+    /// `doctor` found something wrong, of this kind.
+    Unwell(u8),
     /// What was asked for cannot be.
     Usage,
     /// A signal of this number ended it.
@@ -43,6 +45,7 @@ impl From<Exit> for ExitCode {
             // As clap's own.
             Exit::Usage => Self::from(2),
             Exit::SomeUnreadable => Self::from(3),
+            Exit::Unwell(code) => Self::from(code),
             // The shells' convention: 130 for Ctrl-C, 143 for kill.
             Exit::Signal(number) => Self::from(u8::try_from(128 + number).unwrap_or(1)),
         }

@@ -9,14 +9,15 @@ use crate::progress::Progress;
 /// The division of the machine between decoding and the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workload {
-    /// Threads that each decode and run their own batches.
+    /// Threads that decode; each also runs its own batches unless the workload [`feeds`](Self::feeds).
     pub workers: usize,
     /// Threads that libtorch may use inside one operation of one worker.
     pub threads_per_worker: i32,
     /// Photos in one batch.
     pub batch: usize,
-    /// Whether batches shrink towards the end of a list, so that all workers end together.
-    pub tapers: bool,
+    /// Whether the workers only decode and a thread for each device runs the batches: right for GPUs, whose batches are
+    /// larger than what one thread decodes at a time.
+    pub feeds: bool,
 }
 
 /// Above four, the early activations of ResNet-50 at 224×224 fall out of a CPU's cache (measured: 75 GFLOP/s at 4, 32 at
@@ -25,6 +26,9 @@ const CPU_BATCH: usize = 4;
 
 /// Enough to fill a GPU; halved when memory runs out.
 const GPU_BATCH: usize = 64;
+
+/// Photos that a worker decodes for a GPU at once: few, so that all workers fill a batch together.
+const FED_CHUNK: usize = 8;
 
 impl Workload {
     /// A good division for a device, for `photos` where their number is known, within `threads` where that is given.
@@ -37,20 +41,30 @@ impl Workload {
     }
 
     fn divide(threads: usize, device: tch::Device, photos: Option<usize>, batch: Option<usize>) -> Self {
-        let is_cpu = device == tch::Device::Cpu;
-        let batch = batch.unwrap_or(if is_cpu { CPU_BATCH } else { GPU_BATCH }).max(1);
-        // A CPU is as fast on one image as on a batch.
-        let chunks = photos.map_or(threads, |photos| if is_cpu { photos } else { photos.div_ceil(batch) });
-        let workers = threads.min(chunks).max(1);
-        Self { workers, threads_per_worker: i32::try_from(threads / workers).unwrap_or(1), batch, tapers: is_cpu }
+        let feeds = device != tch::Device::Cpu;
+        let batch = batch.unwrap_or(if feeds {
+            // A batch is filled up on a GPU: a few photos are not made 64.
+            photos.map_or(GPU_BATCH, |photos| photos.next_power_of_two().min(GPU_BATCH))
+        } else {
+            CPU_BATCH
+        });
+        let workers = threads.min(photos.unwrap_or(threads)).max(1);
+        let threads_per_worker = i32::try_from(threads / workers).unwrap_or(1);
+        Self { workers, threads_per_worker, batch: batch.max(1), feeds }
     }
 
-    /// How many photos a worker takes at once when so many are left.
+    /// How many photos a worker takes at once when so many are left: fewer towards the end, so that all end together.
     pub(super) fn chunk(&self, left: Option<usize>) -> usize {
-        match left {
-            Some(left) if self.tapers => left.div_ceil(2 * self.workers).clamp(1, self.batch),
-            _ => self.batch,
-        }
+        left.map_or(self.most(), |left| left.div_ceil(2 * self.workers).clamp(1, self.most()))
+    }
+
+    /// Chunks that may be decoded and waiting for each of the devices: as many as make a batch.
+    pub(super) fn chunks_in_batch(&self) -> usize {
+        self.batch.div_ceil(self.most())
+    }
+
+    fn most(&self) -> usize {
+        if self.feeds { self.batch.min(FED_CHUNK) } else { self.batch }
     }
 }
 
@@ -66,6 +80,11 @@ impl BatchSize {
         Self(AtomicUsize::new(batch.max(1)))
     }
 
+    /// What it is by now.
+    pub(super) fn now(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Features of all crops, row by row, in as many batches as it takes; running out of memory halves the batch.
     ///
     /// # Errors
@@ -79,7 +98,7 @@ impl BatchSize {
         let mut features = Pooled::default();
         let mut rest = crops;
         while !rest.is_empty() {
-            let size = self.0.load(Ordering::Relaxed).min(rest.len());
+            let size = self.now().min(rest.len());
             let (batch, later) = rest.split_at(size);
             match run(batch) {
                 Ok(rows) => {
@@ -137,8 +156,15 @@ mod tests {
         let cpu = Workload::divide(2, tch::Device::Cpu, Some(400), None);
         assert_eq!([400, 16, 9, 4, 1].map(|left| cpu.chunk(Some(left))), [4, 4, 3, 1, 1]);
         assert_eq!(cpu.chunk(None), 4);
+    }
+
+    #[test]
+    fn a_gpu_is_fed_by_all_threads_in_small_chunks() {
         let gpu = Workload::divide(2, tch::Device::Cuda(0), Some(400), None);
-        assert_eq!(gpu.chunk(Some(5)), 64);
+        assert_eq!((gpu.feeds, gpu.workers, gpu.batch, gpu.chunks_in_batch()), (true, 2, 64, 8));
+        assert_eq!([gpu.chunk(None), gpu.chunk(Some(400)), gpu.chunk(Some(5))], [8, 8, 2]);
+        let few = Workload::divide(16, tch::Device::Cuda(0), Some(3), None);
+        assert_eq!((few.workers, few.batch), (3, 4));
     }
 
     #[test]

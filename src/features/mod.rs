@@ -1,17 +1,20 @@
 //! Photos in, one row of features each out, in input order, streamed in bounded memory.
 //!
 //! The backbone is frozen, so every photo goes through it once. Each worker thread takes the next few photos, reads,
-//! decodes and preprocesses them and runs them through its handle on the network; the calling thread puts the results
-//! back in order. Photos whose features are in the [`cache`] skip both decoding and network, and a run that finds all of
+//! decodes and preprocesses them and runs them through its handle on the network, or gives them to whoever feeds a GPU
+//! (`feed`); the calling thread puts the results back in order. Photos whose features are in the [`cache`] skip both decoding and network, and a run that finds all of
 //! them there loads no network. A fixed number of tickets bounds how far the fastest worker may run ahead of the slowest photo, so
 //! memory does not grow with the number of photos. A photo that cannot be read is a result like any other.
 
 mod aside;
 mod batch;
 pub mod cache;
+mod clock;
+mod feed;
 pub mod matrix;
 mod worker;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -20,7 +23,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::backbone::{ActivationMap, BackboneError, LazyBackbone, Pooling, Readout};
+use tch::Device;
+
+use crate::backbone::{ActivationMap, BackboneError, LazyBackbone, Pooling, Readout, device};
 use crate::files::{ContentHash, FileError};
 use crate::pixels::{Crop, DecodeError, Limits, Preprocess};
 use crate::progress::{Interrupted, Progress};
@@ -29,8 +34,10 @@ pub use aside::Aside;
 use batch::BatchSize;
 pub use batch::Workload;
 pub use cache::{Cache, Recipe};
+use clock::Clock;
+use feed::{Feeder, OnDevice, Runs};
 pub use matrix::FeatureMatrix;
-use worker::{Done, Shared, Source, Worker};
+use worker::{Done, Network, Shared, Source, Worker};
 
 /// What came of one photo.
 #[derive(Debug)]
@@ -185,7 +192,21 @@ impl Extractor<'_> {
         progress: &dyn Progress,
         sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
     ) -> Result<(), FeatureError> {
+        let Self { backbone, preprocess, readout, .. } = *self;
+        let open = |device| Ok(OnDevice { engine: backbone.engine_on(device)?.reading(readout)?, preprocess });
+        self.stream_on(inputs, progress, sink, &open)
+    }
+
+    /// As [`Extractor::stream`]; where a device is fed, `open` gives what runs there.
+    fn stream_on<R: Runs>(
+        &self,
+        inputs: &mut dyn Inputs,
+        progress: &dyn Progress,
+        sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
+        open: &(dyn Fn(Device) -> Result<R, BackboneError> + Sync),
+    ) -> Result<(), FeatureError> {
         let workers = self.workload.workers;
+        let devices = if self.workload.feeds { self.backbone.devices() } else { &[] };
         let shared = Shared {
             extractor: self,
             recipe: Recipe::new(self.backbone.id(), self.preprocess, self.backbone.target()),
@@ -194,28 +215,43 @@ impl Extractor<'_> {
             is_loading: AtomicBool::new(false),
             cache_failed: AtomicBool::new(false),
             batch: BatchSize::new(self.workload.batch),
+            clock: Clock::default(),
             progress,
         };
-        let tickets_at_once = 4 * workers;
+        // For each device a batch that waits, one that fills, one that runs and one that is read.
+        let waiting = devices.len() * self.workload.chunks_in_batch();
+        let tickets_at_once = 4 * (workers + waiting);
         let (return_ticket, tickets) = bounded(tickets_at_once);
         for _ in 0..tickets_at_once {
             // The channel has room for all of them.
             let _ = return_ticket.send(());
         }
         let (deliver, delivered) = bounded(tickets_at_once);
-        std::thread::scope(|scope| {
+        let (decoded, to_feed) = bounded(waiting.max(1));
+        let result = std::thread::scope(|scope| {
             for _ in 0..workers {
-                let worker = Worker::new(&shared, tickets.clone(), deliver.clone());
+                let own = || Network::Own(OnceCell::new());
+                let network = if devices.is_empty() { own() } else { Network::Feeders(decoded.clone()) };
+                let worker = Worker::new(&shared, network, tickets.clone(), deliver.clone());
                 scope.spawn(move || worker.run(scope));
             }
-            // Only the workers' own ends are left, so that the loop below ends with the last of them.
-            drop((deliver, tickets));
+            for &device in devices {
+                let feeder = Feeder::new(&shared, to_feed.clone(), deliver.clone());
+                scope.spawn(move || feeder.run(&|| open(device)));
+            }
+            // Only the threads' own ends are left, so that the loop below ends with the last of them, and a worker's
+            // chunk finds the channel closed when all feeders are gone.
+            drop((deliver, tickets, decoded, to_feed));
             let result = collect(&delivered, &return_ticket, sink);
             shared.stop.store(true, Ordering::Relaxed);
             // A worker waiting to deliver or for a ticket sees the channel closed.
             drop((delivered, return_ticket));
             result
-        })
+        });
+        if let Some(verdict) = shared.clock.verdict(workers, &device::name(devices), devices.len().max(1)) {
+            progress.note(&verdict);
+        }
+        result
     }
 
     /// Gives the features of all photos of a list to `rows`, with those that cannot be read set apart.

@@ -32,7 +32,7 @@ fn all(
 fn with_extractor<T>(workers: usize, batch: usize, test: impl FnOnce(&Extractor<'_>) -> T) -> T {
     let backbone = LazyBackbone::new(WeightsId::random(0), Target::CPU, || Backbone::random(0, Target::CPU));
     let (preprocess, limits) = (Preprocess::with_image_size(32), Limits::default());
-    let workload = Workload { workers, threads_per_worker: 1, batch, tapers: true };
+    let workload = Workload { workers, threads_per_worker: 1, batch, feeds: false };
     test(&Extractor {
         backbone: &backbone,
         preprocess: &preprocess,
@@ -111,7 +111,7 @@ fn what_is_in_the_cache_is_not_computed_again_and_loads_no_network() {
     let mut paths: Vec<_> = (0..5).map(|n| photo(folder.path(), &format!("{n}.ppm"), n * 20)).collect();
     let run = |backbone: &LazyBackbone, size, paths: &[PathBuf]| {
         let (preprocess, limits) = (Preprocess::with_image_size(size), Limits::default());
-        let workload = Workload { workers: 2, threads_per_worker: 1, batch: 2, tapers: true };
+        let workload = Workload { workers: 2, threads_per_worker: 1, batch: 2, feeds: false };
         let extractor = Extractor {
             backbone,
             preprocess: &preprocess,
@@ -148,7 +148,7 @@ fn a_network_that_cannot_be_loaded_is_the_error_of_the_run() {
     let paths = vec![photo(folder.path(), "a.ppm", 9)];
     let broken = LazyBackbone::new(WeightsId::random(0), Target::CPU, || Err(BackboneError::OutOfMemory));
     let (preprocess, limits) = (Preprocess::with_image_size(32), Limits::default());
-    let workload = Workload { workers: 2, threads_per_worker: 1, batch: 2, tapers: true };
+    let workload = Workload { workers: 2, threads_per_worker: 1, batch: 2, feeds: false };
     let extractor = Extractor {
         backbone: &broken,
         preprocess: &preprocess,

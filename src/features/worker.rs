@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::batch::BatchSize;
 use super::cache::Entry;
+use super::clock::Clock;
 use super::{Aside, Explained, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
 use crate::backbone::{ActivationMap, BackboneError, Engine, Pooled, Readout, layout};
 use crate::files::{self, ContentHash};
@@ -36,12 +37,30 @@ pub(super) struct Shared<'a> {
     /// Whether the cache gave an error, after which it is left alone.
     pub(super) cache_failed: AtomicBool,
     pub(super) batch: BatchSize,
+    pub(super) clock: Clock,
     pub(super) progress: &'a dyn Progress,
+}
+
+/// A chunk of consecutive photos, read and decoded.
+pub(super) struct Chunk {
+    /// Its place in the order of chunks.
+    pub(super) number: u64,
+    read: Vec<(PathBuf, Result<Read, Unreadable>)>,
+    /// Those of the photos that have to go through the network, in order.
+    pub(super) crops: Vec<Crop>,
+}
+
+/// Who runs what a worker has decoded.
+pub(super) enum Network {
+    /// The worker itself.
+    Own(OnceCell<Engine>),
+    /// Whichever feeder takes it first.
+    Feeders(Sender<Chunk>),
 }
 
 pub(super) struct Worker<'a> {
     shared: &'a Shared<'a>,
-    engine: OnceCell<Engine>,
+    network: Network,
     tickets: Receiver<()>,
     deliver: Sender<(u64, Result<Done, FeatureError>)>,
 }
@@ -57,10 +76,11 @@ enum Read {
 impl<'a> Worker<'a> {
     pub(super) fn new(
         shared: &'a Shared<'a>,
+        network: Network,
         tickets: Receiver<()>,
         deliver: Sender<(u64, Result<Done, FeatureError>)>,
     ) -> Self {
-        Self { shared, engine: OnceCell::new(), tickets, deliver }
+        Self { shared, network, tickets, deliver }
     }
 
     pub(super) fn run<'scope>(self, scope: &'scope Scope<'scope, '_>)
@@ -69,19 +89,32 @@ impl<'a> Worker<'a> {
     {
         let workload = self.shared.extractor.workload;
         tch::set_num_threads(workload.threads_per_worker);
-        while self.tickets.recv().is_ok() && !self.shared.stop.load(Ordering::Relaxed) {
+        let clock = &self.shared.clock;
+        while clock.waiting(|| self.tickets.recv()).is_ok() && !self.shared.is_stopped() {
             let Some((number, paths)) = take(&self.shared.source, workload) else {
                 return;
             };
-            let done = self.shared.progress.check().map_err(Into::into).and_then(|()| self.chunk(paths, scope));
-            let failed = done.is_err();
-            if self.deliver.send((number, done)).is_err() || failed {
+            if let Err(interrupted) = self.shared.progress.check() {
+                let _ = self.deliver.send((number, Err(interrupted.into())));
+                return;
+            }
+            let chunk = self.decode(number, paths, scope);
+            let goes_on = match &self.network {
+                Network::Own(engine) => {
+                    let pooled = self.forward(engine, &chunk.crops);
+                    let failed = pooled.is_err();
+                    let done = pooled.map(|pooled| self.shared.finish(chunk, pooled));
+                    self.deliver.send((number, done)).is_ok() && !failed
+                }
+                Network::Feeders(feeders) => clock.waiting(|| feeders.send(chunk)).is_ok(),
+            };
+            if !goes_on {
                 return;
             }
         }
     }
 
-    fn chunk<'scope>(&self, paths: Vec<PathBuf>, scope: &'scope Scope<'scope, '_>) -> Result<Done, FeatureError>
+    fn decode<'scope>(&self, number: u64, paths: Vec<PathBuf>, scope: &'scope Scope<'scope, '_>) -> Chunk
     where
         'a: 'scope,
     {
@@ -91,23 +124,7 @@ impl<'a> Worker<'a> {
             let outcome = self.read(&path, &mut crops, scope);
             read.push((path, outcome));
         }
-        let Pooled { whole, border, cells } = self.forward(&crops)?;
-        let mut rows = whole.chunks_exact(self.shared.extractor.width());
-        // Empty where the map has no border.
-        let mut borders = border.chunks_exact(layout::FEATURES);
-        let mut explained = self.explained(crops, &cells).into_iter();
-        let mut photo = |read| match read {
-            Read::Known(photo) => photo,
-            Read::Decoded(hash, facts) => {
-                let aside = Some(Aside::new(borders.next().unwrap_or_default(), facts));
-                let features = rows.next().unwrap_or_default().to_vec();
-                Photo { hash, features, aside, from_cache: false, explained: explained.next() }
-            }
-        };
-        let done: Done = read.into_iter().map(|(path, outcome)| (path, outcome.map(&mut photo))).collect();
-        self.keep(&done);
-        self.shared.progress.advance(done.len() as u64);
-        Ok(done)
+        Chunk { number, read, crops }
     }
 
     fn read<'scope>(
@@ -122,7 +139,7 @@ impl<'a> Worker<'a> {
         let Extractor { backbone, limits, preprocess, .. } = *self.shared.extractor;
         let bytes = files::read(path, limits.max_file_bytes)?;
         let hash = ContentHash::of(&bytes);
-        if let Some((features, aside)) = self.known(&hash) {
+        if let Some((features, aside)) = self.shared.known(&hash) {
             return Ok(Read::Known(Photo { hash, features, aside, from_cache: true, explained: None }));
         }
         if !self.shared.is_loading.swap(true, Ordering::Relaxed) {
@@ -134,9 +151,52 @@ impl<'a> Worker<'a> {
         Ok(Read::Decoded(hash, facts))
     }
 
+    /// What is read out of all crops, `[B, D]`.
+    fn forward(&self, engine: &OnceCell<Engine>, crops: &[Crop]) -> Result<Pooled, FeatureError> {
+        if crops.is_empty() {
+            return Ok(Pooled::default());
+        }
+        let Extractor { backbone, preprocess, readout, .. } = *self.shared.extractor;
+        if engine.get().is_none() {
+            let _ = engine.set(backbone.engine()?.reading(readout)?);
+        }
+        let mut run = |crops: &[Crop]| match engine.get() {
+            Some(engine) => engine.features(crops, preprocess),
+            None => Err(BackboneError::Libtorch("the network is gone".to_owned())),
+        };
+        Ok(self.shared.batch.forward(crops, &mut run, self.shared.progress)?)
+    }
+}
+
+impl Shared<'_> {
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A decoded chunk with what the network read out of its crops, `[B, D]`: kept, and counted as progress.
+    pub(super) fn finish(&self, chunk: Chunk, pooled: Pooled) -> Done {
+        let Pooled { whole, border, cells } = pooled;
+        let mut rows = whole.chunks_exact(self.extractor.width());
+        // Empty where the map has no border.
+        let mut borders = border.chunks_exact(layout::FEATURES);
+        let mut explained = self.explained(chunk.crops, &cells).into_iter();
+        let mut photo = |read| match read {
+            Read::Known(photo) => photo,
+            Read::Decoded(hash, facts) => {
+                let aside = Some(Aside::new(borders.next().unwrap_or_default(), facts));
+                let features = rows.next().unwrap_or_default().to_vec();
+                Photo { hash, features, aside, from_cache: false, explained: explained.next() }
+            }
+        };
+        let done: Done = chunk.read.into_iter().map(|(path, outcome)| (path, outcome.map(&mut photo))).collect();
+        self.keep(&done);
+        self.progress.advance(done.len() as u64);
+        done
+    }
+
     /// The crops with what the head made of their cells, `[B]`; none where no head is to be explained.
     fn explained(&self, crops: Vec<Crop>, cells: &[f32]) -> Vec<Explained> {
-        let Readout { pooling, explain: Some(head) } = self.shared.extractor.readout else { return Vec::new() };
+        let Readout { pooling, explain: Some(head) } = self.extractor.readout else { return Vec::new() };
         let of_one = cells.len() / crops.len().max(1);
         let maps = cells.chunks_exact(of_one.max(1)).map(|cells| ActivationMap {
             side: of_one.isqrt(),
@@ -147,56 +207,40 @@ impl<'a> Worker<'a> {
         crops.into_iter().zip(maps).map(|(crop, map)| Explained { crop, map }).collect()
     }
 
-    /// What is read out of all crops, `[B, D]`.
-    fn forward(&self, crops: &[Crop]) -> Result<Pooled, FeatureError> {
-        if crops.is_empty() {
-            return Ok(Pooled::default());
-        }
-        let Extractor { backbone, preprocess, readout, .. } = *self.shared.extractor;
-        if self.engine.get().is_none() {
-            let _ = self.engine.set(backbone.engine()?.reading(readout)?);
-        }
-        let mut run = |crops: &[Crop]| match self.engine.get() {
-            Some(engine) => engine.features(crops, preprocess),
-            None => Err(BackboneError::Libtorch("the network is gone".to_owned())),
-        };
-        Ok(self.shared.batch.forward(crops, &mut run, self.shared.progress)?)
-    }
-
     /// Features of an earlier run, with the aside if that is wanted; the cells of a head are not among them.
     fn known(&self, hash: &ContentHash) -> Option<(Vec<f32>, Option<Aside>)> {
-        let Extractor { asides, readout, .. } = *self.shared.extractor;
-        let cache = self.shared.extractor.cache()?;
-        if readout.explain.is_some() || self.shared.cache_failed.load(Ordering::Relaxed) {
+        let Extractor { asides, readout, .. } = *self.extractor;
+        let cache = self.extractor.cache()?;
+        if readout.explain.is_some() || self.cache_failed.load(Ordering::Relaxed) {
             return None;
         }
         let found = if asides {
-            let both = cache.get_with_aside(hash, &self.shared.recipe);
+            let both = cache.get_with_aside(hash, &self.recipe);
             both.map(|both| both.map(|(row, aside)| (row, Some(aside))))
         } else {
-            cache.get(hash, &self.shared.recipe).map(|row| row.map(|row| (row, None)))
+            cache.get(hash, &self.recipe).map(|row| row.map(|row| (row, None)))
         };
         self.warn(cache.notices());
         let found = found.unwrap_or_else(|error| {
             self.give_up(&error);
             None
         });
-        found.filter(|(row, _)| row.len() == self.shared.extractor.width())
+        found.filter(|(row, _)| row.len() == self.extractor.width())
     }
 
     /// Keeps what was computed for later runs; a cache that fails costs a warning and no photo.
     fn keep(&self, done: &Done) {
-        let Some(cache) = self.shared.extractor.cache() else { return };
+        let Some(cache) = self.extractor.cache() else { return };
         let computed = done.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).filter(|photo| !photo.from_cache);
         let entries: Vec<_> = computed
             .filter_map(|Photo { hash, features, aside, .. }| {
                 aside.as_ref().map(|aside| Entry { content: *hash, features, aside })
             })
             .collect();
-        if entries.is_empty() || self.shared.cache_failed.load(Ordering::Relaxed) {
+        if entries.is_empty() || self.cache_failed.load(Ordering::Relaxed) {
             return;
         }
-        let kept = cache.put(&self.shared.recipe, &entries);
+        let kept = cache.put(&self.recipe, &entries);
         self.warn(cache.notices());
         if let Err(error) = kept {
             self.give_up(&error);
@@ -205,13 +249,13 @@ impl<'a> Worker<'a> {
 
     fn warn(&self, notices: Vec<String>) {
         for notice in notices {
-            self.shared.progress.warn(&notice);
+            self.progress.warn(&notice);
         }
     }
 
     fn give_up(&self, error: &super::cache::CacheError) {
-        if !self.shared.cache_failed.swap(true, Ordering::Relaxed) {
-            self.shared.progress.warn(&format!("{error}; going on without the cache"));
+        if !self.cache_failed.swap(true, Ordering::Relaxed) {
+            self.progress.warn(&format!("{error}; going on without the cache"));
         }
     }
 }

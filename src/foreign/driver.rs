@@ -23,7 +23,7 @@ unsafe extern "C" {
 
 /// What the driver said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Driver {
+pub enum Driver {
     /// There is none.
     Missing,
     /// It is there and does not work.
@@ -44,12 +44,13 @@ pub(crate) enum Driver {
 
 /// One card.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Gpu {
-    pub(crate) name: String,
+pub struct Gpu {
+    /// As the driver names it.
+    pub name: String,
     /// Bytes.
-    pub(crate) memory: u64,
+    pub memory: u64,
     /// Compute capability, such as (9, 0).
-    pub(crate) capability: (i32, i32),
+    pub capability: (i32, i32),
 }
 
 /// Asks the driver.

@@ -1,5 +1,6 @@
 //! The stories that the commands tell: train, evaluate, predict, extract. The only library room that names every other.
 
+mod doctor;
 mod error;
 mod evaluate;
 mod extract;
@@ -26,6 +27,7 @@ use crate::model::Model;
 use crate::progress::Progress;
 use crate::weights::{self, FetchOptions, Places, WeightsId, WeightsSource};
 
+pub use doctor::{DoctorOptions, doctor};
 pub use error::PipelineError;
 pub use evaluate::{EvaluateOptions, evaluate};
 pub use extract::{ExtractOptions, ExtractSummary, extract};

@@ -2,6 +2,7 @@
 //!
 //! [`html`] makes a page of plain data.
 
+mod checkup;
 mod cross_validation;
 mod evaluate;
 mod findings;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use crate::metrics::{Confusion, Estimate, Metrics};
 
+pub use checkup::{Checkup, Problem, Trial, WeightsState};
 pub use cross_validation::{CrossValidationReport, LearningPoint, Spread};
 pub use evaluate::EvaluateReport;
 pub use findings::{LabelError, Leak, NearDuplicate, Relatives, Shortcut};

@@ -1,0 +1,88 @@
+//! What libtorch, the processor and NVIDIA's driver say about themselves: for `--version` and `doctor`.
+
+use super::{BackboneError, target};
+use crate::foreign::libtorch;
+
+pub use crate::foreign::driver::{Driver, Gpu};
+
+/// The libtorch in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Libtorch {
+    /// Its version, such as `2.11.0`.
+    pub version: String,
+    /// The version that this program was compiled for.
+    pub wanted: String,
+    /// The CUDA that it was built for, such as `13.0`, whether its CUDA half is here or not.
+    pub built_for: Option<String>,
+    /// Whether its CUDA half is here.
+    pub has_cuda: bool,
+    /// How many GPUs it sees.
+    pub gpus: usize,
+}
+
+impl Libtorch {
+    /// Asks the library itself.
+    ///
+    /// # Errors
+    /// [`BackboneError::Libtorch`] if it does not answer.
+    pub fn ask() -> Result<Self, BackboneError> {
+        let config = libtorch::config()?;
+        let value = |name| value_in(&config, name);
+        let has_cuda = tch::utils::has_cudart();
+        let gpus = if has_cuda && tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
+        Ok(Self {
+            version: value("TORCH_VERSION=").unwrap_or_default(),
+            wanted: libtorch::compiled_version(),
+            built_for: value("CUDA_VERSION="),
+            has_cuda,
+            gpus: usize::try_from(gpus).unwrap_or(0),
+        })
+    }
+}
+
+/// `libtorch 2.11.0, CPU-only`, or with its CUDA: starts no driver.
+pub fn short() -> String {
+    let Ok(config) = libtorch::config() else { return "libtorch does not answer".to_owned() };
+    let version = value_in(&config, "TORCH_VERSION=").unwrap_or_default();
+    match value_in(&config, "CUDA_VERSION=").filter(|_| tch::utils::has_cudart()) {
+        Some(cuda) => format!("libtorch {version}, CUDA {cuda}"),
+        None => format!("libtorch {version}, CPU-only"),
+    }
+}
+
+fn value_in(config: &str, name: &str) -> Option<String> {
+    let rest = config.split(name).nth(1)?;
+    let value = rest.split([',', '\n', ' ']).next().unwrap_or_default();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Asks NVIDIA's driver, if there is one.
+pub fn driver() -> Driver {
+    crate::foreign::driver::ask()
+}
+
+/// Whether this CPU multiplies bf16 itself.
+pub fn cpu_computes_bf16() -> bool {
+    target::cpu_computes_bf16()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libtorch_is_of_the_version_that_this_was_compiled_for() {
+        let libtorch = Libtorch::ask().unwrap();
+        assert_eq!(libtorch.version, libtorch.wanted);
+        assert!(short().starts_with(&format!("libtorch {}, C", libtorch.wanted)), "{}", short());
+    }
+
+    #[test]
+    fn values_are_found_among_the_build_settings() {
+        let config =
+            "PyTorch built with:\n  - Build settings: CUDA_VERSION=13.0, CXX_FLAGS= -O3, TORCH_VERSION=2.11.0, \n";
+        assert_eq!(value_in(config, "TORCH_VERSION="), Some("2.11.0".to_owned()));
+        assert_eq!(value_in(config, "CUDA_VERSION="), Some("13.0".to_owned()));
+        assert_eq!(value_in(config, "ROCM_VERSION="), None);
+    }
+}

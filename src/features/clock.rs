@@ -1,0 +1,107 @@
+//! Who waited for whom: whether decoding or the device was the limit of a run, and by how much.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A run that was shorter says nothing: its start and its end are most of it.
+const LEAST: Duration = Duration::from_secs(1);
+
+/// The waiting of all workers and the work of all devices, from the first batch on.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    started: OnceLock<Instant>,
+    /// Microseconds since then, to the end of the last batch.
+    span: AtomicU64,
+    /// Microseconds of all workers together.
+    workers_waited: AtomicU64,
+    /// Microseconds of all devices together.
+    devices_busy: AtomicU64,
+}
+
+impl Clock {
+    /// The first batch is on its way: what came before, such as loading the network, is nobody's limit.
+    pub(super) fn start(&self) {
+        self.started.get_or_init(Instant::now);
+    }
+
+    /// A device was at work on a batch for so long.
+    pub(super) fn batch(&self, busy: Duration) {
+        self.devices_busy.fetch_add(micros(busy), Ordering::Relaxed);
+        if let Some(started) = self.started.get() {
+            self.span.fetch_max(micros(started.elapsed()), Ordering::Relaxed);
+        }
+    }
+
+    /// Counts the time of a worker that waits for room.
+    pub(super) fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        let from = Instant::now();
+        let result = wait();
+        if let Some(started) = self.started.get() {
+            self.workers_waited.fetch_add(micros(from.elapsed().min(started.elapsed())), Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// A line for people, once all is done; `devices` by their name, as many as `feeders`.
+    pub(super) fn verdict(&self, workers: usize, devices: &str, feeders: usize) -> Option<String> {
+        let [span, waited, busy] = [&self.span, &self.workers_waited, &self.devices_busy]
+            .map(|time| Duration::from_micros(time.load(Ordering::Relaxed)));
+        if span < LEAST {
+            return None;
+        }
+        let share = |part: Duration, of: usize| (part.as_secs_f64() / (span.as_secs_f64() * of as f64)).clamp(0.0, 1.0);
+        let (decoding, device) = (1.0 - share(waited, workers), share(busy, feeders));
+        let threads = if workers == 1 { "thread" } else { "threads" };
+        let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+        Some(if device < decoding {
+            format!(
+                "decoding was the limit: its {workers} {threads} worked {} of the time, {devices} {} of it",
+                percent(decoding),
+                percent(device)
+            )
+        } else {
+            format!(
+                "{devices} was the limit: at work {} of the time, the {workers} decoding {threads} {} of it",
+                percent(device),
+                percent(decoding)
+            )
+        })
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(span: u64, waited: u64, busy: u64) -> Clock {
+        let clock = Clock::default();
+        for (time, seconds) in [(&clock.span, span), (&clock.workers_waited, waited), (&clock.devices_busy, busy)] {
+            time.store(seconds * 1_000_000, Ordering::Relaxed);
+        }
+        clock
+    }
+
+    #[test]
+    fn the_limit_is_who_had_less_time_to_wait() {
+        let said = clock(10, 2, 4).verdict(4, "cuda:0", 1).unwrap();
+        assert_eq!(said, "decoding was the limit: its 4 threads worked 95 % of the time, cuda:0 40 % of it");
+        let said = clock(10, 30, 19).verdict(4, "cuda:0,1", 2).unwrap();
+        assert_eq!(said, "cuda:0,1 was the limit: at work 95 % of the time, the 4 decoding threads 25 % of it");
+        assert_eq!(clock(0, 0, 0).verdict(4, "cuda:0", 1), None);
+    }
+
+    #[test]
+    fn waiting_counts_from_the_first_batch_on() {
+        let clock = Clock::default();
+        assert_eq!(clock.waiting(|| 7), 7);
+        assert_eq!(clock.workers_waited.load(Ordering::Relaxed), 0);
+        clock.start();
+        clock.waiting(|| std::thread::sleep(Duration::from_millis(2)));
+        assert!(clock.workers_waited.load(Ordering::Relaxed) >= 2000);
+    }
+}
