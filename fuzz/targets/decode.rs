@@ -1,10 +1,10 @@
-//! Bytes of an image file → crop: an answer of the right size, or a reason with a remedy.
+//! Bytes of an image file → crop, and what the file tells besides: an answer of the right size, or a reason with a remedy.
 #![no_main]
 
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use resnet_binary::pixels::{DecodeError, Limits, Preprocess, silence_decoder_panics};
+use resnet_binary::pixels::{DecodeError, Limits, PhotoFacts, Preprocess, silence_decoder_panics};
 
 fuzz_target!(|bytes: &[u8]| {
     // A decoder's own panic is caught and becomes the file's error; without this the fuzzer's hook would abort first.
@@ -15,8 +15,11 @@ fuzz_target!(|bytes: &[u8]| {
         max_time: Duration::from_secs(5),
         ..Limits::default()
     };
-    match Preprocess::with_image_size(32).load(bytes, &limits) {
-        Ok(crop) => assert_eq!(crop.rgb.len(), 32 * 32 * 3),
+    match Preprocess::with_image_size(32).load_with_facts(bytes, &limits) {
+        Ok((crop, facts)) => {
+            assert_eq!(crop.rgb.len(), 32 * 32 * 3);
+            assert_eq!(PhotoFacts::from_bytes(&facts.to_bytes()).as_ref(), Some(&facts));
+        }
         // Not what a user is meant to see, so a finding all the same.
         Err(error @ DecodeError::Panicked { .. }) => panic!("{error}"),
         Err(error) => assert!(error.hint().is_some() && !error.to_string().is_empty()),

@@ -132,7 +132,8 @@ impl Preprocess {
     pub fn load_with_facts(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, PhotoFacts), DecodeError> {
         let (crop, size) = self.load_sized(bytes, limits)?;
         let format = sniff(bytes).ok_or(DecodeError::Empty)?;
-        let facts = PhotoFacts::of(bytes, format, size, &crop);
+        // They are read from the same bytes of anybody's, so what goes wrong with them is the file's affair too.
+        let facts = decode::guarded(format, || Ok(PhotoFacts::of(bytes, format, size, &crop)))?;
         Ok((crop, facts))
     }
 
