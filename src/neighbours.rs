@@ -41,7 +41,9 @@ impl Neighbours {
         let count = rows().len().max(1) as f64;
         let mut mean = vec![0.0_f64; width];
         rows().for_each(|row| mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += value.to_f64()));
-        mean.iter_mut().for_each(|sum| *sum /= count);
+        for sum in &mut mean {
+            *sum /= count;
+        }
         let mut squares = vec![0.0_f64; width];
         rows().for_each(|row| {
             let distances = row.iter().zip(&mean).map(|(value, mean)| value.to_f64() - mean);

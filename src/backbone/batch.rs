@@ -48,12 +48,11 @@ impl Engine {
         };
         tch::no_grad(|| {
             let staged = stage(crops, room)?;
-            let lane = match self.gpu.lane.get() {
-                Some(lane) => lane,
-                None => {
-                    let lane = Lane::new(gpu)?;
-                    self.gpu.lane.get_or_init(|| lane)
-                }
+            let lane = if let Some(lane) = self.gpu.lane.get() {
+                lane
+            } else {
+                let lane = Lane::new(gpu)?;
+                self.gpu.lane.get_or_init(|| lane)
             };
             let bytes = lane.upload(&staged)?; // [room, S, S, 3]
             let start = Mark::set(gpu)?;

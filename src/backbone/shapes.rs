@@ -152,7 +152,7 @@ fn stage(convolutions: &[(Convolution, u32)], name: &'static str, operation: Str
     let frozen = inside().map(|(convolution, _)| weights(convolution) + 2 * convolution.outputs).sum::<usize>();
     let multiply_adds = inside().map(|one| weights(&one.0) as u64 * (side(one) as u64).pow(2)).sum();
     // A projection comes after the convolution whose output it is added to, so the last one has the stage's shape.
-    let output = inside().last().map(|one| map(one.0.outputs, side(one)));
+    let output = inside().next_back().map(|one| map(one.0.outputs, side(one)));
     Stage { name, operation, output, frozen: frozen as u64, trainable: 0, multiply_adds }
 }
 

@@ -46,7 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a classifier on a folder of photos
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Measure a model on labelled photos that it was not trained on
     Evaluate(evaluate::Args),
     /// Classify photos, folders of photos, or a list on standard input
@@ -75,7 +75,7 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     let work = std::panic::AssertUnwindSafe(|| match cli.command {
-        Command::Train(args) => train::run(args, &terminal),
+        Command::Train(args) => train::run(*args, &terminal),
         Command::Evaluate(args) => evaluate::run(args, &terminal),
         Command::Predict(args) => predict::run(args, &terminal),
         Command::Extract(args) => extract::run(args, &terminal),

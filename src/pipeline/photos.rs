@@ -60,8 +60,8 @@ impl Photos {
     /// The SHA-256 over path and content of every photo, in order: the same photos under the same names have the same.
     pub(super) fn fingerprint(&self) -> String {
         let lines = self.samples.iter().zip(&self.extraction.hashes);
-        let text: String = lines.map(|(sample, hash)| format!("{hash} {}\n", sample.path.display())).collect();
-        ContentHash::of(text.as_bytes()).to_string()
+        let lines: Vec<String> = lines.map(|(sample, hash)| format!("{hash} {}", sample.path.display())).collect();
+        ContentHash::of(lines.join("\n").as_bytes()).to_string()
     }
 
     /// `[N]`, the same number for byte-identical files.

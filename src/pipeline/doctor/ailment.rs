@@ -108,7 +108,6 @@ pub(super) fn of_cuda(asked: bool, libtorch: &Libtorch, driver: &Driver) -> Vec<
     };
     match driver {
         Driver::Missing if asked => found.push(Ailment::NoDriver),
-        Driver::Missing => {}
         Driver::Failed { cuda, .. } | Driver::Works { cuda, .. } if *cuda > 0 && is_old(*cuda) => {
             found.push(Ailment::OldDriver { given: runs(*cuda), wanted: built_for });
         }
@@ -120,7 +119,7 @@ pub(super) fn of_cuda(asked: bool, libtorch: &Libtorch, driver: &Driver) -> Vec<
             let seen = format!("it has {} GPUs, of which libtorch sees {}", gpus.len(), libtorch.gpus);
             found.push(Ailment::BrokenDriver(seen));
         }
-        Driver::Works { .. } => {}
+        Driver::Missing | Driver::Works { .. } => {}
     }
     found
 }

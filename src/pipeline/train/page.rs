@@ -103,7 +103,7 @@ impl Material<'_> {
                 review: None,
             }),
             copies: Some(self.copies(gallery)),
-            label_errors: report.label_errors.as_ref().map(|found| self.label_errors(found, gallery)),
+            label_errors: report.label_errors.as_ref().map(|found| label_errors(found, gallery)),
             shortcuts: report.shortcuts.first().map(|first| Shortcuts {
                 real: first.real_roc_auc,
                 probes: report.shortcuts.iter().map(probe).collect(),
@@ -120,17 +120,17 @@ impl Material<'_> {
         });
         Copies { pairs: pairs.map(|(number, pair)| copy_pair(pair, gallery, number < MOST_PICTURES)).collect(), leak }
     }
+}
 
-    fn label_errors(&self, found: &[report::LabelError], gallery: &Gallery<'_>) -> Vec<LabelError> {
-        let shown = |(number, error): (usize, &report::LabelError)| LabelError {
-            path: error.path.clone(),
-            given: error.given.clone(),
-            suggested: error.suggested.clone(),
-            probability: error.probability,
-            thumbnail: (number < MOST_PICTURES).then(|| gallery.thumbnail(&error.path)).flatten(),
-        };
-        found.iter().enumerate().map(shown).collect()
-    }
+fn label_errors(found: &[report::LabelError], gallery: &Gallery<'_>) -> Vec<LabelError> {
+    let shown = |(number, error): (usize, &report::LabelError)| LabelError {
+        path: error.path.clone(),
+        given: error.given.clone(),
+        suggested: error.suggested.clone(),
+        probability: error.probability,
+        thumbnail: (number < MOST_PICTURES).then(|| gallery.thumbnail(&error.path)).flatten(),
+    };
+    found.iter().enumerate().map(shown).collect()
 }
 
 fn copy_pair(pair: &NearDuplicate, gallery: &Gallery<'_>, with_pictures: bool) -> CopyPair {

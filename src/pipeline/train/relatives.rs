@@ -50,7 +50,9 @@ pub(super) fn find(photos: &Photos, features: &FeatureMatrix, group_by: Option<&
 /// Photos in the largest group.
 fn largest(groups: &[usize]) -> usize {
     let mut counts = std::collections::HashMap::new();
-    groups.iter().for_each(|group| *counts.entry(group).or_insert(0) += 1);
+    for group in groups {
+        *counts.entry(group).or_insert(0) += 1;
+    }
     counts.into_values().max().unwrap_or(0)
 }
 
