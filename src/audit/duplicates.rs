@@ -64,10 +64,10 @@ pub struct Duplicates {
 const CANDIDATES: usize = 16;
 
 /// Cosine of the lowest frequencies below which nothing is proposed.
-const LEAST_OF_FREQUENCIES: f32 = 0.5;
+const LEAST_OF_FREQUENCIES: f32 = 0.6;
 
 /// Cosine of the lowest frequencies, as they are or mirrored, below which a candidate is not even tried that way round.
-const LEAST_TO_TRY: f32 = 0.25;
+const LEAST_TO_TRY: f32 = 0.3;
 
 /// Cosine of the projected features below which nothing is proposed.
 const LEAST_OF_FEATURES: f32 = 0.5;

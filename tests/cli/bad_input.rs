@@ -158,10 +158,10 @@ const OTHER: &[Row] = &[
     ),
     (
         "model of another version",
-        |dir| model_with(dir, "format_version\\\":1", "format_version\\\":7"),
+        |dir| model_with(dir, "format_version\\\":2", "format_version\\\":7"),
         &["predict", "x.jpg", "--model", "changed.safetensors"],
         1,
-        &["format 7", "newer"],
+        &["format 7", "reads format 2", "train again"],
     ),
     (
         "weights as a model",
