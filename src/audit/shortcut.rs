@@ -70,6 +70,8 @@ pub struct Fitted<'a> {
     pub logits: &'a [f64],
     /// What the classes weigh.
     pub balance: Balance,
+    /// The real head's strength, which suits the border too: its features are of the same kind.
+    pub l2: Option<f64>,
 }
 
 /// Probes with what goes with the rows, `[N]`. The border is left out where photos have none, and so is whatever is the same
@@ -106,7 +108,7 @@ fn borders(asides: &[&Aside]) -> Option<FeatureMatrix> {
     (width > 0).then_some(border)
 }
 
-/// Fits a head to what a probe sees, its strength chosen as that of the real one is.
+/// Fits a head to what a probe sees; its strength is chosen as that of the real one is, or taken over.
 fn measure(
     fitted: Fitted<'_>,
     probe: Probe,
@@ -114,7 +116,11 @@ fn measure(
     progress: &dyn Progress,
 ) -> Result<Shortcut, HeadError> {
     let examples = Examples::new(seen, fitted.labels, head::pos_weight(fitted.labels, fitted.balance))?;
-    let validated = cross_validate(&examples, fitted.folds, &grid(seen.width()), progress)?;
+    let strengths = match (probe, fitted.l2) {
+        (Probe::Border, Some(l2)) => vec![l2],
+        _ => grid(seen.width()),
+    };
+    let validated = cross_validate(&examples, fitted.folds, &strengths, progress)?;
     if fitted.logits.len() != fitted.labels.len() {
         return Err(HeadError::LabelCount { labels: fitted.labels.len(), rows: fitted.logits.len() });
     }
