@@ -3,7 +3,7 @@
 //! Candidates are cheap and many, the proof is not. For each photo the few most like it are taken twice: by the lowest
 //! frequencies of its thumbnail (what a perceptual hash is made of, here unrounded, of which mirroring only turns signs),
 //! and by its features, standardised and projected to few numbers at random (Johnson and Lindenstrauss). Each candidate is
-//! then laid over the other, shifted and scaled ([`alignment`]). Only that decides, so an untrained backbone costs nothing
+//! then laid over the other, shifted and scaled (`alignment`). Only that decides, so an untrained backbone costs nothing
 //! but candidates. Both steps go over all pairs with short rows; memory grows with the number of photos only.
 //!
 //! Bursts of one scene can be found too: they leak just as copies do.

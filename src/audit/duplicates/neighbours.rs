@@ -1,7 +1,8 @@
 //! For each of many images the few that are most like it, by the cosine of short rows of numbers.
 //!
-//! Every row is compared with every other: with rows this short that takes seconds for 50,000 images (measured in the
-//! tests), finds what an index would miss, and needs memory for the few that are kept only.
+//! Every row is compared with every other. With rows this short that is bearable (finding the copies among 50,000 photos
+//! takes 100 seconds of processor time in all, a fraction of what their features took), it finds what an index would miss,
+//! and it needs memory for the few that are kept only.
 
 use rayon::prelude::*;
 
