@@ -168,6 +168,22 @@ fn a_bomb_is_refused_by_what_its_header_declares() {
     assert!(matches!(error, DecodeError::TooLarge { width: 60_000, height: 60_000, .. }), "{error}");
 }
 
+#[test]
+fn a_palette_that_ends_within_a_colour_is_damage_and_no_panic() {
+    let whole = golden("png_palette8_transparent.png");
+    let start = whole.windows(4).position(|name| name == b"PLTE").unwrap();
+    let length = u32::from_be_bytes(whole[start - 4..start].try_into().unwrap()) as usize;
+    for cut in [1, 2, length - 1, length - 2] {
+        let mut bytes = whole[..start - 4].to_vec();
+        bytes.extend(u32::try_from(length - cut).unwrap().to_be_bytes());
+        bytes.extend(&whole[start..start + 4 + length - cut]);
+        bytes.extend(crc32(&whole[start..start + 4 + length - cut]).to_be_bytes());
+        bytes.extend(&whole[start + 8 + length..]);
+        let error = decode(&bytes, &Limits::default()).unwrap_err();
+        assert!(error.to_string().contains("no multiple of 3"), "{error}");
+    }
+}
+
 /// CRC-32 as PNG defines it.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use resnet_binary::pixels::{DecodeError, Limits, PhotoFacts, Preprocess, silence_decoder_panics};
+use readers::pixels::{DecodeError, Limits, PhotoFacts, Preprocess, silence_decoder_panics};
 
 fuzz_target!(|bytes: &[u8]| {
     // A decoder's own panic is caught and becomes the file's error; without this the fuzzer's hook would abort first.

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use resnet_binary::weights::parse;
+use readers::weights::parse;
 
 fuzz_target!(|header: &[u8]| {
     let mut file = (header.len() as u64).to_le_bytes().to_vec();

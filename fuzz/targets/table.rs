@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{Seek, Write};
 
 use libfuzzer_sys::fuzz_target;
-use resnet_binary::progress::Silent;
-use resnet_binary::{dataset, pixels};
+use readers::progress::Silent;
+use readers::{dataset, pixels};
 use tempfile::NamedTempFile;
 
 thread_local! {

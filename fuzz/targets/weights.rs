@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use resnet_binary::weights::parse;
+use readers::weights::parse;
 
 fuzz_target!(|bytes: &[u8]| {
     match parse(bytes, "w") {

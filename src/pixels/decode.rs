@@ -9,13 +9,13 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 use std::time::Duration;
 
-use image::ImageDecoder;
 use image::codecs::{bmp::BmpDecoder, pnm::PnmDecoder, tiff::TiffDecoder, webp::WebPDecoder};
+use image::{ColorType, ImageDecoder};
 
 use super::deadline::{Deadline, Pieces};
 use super::orientation::{self, Orientation};
 use super::sniff::{self, Content};
-use super::{DecodeError, Format, convert, gif, jpeg, png};
+use super::{DecodeError, Format, convert, gif, jpeg, png, tiff};
 
 /// What one image may cost. Several are decoded at once, so the memory of all threads together is a multiple of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,14 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
         Format::Gif => Ok((gif::decode(pieces(), limits)?, Orientation::NoTransforms)),
         Format::Png => png::decode(pieces(), limits),
         Format::WebP => read(format, WebPDecoder::new(pieces()), limits),
-        Format::Tiff => read(format, TiffDecoder::new(pieces()), limits),
+        Format::Tiff => {
+            tiff::check(bytes)?;
+            read_with(format, TiffDecoder::new(pieces()), limits, &|color, samples| {
+                if tiff::is_premultiplied(bytes) {
+                    tiff::divide_by_alpha(color, samples);
+                }
+            })
+        }
         Format::Bmp => read(format, BmpDecoder::new(pieces()), limits),
         Format::Pnm => read(format, PnmDecoder::new(pieces()), limits),
     });
@@ -126,6 +133,16 @@ fn read<D: ImageDecoder>(
     format: Format,
     decoder: Result<D, image::ImageError>,
     limits: &Limits,
+) -> Result<(Rgb, Orientation), DecodeError> {
+    read_with(format, decoder, limits, &|_, _| {})
+}
+
+/// As [`read`], with something done to the samples before they become RGB.
+fn read_with<D: ImageDecoder>(
+    format: Format,
+    decoder: Result<D, image::ImageError>,
+    limits: &Limits,
+    change: &dyn Fn(ColorType, &mut [u8]),
 ) -> Result<(Rgb, Orientation), DecodeError> {
     let failed = |error| convert::error(format, error, limits);
     let mut decoder = decoder.map_err(failed)?;
@@ -139,6 +156,7 @@ fn read<D: ImageDecoder>(
         .map_err(|_| DecodeError::TooMuchMemory { format, limit: limits.max_memory })?;
     let mut samples = vec![0; length];
     decoder.read_image(&mut samples).map_err(failed)?;
+    change(color, &mut samples);
     let data = convert::to_rgb(color, samples)?;
     Ok((Rgb { width, height, data }, orientation))
 }

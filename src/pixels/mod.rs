@@ -19,6 +19,7 @@ mod orientation;
 mod png;
 mod resize;
 mod sniff;
+mod tiff;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,7 @@ pub use sniff::{Format, looks_like_image, sniff};
 
 /// Counts up whenever a change in this room may change a level of a [`Crop`], so that features that were computed from
 /// older pixels are not mistaken for today's.
-const PIXELS_VERSION: u32 = 1;
+const PIXELS_VERSION: u32 = 2;
 
 /// Sides above this are refused: nothing is gained, and a mistyped number would ask for gigabytes an image.
 const MAX_SIDE: u32 = 4096;

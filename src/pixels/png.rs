@@ -18,6 +18,7 @@ const FORMAT: Format = Format::Png;
 const MAX_TEXT: usize = 1 << 20;
 
 pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
+    check_palette(bytes.all())?;
     let failed = |error| error_of(error, limits);
     let budget = png::Limits { bytes: usize::try_from(limits.max_memory).unwrap_or(usize::MAX) };
     let mut decoder = Decoder::new_with_limits(bytes, budget);
@@ -42,6 +43,24 @@ pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<(Rgb, Orienta
         _ => convert::to_rgb(color, samples)?,
     };
     Ok((Rgb { width, height, data }, orientation))
+}
+
+/// A palette of anything but whole colours, on which the decoder panics.
+fn check_palette(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    while let Some((length, after)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        match after.first_chunk::<4>() {
+            Some(b"PLTE") if !length.is_multiple_of(3) => {
+                let reason = format!("its palette has {length} bytes, which is no multiple of 3");
+                return Err(DecodeError::Damaged { format: FORMAT, reason });
+            }
+            Some(b"PLTE" | b"IDAT") | None => break,
+            // The name and the checksum beside the content.
+            Some(_) => rest = after.get(length.saturating_add(8)..).unwrap_or_default(),
+        }
+    }
+    Ok(())
 }
 
 fn color_type((color, depth): (png::ColorType, BitDepth)) -> ColorType {

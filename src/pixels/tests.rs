@@ -169,7 +169,7 @@ fn settings_survive_json_and_their_id_tells_them_apart() {
     let json = serde_json::to_string(&default).unwrap();
     assert_eq!(serde_json::from_str::<Preprocess>(&json).unwrap(), default);
     let numbers = "-resize256-crop224-bilinear-mean0.485,0.456,0.406-std0.229,0.224,0.225";
-    assert!(default.id().ends_with(numbers) && default.id().starts_with("pixels1-"), "{}", default.id());
+    assert!(default.id().ends_with(numbers) && default.id().starts_with("pixels2-"), "{}", default.id());
     assert_ne!(Preprocess::with_image_size(225).id(), default.id());
 }
 
