@@ -131,6 +131,7 @@ fn unusual_and_hostile_files_get_an_answer_and_never_a_panic() {
                 read += 1;
             }
             Err(error) => {
+                assert!(!matches!(error, DecodeError::Panicked { .. }), "{}: {error}", path.display());
                 assert!(error.hint().is_some(), "{}: `{error}` has no hint", path.display());
                 refused += 1;
             }
