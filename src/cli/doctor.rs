@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// The cache's folder, or `off` [default: the user's cache folder]
     #[arg(long, value_name = "DIR|off")]
     cache: Option<PathBuf>,
+    /// Also measure every device for five seconds, without decoding, in batches of N
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "64")]
+    speed: Option<NonZeroUsize>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -48,6 +51,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         threads: args.threads.map(NonZeroUsize::get),
         cache: options::cache_folder(args.cache.as_deref()),
         places: Places::from_environment(),
+        speed: args.speed.map(NonZeroUsize::get),
     };
     let checkup = pipeline::doctor(&options, terminal)?;
     let text = if args.json {

@@ -53,6 +53,8 @@ pub struct Trial {
     pub milliseconds: Option<f64>,
     /// Relative distance from the CPU's features in fp32.
     pub distance: Option<f64>,
+    /// Images of 224×224 a second from bytes in memory, if that was asked for.
+    pub images_per_second: Option<f64>,
 }
 
 /// Weights that are known by name.
@@ -112,9 +114,13 @@ impl fmt::Display for Trial {
         let Self { images, precision, .. } = self;
         match (self.milliseconds, self.distance) {
             (Some(time), Some(distance)) => {
-                write!(out, "{images} images in {time:.1} ms in {precision}, {distance:.1e} from fp32 on the CPU")
+                write!(out, "{images} images in {time:.1} ms in {precision}, {distance:.1e} from fp32 on the CPU")?;
             }
-            _ => write!(out, "failed"),
+            _ => write!(out, "failed")?,
+        }
+        match self.images_per_second {
+            Some(rate) => write!(out, "; {rate:.0} images/s from memory"),
+            None => Ok(()),
         }
     }
 }

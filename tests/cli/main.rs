@@ -12,6 +12,7 @@
 
 mod bad_input;
 mod cache;
+mod doctor;
 mod cam;
 mod evaluate;
 mod faults;

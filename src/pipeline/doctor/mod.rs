@@ -7,7 +7,7 @@ mod ailment;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tch::Device;
 
@@ -42,6 +42,8 @@ pub struct DoctorOptions {
     pub cache: Option<PathBuf>,
     /// Folders to look for weights in.
     pub places: Places,
+    /// The batch to measure the rate of every device with, if that is wanted.
+    pub speed: Option<usize>,
 }
 
 /// Looks at everything.
@@ -66,7 +68,7 @@ pub fn doctor(options: &DoctorOptions, progress: &dyn Progress) -> Result<Checku
     let mut devices = Vec::new();
     if ailments.iter().all(|ailment| ailment.code() > 15) {
         match wanted(options.device, &libtorch) {
-            Ok(wanted) => devices = try_all(&wanted, driver.as_ref(), &mut ailments, progress)?,
+            Ok(wanted) => devices = options.try_all(&wanted, driver.as_ref(), &mut ailments, progress)?,
             Err(error) if ailments.is_empty() => ailments.push(Ailment::NoSuchDevice(error)),
             Err(_) => {}
         }
@@ -118,65 +120,91 @@ fn wanted(choice: DeviceChoice, libtorch: &Libtorch) -> Result<Vec<Device>, Back
     }
 }
 
-/// Runs a batch on each device and compares it with the CPU.
-fn try_all(
-    devices: &[Device],
-    driver: Option<&Driver>,
-    ailments: &mut Vec<Ailment>,
-    progress: &dyn Progress,
-) -> Result<Vec<Trial>, PipelineError> {
-    let crops: Vec<_> = (0..IMAGES).map(picture).collect();
-    let features = |target: Target| -> Result<(Vec<f32>, f64), BackboneError> {
-        let (engine, preprocess) = (Backbone::random(0, target)?.engine(), Preprocess::default());
-        engine.features(&crops, &preprocess)?;
-        let started = Instant::now();
-        let pooled = engine.features(&crops, &preprocess)?;
-        Ok((pooled.whole, started.elapsed().as_secs_f64() * 1e3))
-    };
-    let expected = features(Target { image_size: SIDE, ..Target::CPU })?.0;
-    let mut trials = Vec::new();
-    for &device in devices {
-        progress.check()?;
-        let target = Target::on(device, PrecisionChoice::Auto, SIDE)?;
-        let name = device::name(&[device]);
-        let tried = features(target).map(|(given, time)| (relative(&given, &expected), time));
-        let limit = ROUNDING[usize::from(target.precision.is_half())];
-        match &tried {
-            Err(BackboneError::OutOfMemory) => {
-                ailments.push(Ailment::Failed { device: name.clone(), error: BackboneError::OutOfMemory });
-            }
-            Err(error) => {
-                let error = BackboneError::Device(error.to_string());
-                ailments.push(Ailment::Failed { device: name.clone(), error });
-            }
-            // Not a number is no rounding either.
-            Ok((distance, _)) if *distance <= limit => {}
-            Ok((distance, _)) => {
-                ailments.push(Ailment::Wrong { device: name.clone(), distance: *distance, limit });
-            }
-        }
-        let card = match (device, driver) {
-            (Device::Cuda(number), Some(Driver::Works { gpus, .. })) => gpus.get(number),
-            _ => None,
+impl DoctorOptions {
+    /// Runs a batch on each device and compares it with the CPU.
+    fn try_all(
+        &self,
+        devices: &[Device],
+        driver: Option<&Driver>,
+        ailments: &mut Vec<Ailment>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Trial>, PipelineError> {
+        let crops: Vec<_> = (0..IMAGES).map(|number| picture(number, SIDE)).collect();
+        let features = |target: Target| -> Result<(Vec<f32>, f64), BackboneError> {
+            let (engine, preprocess) = (Backbone::random(0, target)?.engine(), Preprocess::default());
+            engine.features(&crops, &preprocess)?;
+            let started = Instant::now();
+            let pooled = engine.features(&crops, &preprocess)?;
+            Ok((pooled.whole, started.elapsed().as_secs_f64() * 1e3))
         };
-        trials.push(Trial {
-            device: name,
-            card: card.map(|card| card.name.clone()),
-            memory: card.map(|card| card.memory),
-            capability: card.map(|card| format!("{}.{}", card.capability.0, card.capability.1)),
-            precision: target.precision.to_string(),
-            images: crops.len(),
-            milliseconds: tried.as_ref().ok().map(|tried| tried.1),
-            distance: tried.ok().map(|tried| tried.0),
-        });
+        let expected = features(Target { image_size: SIDE, ..Target::CPU })?.0;
+        let mut trials = Vec::new();
+        for &device in devices {
+            progress.check()?;
+            let target = Target::on(device, PrecisionChoice::Auto, SIDE)?;
+            let name = device::name(&[device]);
+            let tried = features(target).map(|(given, time)| (relative(&given, &expected), time));
+            let limit = ROUNDING[usize::from(target.precision.is_half())];
+            match &tried {
+                Err(BackboneError::OutOfMemory) => {
+                    ailments.push(Ailment::Failed { device: name.clone(), error: BackboneError::OutOfMemory });
+                }
+                Err(error) => {
+                    let error = BackboneError::Device(error.to_string());
+                    ailments.push(Ailment::Failed { device: name.clone(), error });
+                }
+                // Not a number is no rounding either.
+                Ok((distance, _)) if *distance <= limit => {}
+                Ok((distance, _)) => {
+                    ailments.push(Ailment::Wrong { device: name.clone(), distance: *distance, limit });
+                }
+            }
+            let card = match (device, driver) {
+                (Device::Cuda(number), Some(Driver::Works { gpus, .. })) => gpus.get(number),
+                _ => None,
+            };
+            trials.push(Trial {
+                device: name,
+                card: card.map(|card| card.name.clone()),
+                memory: card.map(|card| card.memory),
+                capability: card.map(|card| format!("{}.{}", card.capability.0, card.capability.1)),
+                precision: target.precision.to_string(),
+                images: crops.len(),
+                milliseconds: tried.as_ref().ok().map(|tried| tried.1),
+                images_per_second: self.speed.filter(|_| tried.is_ok()).map(|batch| rate(target, batch)).transpose()?,
+                distance: tried.ok().map(|tried| tried.0),
+            });
+        }
+        Ok(trials)
     }
-    Ok(trials)
+}
+
+/// Images of 224×224 a second from bytes in memory, the next batch always queued: what decoding can be compared with.
+fn rate(target: Target, batch: usize) -> Result<f64, BackboneError> {
+    const FOR: Duration = Duration::from_secs(5);
+    const WARM_UP: usize = 3;
+    let preprocess = Preprocess::default();
+    let engine = Backbone::random(0, Target { image_size: preprocess.crop, ..target })?.engine();
+    let crops: Vec<_> = (0..batch).map(|number| picture(number as u8, preprocess.crop)).collect();
+    let begin = || engine.begin(&crops, &preprocess, batch);
+    for _ in 0..WARM_UP {
+        begin()?.finish()?;
+    }
+    let (started, mut done, mut running) = (Instant::now(), 0, begin()?);
+    while started.elapsed() < FOR {
+        let next = begin()?;
+        running.finish()?;
+        done += batch;
+        running = next;
+    }
+    running.finish()?;
+    Ok((done + batch) as f64 / started.elapsed().as_secs_f64())
 }
 
 /// A crop with something of every level in it.
-fn picture(number: u8) -> Crop {
-    let numbers = 3 * SIDE * SIDE;
-    Crop { size: SIDE, rgb: (0..numbers).map(|at| (at * 31 % 256) as u8 ^ number.wrapping_mul(97)).collect() }
+fn picture(number: u8, side: u32) -> Crop {
+    let numbers = 3 * side * side;
+    Crop { size: side, rgb: (0..numbers).map(|at| (at * 31 % 256) as u8 ^ number.wrapping_mul(97)).collect() }
 }
 
 /// Length of the difference over length of the expected.
