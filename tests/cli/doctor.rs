@@ -138,38 +138,54 @@ fn a_second_openmp_library_is_code_12() {
     assert_unwell(&said, 12, &["libgomp-24e2ab19.so.1", "LD_PRELOAD"]);
 }
 
+/// This program on a machine where the libtorch that it was built with is not, and the folder of that libtorch.
+fn moved(dir: &Dir) -> (PathBuf, PathBuf) {
+    let binary = Path::new(env!("CARGO_BIN_EXE_resnet-binary"));
+    let trace = Command::new(binary).env("LD_TRACE_LOADED_OBJECTS", "1").output().unwrap();
+    let trace = String::from_utf8(trace.stdout).unwrap();
+    let line = trace.lines().find(|line| line.contains("libtorch_cpu.so => ")).unwrap();
+    let path = Path::new(line.split(" => ").nth(1).unwrap().split(" (").next().unwrap());
+    let folder = path.parent().unwrap();
+    let name = folder.as_os_str().as_encoded_bytes();
+    let mut bytes = std::fs::read(binary).unwrap();
+    let places: Vec<_> = (0..bytes.len() - name.len()).filter(|&at| bytes[at..].starts_with(name)).collect();
+    assert!(!places.is_empty(), "the program does not name {}", folder.display());
+    for at in places {
+        bytes[at..at + name.len()].fill(b'x');
+        bytes[at] = b'/';
+    }
+    let moved = dir.file("moved", &bytes);
+    make_executable(&moved);
+    (moved, folder.to_path_buf())
+}
+
 #[test]
 fn a_libtorch_that_lacks_symbols_is_code_11_though_the_program_does_not_start() {
     let dir = Dir::new();
-    let stub = library(&dir, "libtorch_cpu.so", "const char nothing[] = \"TORCH_VERSION=2.9.1, \";");
+    let (moved, libraries) = moved(&dir);
+    let stub = library(&dir, "libtorch_cpu.so", "extern const char version[] = \"TORCH_VERSION=2.9.1, \";");
     let folder = stub.parent().unwrap();
-    let binary = Path::new(env!("CARGO_BIN_EXE_resnet-binary"));
-    let alone = run(dir.command().arg("doctor").env("LD_LIBRARY_PATH", folder));
-    assert_eq!(alone.code, Some(127), "{}", alone.err);
-    let said = run(script(&dir, binary).env("LD_LIBRARY_PATH", folder));
+    for entry in libraries.read_dir().unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() != "libtorch_cpu.so" {
+            std::os::unix::fs::symlink(entry.path(), folder.join(entry.file_name())).unwrap();
+        }
+    }
+    let alone = Command::new(&moved).arg("doctor").env("LD_LIBRARY_PATH", folder).output().unwrap();
+    assert_eq!(alone.status.code(), Some(127));
+    let said = run(script(&dir, &moved).env("LD_LIBRARY_PATH", folder));
     assert_unwell(&said, 11, &["libtorch_cpu.so", "2.9.1", "compiled for 2.11.0", "LD_LIBRARY_PATH"]);
 }
 
 #[test]
 fn a_library_that_is_missing_is_code_10_though_the_program_does_not_start() {
     let dir = Dir::new();
-    let binary = Path::new(env!("CARGO_BIN_EXE_resnet-binary"));
-    let trace = Command::new(binary).env("LD_TRACE_LOADED_OBJECTS", "1").output().unwrap();
-    let trace = String::from_utf8(trace.stdout).unwrap();
-    let line = trace.lines().find(|line| line.contains("libtorch_cpu.so => ")).unwrap();
-    let path = line.split(" => ").nth(1).unwrap().split(" (").next().unwrap();
-    // The same program with a folder of libtorch that is nowhere.
-    let mut bytes = std::fs::read(binary).unwrap();
-    let folder = Path::new(path).parent().unwrap().as_os_str().as_encoded_bytes();
-    let places: Vec<_> = (0..bytes.len() - folder.len()).filter(|&at| bytes[at..].starts_with(folder)).collect();
-    for at in places {
-        bytes[at..at + folder.len()].fill(b'x');
-        bytes[at] = b'/';
-    }
-    let moved = dir.file("moved", &bytes);
-    make_executable(&moved);
+    let (moved, libraries) = moved(&dir);
     let said = run(&mut script(&dir, &moved));
     assert_unwell(&said, 10, &["libtorch_cpu.so", "libc10.so", "scripts/setup", "torch/lib"]);
+    // And with the remedy it starts.
+    let said = run(script(&dir, &moved).args(["--device", "cpu"]).env("LD_LIBRARY_PATH", libraries));
+    assert_eq!(said.code, Some(0), "{}", said.err);
 }
 
 fn make_executable(path: &Path) {

@@ -12,8 +12,8 @@
 
 mod bad_input;
 mod cache;
-mod doctor;
 mod cam;
+mod doctor;
 mod evaluate;
 mod faults;
 mod hostile;
