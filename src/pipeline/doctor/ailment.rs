@@ -71,6 +71,10 @@ impl Ailment {
             Self::BrokenDriver(_) => {
                 "see what `nvidia-smi` says; after an update of the driver, restart the machine".to_owned()
             }
+            Self::NoSuchDevice(BackboneError::NoGpu) => {
+                "see whether `nvidia-smi` lists the card; a CUDA_VISIBLE_DEVICES that is set hides all that it does not name"
+                    .to_owned()
+            }
             Self::NoSuchDevice(error) | Self::Failed { error, .. } => {
                 error.hint().unwrap_or_else(|| "please report it, with all that is above".to_owned())
             }

@@ -245,7 +245,8 @@ fn look_at_cache(folder: Option<&Path>) -> Result<String, String> {
     }
     // The folder is made when it is needed, in the one above it that is there.
     let above = folder.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
-    files::check_writable(&above.join("features")).map_err(|error| error.to_string())?;
+    files::check_writable(&above.join("features"))
+        .map_err(|error| format!("cannot make `{}`: {}", folder.display(), error.reason()))?;
     Ok(format!("{}, empty, writable", folder.display()))
 }
 
