@@ -12,6 +12,8 @@
 // What the compiler cannot check: calls into libtorch that tch lacks, files as memory.
 mod foreign;
 
+pub use foreign::leave;
+
 // Files: reading with the path in the error, writing whole or not at all.
 pub mod files;
 

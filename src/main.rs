@@ -2,8 +2,6 @@
 
 mod cli;
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::run()
+fn main() {
+    resnet_binary::leave(cli::run().code())
 }

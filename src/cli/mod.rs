@@ -11,7 +11,6 @@ mod terminal;
 mod train;
 mod weights;
 
-use std::process::ExitCode;
 use std::sync::{LazyLock, OnceLock};
 
 use clap::{Parser, Subcommand};
@@ -64,14 +63,14 @@ enum Command {
 }
 
 /// Parses the command line, runs the command and turns its end into an exit code.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run() -> Exit {
     let cli = Cli::parse();
     remember_panics();
     let terminal = match Terminal::new(cli.quiet) {
         Ok(terminal) => terminal,
         Err(error) => {
             terminal::print_error(&format!("cannot listen for signals: {error}"), None);
-            return Exit::Failed.into();
+            return Exit::Failed;
         }
     };
     let work = std::panic::AssertUnwindSafe(|| match cli.command {
@@ -85,14 +84,14 @@ pub(crate) fn run() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args, &terminal),
     });
     match std::panic::catch_unwind(work) {
-        Ok(Ok(exit)) => exit.into(),
-        Ok(Err(error)) => failed(&error, &terminal).into(),
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => failed(&error, &terminal),
         Err(_) => {
             terminal::print_error(
                 &format!("a flaw in resnet-binary: {}", first_panic()),
                 Some("please report it with the command you ran; nothing half-written was left behind"),
             );
-            Exit::Failed.into()
+            Exit::Failed
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,17 +36,18 @@ impl Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Done => Self::SUCCESS,
-            Exit::Failed => Self::from(1),
+impl Exit {
+    /// The number that the shell gets.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
             // As clap's own.
-            Exit::Usage => Self::from(2),
-            Exit::SomeUnreadable => Self::from(3),
-            Exit::Unwell(code) => Self::from(code),
+            Self::Usage => 2,
+            Self::SomeUnreadable => 3,
+            Self::Unwell(code) => code,
             // The shells' convention: 130 for Ctrl-C, 143 for kill.
-            Exit::Signal(number) => Self::from(u8::try_from(128 + number).unwrap_or(1)),
+            Self::Signal(number) => u8::try_from(128 + number).unwrap_or(1),
         }
     }
 }
@@ -283,9 +283,8 @@ mod tests {
     fn unreadable_inputs_are_code_3_and_signals_follow_the_shell() {
         assert_eq!(Exit::done(false), Exit::Done);
         assert_eq!(Exit::done(true), Exit::SomeUnreadable);
-        let code = |exit: Exit| format!("{:?}", ExitCode::from(exit));
-        assert_eq!(code(Exit::Signal(2)), format!("{:?}", ExitCode::from(130)));
-        assert_eq!(code(Exit::Signal(15)), format!("{:?}", ExitCode::from(143)));
-        assert_eq!(code(Exit::Failed), format!("{:?}", ExitCode::from(1)));
+        assert_eq!(Exit::Signal(2).code(), 130);
+        assert_eq!(Exit::Signal(15).code(), 143);
+        assert_eq!(Exit::Failed.code(), 1);
     }
 }

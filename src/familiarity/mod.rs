@@ -5,8 +5,8 @@
 //!
 //! 1. Each feature goes through a signed square root, which makes the skewed features behind a `ReLU` nearly normal
 //!    (Tukey's ladder; Yang et al. 2021, Free Lunch for Few-Shot Learning, ICLR), and is divided by its deviation.
-//! 2. D features become [`COORDINATES`]: their mean, their root mean square, and sums with random signs ([`sketch`]).
-//! 3. The distance is Mahalanobis's under a shrunk covariance ([`spread`]), about 1 for a familiar photo. How strong the
+//! 2. D features become [`COORDINATES`]: their mean, their root mean square, and sums with random signs (`sketch`).
+//! 3. The distance is Mahalanobis's under a shrunk covariance (`spread`), about 1 for a familiar photo. How strong the
 //!    features are altogether counts as much as half of the rest: an empty photo differs in little else.
 //!
 //! The threshold is the 95 % quantile of the distances of training images, each measured by a fit to the other folds, so
@@ -104,17 +104,17 @@ impl Familiarity {
             return Err(FamiliarityError::TooFew { images, groups: different });
         }
         let sketch = Sketch::new(features.width());
-        let mut distances = Vec::with_capacity(rows.len());
-        for fold in 0..different {
+        let measured = |fold: usize| -> Vec<f64> {
             let side = |is_inside: bool| -> Vec<&[f32]> {
                 let sides = rows.iter().zip(&folds).filter(|(_, other)| (**other == fold) == is_inside);
                 sides.map(|(row, _)| *row).collect()
             };
             let others = Parts::fit(&sketch, features.width(), &side(false));
-            distances.par_extend(side(true).par_iter().map(|row| others.distance(&sketch, row)));
-        }
+            side(true).iter().map(|row| others.distance(&sketch, row)).collect()
+        };
+        let distances: Vec<Vec<f64>> = (0..different).into_par_iter().map(measured).collect();
         let mut parts = Parts::fit(&sketch, features.width(), &rows);
-        parts.threshold = quantile(distances).max(LEAST_DISTANCE);
+        parts.threshold = quantile(distances.concat()).max(LEAST_DISTANCE);
         Ok(Self { parts, sketch })
     }
 

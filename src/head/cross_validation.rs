@@ -47,7 +47,7 @@ pub struct CrossValidation {
 /// The strengths that are tried for `width` features: 10³ to 10⁻⁴ by half decades, strongest first.
 ///
 /// The logits of standardised features grow with their number, and the strength that holds them with it: above
-/// [`USUAL_WIDTH`] the grid begins as much stronger, 10⁵ for the flattened map of 224 pixels.
+/// `USUAL_WIDTH` the grid begins as much stronger, 10⁵ for the flattened map of 224 pixels.
 pub fn grid(width: usize) -> Vec<f64> {
     let more = (2.0 * (width as f64 / USUAL_WIDTH).log10()).ceil().max(0.0) as i32;
     (-8..=6 + more).rev().map(|half_decades| 10_f64.powf(f64::from(half_decades) / 2.0)).collect()

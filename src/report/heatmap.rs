@@ -3,7 +3,7 @@
 //! A cell's colour is its logit, bias included ([`ActivationMap::cell_logits`]): orange where it speaks for the positive
 //! class, blue where for the other, the photo in grey where for neither. Orange and blue are told apart in every common
 //! kind of colour blindness. Between the centres of the cells, 32 pixels apart, values are interpolated. Full colour is
-//! the strongest cell of the photo, but no less than [`WEAKEST`], so a map of whispers stays pale.
+//! the strongest cell of the photo, but no less than `WEAKEST`, so a map of whispers stays pale.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};

@@ -101,16 +101,13 @@ pub enum SolverChoice {
 /// # Errors
 /// [`PipelineError`]; what was at the outputs is then as it was.
 pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainReport, PipelineError> {
-    let t0 = std::time::Instant::now();
     options.outputs().try_for_each(|path| files::check_writable(path))?;
     let prepared = options.prepare(progress)?;
-    eprintln!("prepare {:?}", t0.elapsed());
     let Prepared { photos, training, validation, test, pool, .. } = &prepared;
     let device = photos.target.device;
 
     let fitted = options.fit(training, validation, device, progress)?;
     let decided = decide::decide(options.threshold, fitted.out_of_fold.as_ref(), &training.labels)?;
-    eprintln!("fit+decide {:?}", t0.elapsed());
     let measured = [("validation", validation), ("test", test)]
         .into_iter()
         .filter(|(_, side)| side.len() > 0)
@@ -119,17 +116,14 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let leaks = measured.iter().map(|measured| options.leak(measured, &prepared)).collect::<Result<Vec<_>, _>>()?;
 
     let out_of_fold = options.pool_out_of_fold(pool, &fitted, device, progress)?;
-    eprintln!("measure+pool oof {:?}", t0.elapsed());
     let cross_validation = out_of_fold.as_ref().map(|found| measure::folds(found, pool, &decided)).transpose()?;
     let audited = options.audit(&prepared, out_of_fold.as_ref(), &decided, fitted.settings.l2(), progress)?;
-    eprintln!("audit {:?}", t0.elapsed());
     progress.check()?;
 
     let delivered = options.deliver(&prepared, fitted, decided, out_of_fold.as_ref(), progress)?;
     let model = options.model(&prepared, &delivered, measured.first().map(|measured| measured.metrics.clone()));
     delivered.decided.warnings.iter().chain(&audited.warnings).for_each(|warning| progress.warn(warning));
     model.write(&options.output)?;
-    eprintln!("deliver+model+write {:?}", t0.elapsed());
     options.write_tables(&prepared, &audited)?;
     let metrics_of =
         |name| measured.iter().find(|measured| measured.name == name).map(|measured| measured.metrics.clone());

@@ -3,7 +3,7 @@
 //! Pure: no files, no clock, no network; the same page gives the same bytes. The string is a whole document that loads
 //! nothing (a content security policy holds the browser to that), runs no script, follows light and dark, fits a phone
 //! and prints. It is well-formed XML too, so that a test can parse it. Everything that a user named is escaped
-//! ([`text`]), and its weight is bounded: lists end at [`MOST_ROWS`], galleries at [`MOST_PHOTOS`], saying what is left
+//! (`text`), and its weight is bounded: lists end at [`MOST_ROWS`], galleries at [`MOST_PHOTOS`], saying what is left
 //! out; curves at 500 corners; pictures at [`picture::MOST_BYTES`].
 
 mod answers;
