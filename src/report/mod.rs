@@ -118,6 +118,16 @@ fn estimates(metrics: &Metrics) -> [(&'static str, Option<&Estimate>, Method); 1
     ]
 }
 
+/// One label in so many may be doubted; more say more about the head than about the labels.
+const MOST_DOUBTED: usize = 5;
+
+impl ClassCount {
+    /// Images of all splits.
+    fn images(&self) -> usize {
+        self.train + self.validation + self.test
+    }
+}
+
 /// A number with its interval, and how that was made.
 fn write_estimate(
     out: &mut fmt::Formatter<'_>,

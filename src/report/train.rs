@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    CalibrationReport, ClassCount, CrossValidationReport, LabelError, Leak, Relatives, Shortcut, Skipped, rounded,
-    shell_word, write_confusion, write_estimate,
+    CalibrationReport, ClassCount, CrossValidationReport, LabelError, Leak, MOST_DOUBTED, Relatives, Shortcut, Skipped,
+    rounded, shell_word, write_confusion, write_estimate,
 };
 use crate::backbone::{Pooling, layout};
 use crate::dataset::fixes::Fixed;
@@ -94,9 +94,6 @@ pub struct TrainReport {
     pub example: Option<PathBuf>,
 }
 
-/// One label in so many may be doubted; more say more about the head than about the labels.
-const MOST_DOUBTED: usize = 5;
-
 impl fmt::Display for TrainReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_data(out)?;
@@ -161,7 +158,7 @@ impl TrainReport {
     }
 
     fn images(&self) -> usize {
-        self.classes.iter().map(|class| class.train + class.validation + class.test).sum()
+        self.classes.iter().map(ClassCount::images).sum()
     }
 
     /// Such as `stratified, 20 % for validation, seed 0`.

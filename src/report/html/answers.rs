@@ -42,14 +42,12 @@ fn rule(page: &Page, decision: &Decision) -> String {
     let warning = decision.warning.as_ref().map_or(String::new(), |warning| {
         format!("<p class=\"alert\"><b class=\"state\">Warning</b> {}</p>\n", Prose(warning))
     });
+    // A number that was given chose itself.
+    let is_given = decision.rule.parse() == Ok(decision.threshold);
+    let how = if is_given { String::new() } else { format!(", chosen by <code>{}</code>", Prose(&decision.rule)) };
     let mut said = vec![(
         "threshold".to_owned(),
-        format!(
-            "{}, chosen by <code>{}</code>: from there on the answer is {}",
-            threshold(decision.threshold),
-            Prose(&decision.rule),
-            Name(&page.positive)
-        ),
+        format!("{}{how}: from there on the answer is {}", threshold(decision.threshold), Name(&page.positive)),
     )];
     if let Some(calibration) = &decision.calibration {
         said.push(("calibration".to_owned(), Prose(calibration).to_string()));

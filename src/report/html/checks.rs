@@ -3,6 +3,7 @@
 use super::page::Page;
 use super::text::{Name, Prose, count, counted, decimal, percent, photos};
 use super::{doubts, learning};
+use crate::report::{ClassCount, MOST_DOUBTED};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +136,13 @@ fn labels(page: &Page) -> Option<Check> {
     Some(if doubtful == 0 {
         Check::new(State::Good, "labels", "No label looks wrong.".to_owned())
     } else {
-        let sentence = format!("{} may be wrong.", counted(doubtful, "label", "labels"));
+        let labels = counted(doubtful, "label", "labels");
+        let photos: usize = page.data.iter().flat_map(|data| &data.classes).map(ClassCount::images).sum();
+        let sentence = if MOST_DOUBTED * doubtful > photos.max(1) {
+            format!("{labels} look doubtful: so many say more about the model than about the labels.")
+        } else {
+            format!("{labels} may be wrong.")
+        };
         Check::new(State::Note, "labels", sentence).with_step(doubts::STEP)
     })
 }
