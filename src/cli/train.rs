@@ -80,7 +80,7 @@ struct Head {
     #[arg(long, value_enum, default_value_t = BalanceChoice::Auto)]
     balance: BalanceChoice,
     /// Folds of the cross-validation in the report; 0 for none
-    #[arg(long, value_name = "K", default_value_t = 5)]
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = folds)]
     cv: usize,
     /// Fit the delivered head to all images once the numbers are taken
     #[arg(long)]
@@ -127,6 +127,15 @@ fn positive(text: &str) -> Result<f64, String> {
 
 fn strength(text: &str) -> Result<L2, String> {
     if text == "auto" { Ok(L2::Auto) } else { positive(text).map(L2::Fixed) }
+}
+
+fn folds(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|_| "it is not a whole number".to_owned())?;
+    if number == 1 {
+        Err("one fold has no others to fit to: give 2 or more, or 0 for none".to_owned())
+    } else {
+        Ok(number)
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -154,6 +154,7 @@ fn photos_of_one_group_stay_together() {
         assert_eq!(sides.len(), 1, "{table}");
     }
     assert_eq!(train(&dir, &["--group-by", "("]).code, Some(2));
+    assert_eq!(train(&dir, &["--cv", "1"]).code, Some(2));
 }
 
 #[test]
