@@ -131,7 +131,7 @@ const DATA: &[Row] = &[
     ),
     ("output into nowhere", two_classes, &["--data", "bad", "--output", "no/where/m"], 1, &["no/where/m"]),
     ("output is a folder", two_classes, &["--data", "bad", "--output", "bad"], 1, &["it is a folder"]),
-    ("no GPU", two_classes, &["--data", "bad", "--device", "cuda:99"], 1, &["hint:", "--device"]),
+    ("no GPU", two_classes, &["--data", "bad", "--device", "cuda:9"], 1, &["hint:", "--device"]),
     ("unknown device", two_classes, &["--data", "bad", "--device", "gpu"], 2, &["gpu"]),
     ("share above one", two_classes, &["--data", "bad", "--val-fraction", "2"], 2, &["between 0 and 1"]),
     ("negative penalty", two_classes, &["--data", "bad", "--l2=-1"], 2, &["above 0"]),
