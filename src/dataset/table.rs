@@ -42,16 +42,42 @@ pub(super) fn read(
     let columns = Columns::of(path, &header)?;
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).has_headers(true).from_reader(text);
     let mut record = ByteRecord::new();
+    let mut lines = Lines { text, counted: 0, line: 1 };
     let mut read = 0_usize;
     while reader.read_byte_record(&mut record).map_err(|error| not_a_table(path, error.to_string()))? {
         read += 1;
         go_on(progress, read)?;
         progress.advance(1);
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.at(record.position().map_or(0, csv::Position::byte));
         let row = columns.row(&record).and_then(|row| each(row, line));
         row.map_err(|problem| wrong_row(path, line, problem))?;
     }
     Ok(())
+}
+
+/// Counts lines as an editor does: the reader leaves out blank ones.
+struct Lines<'a> {
+    text: &'a [u8],
+    counted: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the row whose reading began at a byte that is not before those asked for earlier.
+    fn at(&mut self, byte: u64) -> u64 {
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let byte = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        // Blank lines before a row were passed over while it was read.
+        let blank = self.text.iter().skip(byte).take_while(|byte| is_end(byte)).count();
+        let ends = self.counted..byte + blank;
+        let is_line = |at: &usize| match self.text.get(*at) {
+            Some(b'\r') => self.text.get(at + 1) != Some(&b'\n'),
+            other => other == Some(&b'\n'),
+        };
+        self.line += ends.filter(is_line).count() as u64;
+        self.counted = byte + blank;
+        self.line
+    }
 }
 
 fn not_a_table(path: &Path, reason: String) -> DatasetError {

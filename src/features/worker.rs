@@ -137,7 +137,7 @@ impl<'a> Worker<'a> {
         'a: 'scope,
     {
         let Extractor { backbone, limits, preprocess, .. } = *self.shared.extractor;
-        let bytes = files::read(path, limits.max_file_bytes)?;
+        let bytes = files::read_within(path, limits.max_file_bytes, limits.max_time)?;
         let hash = ContentHash::of(&bytes);
         if let Some((features, aside)) = self.shared.known(&hash) {
             return Ok(Read::Known(Photo { hash, features, aside, from_cache: true, explained: None }));

@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -47,6 +48,7 @@ impl FileError {
             io::ErrorKind::PermissionDenied => Some(format!("check the permissions with `ls -ld {path}`")),
             io::ErrorKind::StorageFull => Some("free some space, or write to another disk".to_owned()),
             io::ErrorKind::ReadOnlyFilesystem => Some("write to a folder that is not read-only".to_owned()),
+            io::ErrorKind::TimedOut => Some("copy it to a disk of this machine, or raise `--max-seconds`".to_owned()),
             _ => None,
         }
     }
@@ -154,6 +156,15 @@ fn without_waiting() -> OpenOptions {
 /// # Errors
 /// As [`open`], also when the file is larger than `limit`, before more than that is read.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    read_within(path, limit, Duration::MAX)
+}
+
+/// [`read`], given up when it takes longer than `time`, as from a network drive that only trickles. One that gives
+/// nothing at all holds its reader up: the system has no way to ask a file for what is there already.
+///
+/// # Errors
+/// As [`read`]; [`io::ErrorKind::TimedOut`] with the limit.
+pub fn read_within(path: &Path, limit: u64, time: Duration) -> Result<Vec<u8>, FileError> {
     let fail = |error| FileError::new("read", path, error);
     let file = open(path)?;
     let metadata = file.metadata().map_err(fail)?;
@@ -163,11 +174,35 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     // One byte over the limit shows a file that grew since it was measured.
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    InTime::new(file, time).take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
         return Err(fail(too_large()));
     }
     Ok(bytes)
+}
+
+/// A reader that is looked at by the clock before each read.
+struct InTime<R> {
+    reader: R,
+    time: Duration,
+    /// `None` for a limit beyond all time.
+    end: Option<Instant>,
+}
+
+impl<R: Read> InTime<R> {
+    fn new(reader: R, time: Duration) -> Self {
+        Self { reader, time, end: Instant::now().checked_add(time) }
+    }
+}
+
+impl<R: Read> Read for InTime<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.end.is_some_and(|end| Instant::now() >= end) {
+            let reason = format!("that took longer than the limit of {} s", self.time.as_secs_f64());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+        }
+        self.reader.read(buffer)
+    }
 }
 
 /// The content of a file as memory, for files of this program's own kind that are too large to copy without need.
@@ -296,6 +331,26 @@ mod tests {
         write(&path, |file| file.write_all(&[7; 11])).unwrap();
         assert!(read(&path, 10).unwrap_err().to_string().contains("limit of 10 bytes"));
         assert_eq!(read(&path, 11).unwrap().len(), 11);
+    }
+
+    #[test]
+    fn a_file_that_trickles_is_given_up() {
+        struct Trickle;
+        impl Read for Trickle {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                std::thread::sleep(Duration::from_millis(2));
+                buffer.fill(7);
+                Ok(buffer.len().min(1))
+            }
+        }
+        let error = InTime::new(Trickle, Duration::from_millis(20)).read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let error = FileError::new("read", Path::new("a.jpg"), error);
+        assert_eq!(error.to_string(), "cannot read `a.jpg`: that took longer than the limit of 0.02 s");
+        assert!(error.hint().unwrap().contains("--max-seconds"));
+        let mut all = Vec::new();
+        InTime::new(Trickle.take(9), Duration::MAX).read_to_end(&mut all).unwrap();
+        assert_eq!(all, [7; 9]);
     }
 
     #[test]

@@ -143,7 +143,9 @@ impl PipelineError {
             Self::OtherWeights { .. } => {
                 Some("leave `--weights` out, or give the file that the model was trained on".into())
             }
-            Self::WeightsOfModel { .. } => Some("give that file with `--weights FILE`".to_owned()),
+            Self::WeightsOfModel { .. } => {
+                Some("put that file beside the model, or give it with `--weights FILE`".to_owned())
+            }
             Self::NoInputs(_) => Some("give photos, or a folder with photos in it".to_owned()),
         }
     }

@@ -80,7 +80,7 @@ impl Gallery<'_> {
 
     /// A photo alone; `None` if it has gone since.
     pub(super) fn thumbnail(&self, path: &Path) -> Option<Picture> {
-        let bytes = files::read(path, self.limits.max_file_bytes).ok()?;
+        let bytes = files::read_within(path, self.limits.max_file_bytes, self.limits.max_time).ok()?;
         let crop = self.model.facts.preprocess.load(&bytes, self.limits).ok()?;
         of_crop(&crop)
     }

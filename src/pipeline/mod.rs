@@ -134,7 +134,7 @@ impl BackboneOptions {
         let expected = &model.facts.weights;
         let source = match &self.weights {
             Some(source) => source.clone(),
-            None => source_of(expected, path)?,
+            None => source_of(expected, path, &self.places)?,
         };
         let backbone = self.open(&source, model.facts.preprocess.crop, cache, progress)?;
         if backbone.id().sha256 == expected.sha256 {
@@ -165,17 +165,51 @@ impl BackboneOptions {
     }
 }
 
-/// Where the weights that a model names can be had.
-fn source_of(id: &WeightsId, model: &Path) -> Result<WeightsSource, PipelineError> {
+/// Where the weights that a model names can be had. A file is looked for by its name in the current folder, beside the
+/// model and where weights lie; whether it is the right one is for its checksum to say.
+fn source_of(id: &WeightsId, model: &Path, places: &Places) -> Result<WeightsSource, PipelineError> {
     if let Some(seed) = id.seed() {
         return Ok(WeightsSource::Random(seed));
     }
-    match weights::manifest()?.entry(&id.name) {
-        Ok(_) => Ok(WeightsSource::Named(id.name.clone())),
-        Err(_) => Err(PipelineError::WeightsOfModel {
-            model: model.to_path_buf(),
-            name: id.name.clone(),
-            sha256: id.sha256.clone(),
-        }),
+    if weights::manifest()?.entry(&id.name).is_ok() {
+        return Ok(WeightsSource::Named(id.name.clone()));
+    }
+    // The model may be a stranger's: a name with folders in it leads nowhere.
+    let name = Path::new(&id.name).file_name().filter(|name| *name == id.name.as_str());
+    let beside = model.parent().unwrap_or(Path::new("")).to_path_buf();
+    let folders = [PathBuf::new(), beside].into_iter().chain(places.folders());
+    let found = name.and_then(|name| folders.map(|folder| folder.join(name)).find(|path| path.is_file()));
+    found.map(WeightsSource::File).ok_or_else(|| PipelineError::WeightsOfModel {
+        model: model.to_path_buf(),
+        name: id.name.clone(),
+        sha256: id.sha256.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files;
+
+    #[test]
+    fn weights_are_found_by_their_name_beside_the_model_and_nowhere_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places { read_only: Vec::new(), cache: dir.path().join("cache") };
+        let model = dir.path().join("models").join("m");
+        let source =
+            |name: &str| source_of(&WeightsId { name: name.to_owned(), sha256: "ab".to_owned() }, &model, &places);
+        assert_eq!(source("random:3").unwrap(), WeightsSource::Random(3));
+        assert_eq!(source("imagenet-v1").unwrap(), WeightsSource::default());
+        let error = source("mine.pth").unwrap_err();
+        assert!(error.hint().unwrap().contains("--weights FILE"), "{error}");
+        for folder in ["cache", "models"] {
+            files::make_folder(&dir.path().join(folder)).unwrap();
+            let path = dir.path().join(folder).join("mine.pth");
+            files::write(&path, |file| file.write_all(b"")).unwrap();
+            assert_eq!(source("mine.pth").unwrap(), WeightsSource::File(path));
+        }
+        for name in ["../cache/mine.pth", "./mine.pth", "..", "", "mine.pth/"] {
+            assert!(source(name).is_err(), "{name}");
+        }
     }
 }

@@ -26,7 +26,7 @@ pub struct Limits {
     pub max_file_bytes: u64,
     /// Most memory, in bytes, that the decoded image may take in all its forms. Default: 3 GiB.
     pub max_memory: u64,
-    /// Longest time that decoding may take. Default: a minute, some ten times what the largest photo takes.
+    /// Longest time that decoding may take, and reading before it. Default: a minute, some ten times what the largest photo takes.
     pub max_time: Duration,
 }
 

@@ -47,6 +47,10 @@ fn splits_in_a_table_follow_the_rules_of_folders() {
 fn what_a_table_cannot_say_is_answered_with_the_line() {
     for (text, expected) in [
         ("path,label\n1.jpg,ants\n2.jpg,\n", "line 3 of `…` has an empty label"),
+        ("\npath,label\n\n\n1.jpg,ants\n\n2.jpg,\n", "line 7 of `…` has an empty label"),
+        ("path,label\r\n\r\n1.jpg,ants\r\n2.jpg,\r\n", "line 4 of `…` has an empty label"),
+        ("path,label\r\r1.jpg,ants\r2.jpg,", "line 4 of `…` has an empty label"),
+        ("path,label\n\"1\n.jpg\",ants\n2.jpg,\n", "line 4 of `…` has an empty label"),
         ("path,label\n,ants\n", "line 2 of `…` has an empty path"),
         ("path,label\n1.jpg,ants\na,b.jpg,bees\n", "line 3 of `…` has 3 fields: expected 2, one for each column"),
         ("path,label\n\"1.jpg,ants\n2.jpg,bees\n", "line 2 of `…` has 1 fields: expected 2, one for each column"),
