@@ -48,6 +48,8 @@ impl FileError {
             io::ErrorKind::PermissionDenied => Some(format!("check the permissions with `ls -ld {path}`")),
             io::ErrorKind::StorageFull => Some("free some space, or write to another disk".to_owned()),
             io::ErrorKind::ReadOnlyFilesystem => Some("write to a folder that is not read-only".to_owned()),
+            io::ErrorKind::IsADirectory => Some(format!("name a file, such as one in `{path}`")),
+            io::ErrorKind::NotADirectory => Some("check the path: one of its folders is a file".to_owned()),
             io::ErrorKind::TimedOut => Some("copy it to a disk of this machine, or raise `--max-seconds`".to_owned()),
             _ => None,
         }

@@ -42,15 +42,6 @@ use crate::decision::calibration::logistic;
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::Interrupted;
 
-/// Which way a head is fitted.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Solver {
-    /// To the optimum of the regularised problem. The default.
-    Exact(exact::ExactOptions),
-    /// Mini-batch steps with early stopping.
-    Sgd(sgd::SgdOptions),
-}
-
 /// `Linear(D, 1)`: one logit an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {

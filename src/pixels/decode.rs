@@ -15,7 +15,7 @@ use image::{ColorType, ImageDecoder};
 use super::deadline::{Deadline, Pieces};
 use super::orientation::{self, Orientation};
 use super::sniff::{self, Content};
-use super::{DecodeError, Format, convert, gif, jpeg, png, tiff};
+use super::{DecodeError, Format, convert, gif, jpeg, png, tiff, webp};
 
 /// What one image may cost. Several are decoded at once, so the memory of all threads together is a multiple of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,14 +113,20 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
         Format::Jpeg => jpeg::decode(bytes, &deadline, limits),
         Format::Gif => Ok((gif::decode(pieces(), limits)?, Orientation::NoTransforms)),
         Format::Png => png::decode(pieces(), limits),
-        Format::WebP => read(format, WebPDecoder::new(pieces()), limits),
+        Format::WebP => {
+            let decoder = admitted(format, WebPDecoder::new(pieces()), limits)?;
+            Ok((pixels(format, decoder, limits, &|_, _| {})?, webp::orientation(bytes)))
+        }
         Format::Tiff => {
             tiff::check(bytes)?;
-            read_with(format, TiffDecoder::new(pieces()), limits, &|color, samples| {
+            let mut decoder = admitted(format, TiffDecoder::new(pieces()), limits)?;
+            let orientation = orientation_of(&mut decoder);
+            let change = |color, samples: &mut [u8]| {
                 if tiff::is_premultiplied(bytes) {
                     tiff::divide_by_alpha(color, samples);
                 }
-            })
+            };
+            Ok((pixels(format, decoder, limits, &change)?, orientation))
         }
         Format::Bmp => read(format, BmpDecoder::new(pieces()), limits),
         Format::Pnm => read(format, PnmDecoder::new(pieces()), limits),
@@ -134,31 +140,40 @@ fn read<D: ImageDecoder>(
     decoder: Result<D, image::ImageError>,
     limits: &Limits,
 ) -> Result<(Rgb, Orientation), DecodeError> {
-    read_with(format, decoder, limits, &|_, _| {})
+    let mut decoder = admitted(format, decoder, limits)?;
+    let orientation = orientation_of(&mut decoder);
+    Ok((pixels(format, decoder, limits, &|_, _| {})?, orientation))
 }
 
-/// As [`read`], with something done to the samples before they become RGB.
-fn read_with<D: ImageDecoder>(
+/// A decoder whose image is within the limits, and which keeps to them.
+fn admitted<D: ImageDecoder>(
     format: Format,
     decoder: Result<D, image::ImageError>,
     limits: &Limits,
-    change: &dyn Fn(ColorType, &mut [u8]),
-) -> Result<(Rgb, Orientation), DecodeError> {
+) -> Result<D, DecodeError> {
     let failed = |error| convert::error(format, error, limits);
     let mut decoder = decoder.map_err(failed)?;
     let (width, height) = decoder.dimensions();
-    let color = decoder.color_type();
     // The decoder's own buffer, the samples it gives out, and what they are converted to.
-    limits.admit(format, width, height, 2 * u64::from(color.bytes_per_pixel()) + 3)?;
+    limits.admit(format, width, height, 2 * u64::from(decoder.color_type().bytes_per_pixel()) + 3)?;
     decoder.set_limits(allocation(limits)).map_err(failed)?;
-    let orientation = orientation_of(&mut decoder);
+    Ok(decoder)
+}
+
+/// The pixels, with something done to the samples before they become RGB.
+fn pixels<D: ImageDecoder>(
+    format: Format,
+    decoder: D,
+    limits: &Limits,
+    change: &dyn Fn(ColorType, &mut [u8]),
+) -> Result<Rgb, DecodeError> {
+    let ((width, height), color) = (decoder.dimensions(), decoder.color_type());
     let length = usize::try_from(decoder.total_bytes())
         .map_err(|_| DecodeError::TooMuchMemory { format, limit: limits.max_memory })?;
     let mut samples = vec![0; length];
-    decoder.read_image(&mut samples).map_err(failed)?;
+    decoder.read_image(&mut samples).map_err(|error| convert::error(format, error, limits))?;
     change(color, &mut samples);
-    let data = convert::to_rgb(color, samples)?;
-    Ok((Rgb { width, height, data }, orientation))
+    Ok(Rgb { width, height, data: convert::to_rgb(color, samples)? })
 }
 
 /// Metadata that cannot be read is no reason to refuse the pixels.

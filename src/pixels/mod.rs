@@ -20,6 +20,7 @@ mod png;
 mod resize;
 mod sniff;
 mod tiff;
+mod webp;
 
 use serde::{Deserialize, Serialize};
 
