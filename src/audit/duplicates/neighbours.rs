@@ -1,8 +1,7 @@
 //! For each of many images the few that are most like it, by the cosine of short rows of numbers.
 //!
-//! Every row is compared with every other. With rows this short that is bearable (finding the copies among 50,000 photos
-//! takes 100 seconds of processor time in all, a fraction of what their features took), it finds what an index would miss,
-//! and it needs memory for the few that are kept only.
+//! Every row is compared with every other. With rows this short that is bearable (MEASURED), it finds what an index would
+//! miss, and it needs memory for the few that are kept only.
 
 use rayon::prelude::*;
 
@@ -34,12 +33,18 @@ pub(super) fn cosine(left: &Row, right: &Row) -> f32 {
 ///
 /// Of rows that `turned` turns into those of the mirrored images the mirrored ones count too.
 pub(super) fn pairs(rows: &[Row], turned: Option<fn(&Row) -> Row>, most: usize, least: f32) -> Vec<(usize, usize)> {
-    let mut pairs: Vec<(usize, usize)> = (0..rows.len())
-        .into_par_iter()
-        .flat_map_iter(|image| {
-            let asked = std::iter::once(rows[image]).chain(turned.map(|turned| turned(&rows[image])));
-            let found = asked.flat_map(|row| nearest(rows, image, &row, most, least)).collect::<Vec<_>>();
-            found.into_iter().map(move |other| (image.min(other), image.max(other)))
+    let blocks = blocks(rows);
+    let images: Vec<usize> = (0..rows.len()).collect();
+    let mut pairs: Vec<(usize, usize)> = images
+        .par_chunks(ASKED)
+        .flat_map_iter(|images| {
+            let with_mirrored = |&image: &usize| {
+                let mirrored = turned.map(|turned| turned(&rows[image]));
+                std::iter::once(rows[image]).chain(mirrored).map(move |row| Nearest::new(image, row, most, least))
+            };
+            let mut asked: Vec<Nearest> = images.iter().flat_map(with_mirrored).collect();
+            search(&blocks, rows.len(), &mut asked);
+            asked.into_iter().flat_map(|asked| asked.pairs().collect::<Vec<_>>())
         })
         .collect();
     pairs.par_sort_unstable();
@@ -47,61 +52,99 @@ pub(super) fn pairs(rows: &[Row], turned: Option<fn(&Row) -> Row>, most: usize, 
     pairs
 }
 
-/// Rows compared before the best are sorted out, so that the comparing loop has no branches.
-const BLOCK: usize = 256;
+/// Rows compared at once: as many as fill the registers, so that the comparing loop waits for nothing.
+const BLOCK: usize = 64;
 
-fn nearest(rows: &[Row], image: usize, asked: &Row, most: usize, least: f32) -> Vec<usize> {
-    let mut best: Vec<(f32, usize)> = Vec::with_capacity(most + 1);
+/// Images whose neighbours are searched together, so that a block is fetched once for all of them.
+const ASKED: usize = 16;
+
+/// The first number of each row, then the second of each: one of the asked row's is multiplied with all of them.
+type Block = [[f32; BLOCK]; WIDTH];
+
+/// The rows in blocks; the last is filled up with zeros.
+fn blocks(rows: &[Row]) -> Vec<Block> {
+    let block = |rows: &[Row]| {
+        let mut block = [[0.0; BLOCK]; WIDTH];
+        for (place, row) in rows.iter().enumerate() {
+            block.iter_mut().zip(row).for_each(|(numbers, &number)| numbers[place] = number);
+        }
+        block
+    };
+    rows.par_chunks(BLOCK).map(block).collect()
+}
+
+/// Compares all rows of the blocks, `count` of them, with those that are asked for.
+fn search(blocks: &[Block], count: usize, asked: &mut [Nearest]) {
     let mut cosines = [0.0_f32; BLOCK];
-    let mut bar = least;
-    for (block, rows) in rows.chunks(BLOCK).enumerate() {
-        pulp::Arch::new().dispatch(Compare { asked, rows, cosines: &mut cosines });
-        for (place, &cosine) in cosines.iter().enumerate().take(rows.len()) {
-            let other = block * BLOCK + place;
-            if cosine >= bar && other != image {
-                let at = best.partition_point(|&(better, _)| better >= cosine);
-                best.insert(at, (cosine, other));
-                if best.len() > most {
-                    best.pop();
+    for (number, block) in blocks.iter().enumerate() {
+        let first = number * BLOCK;
+        for asked in &mut *asked {
+            pulp::Arch::new().dispatch(Compare { asked: &asked.row, block, cosines: &mut cosines });
+            asked.take(first, &cosines[..BLOCK.min(count - first)]);
+        }
+    }
+}
+
+/// The nearest of an image so far.
+struct Nearest {
+    image: usize,
+    row: Row,
+    most: usize,
+    /// The cosine below which nothing is taken any more.
+    bar: f32,
+    /// The best first.
+    best: Vec<(f32, usize)>,
+}
+
+impl Nearest {
+    fn new(image: usize, row: Row, most: usize, least: f32) -> Self {
+        Self { image, row, most, bar: least, best: Vec::with_capacity(most + 1) }
+    }
+
+    /// Keeps what is good enough of the rows from `first` on.
+    fn take(&mut self, first: usize, cosines: &[f32]) {
+        // Nearly all blocks hold nothing, and this takes no branches.
+        if cosines.iter().fold(f32::MIN, |most, &cosine| most.max(cosine)) < self.bar {
+            return;
+        }
+        for (&cosine, other) in cosines.iter().zip(first..) {
+            if cosine >= self.bar && other != self.image {
+                let at = self.best.partition_point(|&(better, _)| better >= cosine);
+                self.best.insert(at, (cosine, other));
+                self.best.truncate(self.most);
+                if let Some(&(worst, _)) = self.best.get(self.most.wrapping_sub(1)) {
+                    // Of equals the first ones stay.
+                    self.bar = worst.next_up();
                 }
-                // Of equals the first ones stay.
-                bar = if best.len() == most { best.last().map_or(bar, |&(worst, _)| worst.next_up()) } else { bar };
             }
         }
     }
-    best.into_iter().map(|(_, other)| other).collect()
+
+    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.best.iter().map(|&(_, other)| (self.image.min(other), self.image.max(other)))
+    }
 }
 
 struct Compare<'a> {
     asked: &'a Row,
-    rows: &'a [Row],
+    block: &'a Block,
     cosines: &'a mut [f32; BLOCK],
 }
 
 impl pulp::WithSimd for Compare<'_> {
     type Output = ();
 
-    // Only what is inlined is compiled for the processor that was found.
+    // The order of the sums is that of the numbers, the same for every processor.
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        const LANES: usize = 16;
-        for (row, cosine) in self.rows.iter().zip(self.cosines) {
-            let mut sums = [0.0_f32; LANES];
-            for (asked, other) in self.asked.as_chunks::<LANES>().0.iter().zip(row.as_chunks::<LANES>().0) {
-                for lane in 0..LANES {
-                    sums[lane] += asked[lane] * other[lane];
-                }
+        let mut sums = [0.0_f32; BLOCK];
+        for (asked, others) in self.asked.iter().zip(self.block) {
+            for lane in 0..BLOCK {
+                sums[lane] += asked * others[lane];
             }
-            // In halves, so that the order is the same for every processor.
-            let mut width = LANES;
-            while width > 1 {
-                width /= 2;
-                for lane in 0..width {
-                    sums[lane] += sums[lane + width];
-                }
-            }
-            *cosine = sums[0];
         }
+        *self.cosines = sums;
     }
 }
 
@@ -120,7 +163,9 @@ mod tests {
         for image in [0, 255, 256, 699] {
             let mut all: Vec<usize> = (0..rows.len()).filter(|&other| other != image).collect();
             all.sort_by(|&a, &b| cosine(image, b).total_cmp(&cosine(image, a)));
-            let found = nearest(&rows, image, &rows[image], 5, -1.0);
+            let mut asked = [Nearest::new(image, rows[image], 5, -1.0)];
+            search(&blocks(&rows), rows.len(), &mut asked);
+            let found: Vec<usize> = asked[0].best.iter().map(|&(_, other)| other).collect();
             let worst = cosine(image, found[4]);
             assert!((worst - cosine(image, all[4])).abs() < 1e-5 && found.len() == 5);
             assert!(found.iter().all(|&other| cosine(image, other) >= worst - 1e-6));
