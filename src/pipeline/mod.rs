@@ -109,10 +109,7 @@ impl BackboneOptions {
                 (path.clone(), name, None)
             }
         };
-        let sha256 = match cache {
-            Some(cache) => cache.checksum_of(&path)?,
-            None => ContentHash::of_file(&path)?.to_string(),
-        };
+        let sha256 = checksum_of(&path, cache)?;
         // A file is not what its name says because it lies where such files lie.
         if let Some(entry) = entry {
             entry.check(&path, &sha256)?;
@@ -134,7 +131,7 @@ impl BackboneOptions {
         let expected = &model.facts.weights;
         let source = match &self.weights {
             Some(source) => source.clone(),
-            None => source_of(expected, path, &self.places)?,
+            None => source_of(expected, path, &self.places, cache)?,
         };
         let backbone = self.open(&source, model.facts.preprocess.crop, cache, progress)?;
         if backbone.id().sha256 == expected.sha256 {
@@ -165,9 +162,22 @@ impl BackboneOptions {
     }
 }
 
-/// Where the weights that a model names can be had. A file is looked for by its name in the current folder, beside the
-/// model and where weights lie; whether it is the right one is for its checksum to say.
-fn source_of(id: &WeightsId, model: &Path, places: &Places) -> Result<WeightsSource, PipelineError> {
+/// The SHA-256 of a file in hexadecimal, which the cache keeps for as long as the file stays the same.
+fn checksum_of(path: &Path, cache: Option<&Cache>) -> Result<String, PipelineError> {
+    Ok(match cache {
+        Some(cache) => cache.checksum_of(path)?,
+        None => ContentHash::of_file(path)?.to_string(),
+    })
+}
+
+/// Where the weights that a model names can be had. A file is looked for by its name and checksum in the current folder,
+/// beside the model and where weights lie.
+fn source_of(
+    id: &WeightsId,
+    model: &Path,
+    places: &Places,
+    cache: Option<&Cache>,
+) -> Result<WeightsSource, PipelineError> {
     if let Some(seed) = id.seed() {
         return Ok(WeightsSource::Random(seed));
     }
@@ -178,7 +188,8 @@ fn source_of(id: &WeightsId, model: &Path, places: &Places) -> Result<WeightsSou
     let name = Path::new(&id.name).file_name().filter(|name| *name == id.name.as_str());
     let beside = model.parent().unwrap_or(Path::new("")).to_path_buf();
     let folders = [PathBuf::new(), beside].into_iter().chain(places.folders());
-    let found = name.and_then(|name| folders.map(|folder| folder.join(name)).find(|path| path.is_file()));
+    let is_it = |path: &PathBuf| path.is_file() && checksum_of(path, cache).is_ok_and(|sha256| sha256 == id.sha256);
+    let found = name.and_then(|name| folders.map(|folder| folder.join(name)).find(is_it));
     found.map(WeightsSource::File).ok_or_else(|| PipelineError::WeightsOfModel {
         model: model.to_path_buf(),
         name: id.name.clone(),
@@ -192,22 +203,29 @@ mod tests {
     use crate::files;
 
     #[test]
-    fn weights_are_found_by_their_name_beside_the_model_and_nowhere_else() {
+    fn weights_are_found_by_name_and_checksum_beside_the_model_and_nowhere_else() {
         let dir = tempfile::tempdir().unwrap();
         let places = Places { read_only: Vec::new(), cache: dir.path().join("cache") };
         let model = dir.path().join("models").join("m");
+        let sha256 = ContentHash::of(b"weights").to_string();
         let source =
-            |name: &str| source_of(&WeightsId { name: name.to_owned(), sha256: "ab".to_owned() }, &model, &places);
+            |name: &str| source_of(&WeightsId { name: name.to_owned(), sha256: sha256.clone() }, &model, &places, None);
         assert_eq!(source("random:3").unwrap(), WeightsSource::Random(3));
         assert_eq!(source("imagenet-v1").unwrap(), WeightsSource::default());
         let error = source("mine.pth").unwrap_err();
         assert!(error.hint().unwrap().contains("--weights FILE"), "{error}");
-        for folder in ["cache", "models"] {
-            files::make_folder(&dir.path().join(folder)).unwrap();
-            let path = dir.path().join(folder).join("mine.pth");
-            files::write(&path, |file| file.write_all(b"")).unwrap();
-            assert_eq!(source("mine.pth").unwrap(), WeightsSource::File(path));
-        }
+        let put = |folder: &str, content: &[u8]| {
+            let folder = dir.path().join(folder);
+            files::make_folder(&folder).unwrap();
+            files::write(&folder.join("mine.pth"), |file| file.write_all(content)).unwrap();
+            WeightsSource::File(folder.join("mine.pth"))
+        };
+        // One of the same name that is another file, such as the model itself, is passed over.
+        put("models", b"others");
+        let in_cache = put("cache", b"weights");
+        assert_eq!(source("mine.pth").unwrap(), in_cache);
+        let beside = put("models", b"weights");
+        assert_eq!(source("mine.pth").unwrap(), beside);
         for name in ["../cache/mine.pth", "./mine.pth", "..", "", "mine.pth/"] {
             assert!(source(name).is_err(), "{name}");
         }
