@@ -74,7 +74,11 @@ impl ModelError {
             Self::NotAModel { .. } | Self::NotSafetensors { .. } => {
                 "give the file that `resnet-binary train --output` wrote; backbone weights go to `--weights`".into()
             }
-            Self::Version { .. } => "use the resnet-binary that wrote it, or train again with this one".into(),
+            Self::Version { given, .. } if *given < u64::from(FORMAT_VERSION) => {
+                "an earlier resnet-binary wrote it: run `resnet-binary train` again on its photos, or use the one that wrote it"
+                    .into()
+            }
+            Self::Version { .. } => "a later resnet-binary wrote it: use that one, or train again with this one".into(),
             Self::Facts { .. } | Self::Value { .. } => {
                 "copy the file again from where it was made, or train again".into()
             }

@@ -29,7 +29,7 @@ use crate::weights::WeightsId;
 pub use error::ModelError;
 
 /// Version of the format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The metadata entry that holds the facts.
 const ENTRY: &str = "resnet_binary";
