@@ -7,6 +7,7 @@ use std::io::{Seek, Write};
 
 use libfuzzer_sys::fuzz_target;
 use readers::progress::Silent;
+use readers::dataset::ReadOptions;
 use readers::{dataset, pixels};
 use tempfile::NamedTempFile;
 
@@ -18,7 +19,7 @@ thread_local! {
 fuzz_target!(|bytes: &[u8]| {
     TABLE.with_borrow_mut(|table| {
         rewrite(table.as_file_mut(), bytes).expect("a disk that is not full");
-        if let Ok(found) = dataset::open(table.path(), None, &pixels::looks_like_image, &Silent) {
+        if let Ok(found) = dataset::open(table.path(), &ReadOptions::default(), None, &pixels::looks_like_image, &Silent) {
             assert_eq!(found.classes.names().len(), 2);
             assert!(found.samples.iter().all(|sample| sample.class < 2));
             assert!(found.samples.is_sorted_by_key(|sample| sample.path.as_os_str().as_encoded_bytes()));

@@ -3,7 +3,7 @@
 //! Byte-identical files, near-copies and what the user says belongs together (one patient, one burst, one video) each
 //! give ids of their own; [`join`] merges them, so that two images share an id when any chain of them does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Why a pattern cannot group anything.
@@ -20,6 +20,55 @@ impl PatternError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some("give a pattern whose first group is the key, such as `--group-by '(patient[0-9]+)'`".to_owned())
+    }
+}
+
+/// Why a pattern says nothing about these photos, or too much.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GroupingError {
+    /// No path matches.
+    #[error("`--group-by {pattern}` matches none of the {paths} paths, such as `{example}`")]
+    Nothing {
+        /// The pattern.
+        pattern: String,
+        /// How many paths there are.
+        paths: usize,
+        /// One of them, as the pattern sees it.
+        example: String,
+    },
+    /// All photos of a class would have to stay together, so that they can be on one side of a split only.
+    #[error(
+        "`--group-by {pattern}` puts all {images} images of `{class}` into one group, by the match `{key}` in `{example}`"
+    )]
+    Everything {
+        /// The pattern.
+        pattern: String,
+        /// The class.
+        class: String,
+        /// Its images.
+        images: usize,
+        /// What they share.
+        key: String,
+        /// One of them, as the pattern sees it.
+        example: String,
+    },
+}
+
+impl GroupingError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Nothing { .. } => {
+                "give a pattern that matches in such a path and whose first group is the key, or leave `--group-by` out"
+                    .to_owned()
+            }
+            Self::Everything { .. } => {
+                "a group is one patient, burst or video, several of them in each class: put round brackets around what \
+                 names it, or leave `--group-by` out"
+                    .to_owned()
+            }
+        })
     }
 }
 
@@ -52,11 +101,11 @@ impl GroupBy {
     /// group has no part in the match. Paths are taken relative to `data` (its folder, if it is a file), with `/` between
     /// their parts on every system.
     pub fn ids<'a>(&self, paths: impl IntoIterator<Item = &'a Path>, data: &Path) -> Keyed {
-        let root = if data.is_file() { data.parent().unwrap_or(Path::new("")) } else { data };
+        let root = root_of(data);
         let mut first_of = HashMap::new();
         let mut keyed = Keyed { ids: Vec::new(), groups: 0, unmatched: 0 };
         for (index, path) in paths.into_iter().enumerate() {
-            let id = if let Some(key) = self.key(path.strip_prefix(root).unwrap_or(path)) {
+            let id = if let Some(key) = self.key(&shown(path, root)) {
                 *first_of.entry(key).or_insert(index)
             } else {
                 keyed.unmatched += 1;
@@ -68,12 +117,48 @@ impl GroupBy {
         keyed
     }
 
-    fn key(&self, path: &Path) -> Option<String> {
-        let parts = path.components().map(|part| part.as_os_str().to_string_lossy());
-        let path = parts.collect::<Vec<_>>().join("/");
-        let captures = self.0.captures(&path)?;
+    /// Looks whether the pattern says anything about photos, each with the name of its answer, before they are read; the
+    /// answer is what the user should know all the same.
+    ///
+    /// # Errors
+    /// [`GroupingError`] where it matches nothing, or everything that there is of a class.
+    pub fn check(&self, photos: &[(&Path, &str)], data: &Path) -> Result<Option<String>, GroupingError> {
+        let (root, pattern) = (root_of(data), self.0.as_str().to_owned());
+        let keyed = self.ids(photos.iter().map(|(path, _)| *path), data);
+        let Some((first, _)) = photos.first() else { return Ok(None) };
+        if keyed.groups == 0 {
+            return Err(GroupingError::Nothing { pattern, paths: photos.len(), example: shown(first, root) });
+        }
+        let mut of_class: BTreeMap<&str, Vec<(usize, &Path)>> = BTreeMap::new();
+        for ((path, class), id) in photos.iter().zip(&keyed.ids) {
+            of_class.entry(class).or_default().push((*id, path));
+        }
+        for (class, images) in of_class {
+            let [(id, path), others @ ..] = images.as_slice() else { continue };
+            if !others.is_empty() && others.iter().all(|(other, _)| other == id) {
+                let (class, example) = (class.to_owned(), shown(path, root));
+                let key = self.key(&example).unwrap_or_default();
+                return Err(GroupingError::Everything { pattern, class, images: images.len(), key, example });
+            }
+        }
+        let is_idle = keyed.groups + keyed.unmatched == photos.len();
+        Ok(is_idle.then(|| format!("`--group-by {pattern}` keeps nothing together: no two photos share a match")))
+    }
+
+    fn key(&self, path: &str) -> Option<String> {
+        let captures = self.0.captures(path)?;
         captures.get(1).or_else(|| captures.get(0)).map(|found| found.as_str().to_owned())
     }
+}
+
+fn root_of(data: &Path) -> &Path {
+    if data.is_file() { data.parent().unwrap_or(Path::new("")) } else { data }
+}
+
+/// A path as patterns see it: from the data on, with `/` between its parts.
+fn shown(path: &Path, root: &Path) -> String {
+    let parts = path.strip_prefix(root).unwrap_or(path).components();
+    parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 /// Sets of images that are merged pair by pair.
@@ -145,6 +230,23 @@ mod tests {
     fn paths_that_do_not_match_are_groups_of_their_own() {
         let keyed = ids("never", &["a", "b", "c"], ".");
         assert_eq!(keyed, Keyed { ids: vec![0, 1, 2], groups: 0, unmatched: 3 });
+    }
+
+    #[test]
+    fn a_pattern_that_matches_nothing_or_a_whole_class_is_refused() {
+        let paths =
+            ["imgs/ill/p1_a.jpg", "imgs/ill/p1_b.jpg", "imgs/ill/p2.jpg", "imgs/well/p3.jpg", "imgs/well/p4.jpg"];
+        let photos: Vec<_> = paths.iter().map(|path| (Path::new(*path), path.split('/').nth(1).unwrap())).collect();
+        let check = |pattern: &str| GroupBy::new(pattern).unwrap().check(&photos, Path::new("imgs"));
+        assert_eq!(check("p[0-9]"), Ok(None));
+        assert_eq!(
+            check("(never)").unwrap_err().to_string(),
+            "`--group-by (never)` matches none of the 5 paths, such as `ill/p1_a.jpg`"
+        );
+        let expected =
+            "`--group-by ^([a-z]+)/` puts all 3 images of `ill` into one group, by the match `ill` in `ill/p1_a.jpg`";
+        assert_eq!(check("^([a-z]+)/").unwrap_err().to_string(), expected);
+        assert!(check("^.*$").unwrap().unwrap().contains("keeps nothing together"));
     }
 
     #[test]

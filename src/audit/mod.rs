@@ -18,7 +18,7 @@ pub mod labels;
 
 pub mod shortcut;
 
-pub use groups::GroupBy;
+pub use groups::{GroupBy, GroupingError};
 
 #[cfg(test)]
 mod simulation;

@@ -153,7 +153,17 @@ impl BackboneError {
             | Self::UnknownTensor { .. } => USE_RESNET_50.into(),
             Self::NotFinite { .. } => "fetch or copy the file again; `resnet-binary weights verify` checks it".into(),
             Self::Shape { remedy, .. } => remedy.clone(),
-            Self::UnknownDevice(_) => "give `auto`, `cpu`, `cuda`, `cuda:N`, `cuda:N,M`, `cuda:all` or `mps`".into(),
+            Self::UnknownDevice(word) => {
+                const ALL: &str = "give `auto`, `cpu`, `cuda`, `cuda:N`, `cuda:N,M`, `cuda:all` or `mps`";
+                let word = word.to_ascii_lowercase();
+                let numbers = ["gpu", "nvidia"].into_iter().find_map(|other| word.strip_prefix(other));
+                match numbers {
+                    Some(numbers) if numbers.is_empty() || numbers.starts_with(':') => {
+                        format!("did you mean `cuda{numbers}`? {ALL}")
+                    }
+                    _ => ALL.to_owned(),
+                }
+            }
             Self::UnknownPrecision(_) => "give `auto`, `fp32`, `bf16` or `fp16`".into(),
             Self::NoBf16 | Self::NoFp16 | Self::Overflow => "leave `--precision` out, or give `fp32`".into(),
             Self::Weights(error) => return error.hint(),

@@ -28,7 +28,7 @@ Exit codes: 0 all well, 1 it could not look, 2 usage; else that of the first thi
   20  the cache cannot be used")]
 pub(crate) struct Args {
     /// The device that has to work: auto (the CPU and every GPU there is), cpu, cuda, cuda:N, cuda:N,M, cuda:all or mps
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto, value_parser = options::device)]
     device: DeviceChoice,
     /// Threads at most [default: all that this process may use]
     #[arg(long, value_name = "N")]

@@ -19,9 +19,8 @@ Examples:
   resnet-binary evaluate --data ./new-photos --model model.safetensors
   resnet-binary evaluate --data labels.csv --split test --json")]
 pub(crate) struct Args {
-    /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
-    #[arg(long, value_name = "DIR|CSV", help_heading = "Data")]
-    data: PathBuf,
+    #[command(flatten)]
+    source: options::Source,
     /// The model that `train` wrote
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     model: PathBuf,
@@ -55,10 +54,12 @@ fn split(text: &str) -> Result<Split, String> {
 
 /// Measures and prints the numbers.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let (data, read_options) = args.source.into_parts();
     let options = EvaluateOptions {
         on_unreadable: args.reading.on_unreadable(),
         limits: args.reading.limits(),
-        data: args.data,
+        data,
+        read_options,
         model: args.model,
         threshold: args.threshold,
         split: args.split,

@@ -30,10 +30,12 @@ pub(crate) struct Args {
 
 /// Extracts and says where the features are.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let (data, read_options) = args.data.source.into_parts();
     let options = ExtractOptions {
         on_unreadable: args.data.reading.on_unreadable(),
         limits: args.data.reading.limits(),
-        data: args.data.data,
+        data,
+        read_options,
         positive: args.data.positive,
         output: args.output,
         preprocess: args.pixels.preprocess(),

@@ -14,6 +14,7 @@ mod weights;
 use std::sync::{LazyLock, OnceLock};
 
 use clap::{Parser, Subcommand};
+use resnet_binary::dataset::DatasetError;
 use resnet_binary::files::FileError;
 use resnet_binary::pipeline::PipelineError;
 use resnet_binary::pixels;
@@ -120,6 +121,9 @@ fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
 
 /// The remedy of the first error in the chain that knows one.
 fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(PipelineError::Dataset(DatasetError::Ambiguous(ambiguity))) = error.downcast_ref() {
+        return Some(ambiguity.commands(&options::command_line()));
+    }
     macro_rules! first_hint {
         ($($kind:ty),* $(,)?) => {
             error.chain().find_map(|cause| {
@@ -130,7 +134,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     first_hint!(
         PipelineError,
-        resnet_binary::dataset::DatasetError,
+        DatasetError,
         WeightsError,
         resnet_binary::backbone::BackboneError,
         resnet_binary::head::HeadError,

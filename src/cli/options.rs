@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use resnet_binary::audit::GroupBy;
 use resnet_binary::backbone::device::DeviceChoice;
-use resnet_binary::backbone::{Pooling, PrecisionChoice, layout};
+use resnet_binary::backbone::{BackboneError, Pooling, PrecisionChoice, layout};
+use resnet_binary::dataset::{ClassesFrom, ReadOptions};
 use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
 use resnet_binary::files;
 use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
@@ -20,7 +21,7 @@ use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
 #[command(next_help_heading = "Backbone")]
 pub(crate) struct Backbone {
     /// auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all or mps; a device that is not there is an error
-    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto)]
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto, value_parser = device)]
     device: DeviceChoice,
     /// Threads at most [default: all that this process may use]
     #[arg(long, value_name = "N")]
@@ -30,7 +31,7 @@ pub(crate) struct Backbone {
     batch: Option<NonZeroUsize>,
     /// auto, fp32, bf16 or fp16; auto is bf16 on a processor that has it (AVX512-BF16, AMX, GPUs from compute capability
     /// 8.0), about twice as fast and within 1 % of fp32; fp16 on GPUs of 7.x
-    #[arg(long, value_name = "PRECISION", default_value_t = PrecisionChoice::Auto)]
+    #[arg(long, value_name = "PRECISION", default_value_t = PrecisionChoice::Auto, value_parser = precision)]
     precision: PrecisionChoice,
     /// Folder for the features of photos seen before, or `off` [default: the user's cache folder]
     #[arg(long, value_name = "DIR|off")]
@@ -85,15 +86,46 @@ pub(crate) fn cache_folder(given: Option<&Path>) -> Option<PathBuf> {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Data {
-    /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
-    #[arg(long, value_name = "DIR|CSV")]
-    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// The class whose probability is given [default: the second by name]; with more than two classes, this one against
     /// all others
     #[arg(long, value_name = "CLASS")]
     pub(crate) positive: Option<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+/// Where labelled photos are, and how their labels are found.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct Source {
+    #[command(flatten)]
+    place: Place,
+    /// Which folders are the classes, where there are folders within folders: `top` for those directly in the data, `leaf`
+    /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]
+    #[arg(long, value_name = "top|leaf|LEVEL")]
+    classes_from: Option<ClassesFrom>,
+}
+
+/// One of two ways to say it.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Place {
+    /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
+    #[arg(long, value_name = "DIR|CSV")]
+    data: Option<PathBuf>,
+    /// The same without `--data`
+    #[arg(value_name = "DIR|CSV", hide = true)]
+    bare: Option<PathBuf>,
+}
+
+impl Source {
+    /// The folder or CSV, and how it is to be read.
+    pub(crate) fn into_parts(self) -> (PathBuf, ReadOptions) {
+        let Place { data, bare } = self.place;
+        (data.or(bare).unwrap_or_default(), ReadOptions { classes_from: self.classes_from })
+    }
 }
 
 /// What to do about photos that cannot be read.
@@ -211,6 +243,16 @@ pub(crate) fn probability(text: &str) -> Result<f64, String> {
 /// `LOW,HIGH`, with the remedy in the same line.
 pub(crate) fn review(text: &str) -> Result<Review, String> {
     text.parse().map_err(|error: DecisionError| with_hint(&error, error.hint()))
+}
+
+/// `auto`, `cpu`, `cuda:1` and the like, with the remedy in the same line.
+pub(crate) fn device(text: &str) -> Result<DeviceChoice, String> {
+    text.parse().map_err(|error: BackboneError| with_hint(&error, error.hint()))
+}
+
+/// `fp32` and the like, with the remedy in the same line.
+pub(crate) fn precision(text: &str) -> Result<PrecisionChoice, String> {
+    text.parse().map_err(|error: BackboneError| with_hint(&error, error.hint()))
 }
 
 /// `0.5`, `f1`, `recall>=0.98` and the like, with the remedy in the same line.

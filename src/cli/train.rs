@@ -171,10 +171,12 @@ fn refuse_no_pooling(image_size: u32) -> Exit {
 impl Args {
     fn options(self, pooling: Pooling) -> TrainOptions {
         let Self { data, head, .. } = self;
+        let (source, read_options) = data.source.into_parts();
         TrainOptions {
             on_unreadable: data.reading.on_unreadable(),
             limits: data.reading.limits(),
-            data: data.data,
+            data: source,
+            read_options,
             positive: data.positive,
             output: self.output,
             val_fraction: self.val_fraction,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{DatasetError, Label};
+use unicode_normalization::UnicodeNormalization;
+
+use super::{DatasetError, Label, images_in_words};
 
 /// Names of classes and how many images each has, in the order of the names' bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,8 +45,7 @@ impl Found {
 impl fmt::Display for Found {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 12;
-        let image = |count: usize| if count == 1 { "image" } else { "images" };
-        let shown = self.0.iter().take(SHOWN).map(|(name, &count)| format!("{name} ({count} {})", image(count)));
+        let shown = self.0.iter().take(SHOWN).map(|(name, &count)| format!("{name} ({})", images_in_words(count)));
         formatter.write_str(&shown.collect::<Vec<_>>().join(", "))?;
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
@@ -81,18 +82,21 @@ impl ClassMap {
     pub(super) fn choose(found: &Found, positive: Option<&str>) -> Result<Self, DatasetError> {
         let classes = found.clone().with_images();
         let names: Vec<String> = classes.names().map(str::to_owned).collect();
-        let positive = match (names.as_slice(), positive) {
+        if let Some(name) = names.iter().find(|name| RESERVED.contains(&key(name).as_str())) {
+            return Err(DatasetError::ReservedName { name: name.clone() });
+        }
+        let index = match (names.as_slice(), positive) {
             ([] | [_], _) => return Err(DatasetError::TooFewClasses { found: found.clone() }),
-            ([_, second], None) => second.clone(),
+            ([_, _], None) => 1,
             (_, None) => return Err(DatasetError::TooManyClasses { found: classes }),
-            (_, Some(given)) => given.to_owned(),
+            (_, Some(given)) => match index_of(&names, given) {
+                Some(index) => index,
+                None => return Err(DatasetError::UnknownPositive { given: given.to_owned(), found: classes }),
+            },
         };
-        let Some(index) = names.iter().position(|name| *name == positive) else {
-            return Err(DatasetError::UnknownPositive { given: positive, found: classes });
-        };
-        let negative = match names.as_slice() {
-            [first, second] => if index == 0 { second } else { first }.clone(),
-            _ => format!("not {positive}"),
+        let negative = match (names.as_slice(), names.get(index)) {
+            ([first, second], _) => if index == 0 { second } else { first }.clone(),
+            (_, positive) => format!("not {}", positive.map_or("", String::as_str)),
         };
         Ok(Self { names, positive: index, negative })
     }
@@ -122,9 +126,83 @@ impl ClassMap {
         &self.negative
     }
 
+    /// The class of a name, which may be spelt otherwise as far as [`key`] goes.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
-        self.names.binary_search_by(|known| known.as_str().cmp(name)).ok()
+        index_of(&self.names, name)
     }
+}
+
+/// Words that stand in the place of a class's name where there is no class to name.
+const RESERVED: [&str; 3] = ["review", "unreadable", "error"];
+
+/// The very name, or else the only one that is the same but for its spelling.
+fn index_of(names: &[String], given: &str) -> Option<usize> {
+    names.iter().position(|name| name == given).or_else(|| {
+        let given = key(given);
+        let mut same = names.iter().enumerate().filter(|(_, name)| key(name) == given);
+        same.next().filter(|_| same.next().is_none()).map(|(index, _)| index)
+    })
+}
+
+/// What two spellings of one name have in common: they differ in case, in blanks, in the Unicode form of a letter (macOS
+/// writes `ä` as two characters), or as tables do that turn the number 1 into 1.0.
+pub(super) fn key(name: &str) -> String {
+    let composed: String = name.nfc().collect();
+    let words = composed.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match words.split_once('.') {
+        Some((whole, zeros)) if is_digits(whole) && is_digits(zeros) && zeros.bytes().all(|byte| byte == b'0') => {
+            whole.to_owned()
+        }
+        _ => words,
+    }
+}
+
+/// One name for every spelling: that of most images, or the first of several.
+///
+/// # Errors
+/// [`DatasetError::SameName`] where the spellings may be all that tells the classes apart: they are single letters, or there
+/// are no other classes.
+pub(super) fn one_spelling(found: &Found) -> Result<BTreeMap<String, String>, DatasetError> {
+    let mut spellings: BTreeMap<String, Vec<(&str, usize)>> = BTreeMap::new();
+    for (name, images) in &found.0 {
+        spellings.entry(key(name)).or_default().push((name, *images));
+    }
+    let with_images = spellings.values().filter(|names| names.iter().any(|(_, images)| *images > 0)).count();
+    let mut chosen = BTreeMap::new();
+    for (key, names) in &spellings {
+        if let [(first, _), (second, _), ..] = names.as_slice() {
+            let is_invisible = clean(first) == clean(second);
+            let is_letter = key.chars().count() == 1 && key.chars().all(char::is_alphabetic);
+            if !is_invisible && (with_images < 2 || is_letter) {
+                return Err(DatasetError::SameName { first: (*first).to_owned(), second: (*second).to_owned() });
+            }
+        }
+        // The first of the largest, which `max_by_key` would give from the end.
+        let most = names.iter().rev().max_by_key(|(_, images)| *images);
+        for (name, _) in names {
+            chosen.insert((*name).to_owned(), clean(most.map_or(name, |(name, _)| name)));
+        }
+    }
+    Ok(chosen)
+}
+
+/// A name as it is shown: without blanks around it, each letter in its composed form.
+pub(super) fn clean(name: &str) -> String {
+    name.trim().nfc().collect()
+}
+
+/// Two names that look like one misspelt: a letter too many, missing, other or in another place.
+pub(super) fn misspelt(found: &Found) -> Option<(&str, &str)> {
+    let letters = |name: &str| name.chars().filter(|letter| !letter.is_numeric()).collect::<String>();
+    let is_pair = |a: &str, b: &str| {
+        let is_short = a.len().min(b.len()) < 4 || a.len().max(b.len()) > LONGEST_NAME;
+        !is_short && letters(a) != letters(b) && strsim::damerau_levenshtein(&key(a), &key(b)) <= 1
+    };
+    found.names().enumerate().find_map(|(index, a)| {
+        let b = found.names().skip(index + 1).take(100).find(|b| is_pair(a, b));
+        b.map(|b| (a, b))
+    })
 }
 
 /// Longest name that is compared, in bytes, as long as a folder's name can be: the time grows with the square.

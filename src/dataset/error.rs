@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::classes::{Found, LONGEST_NAME, nearest};
+use super::classes::{Found, LONGEST_NAME, misspelt, nearest};
+use super::layout::Ambiguity;
 use super::{Label, PassedOver, Split, Unreadable};
-use crate::files::FileError;
+use crate::files::{FileError, shell_word};
 use crate::progress::Interrupted;
 
 /// Why data cannot be trained on.
@@ -41,6 +42,37 @@ pub enum DatasetError {
     ClassName {
         /// The folder.
         path: PathBuf,
+    },
+    /// Folders that can be read in two ways.
+    #[error("{0}")]
+    Ambiguous(Ambiguity),
+    /// Two names that differ too little to be two classes for sure.
+    #[error(
+        "`{first}` and `{second}` differ in nothing but case, blanks or the form of a number: expected one name for one class"
+    )]
+    SameName {
+        /// One name.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A class is called as a row is that has no class.
+    #[error("no class can be called `{name}`: a row that says so would not be told from one without an answer")]
+    ReservedName {
+        /// The name.
+        name: String,
+    },
+    /// A file in which the photos are packed.
+    #[error("`{}` is {kind}: expected a folder, or a CSV", path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+        /// What unpacks it, and where the photos then are.
+        command: String,
+        /// The folder that the command makes.
+        folder: PathBuf,
     },
     /// One class or none.
     #[error("found {}: expected two", classes_in_words(found))]
@@ -202,7 +234,7 @@ pub enum RowProblem {
         length: usize,
     },
     /// No name of a split.
-    #[error("has the split `{0}`: expected train, val, valid, validation or test")]
+    #[error("has the split `{0}`: expected train, val or test")]
     Split(String),
     /// A path that is not among the images of the data.
     #[error("names `{}`, which is not among the images of the data", .0.display())]
@@ -279,8 +311,27 @@ impl DatasetError {
             Self::TooFewClasses { .. } => Some(
                 "a classifier tells two classes apart: put the images of the second into a folder beside it".to_owned(),
             ),
+            Self::Ambiguous(ambiguity) => {
+                let data = shell_word(&ambiguity.path.to_string_lossy());
+                Some(ambiguity.commands(&format!("resnet-binary train --data {data}")))
+            }
+            Self::SameName { first, second } => Some(format!(
+                "if it is one class, give `{first}` and `{second}` one name; if they are two, rename one so that it says \
+                 how they differ"
+            )),
+            Self::ReservedName { name } => Some(format!("rename the class, such as `{name}s`")),
+            Self::Archive { command, folder, .. } => {
+                let folder = shell_word(&folder.to_string_lossy());
+                Some(format!("unpack it with `{command}`, then give `--data {folder}`"))
+            }
             Self::TooManyClasses { found } => found.names().next().map(|name| {
-                format!("add `--positive {}` to tell that class from all others together", shell_word(name))
+                let way = format!("add `--positive {}` to tell that class from all others together", shell_word(name));
+                match misspelt(found) {
+                    Some((one, other)) => {
+                        format!("if `{one}` and `{other}` are one class, give both the same name; else {way}")
+                    }
+                    None => way,
+                }
             }),
             Self::UnknownPositive { given, found } => match nearest(given, found.names()) {
                 Some(name) => Some(format!("did you mean `--positive {}`?", shell_word(name))),
@@ -292,7 +343,9 @@ impl DatasetError {
                     near.map_or("name the class as the model does".to_owned(), |name| format!("rename it to `{name}`")),
                 )
             }
-            Self::TwoFoldersForOneSplit { .. } => Some("put their images into one folder".to_owned()),
+            Self::TwoFoldersForOneSplit { .. } => {
+                Some("put their images into one folder; if they are classes, add `--classes-from top`".to_owned())
+            }
             Self::NoTraining { .. } => {
                 Some("add a `train` split, or give the folder above the class folders".to_owned())
             }
@@ -347,10 +400,4 @@ fn layout(path: &Path) -> String {
         "sort the images into one folder for each class:\n  {name}/\n  ├── cats/  1.jpg  2.jpg  …\n  \
          └── dogs/  3.jpg  4.jpg  …\n  or list them in a CSV with the columns path,label"
     )
-}
-
-/// A name as a shell takes it in one piece.
-fn shell_word(name: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "._-".contains(character);
-    if name.chars().all(is_plain) { name.to_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }

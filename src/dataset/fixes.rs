@@ -64,8 +64,8 @@ pub fn apply(
     let mut images = Places::of(dataset);
     // What each image is to become, and on which line that stands.
     let mut wanted: HashMap<usize, (String, u64)> = HashMap::new();
-    table::read(file, is_image, progress, &mut |row, line| {
-        dataset.check_label(&row.label)?;
+    table::read(file, is_image, progress, &mut |mut row, line| {
+        row.label = dataset.check_label(&row.label)?;
         let path = table::place_of(folder, &row.path);
         let image = images.find(&path).ok_or_else(|| RowProblem::UnknownPath(path.clone()))?;
         match wanted.get(&image) {
@@ -86,15 +86,18 @@ pub fn apply(
 }
 
 impl Dataset {
-    fn check_label(&self, label: &str) -> Result<(), RowProblem> {
+    /// The class's own name for a label, or [`DROP`].
+    fn check_label(&self, label: &str) -> Result<String, RowProblem> {
         let names = self.classes.names();
-        match (label == DROP, self.classes.index(label).is_some()) {
-            (true, true) => Err(RowProblem::DropIsAClass),
-            (false, false) => {
+        let name = self.classes.index(label).and_then(|class| self.classes.name(class));
+        match (label.eq_ignore_ascii_case(DROP), name) {
+            (true, Some(_)) => Err(RowProblem::DropIsAClass),
+            (true, None) => Ok(DROP.to_owned()),
+            (false, Some(name)) => Ok(name.to_owned()),
+            (false, None) => {
                 let known = names.iter().map(String::as_str).chain([DROP]).map(str::to_owned).collect();
                 Err(RowProblem::UnknownLabel { label: label.to_owned(), known })
             }
-            _ => Ok(()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! `DIR/CLASS/**` and `DIR/SPLIT/CLASS/**` → labelled paths.
+//! A walk through a folder, and [`Layout`]'s reading of it → labelled paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -8,12 +8,19 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
-use super::{DatasetError, HEAD, IsImage, Listed, Listing, PassedOver, Split, Unreadable, go_on};
-use crate::files;
+use super::layout::{ClassesFrom, Layout, Place, folders_of, parts};
+use super::{DatasetError, Expected, HEAD, IsImage, Listed, Listing, PassedOver, Unreadable, go_on};
+use crate::files::{self, WalkRoot};
 use crate::progress::{Interrupted, Progress};
 
 /// Lists the images of a folder with their classes, and their splits where the folder has them.
-pub(super) fn list(root: &Path, is_image: IsImage<'_>, progress: &dyn Progress) -> Result<Listing, DatasetError> {
+pub(super) fn list(
+    root: &Path,
+    from: Option<ClassesFrom>,
+    expected: Expected<'_>,
+    is_image: IsImage<'_>,
+    progress: &dyn Progress,
+) -> Result<Listing, DatasetError> {
     let mut walk = Walk::through(root, progress)?;
     let images = keep_images(std::mem::take(&mut walk.files), is_image, progress)?;
     walk.passed_over.not_images += images.iter().filter(|image| image.is_none()).count();
@@ -22,8 +29,8 @@ pub(super) fn list(root: &Path, is_image: IsImage<'_>, progress: &dyn Progress) 
         let nothing = DatasetError::NoImages { path: root.to_path_buf(), passed_over: walk.passed_over };
         return Err(nothing.because_of(&walk.unreadable));
     }
-    let layout = Layout::of(root, &images)?;
-    layout.label(root, images, walk)
+    let layout = Layout::of(root, &images, &walk.folders, from, expected)?;
+    label(&layout, root, images, walk)
 }
 
 /// Everything below a folder that is not hidden.
@@ -42,6 +49,7 @@ impl Walk {
         // Folders on the way down, each with whether anything was seen in it.
         let mut open: Vec<bool> = Vec::new();
         let mut entries = WalkDir::new(root).follow_links(true).into_iter();
+        let start = WalkRoot::of(root);
         let mut seen = 0_usize;
         while let Some(entry) = entries.next() {
             seen += 1;
@@ -57,8 +65,10 @@ impl Walk {
                     continue;
                 }
             };
-            if depth > 0 && is_hidden(entry.file_name()) {
-                walk.passed_over.hidden += 1;
+            let leads_up = start.lies_below(&entry);
+            if leads_up || files::is_leftover(&entry) {
+                let passed_over = &mut walk.passed_over;
+                *(if leads_up { &mut passed_over.link_loops } else { &mut passed_over.hidden }) += 1;
                 if entry.file_type().is_dir() {
                     entries.skip_current_dir();
                 }
@@ -102,13 +112,6 @@ fn unlisted(root: &Path, error: walkdir::Error) -> files::FileError {
     files::FileError::new("read", &path, source)
 }
 
-/// What begins with a dot, and what macOS, Windows and network drives leave in every folder.
-fn is_hidden(name: &OsStr) -> bool {
-    const LEFT_BEHIND: [&str; 7] =
-        ["__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir"];
-    name.as_encoded_bytes().starts_with(b".") || LEFT_BEHIND.iter().any(|left| name.eq_ignore_ascii_case(left))
-}
-
 /// In the order given: the path of each image, `None` for every other file. A file that cannot be opened is kept, for
 /// whoever reads it will say why.
 fn keep_images(
@@ -135,111 +138,41 @@ pub(super) fn head_of(path: &Path) -> Option<Vec<u8>> {
     Some(head)
 }
 
-/// How the folders directly below the root are meant.
-enum Layout {
-    Classes,
-    /// The folders that are splits; what lies in others is outside the classes.
-    Splits(BTreeMap<OsString, Split>),
-}
-
-impl Layout {
-    /// Splits, if there is a training folder and either a validation or test folder beside it or nothing else. (A folder
-    /// `train` beside `bus` is a class.)
-    fn of(root: &Path, images: &[PathBuf]) -> Result<Self, DatasetError> {
-        let mut folders = BTreeSet::new();
-        for image in images {
-            let mut parts = inside(root, image);
-            if let (Some(first), Some(_)) = (parts.next(), parts.next()) {
-                folders.insert(first.to_os_string());
+/// Gives every image the class and the split of its folders.
+fn label(layout: &Layout, root: &Path, images: Vec<PathBuf>, walk: Walk) -> Result<Listing, DatasetError> {
+    let Walk { folders, passed_over, unreadable, .. } = walk;
+    let mut listing = Listing { passed_over, unreadable, ..Listing::default() };
+    for (is_note, text) in layout.remarks(root, &images) {
+        if is_note { &mut listing.notes } else { &mut listing.warnings }.push(text);
+    }
+    let mut strangers = BTreeSet::new();
+    let mut names = Names::default();
+    for path in images {
+        let chain = folders_of(root, &path);
+        match layout.place(&chain) {
+            Place::Class(name, split) => {
+                let class = names.of(name, root)?;
+                listing.images.push(Listed { path, class, split });
+                continue;
             }
-        }
-        let split_of = |name: &OsString| name.to_str().and_then(Split::parse);
-        let splits: BTreeMap<OsString, Split> =
-            folders.iter().filter_map(|name| Some((name.clone(), split_of(name)?))).collect();
-        let has_train = splits.values().any(|split| *split == Split::Train);
-        let has_others = splits.values().any(|split| *split != Split::Train);
-        let all = splits.len() == folders.len() && !splits.is_empty();
-        if !(all || has_train && has_others) {
-            return Ok(Self::Classes);
-        }
-        let mut taken = BTreeMap::new();
-        for (name, split) in &splits {
-            if let Some(first) = taken.insert(*split, name) {
-                let (first, second) = (root.join(first), root.join(name));
-                return Err(DatasetError::TwoFoldersForOneSplit { split: *split, first, second });
+            Place::Stranger(name) => {
+                strangers.insert(name.to_string_lossy().into_owned());
             }
+            Place::Loose => {}
         }
-        Ok(Self::Splits(splits))
+        listing.passed_over.loose += 1;
     }
-
-    fn label(&self, root: &Path, images: Vec<PathBuf>, walk: Walk) -> Result<Listing, DatasetError> {
-        let Walk { folders, passed_over, unreadable, .. } = walk;
-        let mut listing = Listing { passed_over, unreadable, ..Listing::default() };
-        let mut strangers = BTreeSet::new();
-        let mut names = Names::default();
-        for path in images {
-            match self.place(root, &path) {
-                Place::Class(name, split) => {
-                    let class = names.of(name, root)?;
-                    listing.images.push(Listed { path, class, split });
-                    continue;
-                }
-                Place::Stranger(name) => {
-                    strangers.insert(name.to_string_lossy().into_owned());
-                }
-                Place::Loose => {}
-            }
-            listing.passed_over.loose += 1;
-        }
-        if listing.images.is_empty() && listing.passed_over.loose > 0 {
-            return Err(DatasetError::NoClassFolders { path: root.to_path_buf(), images: listing.passed_over.loose });
-        }
-        listing.class_folders = self.class_folders(root, &folders);
-        listing.warnings.extend(warn_of_loose(root, listing.passed_over.loose, &strangers));
-        listing.warnings.extend(self.warn_of_splits(root, &folders));
-        Ok(listing)
+    if listing.images.is_empty() && listing.passed_over.loose > 0 {
+        return Err(DatasetError::NoClassFolders { path: root.to_path_buf(), images: listing.passed_over.loose });
     }
-
-    /// The names of all folders that would be classes if they had images.
-    fn class_folders(&self, root: &Path, folders: &[PathBuf]) -> BTreeSet<String> {
-        let name = |folder: &PathBuf| match self.place(root, &folder.join("image")) {
-            Place::Class(name, _) => name.to_str().map(|name| name.trim().to_owned()),
-            Place::Stranger(_) | Place::Loose => None,
-        };
-        folders.iter().filter_map(name).collect()
-    }
-
-    /// Folders that are called like splits and are none.
-    fn warn_of_splits(&self, root: &Path, folders: &[PathBuf]) -> Vec<String> {
-        let is_called_so = |folder: &&PathBuf| {
-            let name = folder.file_name().and_then(OsStr::to_str);
-            folder.parent() == Some(root) && name.and_then(Split::parse).is_some()
-        };
-        let is_none = |folder: &&PathBuf| match self {
-            Self::Classes => true,
-            Self::Splits(splits) => folder.file_name().is_none_or(|name| !splits.contains_key(name)),
-        };
-        let why = match self {
-            Self::Classes => "is taken as a class, not as a split",
-            Self::Splits(_) => "has no images and is passed over",
-        };
-        let named = folders.iter().filter(is_called_so).filter(is_none);
-        named.map(|folder| format!("the folder `{}` {why}", folder.display())).collect()
-    }
-
-    fn place<'a>(&self, root: &Path, path: &'a Path) -> Place<'a> {
-        let mut parts = inside(root, path);
-        let (first, second, third) = (parts.next(), parts.next(), parts.next());
-        match (self, first, second, third) {
-            (Self::Classes, Some(class), Some(_), _) => Place::Class(class, None),
-            (Self::Splits(splits), Some(name), Some(second), third) => match (splits.get(name), third) {
-                (Some(split), Some(_)) => Place::Class(second, Some(*split)),
-                (Some(_), None) => Place::Loose,
-                (None, _) => Place::Stranger(name),
-            },
-            _ => Place::Loose,
-        }
-    }
+    let class_of = |folder: &PathBuf| {
+        let name = layout.class_of_folder(&parts(root, folder))?;
+        name.to_str().map(str::to_owned)
+    };
+    listing.class_folders = folders.iter().filter_map(class_of).collect();
+    listing.warnings.extend(warn_of_loose(root, listing.passed_over.loose, &strangers));
+    listing.warnings.extend(layout.warn_of_splits(root, &folders));
+    Ok(listing)
 }
 
 fn warn_of_loose(root: &Path, count: usize, strangers: &BTreeSet<String>) -> Option<String> {
@@ -252,36 +185,21 @@ fn warn_of_loose(root: &Path, count: usize, strangers: &BTreeSet<String>) -> Opt
     }
 }
 
-enum Place<'a> {
-    /// In a class folder, perhaps within a split.
-    Class(&'a OsStr, Option<Split>),
-    /// In a folder beside the splits.
-    Stranger(&'a OsStr),
-    /// In no class folder.
-    Loose,
-}
-
 /// Class names by folder name: checked once each, not once an image.
 #[derive(Default)]
 struct Names(BTreeMap<OsString, String>);
 
 impl Names {
-    /// Blanks around a name are no part of it, here as in a CSV.
     fn of(&mut self, folder: &OsStr, root: &Path) -> Result<String, DatasetError> {
         if let Some(name) = self.0.get(folder) {
             return Ok(name.clone());
         }
-        match folder.to_str().map(str::trim) {
-            Some(name) if !name.is_empty() => {
+        match folder.to_str() {
+            Some(name) if !name.trim().is_empty() => {
                 self.0.insert(folder.to_os_string(), name.to_owned());
                 Ok(name.to_owned())
             }
             _ => Err(DatasetError::ClassName { path: root.join(folder) }),
         }
     }
-}
-
-/// The parts of a path below the root.
-fn inside<'a>(root: &Path, path: &'a Path) -> impl Iterator<Item = &'a OsStr> {
-    path.strip_prefix(root).unwrap_or(path).iter()
 }

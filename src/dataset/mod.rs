@@ -1,24 +1,32 @@
 //! A folder or a CSV → labelled samples, in the order of their paths, with their split where the data has one.
 //!
 //! ```text
-//! DIR/CLASS/**                                     one folder a class, as deep as one likes
-//! DIR/{train,val|valid|validation[,test]}/CLASS/** the same, already split
-//! FILE.csv                                         columns path, label and perhaps split
+//! DIR/CLASS/**                    one folder a class, as deep as one likes
+//! DIR/{train,val[,test]}/CLASS/** the same, already split; other words for a split too ([`Split::parse`])
+//! DIR/CLASS/{train,val[,test]}/** the same, split within each class
+//! DIR/ONE/…                       any of these in a folder that has nothing beside it, which is said
+//! FILE.csv                        columns path, label and perhaps split
 //! ```
+//!
+//! Folders that can be read in two ways are an error with both, which [`ClassesFrom`] decides. Names that differ in case,
+//! blanks, Unicode form or as 1 and 1.0 do are one class, which is said.
 //!
 //! [`open`] promises: the same files give the same samples in the same order on every file system; one class map for
 //! all splits; nothing is left out without being counted ([`PassedOver`]) or named ([`Unreadable`]). It opens files
 //! for reading only, and of a photo no more than the first bytes: what counts as an image is the caller's predicate.
 //! [`fixes`] lays corrections of labels over them, and [`split`] divides what has no split yet.
 
+mod archive;
 mod classes;
 mod error;
 pub mod fixes;
 mod folder;
+mod layout;
 pub mod split;
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use classes::{ClassMap, Found};
 pub use error::{DatasetError, RowProblem};
+pub use layout::{Ambiguity, ClassesFrom};
 pub use split::Split;
 
 use crate::files::FileError;
@@ -79,7 +88,7 @@ pub struct Unreadable {
 /// What was left out on purpose, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassedOver {
-    /// Hidden files and folders, and those that systems leave behind (`Thumbs.db`, `__MACOSX`); a folder counts once.
+    /// Hidden files and folders, and those that systems leave behind ([`files::is_leftover`]); a folder counts once.
     pub hidden: usize,
     /// Folders with nothing in them.
     pub empty_folders: usize,
@@ -87,7 +96,7 @@ pub struct PassedOver {
     pub not_images: usize,
     /// Images outside every class folder.
     pub loose: usize,
-    /// Links that lead back to a folder that they lie in.
+    /// Links that lead back to a folder that they lie in, or above the data.
     pub link_loops: usize,
     /// Rows of a CSV that say again what an earlier one said.
     pub repeated_rows: usize,
@@ -130,12 +139,22 @@ pub struct Dataset {
     pub unreadable: Vec<Unreadable>,
     /// What the user should know about the layout.
     pub warnings: Vec<String>,
+    /// How the layout was understood, where that is sure but not plain.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
     /// The images of a class, of one split or (`None`) of those that have none.
     pub fn count(&self, class: usize, split: Option<Split>) -> usize {
         self.samples.iter().filter(|sample| sample.class == class && sample.split == split).count()
+    }
+
+    /// The name of the answer that is right for a sample: the positive class's, or that of everything else.
+    pub fn answer(&self, sample: &Sample) -> &str {
+        match self.classes.label(sample.class) {
+            Label::Positive => self.classes.positive_name(),
+            Label::Negative => self.classes.negative_name(),
+        }
     }
 }
 
@@ -145,6 +164,13 @@ pub type IsImage<'a> = &'a (dyn Fn(&Path, &[u8]) -> bool + Sync);
 /// How many bytes of a file the predicate gets, fewer if there are no more.
 pub const HEAD: usize = 64;
 
+/// How data is to be read where that could be done in several ways.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// Which folders name the classes. `None` to find them.
+    pub classes_from: Option<ClassesFrom>,
+}
+
 /// Finds the labelled images of a folder or a CSV; `positive` names the class that counts as positive.
 ///
 /// # Errors
@@ -152,16 +178,19 @@ pub const HEAD: usize = 64;
 /// understood, or the user stopped it.
 pub fn open(
     path: &Path,
+    options: &ReadOptions,
     positive: Option<&str>,
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Dataset, DatasetError> {
-    let mut listing = list(path, is_image, progress)?;
+    let mut listing = list(path, options, Expected::Positive(positive), is_image, progress)?;
+    listing.unite_spellings()?;
+    // A class that is misspelt in one split is not one class too many.
+    listing.check_splits(path)?;
     let classes = ClassMap::choose(&listing.found(), positive).map_err(|error| match error {
         DatasetError::TooFewClasses { .. } => error.because_of(&listing.unreadable),
         other => other,
     })?;
-    listing.check_splits(path)?;
     listing.with_classes(classes)
 }
 
@@ -171,20 +200,52 @@ pub fn open(
 /// [`DatasetError`] as [`open`], and where a class is not among `classes`.
 pub fn open_for(
     path: &Path,
+    options: &ReadOptions,
     classes: &ClassMap,
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Dataset, DatasetError> {
-    list(path, is_image, progress)?.with_classes(classes.clone())
+    list(path, options, Expected::Classes(classes), is_image, progress)?.with_classes(classes.clone())
 }
 
-fn list(path: &Path, is_image: IsImage<'_>, progress: &dyn Progress) -> Result<Listing, DatasetError> {
+fn list(
+    path: &Path,
+    options: &ReadOptions,
+    expected: Expected<'_>,
+    is_image: IsImage<'_>,
+    progress: &dyn Progress,
+) -> Result<Listing, DatasetError> {
     let metadata = std::fs::metadata(path).map_err(|error| FileError::new("open", path, error))?;
+    if let Some(archive) = metadata.is_file().then(|| archive::of(path)).flatten() {
+        return Err(archive);
+    }
     progress.start("looking for images", Unit::Images, None);
-    let listing =
-        if metadata.is_dir() { folder::list(path, is_image, progress) } else { table::list(path, is_image, progress) };
+    let listing = if metadata.is_dir() {
+        folder::list(path, options.classes_from, expected, is_image, progress)
+    } else {
+        table::list(path, is_image, progress)
+    };
     progress.finish();
     listing
+}
+
+/// Names of classes that the data should have.
+#[derive(Clone, Copy)]
+enum Expected<'a> {
+    /// The positive one, where the user has named it.
+    Positive(Option<&'a str>),
+    /// A model's.
+    Classes(&'a ClassMap),
+}
+
+impl Expected<'_> {
+    /// Whether a folder is called like one of them.
+    fn has(self, folder: &OsStr) -> bool {
+        folder.to_str().is_some_and(|name| match self {
+            Self::Positive(positive) => positive.is_some_and(|positive| classes::key(positive) == classes::key(name)),
+            Self::Classes(classes) => classes.index(name).is_some(),
+        })
+    }
 }
 
 /// What a layout says, before its names became classes.
@@ -196,6 +257,7 @@ struct Listing {
     passed_over: PassedOver,
     unreadable: Vec<Unreadable>,
     warnings: Vec<String>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -254,20 +316,55 @@ impl Listing {
         Ok(())
     }
 
-    fn with_classes(self, classes: ClassMap) -> Result<Dataset, DatasetError> {
+    /// Makes one class of names that are the same but for their spelling, and says so.
+    fn unite_spellings(&mut self) -> Result<(), DatasetError> {
+        let found = self.found();
+        let chosen = classes::one_spelling(&found)?;
+        let mut spellings: BTreeMap<&String, Vec<String>> = BTreeMap::new();
+        for (name, one) in &chosen {
+            let counted = format!("`{name}` ({})", images_in_words(found.count(name)));
+            spellings.entry(one).or_default().push(counted);
+        }
+        for (one, spellings) in spellings.iter().filter(|(_, spellings)| spellings.len() > 1) {
+            let spellings = spellings.join(" and ");
+            self.warnings.push(format!("{spellings} are taken as one class, `{one}`: only the spelling differs"));
+        }
+        let of = |name: &String| chosen.get(name).unwrap_or(name).clone();
+        self.class_folders = self.class_folders.iter().map(of).collect();
+        self.images.iter_mut().for_each(|image| image.class = of(&image.class));
+        Ok(())
+    }
+
+    fn with_classes(mut self, classes: ClassMap) -> Result<Dataset, DatasetError> {
         let mut samples = Vec::with_capacity(self.images.len());
-        for Listed { path, class, split } in self.images {
-            match classes.index(&class) {
-                Some(class) => samples.push(Sample { path, class, split }),
-                None => {
-                    return Err(DatasetError::UnknownClass { class, path, known: classes.names().to_vec() });
-                }
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        for Listed { path, class: name, split } in self.images {
+            let class = match places.get(&name) {
+                Some(class) => *class,
+                None => match classes.index(&name) {
+                    Some(class) => class,
+                    None => {
+                        return Err(DatasetError::UnknownClass { class: name, path, known: classes.names().to_vec() });
+                    }
+                },
+            };
+            samples.push(Sample { path, class, split });
+            places.insert(name, class);
+        }
+        for (name, class) in places {
+            let own = classes.name(class).unwrap_or_default();
+            if name != own {
+                self.warnings.push(format!("`{name}` is taken as the class `{own}`: only the spelling differs"));
             }
         }
         samples.sort_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
-        let Self { passed_over, unreadable, warnings, .. } = self;
-        Ok(Dataset { samples, classes, passed_over, unreadable, warnings })
+        let Self { passed_over, unreadable, warnings, notes, .. } = self;
+        Ok(Dataset { samples, classes, passed_over, unreadable, warnings, notes })
     }
+}
+
+fn images_in_words(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "image" } else { "images" })
 }
 
 /// The order of paths is that of their bytes: no locale and no file system has a say.

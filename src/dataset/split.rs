@@ -29,14 +29,23 @@ pub enum Split {
 }
 
 impl Split {
-    /// The split that a folder or a cell names, in any case: `train`, `val`, `valid`, `validation`, `test`.
+    /// The split that a folder or a cell names: `train`, `val` or `test`, another word for one of them, in any case and
+    /// with what people add to it, such as `Training Set`, `val_data` or `test-images`.
     pub fn parse(name: &str) -> Option<Self> {
-        match name.trim().to_ascii_lowercase().as_str() {
-            "train" => Some(Self::Train),
-            "val" | "valid" | "validation" => Some(Self::Validation),
-            "test" => Some(Self::Test),
+        const ADDED: [&str; 12] = [
+            "set", "data", "dataset", "split", "images", "image", "imgs", "img", "photos", "photo", "pictures", "files",
+        ];
+        let of_word = |word: &str| match word {
+            "train" | "training" | "tr" => Some(Self::Train),
+            "val" | "valid" | "validate" | "validation" | "dev" | "development" => Some(Self::Validation),
+            "test" | "testing" | "eval" | "evaluation" | "holdout" | "heldout" => Some(Self::Test),
             _ => None,
-        }
+        };
+        let name = name.to_lowercase();
+        let words = name.split(|character: char| character.is_whitespace() || "_-.".contains(character));
+        let word: String = words.filter(|word| !ADDED.contains(word)).collect();
+        let without_addition = || ADDED.iter().filter_map(|added| word.strip_suffix(added)).find_map(of_word);
+        of_word(&word).or_else(without_addition)
     }
 
     /// As it stands in a CSV.

@@ -3,6 +3,7 @@
 //! Promise: a reader of any file this program writes sees the old content or the new, never a part. That is why the
 //! plain `std::fs` writers are banned elsewhere (`clippy.toml`). Users' photos are only ever opened for reading.
 
+mod leftovers;
 mod whole;
 
 use std::fmt;
@@ -15,11 +16,12 @@ use sha2::{Digest, Sha256};
 
 use crate::foreign::mapping::Mapping;
 
+pub use leftovers::{WalkRoot, is_leftover};
 pub use whole::{check_writable, scratch, sweep, write};
 
 /// A file operation that failed: what was tried, on which path, and the system's reason.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} `{}`: {}", path.display(), reason(cause))]
+#[error("cannot {action} `{}`: {}", path.display(), reason(path, cause))]
 pub struct FileError {
     /// The verb, such as `read` or `write`.
     pub action: &'static str,
@@ -37,13 +39,14 @@ impl FileError {
 
     /// The system's reason alone, in words a user knows.
     pub fn reason(&self) -> String {
-        reason(&self.cause)
+        reason(&self.path, &self.cause)
     }
 
     /// What the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         let path = self.path.display();
         match self.cause.kind() {
+            io::ErrorKind::NotFound if mistaken(&self.path).is_some() => None,
             io::ErrorKind::NotFound => Some(format!("check the spelling; nothing is at `{path}`")),
             io::ErrorKind::PermissionDenied => Some(format!("check the permissions with `ls -ld {path}`")),
             io::ErrorKind::StorageFull => Some("free some space, or write to another disk".to_owned()),
@@ -56,10 +59,26 @@ impl FileError {
     }
 }
 
+/// What a path is that leads to nothing because it is none, with the remedy: a row of results has no room for a hint.
+fn mistaken(path: &Path) -> Option<&'static str> {
+    let text = path.to_string_lossy();
+    let is_scheme = |scheme: &str| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
+        Some("it is a web address, and only files on this machine are read: download it first")
+    } else if text.contains(['*', '?', '[']) {
+        Some("it is a pattern that no shell has filled in: leave out the quotes, or give the folder")
+    } else {
+        None
+    }
+}
+
 /// The reason in words a user knows, without the operating system's number.
-fn reason(error: &io::Error) -> String {
+fn reason(path: &Path, error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        io::ErrorKind::NotFound => {
+            let nothing = "no such file or folder";
+            mistaken(path).map_or(nothing.to_owned(), |what| format!("{nothing}: {what}"))
+        }
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::StorageFull => "the disk is full".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
@@ -322,9 +341,25 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
     std::fs::remove_file(path).map_err(|error| FileError::new("remove", path, error))
 }
 
+/// A word that a shell takes as one, for commands to copy.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_to_copy_survives_odd_names() {
+        assert_eq!(shell_word("imgs/a.jpg"), "imgs/a.jpg");
+        assert_eq!(shell_word("my dog's.jpg"), r"'my dog'\''s.jpg'");
+    }
 
     #[test]
     fn reading_stops_at_the_limit() {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::audit::GroupingError;
 use crate::backbone::BackboneError;
 use crate::dataset::DatasetError;
 use crate::decision::DecisionError;
@@ -79,6 +80,9 @@ pub enum PipelineError {
     /// The nearest training photos are asked of a model that keeps none.
     #[error("`{}` keeps no training photos to compare with", .0.display())]
     NoIndex(PathBuf),
+    /// A pattern that groups nothing, or everything.
+    #[error(transparent)]
+    Grouping(#[from] GroupingError),
     /// A threshold or a review that says nothing.
     #[error(transparent)]
     Decision(#[from] DecisionError),
@@ -130,6 +134,7 @@ impl PipelineError {
                 Some("leave out `--on-error fail` to go on without such photos".to_owned())
             }
             Self::NoIndex(_) => Some("train it with `--keep-index`".to_owned()),
+            Self::Grouping(error) => error.hint(),
             Self::Decision(error) => error.hint(),
             Self::Calibration(error) => error.hint(),
             Self::Feature(FeatureError::Memory { .. }) => {

@@ -7,6 +7,7 @@ use super::memory::COPIES_IN_EVALUATION;
 use super::photos::{Photos, Reading};
 use super::scored::{self, Scored};
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
+use crate::dataset::ReadOptions;
 use crate::dataset::split::Split;
 use crate::features::FeatureMatrix;
 use crate::files;
@@ -22,6 +23,8 @@ use crate::report::html::{self, Data, Decision, Network, Page, Unfamiliar};
 pub struct EvaluateOptions {
     /// Folder or CSV.
     pub data: PathBuf,
+    /// How it is to be read.
+    pub read_options: ReadOptions,
     /// The model file.
     pub model: PathBuf,
     /// Replaces the model's threshold.
@@ -86,6 +89,7 @@ impl EvaluateOptions {
     fn reading<'a>(&'a self, model: &'a Model) -> Reading<'a> {
         Reading {
             data: &self.data,
+            read_options: &self.read_options,
             positive: None,
             model: Some((&self.model, model)),
             preprocess: &model.facts.preprocess,

@@ -9,6 +9,7 @@ use super::photos::Reading;
 use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
+use crate::dataset::ReadOptions;
 use crate::features::{FeatureError, Rows};
 use crate::files::{self, FileError};
 use crate::pixels::{Limits, Preprocess};
@@ -20,6 +21,8 @@ use crate::report::Skipped;
 pub struct ExtractOptions {
     /// Folder or CSV.
     pub data: PathBuf,
+    /// How it is to be read.
+    pub read_options: ReadOptions,
     /// The positive class, where it is not the second by name.
     pub positive: Option<String>,
     /// The features' file.
@@ -70,6 +73,7 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
     files::check_writable(&options.output)?;
     let reading = Reading {
         data: &options.data,
+        read_options: &options.read_options,
         positive: options.positive.as_deref(),
         model: None,
         preprocess: &options.preprocess,

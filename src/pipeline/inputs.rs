@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use crate::features::Inputs;
-use crate::files;
+use crate::files::{self, WalkRoot};
 use crate::pixels;
 
 /// One thing to classify.
@@ -79,13 +79,13 @@ impl Inputs for Arguments {
     }
 }
 
-/// The photos below a folder, in order of their paths, hidden files and folders left out.
+/// The photos below a folder, in order of their paths, without what is hidden or was left behind by systems.
 struct Folder(Box<dyn Iterator<Item = PathBuf> + Send>);
 
 impl Folder {
     fn open(path: &Path) -> Self {
-        let is_shown =
-            |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
+        let start = WalkRoot::of(path);
+        let is_shown = move |entry: &walkdir::DirEntry| !files::is_leftover(entry) && !start.lies_below(entry);
         let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
         let paths = walk.filter_map(|entry| match entry {
             // Folders are walked; a pipe or a device among the photos is none.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
+use crate::audit::GroupBy;
 use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
 use crate::dataset::fixes::{self, Fixed};
-use crate::dataset::{self, ClassMap, Label, Sample, Split};
+use crate::dataset::{self, ClassMap, Label, ReadOptions, Sample, Split};
 use crate::features::{Extraction, Extractor, Rows};
 use crate::files::ContentHash;
 use crate::model::Model;
@@ -18,6 +19,7 @@ use crate::weights::WeightsId;
 /// Which photos, and how they become rows.
 pub(super) struct Reading<'a> {
     pub(super) data: &'a Path,
+    pub(super) read_options: &'a ReadOptions,
     pub(super) positive: Option<&'a str>,
     /// A model whose classes and weights are to be used.
     pub(super) model: Option<(&'a Path, &'a Model)>,
@@ -75,29 +77,35 @@ impl Photos {
 impl Reading<'_> {
     /// Finds the photos, says what it found, and runs each through the backbone once; `rows` takes the features.
     pub(super) fn run(&self, rows: &mut dyn Rows, progress: &dyn Progress) -> Result<Photos, PipelineError> {
-        Ok(self.run_fixed(None, rows, progress)?.0)
+        Ok(self.run_fixed(None, None, rows, progress)?.0)
     }
 
-    /// As [`Reading::run`], with the corrections of a CSV on top of the labels; what is dropped is not read.
+    /// As [`Reading::run`], with the corrections of a CSV on top of the labels; what is dropped is not read. A pattern that
+    /// says nothing about the photos is refused before they are read.
     pub(super) fn run_fixed(
         &self,
         fixes: Option<&Path>,
+        group_by: Option<&GroupBy>,
         rows: &mut dyn Rows,
         progress: &dyn Progress,
     ) -> Result<(Photos, Option<Fixed>), PipelineError> {
         // A device that is not there is said before a folder of any size is listed.
         device::resolve(self.backbone.device)?;
         let mut found = match self.model {
-            None => dataset::open(self.data, self.positive, &pixels::looks_like_image, progress)?,
+            None => dataset::open(self.data, self.read_options, self.positive, &pixels::looks_like_image, progress)?,
             Some((_, Model { facts, .. })) => {
                 let classes = ClassMap::new(&facts.classes, &facts.positive)?;
-                dataset::open_for(self.data, &classes, &pixels::looks_like_image, progress)?
+                dataset::open_for(self.data, self.read_options, &classes, &pixels::looks_like_image, progress)?
             }
         };
         let fixed =
             fixes.map(|file| fixes::apply(&mut found, file, &pixels::looks_like_image, progress)).transpose()?;
-        for warning in &found.warnings {
-            progress.warn(warning);
+        found.warnings.iter().for_each(|warning| progress.warn(warning));
+        found.notes.iter().for_each(|note| progress.note(note));
+        if let Some(pattern) = group_by {
+            let photos: Vec<_> =
+                found.samples.iter().map(|sample| (sample.path.as_path(), found.answer(sample))).collect();
+            pattern.check(&photos, self.data)?.iter().for_each(|warning| progress.warn(warning));
         }
         let classes = found.classes;
         progress.note(&format!(

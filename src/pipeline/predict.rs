@@ -73,7 +73,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The word for a `label` column; a class that is called `review` too is still told apart by the probability.
+    /// The word for a `label` column; no class is called `review`.
     pub fn word(&self) -> &str {
         match self {
             Self::Class(name) => name,

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::metrics::{Confusion, Estimate, Metrics};
 
+pub use crate::files::shell_word;
 pub use checkup::{Checkup, Problem, Trial, WeightsState};
 pub use cross_validation::{CrossValidationReport, LearningPoint, Spread};
 pub use evaluate::EvaluateReport;
@@ -158,25 +159,4 @@ fn write_confusion(out: &mut fmt::Formatter<'_>, classes: [&str; 2], confusion: 
         writeln!(out, "            {name:width$}  {negative:>0$}  {positive:>1$}", widths[0], widths[1])?;
     }
     Ok(())
-}
-
-/// A word that a shell takes as one, for commands to copy.
-pub fn shell_word(word: &str) -> String {
-    let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_to_copy_survives_odd_names() {
-        assert_eq!(shell_word("imgs/a.jpg"), "imgs/a.jpg");
-        assert_eq!(shell_word("my dog's.jpg"), r"'my dog'\''s.jpg'");
-    }
 }

@@ -61,7 +61,7 @@ const DATA: &[Row] = &[
         1,
         &["--positive"],
     ),
-    ("mistyped positive", two_classes, &["--data", "bad", "--positive", "A"], 1, &["`A`", "`--positive a`"]),
+    ("mistyped positive", two_classes, &["--data", "bad", "--positive", "aa"], 1, &["`aa`", "`--positive a`"]),
     (
         "class missing in validation",
         |dir| {

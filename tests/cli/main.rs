@@ -4,6 +4,7 @@
 //! refused and fetched. `cache`: features that were computed once. `evaluate`: numbers
 //! on new photos. `shapes`: the network as a table, the flatten head, and everything that does not fit. `cam`: pictures of
 //! what speaks for an answer. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made.
+//! `layouts`: folders and commands as people have them.
 //! `faults`: kills, two at once, closed streams. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.
@@ -18,6 +19,7 @@ mod evaluate;
 mod faults;
 mod hostile;
 mod interrupt;
+mod layouts;
 mod output;
 mod predict;
 mod setup;

@@ -180,7 +180,9 @@ fn pictures_that_show_nothing_are_copies_of_nothing() {
 /// The photos of a folder beside the checkout, if it is there.
 fn photos() -> Option<Vec<PathBuf>> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/ants_bees");
-    let found = crate::dataset::open(&data, None, &pixels::looks_like_image, &Silent).ok()?;
+    let found =
+        crate::dataset::open(&data, &crate::dataset::ReadOptions::default(), None, &pixels::looks_like_image, &Silent)
+            .ok()?;
     Some(found.samples.into_iter().map(|sample| sample.path).collect())
 }
 

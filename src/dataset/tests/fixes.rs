@@ -52,8 +52,8 @@ fn what_corrections_cannot_say_is_answered_with_the_line() {
             "folder of this CSV",
         ),
         (
-            "path,label\nimgs/ants/1.jpg,Bees\n",
-            "line 2 of `…` has the label `Bees`: expected ants, bees, drop",
+            "path,label\nimgs/ants/1.jpg,beees\n",
+            "line 2 of `…` has the label `beees`: expected ants, bees, drop",
             "did you mean `bees`?",
         ),
         (

@@ -2,12 +2,13 @@
 
 mod fixes;
 mod folders;
+mod layouts;
 mod splits;
 mod tables;
 
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, DatasetError, Split};
+use super::{Dataset, DatasetError, ReadOptions, Split};
 use crate::files;
 use crate::progress::Silent;
 
@@ -54,7 +55,7 @@ impl Tree {
 }
 
 fn open(path: &Path, positive: Option<&str>) -> Result<Dataset, DatasetError> {
-    super::open(path, positive, &is_image, &Silent)
+    super::open(path, &ReadOptions::default(), positive, &is_image, &Silent)
 }
 
 fn is_image(_: &Path, head: &[u8]) -> bool {

@@ -54,10 +54,7 @@ fn what_a_table_cannot_say_is_answered_with_the_line() {
         ("path,label\n,ants\n", "line 2 of `…` has an empty path"),
         ("path,label\n1.jpg,ants\na,b.jpg,bees\n", "line 3 of `…` has 3 fields: expected 2, one for each column"),
         ("path,label\n\"1.jpg,ants\n2.jpg,bees\n", "line 2 of `…` has 1 fields: expected 2, one for each column"),
-        (
-            "path,label,split\n1.jpg,ants,holdout\n",
-            "line 2 of `…` has the split `holdout`: expected train, val, valid, validation or test",
-        ),
+        ("path,label,split\n1.jpg,ants,later\n", "line 2 of `…` has the split `later`: expected train, val or test"),
         ("path,label,split\n1.jpg,a,train\n2.jpg,b,\n", "line 3 of `…` has an empty split, which other lines have"),
         ("path,label\n1.jpg,a\n2.jpg,b\n./1.jpg,b\n", "line 4 of `…` gives `…` the label `b`, line 2 gives it `a`"),
         (

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::audit::GroupBy;
 use crate::backbone::Pooling;
+use crate::dataset::ReadOptions;
 use crate::decision::ThresholdRule;
 use crate::files;
 use crate::head::{Balance, L2};
@@ -35,6 +36,8 @@ use prepare::Prepared;
 pub struct TrainOptions {
     /// Folder or CSV.
     pub data: PathBuf,
+    /// How it is to be read.
+    pub read_options: ReadOptions,
     /// The positive class, where it is not the second by name.
     pub positive: Option<String>,
     /// The model file.

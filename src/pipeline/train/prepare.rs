@@ -29,7 +29,8 @@ impl TrainOptions {
     /// Reads the photos, finds what belongs together, and divides them.
     pub(super) fn prepare(&self, progress: &dyn Progress) -> Result<Prepared, PipelineError> {
         let mut features = FeatureMatrix::new(self.pooling.width(self.preprocess.crop));
-        let (mut photos, fixes) = self.reading().run_fixed(self.fixes.as_deref(), &mut features, progress)?;
+        let (fixes, group_by) = (self.fixes.as_deref(), self.group_by.as_ref());
+        let (mut photos, fixes) = self.reading().run_fixed(fixes, group_by, &mut features, progress)?;
         let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
         let kin = relatives::find(&photos, &features, self.group_by.as_ref(), &self.data);
         split::assign(&mut photos.samples, &photos.classes, &kin.groups, self.val_fraction, self.seed)?;
@@ -44,6 +45,7 @@ impl TrainOptions {
     fn reading(&self) -> Reading<'_> {
         Reading {
             data: &self.data,
+            read_options: &self.read_options,
             positive: self.positive.as_deref(),
             model: None,
             preprocess: &self.preprocess,
