@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::classes::Found;
 use super::{Dataset, DatasetError, IsImage, Label, RowProblem, split, table};
+use crate::files::Kind;
 use crate::progress::Progress;
 
 /// The label that leaves an image out.
@@ -38,15 +39,28 @@ pub struct Correction<'a> {
     pub probability: f64,
 }
 
-/// Writes proposals as a table that [`apply`] takes once a person has looked at it, in the order given.
+/// Columns of the table of proposals.
+const COLUMNS: [&str; 4] = ["path", "label", "given", "probability"];
+
+/// How a table that [`to_csv`] made is known among other files. One that a person has gone through is not: a label that
+/// is what it was is their word.
+pub const KIND: Kind = Kind {
+    name: "table of doubtful labels",
+    is_one: |head| {
+        let is_number = |cell: &[u8]| std::str::from_utf8(cell).is_ok_and(|cell| cell.parse::<f64>().is_ok());
+        split::is_table(head, COLUMNS, |[_, label, given, probability]| label != given && is_number(probability))
+    },
+};
+
+/// Proposals in the order given, as a table that [`apply`] takes from the file `path` once a person has looked at it.
 ///
 /// # Errors
-/// [`DatasetError`] if the file cannot be written; what was there is then as it was.
-pub fn write_csv<'a>(path: &Path, corrections: impl Iterator<Item = Correction<'a>>) -> Result<(), DatasetError> {
+/// [`DatasetError`] if a path cannot be written.
+pub fn to_csv<'a>(path: &Path, corrections: impl Iterator<Item = Correction<'a>>) -> Result<Vec<u8>, DatasetError> {
     let rows = corrections.map(|Correction { path, label, given, probability }| {
         (path, [label.to_owned(), given.to_owned(), format!("{probability:.4}")])
     });
-    split::write_table(path, ["path", "label", "given", "probability"], rows)
+    split::table(path, COLUMNS, rows)
 }
 
 /// Lays the corrections of `file` over a data set; a line that repeats another is counted once.

@@ -14,7 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{ClassMap, DatasetError, Label, Sample};
-use crate::files::{self, FileError};
+use crate::files::{FileError, Kind};
 
 /// What an image is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,26 +157,39 @@ pub fn assign(
     Ok(())
 }
 
-/// Writes the samples as a CSV `path,label,split` that [`super::open`] reads back to the same samples.
+/// Columns of the table of a split.
+const COLUMNS: [&str; 3] = ["path", "label", "split"];
+
+/// How a table that [`to_csv`] made is known among other files: it says of every image what it is used for.
+pub const KIND: Kind = Kind {
+    name: "table of a split",
+    is_one: |head| {
+        let is_cell =
+            |cell: &[u8]| [Split::Train, Split::Validation, Split::Test].iter().any(|of| of.cell().as_bytes() == cell);
+        is_table(head, COLUMNS, |[_, _, split]| is_cell(split))
+    },
+};
+
+/// The samples as a CSV `path,label,split` that [`super::open`] reads back to the same samples from the file `path`.
 ///
 /// Paths below the CSV's folder are written relative to it, so that both can be moved together; others are absolute.
 ///
 /// # Errors
-/// [`DatasetError`] if it cannot be written; what was there is then as it was.
-pub fn write_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Result<(), DatasetError> {
+/// [`DatasetError`] if a path cannot be written.
+pub fn to_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Result<Vec<u8>, DatasetError> {
     let rows = samples.iter().map(|sample| {
         let name = classes.name(sample.class).unwrap_or_default().to_owned();
         (sample.path.as_path(), [name, sample.split.map_or("", Split::cell).to_owned()])
     });
-    write_table(path, ["path", "label", "split"], rows)
+    table(path, COLUMNS, rows)
 }
 
-/// Writes a table whose first column is a path, relative where it lies below the table.
-pub(super) fn write_table<'a, const COLUMNS: usize, const REST: usize>(
+/// A table for the file `path` whose first column is a path, relative where it lies below the table.
+pub(super) fn table<'a, const ALL: usize, const REST: usize>(
     path: &Path,
-    header: [&str; COLUMNS],
+    header: [&str; ALL],
     rows: impl Iterator<Item = (&'a Path, [String; REST])>,
-) -> Result<(), DatasetError> {
+) -> Result<Vec<u8>, DatasetError> {
     let fail = |error| FileError::new("write", path, error);
     let folder = std::path::absolute(path).map_err(fail)?.parent().map(Path::to_path_buf).unwrap_or_default();
     let mut table = csv::Writer::from_writer(Vec::new());
@@ -186,8 +199,21 @@ pub(super) fn write_table<'a, const COLUMNS: usize, const REST: usize>(
         let cells = std::iter::once(cell_of(&place)?).chain(cells.iter().map(String::as_bytes));
         table.write_record(cells).map_err(|error| fail(std::io::Error::other(error)))?;
     }
-    let bytes = table.into_inner().map_err(|error| fail(std::io::Error::other(error.to_string())))?;
-    Ok(files::write(path, |file| file.write_all(&bytes))?)
+    Ok(table.into_inner().map_err(|error| fail(std::io::Error::other(error.to_string())))?)
+}
+
+/// Whether a file that begins so is a table with this header alone, and all its rows are as they are written here.
+pub(super) fn is_table<const COLUMNS: usize>(
+    head: &[u8],
+    header: [&str; COLUMNS],
+    is_row: impl Fn([&[u8]; COLUMNS]) -> bool,
+) -> bool {
+    // The end of a long table is not in its head, and may be missing within a row.
+    let rows = head.iter().rposition(|&byte| byte == b'\n').and_then(|end| head.get(..=end)).unwrap_or_default();
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(rows).into_byte_records();
+    let is_header =
+        rows.next().is_some_and(|row| row.is_ok_and(|row| row.iter().eq(header.iter().map(|name| name.as_bytes()))));
+    is_header && rows.all(|row| row.is_ok_and(|row| row.iter().collect::<Vec<_>>().try_into().is_ok_and(&is_row)))
 }
 
 fn place_from(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::foreign::mapping::Mapping;
 
 pub use leftovers::{WalkRoot, is_leftover};
-pub use whole::{check_writable, scratch, sweep, write};
+pub use whole::{Batch, check_writable, scratch, sweep, write};
 
 /// A file operation that failed: what was tried, on which path, and the system's reason.
 #[derive(Debug, thiserror::Error)]
@@ -274,6 +274,56 @@ pub fn make_folder(path: &Path) -> Result<(), FileError> {
 pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
     #[expect(clippy::disallowed_methods, reason = "this is the place that other rooms are told to use")]
     std::fs::rename(from, to).map_err(|error| FileError::new("write", to, error))
+}
+
+/// A kind of file that this program writes, and how one is known again.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Such as `model`.
+    pub name: &'static str,
+    /// Whether a file that begins with these bytes is one; [`Kind::HEAD`] of them, or all that there are.
+    pub is_one: fn(&[u8]) -> bool,
+}
+
+impl Kind {
+    /// So much of a file is looked at.
+    pub const HEAD: usize = 1 << 16;
+}
+
+/// The first bytes of a regular file, `limit` of them at most.
+///
+/// # Errors
+/// As [`open`].
+pub fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let mut head = Vec::new();
+    let read = open(path)?.take(limit as u64).read_to_end(&mut head);
+    read.map(|_| head).map_err(|error| FileError::new("read", path, error))
+}
+
+/// Which file a path leads to, whatever links there are on the way; names of one file have the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity(IdentityOf);
+
+#[cfg(unix)]
+type IdentityOf = (u64, u64);
+#[cfg(not(unix))]
+type IdentityOf = PathBuf;
+
+impl Identity {
+    /// That of the regular file at a path, if there is one.
+    pub fn of(path: &Path) -> Option<Self> {
+        let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Some(Self((metadata.dev(), metadata.ino())))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = metadata;
+            path.canonicalize().ok().map(Self)
+        }
+    }
 }
 
 /// Size, times and identity of a file: while they stay the same, so does its content.

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use tempfile::{NamedTempFile, TempPath};
 
 use super::FileError;
 
@@ -20,23 +22,133 @@ const STALE: Duration = Duration::from_mins(1);
 /// # Errors
 /// [`FileError`]; what was at `path` is then as it was, and the temporary file is removed.
 pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
-    let fail = |error| FileError::new("write", path, error);
-    if path.is_dir() {
-        return Err(fail(io::ErrorKind::IsADirectory.into()));
+    let mut batch = Batch::default();
+    batch.add(path, content)?;
+    batch.finish()
+}
+
+/// Files that are written one after the other and put in place together: all of them, or none. Dropped before
+/// [`Batch::finish`], it leaves everything as it was.
+#[derive(Debug, Default)]
+pub struct Batch {
+    ready: Vec<Ready>,
+}
+
+/// A file that is whole and on the disk, beside the place that it is for.
+#[derive(Debug)]
+struct Ready {
+    path: PathBuf,
+    /// With links followed.
+    target: PathBuf,
+    temporary: NamedTempFile,
+}
+
+impl Batch {
+    /// Writes a file into a temporary sibling of `path` and flushes it to disk. A device is written to at once.
+    ///
+    /// # Errors
+    /// [`FileError`]; what was at `path` is then as it was, and the temporary file is removed.
+    pub fn add(
+        &mut self,
+        path: &Path,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), FileError> {
+        let fail = |error| FileError::new("write", path, error);
+        if path.is_dir() {
+            return Err(fail(io::ErrorKind::IsADirectory.into()));
+        }
+        if is_device(path) {
+            let mut device = File::options().write(true).open(path).map_err(fail)?;
+            return content(&mut device).map_err(fail);
+        }
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        sweep(folder_of(&target));
+        let mut writer = BufWriter::new(sibling(folder_of(&target)).map_err(fail)?);
+        content(&mut writer).map_err(fail)?;
+        let temporary = writer.into_inner().map_err(|error| fail(error.into_error()))?;
+        temporary.as_file().sync_all().map_err(fail)?;
+        self.ready.push(Ready { path: path.to_path_buf(), target, temporary });
+        Ok(())
     }
-    if is_device(path) {
-        let mut device = File::options().write(true).open(path).map_err(fail)?;
-        return content(&mut device).map_err(fail);
+
+    /// Puts all files in place, by renaming alone.
+    ///
+    /// # Errors
+    /// [`FileError`] of the first that cannot be; what was at all the places is then there again.
+    pub fn finish(self) -> Result<(), FileError> {
+        // One rename is whole by itself; of several, each must be able to be undone.
+        let several = self.ready.len() > 1;
+        let mut steps = Vec::with_capacity(self.ready.len());
+        for Ready { path, target, temporary } in self.ready {
+            let old = if several { Old::of(&target) } else { Ok(Old::Nothing) };
+            let old = old.map_err(|error| FileError::new("write", &path, after_undoing(&path, error, several, &[])))?;
+            steps.push((path, target, temporary, old));
+        }
+        let mut placed = Vec::with_capacity(steps.len());
+        for (path, target, temporary, old) in steps {
+            if let Err(error) = temporary.persist(&target) {
+                let undone: Vec<String> = placed.into_iter().rev().filter_map(put_back).collect();
+                return Err(FileError::new("write", &path, after_undoing(&path, error.error, several, &undone)));
+            }
+            placed.push((target, old));
+        }
+        Ok(())
     }
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    sweep(folder_of(&target));
-    let temporary = sibling(folder_of(&target)).map_err(fail)?;
-    let mut writer = BufWriter::new(temporary);
-    content(&mut writer).map_err(fail)?;
-    let temporary = writer.into_inner().map_err(|error| fail(error.into_error()))?;
-    temporary.as_file().sync_all().map_err(fail)?;
-    temporary.persist(&target).map_err(|error| fail(error.error))?;
-    Ok(())
+}
+
+/// What is at a place before a file is put there.
+enum Old {
+    Nothing,
+    /// The same content under a second name, locked for as long as it is needed, so that no [`sweep`] takes it.
+    Kept(TempPath, File),
+}
+
+impl Old {
+    /// A second name where the file system has such names, else a copy.
+    fn of(target: &Path) -> io::Result<Self> {
+        let file = match File::open(target) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
+            Err(error) => return Err(error),
+        };
+        let linked = named().make_in(folder_of(target), |name| std::fs::hard_link(target, name));
+        let kept = if let Ok(linked) = linked {
+            let _ = file.try_lock();
+            Self::Kept(linked.into_temp_path(), file)
+        } else {
+            let mut copy = sibling(folder_of(target))?;
+            io::copy(&mut &file, &mut copy)?;
+            copy.as_file().set_permissions(file.metadata()?.permissions())?;
+            copy.as_file().sync_all()?;
+            let (copy, name) = copy.into_parts();
+            Self::Kept(name, copy)
+        };
+        Ok(kept)
+    }
+}
+
+/// Makes a place what it was; where that fails, says where its content is.
+fn put_back((target, old): (PathBuf, Old)) -> Option<String> {
+    match old {
+        Old::Nothing => {
+            let removed = std::fs::remove_file(&target);
+            removed.err().map(|_| format!("`{}` is new and could not be removed again", target.display()))
+        }
+        Old::Kept(name, _lock) => {
+            let error = name.persist(&target).err()?;
+            let name = error.path.keep().ok()?;
+            Some(format!("what was in `{}` is in `{}` now", target.display(), name.display()))
+        }
+    }
+}
+
+/// The reason of a rename that failed, and what that means for the files before it.
+fn after_undoing(path: &Path, error: io::Error, several: bool, left: &[String]) -> io::Error {
+    if !several {
+        return error;
+    }
+    let state = if left.is_empty() { "all outputs are as they were before".to_owned() } else { left.join("; ") };
+    io::Error::other(format!("{}; {state}", super::reason(path, &error)))
 }
 
 /// A nameless file in the folder of `path`, for what is too large for memory; it is gone with the program.
@@ -79,9 +191,8 @@ fn folder_of(path: &Path) -> &Path {
 
 /// A temporary file beside the final one: a rename is atomic only within one file system. It is locked as long as
 /// somebody writes to it, so that [`sweep`] tells it from one that was left behind.
-fn sibling(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
+fn sibling(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = named();
     #[cfg(unix)]
     {
         // tempfile's own default is private to the user; a result gets the mode that any new file would get.
@@ -92,6 +203,12 @@ fn sibling(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     // A file system without locks has the age to go by.
     let _ = temporary.as_file().try_lock();
     Ok(temporary)
+}
+
+fn named() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    builder
 }
 
 /// Removes the temporary files of writers that were killed: of our own name, unlocked, and not written to for a while.
@@ -130,6 +247,36 @@ mod tests {
         assert!(failed.unwrap_err().to_string().ends_with("the disk is full"));
         assert_eq!(read(&path, 100).unwrap(), b"old");
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_batch_is_put_in_place_whole_or_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let names = || super::super::names(folder.path()).unwrap();
+        let batch = || {
+            let mut batch = Batch::default();
+            for name in ["a", "b", "c"] {
+                batch.add(&path(name), |file| file.write_all(b"new")).unwrap();
+            }
+            batch
+        };
+        write(&path("a"), |file| file.write_all(b"old")).unwrap();
+        drop(batch());
+        assert_eq!((names(), read(&path("a"), 9).unwrap()), (vec!["a".to_owned()], b"old".to_vec()));
+
+        // The last place is gone when all is written already.
+        super::super::make_folder(&path("sub")).unwrap();
+        let mut last = batch();
+        last.add(&path("sub/d"), |file| file.write_all(b"new")).unwrap();
+        std::fs::remove_dir_all(path("sub")).unwrap();
+        let error = last.finish().unwrap_err().to_string();
+        assert!(error.contains("sub/d`: no such file or folder; all outputs are as they were before"), "{error}");
+        assert_eq!((names(), read(&path("a"), 9).unwrap()), (vec!["a".to_owned()], b"old".to_vec()));
+
+        batch().finish().unwrap();
+        assert_eq!(names(), ["a", "b", "c"]);
+        assert!(names().iter().all(|name| read(&path(name), 9).unwrap() == b"new"));
     }
 
     #[cfg(unix)]

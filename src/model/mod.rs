@@ -19,7 +19,7 @@ use crate::backbone::Pooling;
 use crate::decision::{Calibration, ThresholdRule};
 use crate::familiarity::{Familiarity, Parts};
 use crate::features::FeatureMatrix;
-use crate::files;
+use crate::files::{self, Kind};
 use crate::head::{Head, HeadError};
 use crate::metrics::Metrics;
 use crate::neighbours::{Neighbour, Neighbours};
@@ -37,6 +37,15 @@ const WEIGHT: &str = "head.weight";
 const BIAS: &str = "head.bias";
 const NEIGHBOURS: &str = "neighbours.features";
 const FAMILIARITY: [&str; 3] = ["familiarity.scales", "familiarity.mean", "familiarity.factor"];
+
+/// How a model of any version is known among other files: its description comes first, and begins with the version.
+pub const KIND: Kind = Kind {
+    name: "model",
+    is_one: |head| {
+        let header = head.get(8..).unwrap_or_default();
+        header.starts_with(br#"{"__metadata__":{"resnet_binary":"{\"format_version\":"#)
+    },
+};
 
 /// A model is a few KB, 130 MB for the flattened map of the largest image, and 4 KB a photo where it keeps the training
 /// photos; anything above this is another file.
@@ -170,7 +179,11 @@ impl Model {
         neighbours.nearest(features, count).into_iter().filter_map(named).collect()
     }
 
-    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
+    /// The content of a model file; `path` is its name in messages.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the format cannot hold it.
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
         let file = || path.display().to_string();
         let facts = serde_json::to_string(&self.facts)
             .map_err(|error| ModelError::Facts { file: file(), reason: error.to_string() })?;

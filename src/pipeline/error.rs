@@ -95,9 +95,13 @@ pub enum PipelineError {
     /// A map could not be drawn.
     #[error(transparent)]
     Heatmap(#[from] HeatmapError),
-    /// A map may not go where it was to go.
-    #[error("no map is written to `{}`: {reason}", path.display())]
-    MapTarget {
+    /// An output may not go where it was to go.
+    #[error("cannot write the {what} to `{}`: {reason}", path.display())]
+    Output {
+        /// The option that names it.
+        option: &'static str,
+        /// What was to be written.
+        what: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// Why not.
@@ -140,7 +144,12 @@ impl PipelineError {
             Self::Feature(FeatureError::Memory { .. }) => {
                 Some("use fewer photos, a smaller `--image-size`, or `--head gap`".to_owned())
             }
-            Self::MapTarget { .. } => Some("give a new name, or a folder of its own, such as `--cam maps/`".to_owned()),
+            Self::Output { option: option @ "--cam", .. } => {
+                Some(format!("give a new name after `{option}`, or a folder of its own, such as `{option} maps/`"))
+            }
+            Self::Output { option, .. } => {
+                Some(format!("give another name after `{option}`, or move away what is there"))
+            }
             Self::Feature(_) | Self::Metrics(_) | Self::Undefined(_) | Self::Heatmap(_) | Self::Interrupted(_) => None,
             Self::NothingReadable { .. } => {
                 Some("the warnings above say why; check the files with an image viewer".into())

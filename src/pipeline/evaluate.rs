@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use super::gallery::Gallery;
 use super::memory::COPIES_IN_EVALUATION;
+use super::outputs::{Inputs, Output, Outputs, weights_file};
 use super::photos::{Photos, Reading};
 use super::scored::{self, Scored};
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::dataset::ReadOptions;
 use crate::dataset::split::Split;
 use crate::features::FeatureMatrix;
-use crate::files;
 use crate::metrics::{self, Bootstrap};
 use crate::model::Model;
 use crate::pixels::Limits;
@@ -48,9 +48,11 @@ pub struct EvaluateOptions {
 /// # Errors
 /// [`PipelineError`] if the data does not hold the model's classes, or nothing can be measured.
 pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<EvaluateReport, PipelineError> {
-    if let Some(page) = &options.page {
-        files::check_writable(&page.path)?;
-    }
+    let page = options.page.as_ref().map(|page| Output { option: "--report", path: &page.path, kind: html::KIND });
+    let given =
+        [("the table of `--data`", options.data.as_path()), ("the model of `--model`", options.model.as_path())];
+    let inputs = Inputs::new(given.into_iter().chain(weights_file(options.backbone.weights.as_ref())));
+    let mut outputs = Outputs::new(page.into_iter().collect(), inputs)?;
     let model = Model::read(&options.model)?;
     let mut features = FeatureMatrix::new(model.head.weight.len());
     let photos = options.reading(&model).run(&mut features, progress)?;
@@ -81,7 +83,11 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
         unreadable: photos.unreadable.clone(),
     };
     let scored = Scored { rows: &rows, labels: &labels, probabilities: &probabilities, metrics: &report.metrics };
-    options.write_page(&photos, &model, &report, &scored, progress)?;
+    if let Some(page) = &options.page {
+        let html = options.page(page, &photos, &model, &report, &scored, progress)?;
+        outputs.add(&page.path, |file| file.write_all(html.as_bytes()))?;
+    }
+    outputs.finish(progress)?;
     Ok(report)
 }
 
@@ -102,16 +108,16 @@ impl EvaluateOptions {
         }
     }
 
-    /// Writes the page, where it is wanted.
-    fn write_page(
+    /// The page as HTML.
+    fn page(
         &self,
+        options: &PageOptions,
         photos: &Photos,
         model: &Model,
         report: &EvaluateReport,
         scored: &Scored<'_>,
         progress: &dyn Progress,
-    ) -> Result<(), PipelineError> {
-        let Some(options) = &self.page else { return Ok(()) };
+    ) -> Result<String, PipelineError> {
         let gallery = Gallery { photos, model, limits: &self.limits, backbone: &self.backbone };
         let (certain_errors, top_losses) = scored.worst(&gallery, progress)?;
         let split = report.split.clone().unwrap_or_else(|| "all photos".to_owned());
@@ -148,8 +154,7 @@ impl EvaluateOptions {
             repeat: Some(scored::repeat(photos, model, self.seed)),
             ..Page::default()
         };
-        let html = html::render(&page);
-        Ok(files::write(&options.path, |file| file.write_all(html.as_bytes()))?)
+        Ok(html::render(&page))
     }
 }
 

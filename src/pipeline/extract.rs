@@ -5,16 +5,27 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::outputs::{Inputs, Output, Outputs, weights_file};
 use super::photos::Reading;
 use super::{BackboneOptions, OnUnreadable, PipelineError};
 use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
 use crate::dataset::ReadOptions;
 use crate::features::{FeatureError, Rows};
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Kind};
+use crate::model;
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
 use crate::report::Skipped;
+
+/// How a file of features is known among other files; a model's description begins otherwise.
+const KIND: Kind = Kind {
+    name: "file of features",
+    is_one: |head| {
+        let header = head.get(8..).unwrap_or_default();
+        header.starts_with(br#"{"__metadata__":{"resnet_binary":"#) && !(model::KIND.is_one)(head)
+    },
+};
 
 /// What `extract` needs to know.
 #[derive(Debug, Clone)]
@@ -70,7 +81,10 @@ impl fmt::Display for ExtractSummary {
 /// # Errors
 /// [`PipelineError`]; the output is then as it was.
 pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<ExtractSummary, PipelineError> {
-    files::check_writable(&options.output)?;
+    let data = ("the table of `--data`", options.data.as_path());
+    let inputs = Inputs::new([data].into_iter().chain(weights_file(options.backbone.weights.as_ref())));
+    let output = Output { option: "--output", path: &options.output, kind: KIND };
+    let mut outputs = Outputs::new(vec![output], inputs)?;
     let reading = Reading {
         data: &options.data,
         read_options: &options.read_options,
@@ -97,7 +111,8 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
         "preprocess": options.preprocess,
         "precision": photos.target.precision.to_string(),
     });
-    rows.write(&labels, &facts.to_string())?;
+    rows.write(&labels, &facts.to_string(), &mut outputs)?;
+    outputs.finish(progress)?;
     Ok(ExtractSummary {
         images: labels.len(),
         from_cache: photos.extraction.from_cache,
@@ -122,12 +137,12 @@ impl Rows for Spool<'_> {
 }
 
 impl Spool<'_> {
-    fn write(self, labels: &[i64], facts: &str) -> Result<(), FileError> {
+    fn write(self, labels: &[i64], facts: &str, outputs: &mut Outputs<'_>) -> Result<(), FileError> {
         let fail = |error| FileError::new("write", self.path, error);
         let mut rows = self.file.into_inner().map_err(|error| fail(error.into_error()))?;
         rows.rewind().map_err(fail)?;
         let header = header(labels.len(), facts);
-        files::write(self.path, |file| {
+        outputs.add(self.path, |file| {
             file.write_all(&(header.len() as u64).to_le_bytes())?;
             file.write_all(header.as_bytes())?;
             std::io::copy(&mut rows, file)?;

@@ -1,17 +1,19 @@
 //! Where the class activation maps of `predict` go: one PNG a photo, under a name that the order of the inputs decides.
 //!
-//! Promise: no photo is ever written over. A map replaces nothing but a map that this program made, known by its mark
-//! ([`heatmap::is_marked`]), and a folder of maps never lies among the photos that are read.
+//! Promise: beyond that of every output (`outputs`), a folder of maps never lies among the photos that are read.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::{Arguments, PipelineError};
+use super::PipelineError;
+use super::outputs::{Inputs, Output};
 use crate::features::Explained;
 use crate::files;
 use crate::model::Facts;
-use crate::pixels::Limits;
 use crate::report::heatmap;
+
+/// What a photo is as an input.
+pub(super) const PHOTO: &str = "one of the photos";
 
 /// Sides of the pictures are at least this, in pixels.
 const SIDE: u32 = 448;
@@ -29,27 +31,27 @@ pub enum MapOutput {
 pub(super) struct Maps<'a> {
     output: &'a MapOutput,
     facts: &'a Facts,
+    inputs: Inputs,
     taken: HashSet<String>,
 }
 
 impl<'a> Maps<'a> {
     /// Fails before the first photo is read if the maps cannot go there.
-    pub(super) fn new(output: &'a MapOutput, facts: &'a Facts, inputs: &Arguments) -> Result<Self, PipelineError> {
+    pub(super) fn new(output: &'a MapOutput, facts: &'a Facts, inputs: Inputs) -> Result<Self, PipelineError> {
         match output {
             MapOutput::File(path) => {
                 files::check_writable(path)?;
-                check_target(path, inputs.paths())?;
+                map_at(path).check(&inputs)?;
             }
             MapOutput::Folder(folder) => {
-                if inputs.paths().any(|input| input.is_dir() && is_inside(folder, input)) {
-                    let reason =
-                        "it lies in a folder of photos to classify, and maps would be taken for photos".to_owned();
-                    return Err(PipelineError::MapTarget { path: folder.clone(), reason });
+                if inputs.hold(folder) {
+                    let reason = "it lies in a folder of photos to classify, and maps would be taken for photos";
+                    return Err(map_at(folder).refused(reason.to_owned()));
                 }
                 files::make_folder(folder)?;
             }
         }
-        Ok(Self { output, facts, taken: HashSet::new() })
+        Ok(Self { output, facts, inputs, taken: HashSet::new() })
     }
 
     /// Draws the map of a photo and returns where it is.
@@ -58,7 +60,8 @@ impl<'a> Maps<'a> {
             MapOutput::File(path) => path.clone(),
             MapOutput::Folder(folder) => folder.join(self.name(photo)),
         };
-        check_target(&path, std::iter::once(photo))?;
+        self.inputs.add(PHOTO, photo);
+        map_at(&path).check(&self.inputs)?;
         let size = explained.crop.size.max(1);
         let picture = heatmap::side_by_side(&explained.crop, &explained.map, size * SIDE.div_ceil(size))?;
         let [orange, blue] = heatmap::COLOURS;
@@ -78,42 +81,7 @@ impl<'a> Maps<'a> {
     }
 }
 
-/// A target that is a photo, or anything else that is no map of ours, is left alone.
-fn check_target<'p>(target: &Path, mut photos: impl Iterator<Item = &'p Path>) -> Result<(), PipelineError> {
-    let refuse = |reason: &str| Err(PipelineError::MapTarget { path: target.to_path_buf(), reason: reason.to_owned() });
-    if !target.is_file() {
-        return Ok(());
-    }
-    let real = target.canonicalize().ok();
-    if photos.any(|photo| photo.canonicalize().ok() == real) {
-        return refuse("it is one of the photos");
-    }
-    match files::read(target, Limits::default().max_file_bytes) {
-        Ok(bytes) if heatmap::is_marked(&bytes) => Ok(()),
-        _ => refuse("it is there already and no map of this program"),
-    }
-}
-
-/// Whether a folder, which may not be there yet, is another or lies in it.
-fn is_inside(folder: &Path, other: &Path) -> bool {
-    let existing = folder.ancestors().find_map(|ancestor| {
-        let ancestor = if ancestor == Path::new("") { Path::new(".") } else { ancestor };
-        ancestor.canonicalize().ok()
-    });
-    matches!((existing, other.canonicalize()), (Some(folder), Ok(other)) if folder.starts_with(&other))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_that_is_not_there_yet_is_known_by_those_above_it() {
-        let root = tempfile::tempdir().unwrap();
-        let photos = root.path().join("photos");
-        files::make_folder(&photos).unwrap();
-        assert!(is_inside(&photos, &photos));
-        assert!(is_inside(&photos.join("maps/today"), &photos));
-        assert!(!is_inside(&root.path().join("maps"), &photos));
-    }
+/// A map as an output.
+fn map_at(path: &Path) -> Output<'_> {
+    Output { option: "--cam", path, kind: heatmap::KIND }
 }

@@ -10,6 +10,7 @@ mod inputs;
 mod inspect;
 mod maps;
 mod memory;
+mod outputs;
 mod photos;
 mod predict;
 mod scored;

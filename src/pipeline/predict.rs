@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use super::maps::Maps;
+use super::maps::{Maps, PHOTO};
+use super::outputs::{Inputs, weights_file};
 use super::{Arguments, BackboneOptions, Extractor, MapOutput, OnUnreadable, PipelineError};
 use crate::backbone::{ActivationMap, Linear, Readout};
 use crate::decision::{self, Decision, Review};
@@ -119,7 +120,8 @@ pub fn predict(
     }
     let cache = options.backbone.open_cache(progress);
     let backbone = options.backbone.open_for(&options.model, &model, cache.as_ref(), progress)?;
-    let mut maps = options.cam.as_ref().map(|output| Maps::new(output, &model.facts, inputs)).transpose()?;
+    let mut maps =
+        options.cam.as_ref().map(|output| Maps::new(output, &model.facts, options.inputs(inputs))).transpose()?;
     let count = inputs.count();
     let head = Linear { weight: &model.head.weight, bias: model.head.bias };
     let extractor = Extractor {
@@ -168,6 +170,15 @@ pub fn predict(
         return Err(PipelineError::NoInputs("what was given".to_owned()));
     }
     Ok(unreadable)
+}
+
+impl PredictOptions {
+    /// What no map may be written over.
+    fn inputs(&self, photos: &Arguments) -> Inputs {
+        let model = ("the model", self.model.as_path());
+        let photos = photos.paths().map(|path| (PHOTO, path));
+        Inputs::new(photos.chain([model]).chain(weights_file(self.backbone.weights.as_ref())))
+    }
 }
 
 fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Photo) -> Result<Answer, PipelineError> {

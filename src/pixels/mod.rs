@@ -30,7 +30,7 @@ use resize::Geometry;
 pub use decode::{Limits, Rgb, decode, silence_decoder_panics};
 pub use error::DecodeError;
 pub use facts::{MOST_CAMERA_BYTES, PhotoFacts, Thumbnail};
-pub use sniff::{Format, looks_like_image, sniff};
+pub use sniff::{Format, describe, looks_like_image, sniff};
 
 /// Counts up whenever a change in this room may change a level of a [`Crop`], so that features that were computed from
 /// older pixels are not mistaken for today's.

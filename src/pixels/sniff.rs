@@ -115,6 +115,14 @@ pub fn looks_like_image(path: &Path, head: &[u8]) -> bool {
     named_so || !matches!(content(head), Content::Other(_))
 }
 
+/// What content that begins with `head` is, in words for people: `JPEG`, `a text file`.
+pub fn describe(head: &[u8]) -> String {
+    match content(head) {
+        Content::Known(format) => format.to_string(),
+        Content::OtherImage(name) | Content::Other(name) => name.to_owned(),
+    }
+}
+
 /// The best description of content that begins with `head`.
 pub(super) fn content(head: &[u8]) -> Content {
     let head = head.get(..HEAD).unwrap_or(head);

@@ -9,6 +9,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::backbone::ActivationMap;
+use crate::files::Kind;
 use crate::pixels::{Crop, Rgb};
 
 /// Speaks for the positive class.
@@ -34,6 +35,9 @@ const GAP: usize = 12;
 
 /// The keyword and its text that mark a PNG as made here.
 const MARK: (&str, &str) = ("Software", "resnet-binary class activation map");
+
+/// How a picture is known among other files.
+pub const KIND: Kind = Kind { name: "map", is_one: is_marked };
 
 /// A picture could not be drawn or packed: a flaw of this program, or no memory.
 #[derive(Debug, thiserror::Error)]

@@ -28,6 +28,10 @@ pub fn import(path: &Path, places: &Places, progress: &dyn Progress) -> Result<(
     let target = places.destination(entry);
     files::make_folder(&places.cache)?;
     let mut source = files::open(path)?;
+    if target.is_symlink() {
+        // Somebody put the link there: what it leads to is theirs.
+        files::remove(&target)?;
+    }
     files::write(&target, |file| {
         // The bytes that are written are those that count, not those that were there a moment ago.
         let written = ContentHash::of_copy(&mut source, file)?.to_string();

@@ -61,7 +61,10 @@ fn a_map_replaces_nothing_but_a_map() {
     let foreign = dir.file("mine.png", &photo(9));
     dir.file("own/a.cam.png", &photo(9));
     dir.photo("own/a.ppm", 30);
-    let cases: [(&[&str], i32, &str); 7] = [
+    assert_eq!(run(dir.command().args(["predict", "imgs/dark/0.ppm", "--cam", "earlier/"])).code, Some(0));
+    let cases: [(&[&str], i32, &str); 8] = [
+        // A map that is given as a photo is one.
+        (&["imgs/dark/0.ppm", "earlier/0.cam.png", "--cam", "earlier/"], 1, "it is one of the photos"),
         (&["mine.png", "--cam", "mine.png"], 1, "it is one of the photos"),
         (&["imgs/dark/0.ppm", "--cam", "mine.png"], 1, "no map of this program"),
         (&["own/a.ppm", "--cam", "own/"], 1, "no map of this program"),

@@ -4,7 +4,7 @@
 //! refused and fetched. `cache`: features that were computed once. `evaluate`: numbers
 //! on new photos. `shapes`: the network as a table, the flatten head, and everything that does not fit. `cam`: pictures of
 //! what speaks for an answer. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made.
-//! `layouts`: folders and commands as people have them.
+//! `layouts`: folders and commands as people have them. `outputs`: where nothing is written.
 //! `faults`: kills, two at once, closed streams. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.
@@ -21,6 +21,7 @@ mod hostile;
 mod interrupt;
 mod layouts;
 mod output;
+mod outputs;
 mod predict;
 mod setup;
 mod shapes;

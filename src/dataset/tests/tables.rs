@@ -1,5 +1,5 @@
 use super::{Tree, complaint, open};
-use crate::dataset::{Dataset, DatasetError, Split, split};
+use crate::dataset::{Dataset, DatasetError, Split, fixes, split};
 
 fn table(text: impl AsRef<[u8]>) -> (Tree, Result<Dataset, DatasetError>) {
     let tree = Tree::of(&["1.jpg", "2.jpg", "sub dir/3.jpg"]);
@@ -110,6 +110,25 @@ fn a_missing_file_stays_in_the_list_for_whoever_reads_it() {
     assert_eq!(tree.listed(&dataset.unwrap()), ["../nowhere/9.jpg bees", "1.jpg ants"]);
 }
 
+fn save(tree: &Tree, place: &str, dataset: &Dataset) {
+    let table = split::to_csv(&tree.path(place), &dataset.samples, &dataset.classes).unwrap();
+    tree.file(place, &table);
+}
+
+#[test]
+fn a_table_is_known_as_written_here_by_its_header_and_rows() {
+    let split = |text: &str| (split::KIND.is_one)(text.as_bytes());
+    assert!(split("path,label,split\na,x,train\n\"b\n,\",y,val\nc,z,te"));
+    for other in ["", "path,label\na,x\n", "path,label,split\na,x,\n", "path,label,split\na,x,dev\n", "a,b,train\n"] {
+        assert!(!split(other), "{other}");
+    }
+    let doubts = |text: &str| (fixes::KIND.is_one)(text.as_bytes());
+    assert!(doubts("path,label,given,probability\n") && doubts("path,label,given,probability\na,x,y,0.9876\n"));
+    for other in ["path,label,comment\na,x,\n", "path,label,given,probability\na,y,y,0.9876\n", "path,label\na,y\n"] {
+        assert!(!doubts(other), "{other}");
+    }
+}
+
 #[test]
 fn a_split_that_was_written_is_read_back() {
     let tree = Tree::of(&["my, \"odd\" dir/1.jpg", "b/ 2.jpg ", "b/3.jpg", "my, \"odd\" dir/4\n.jpg"]);
@@ -119,7 +138,7 @@ fn a_split_that_was_written_is_read_back() {
     }
     tree.folder("below");
     for place in ["split.csv", "below/split.csv"] {
-        split::write_csv(&tree.path(place), &dataset.samples, &dataset.classes).unwrap();
+        save(&tree, place, &dataset);
         let again = open(&tree.path(place), None).unwrap();
         assert_eq!(again.samples, dataset.samples, "{place}");
         assert_eq!(again.classes, dataset.classes, "{place}");
@@ -132,7 +151,7 @@ fn a_written_table_moves_with_the_images_below_it() {
     let mut dataset = tree.open_below("data");
     let split = Some(Split::Train);
     dataset.samples.iter_mut().for_each(|sample| sample.split = split);
-    split::write_csv(&tree.path("data/split.csv"), &dataset.samples, &dataset.classes).unwrap();
+    save(&tree, "data/split.csv", &dataset);
     let text = std::fs::read_to_string(tree.path("data/split.csv")).unwrap();
     assert_eq!(text, "path,label,split\na/1,a,train\nb/1,b,train\n");
 }
@@ -151,6 +170,6 @@ fn paths_that_are_no_text_survive_the_table() {
     let name = std::ffi::OsStr::from_bytes(b"\xFF,\n\"x");
     tree.file(std::path::Path::new("a").join(name), b"IMG");
     let dataset = tree.open().unwrap();
-    split::write_csv(&tree.path("split.csv"), &dataset.samples, &dataset.classes).unwrap();
+    save(&tree, "split.csv", &dataset);
     assert_eq!(open(&tree.path("split.csv"), None).unwrap().samples, dataset.samples);
 }

@@ -10,6 +10,7 @@ use crate::dataset::fixes::{self, Correction};
 use crate::dataset::split;
 use crate::features::Aside;
 use crate::pipeline::PipelineError;
+use crate::pipeline::outputs::Outputs;
 use crate::progress::Progress;
 use crate::report::{LabelError, Shortcut};
 
@@ -47,10 +48,16 @@ impl TrainOptions {
         Ok(Audited { label_errors, shortcuts, warnings })
     }
 
-    /// Writes the split and the doubtful labels, where they are wanted.
-    pub(super) fn write_tables(&self, prepared: &Prepared, audited: &Audited) -> Result<(), PipelineError> {
+    /// Writes the split and the doubtful labels beside their places, where they are wanted.
+    pub(super) fn add_tables(
+        &self,
+        prepared: &Prepared,
+        audited: &Audited,
+        outputs: &mut Outputs<'_>,
+    ) -> Result<(), PipelineError> {
         if let Some(path) = &self.save_split {
-            split::write_csv(path, &prepared.photos.samples, &prepared.photos.classes)?;
+            let table = split::to_csv(path, &prepared.photos.samples, &prepared.photos.classes)?;
+            outputs.add(path, |file| file.write_all(&table))?;
         }
         if let Some(path) = &self.label_errors {
             let is_class = |name: &str| prepared.photos.classes.names().iter().any(|class| class == name);
@@ -61,7 +68,8 @@ impl TrainOptions {
                 given: &error.given,
                 probability: error.probability,
             });
-            fixes::write_csv(path, found)?;
+            let table = fixes::to_csv(path, found)?;
+            outputs.add(path, |file| file.write_all(&table))?;
         }
         Ok(())
     }

@@ -17,16 +17,17 @@ mod side;
 
 use std::path::PathBuf;
 
+use super::outputs::{Inputs, Output, Outputs, weights_file};
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::audit::GroupBy;
 use crate::backbone::Pooling;
-use crate::dataset::ReadOptions;
+use crate::dataset::{ReadOptions, fixes, split};
 use crate::decision::ThresholdRule;
-use crate::files;
 use crate::head::{Balance, L2};
+use crate::model as model_file;
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
-use crate::report::TrainReport;
+use crate::report::{TrainReport, html};
 
 use page::Material;
 use prepare::Prepared;
@@ -104,7 +105,7 @@ pub enum SolverChoice {
 /// # Errors
 /// [`PipelineError`]; what was at the outputs is then as it was.
 pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainReport, PipelineError> {
-    options.outputs().try_for_each(|path| files::check_writable(path))?;
+    let mut outputs = options.outputs()?;
     let prepared = options.prepare(progress)?;
     let Prepared { photos, training, validation, test, pool, .. } = &prepared;
     let device = photos.target.device;
@@ -126,8 +127,9 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let delivered = options.deliver(&prepared, fitted, decided, out_of_fold.as_ref(), progress)?;
     let model = options.model(&prepared, &delivered, measured.first().map(|measured| measured.metrics.clone()));
     delivered.decided.warnings.iter().chain(&audited.warnings).for_each(|warning| progress.warn(warning));
-    model.write(&options.output)?;
-    options.write_tables(&prepared, &audited)?;
+    let bytes = model.to_bytes(&options.output)?;
+    outputs.add(&options.output, |file| file.write_all(&bytes))?;
+    options.add_tables(&prepared, &audited, &mut outputs)?;
     let metrics_of =
         |name| measured.iter().find(|measured| measured.name == name).map(|measured| measured.metrics.clone());
     let report = TrainReport {
@@ -163,7 +165,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         test: metrics_of("test"),
         label_errors: audited.label_errors,
         shortcuts: audited.shortcuts,
-        model_bytes: std::fs::metadata(&options.output).map_or(0, |metadata| metadata.len()),
+        model_bytes: bytes.len() as u64,
         model: options.output.clone(),
         page: options.page.as_ref().map(|page| page.path.clone()),
         example: photos.samples.first().map(|sample| sample.path.clone()),
@@ -171,14 +173,28 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     };
     let warnings = &delivered.decided.warnings;
     let material = Material { prepared: &prepared, model: &model, report: &report, measured: &measured, warnings };
-    options.write_page(&material, out_of_fold.as_ref(), progress)?;
+    if let Some(page) = &options.page {
+        let html = options.page(page, &material, out_of_fold.as_ref(), progress)?;
+        outputs.add(&page.path, |file| file.write_all(html.as_bytes()))?;
+    }
+    outputs.finish(progress)?;
     Ok(report)
 }
 
 impl TrainOptions {
-    /// Every file that is written.
-    fn outputs(&self) -> impl Iterator<Item = &PathBuf> {
-        let page = self.page.as_ref().map(|page| &page.path);
-        std::iter::once(&self.output).chain(&self.save_split).chain(&self.label_errors).chain(page)
+    /// Every file that is written, and what it may not be written over.
+    fn outputs(&self) -> Result<Outputs<'_>, PipelineError> {
+        let output = |option, path, kind| Output { option, path, kind };
+        let page = self.page.as_ref().map(|page| output("--report", &page.path, html::KIND));
+        let split = self.save_split.as_ref().map(|path| output("--save-split", path, split::KIND));
+        let label_errors = self.label_errors.as_ref().map(|path| output("--label-errors", path, fixes::KIND));
+        let all = [output("--output", &self.output, model_file::KIND)]
+            .into_iter()
+            .chain(split)
+            .chain(label_errors)
+            .chain(page);
+        let fixes = self.fixes.as_ref().map(|path| ("the table of `--fixes`", path.as_path()));
+        let given = [("the table of `--data`", self.data.as_path())].into_iter().chain(fixes);
+        Outputs::new(all.collect(), Inputs::new(given.chain(weights_file(self.backbone.weights.as_ref()))))
     }
 }

@@ -4,11 +4,10 @@ use super::fit::OutOfFold;
 use super::measure::Measured;
 use super::prepare::Prepared;
 use super::{TrainOptions, learning_curve};
-use crate::files;
 use crate::model::Model;
-use crate::pipeline::PipelineError;
 use crate::pipeline::gallery::Gallery;
 use crate::pipeline::scored::{self, Scored};
+use crate::pipeline::{PageOptions, PipelineError};
 use crate::progress::Progress;
 use crate::report::html::{self, Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Shortcuts};
 use crate::report::{self, NearDuplicate, TrainReport};
@@ -26,14 +25,14 @@ pub(super) struct Material<'a> {
 }
 
 impl TrainOptions {
-    /// Writes the page, where it is wanted.
-    pub(super) fn write_page(
+    /// The page as HTML.
+    pub(super) fn page(
         &self,
+        options: &PageOptions,
         material: &Material<'_>,
         out_of_fold: Option<&OutOfFold>,
         progress: &dyn Progress,
-    ) -> Result<(), PipelineError> {
-        let Some(options) = &self.page else { return Ok(()) };
+    ) -> Result<String, PipelineError> {
         let Material { prepared, report, .. } = *material;
         let curve = match (out_of_fold, report.l2) {
             (Some(found), Some(l2)) => {
@@ -58,8 +57,7 @@ impl TrainOptions {
         if let Some(headline) = material.measured.first() {
             (page.certain_errors, page.top_losses) = headline.scored().worst(&gallery, progress)?;
         }
-        let html = html::render(&page);
-        Ok(files::write(&options.path, |file| file.write_all(html.as_bytes()))?)
+        Ok(html::render(&page))
     }
 }
 

@@ -28,6 +28,7 @@ pub use page::{
 };
 pub use picture::{Format, Picture};
 
+use crate::files::Kind;
 use text::each;
 
 /// Most rows of a table.
@@ -39,6 +40,18 @@ pub const MOST_PHOTOS: usize = 24;
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const STYLE: &str = include_str!("style.css");
+
+/// How a page is known among other files.
+pub const KIND: Kind = Kind {
+    name: "page",
+    is_one: |head| {
+        let head = String::from_utf8_lossy(head);
+        head.starts_with("<!DOCTYPE html>") && head.contains(&format!("{TITLE_END}</title>"))
+    },
+};
+
+/// What every page's title ends with.
+const TITLE_END: &str = " – resnet-binary";
 
 /// One part of the page, which its contents lead to.
 struct Section {
@@ -85,7 +98,7 @@ pub fn render(page: &Page) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <meta name=\"color-scheme\" content=\"light dark\"/>\n\
-         <title>{title} – resnet-binary</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{summary}\
+         <title>{title}{TITLE_END}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{summary}\
          <nav aria-label=\"Contents\">\n<ol>\n{links}</ol>\n</nav>\n<main>\n{body}</main>\n</body>\n</html>\n",
         summary = summary::header(page),
     )
