@@ -82,7 +82,7 @@ struct Head {
     /// Folds of the cross-validation in the report; 0 for none
     #[arg(long, value_name = "K", default_value_t = 5, value_parser = folds)]
     cv: usize,
-    /// Fit the delivered head to all images once the numbers are taken
+    /// Fit the delivered head to the validation images too once the numbers are taken; calibration and threshold stay
     #[arg(long)]
     refit: bool,
     /// 0.5 or another probability, f1, youden, recall>=0.98, precision>=0.95, or cost:fp=1,fn=20; chosen on out-of-fold

@@ -91,7 +91,8 @@ pub struct Facts {
     pub weights: WeightsId,
     /// What it was trained on, and how.
     pub training: Training,
-    /// The metrics on the validation images, where there were any.
+    /// The metrics on the validation images, where there were any: of the head of the training images, also where the
+    /// head in the file was then fitted to the validation images too.
     pub validation: Option<Metrics>,
     /// The numbers of [`Model::familiarity`] that are no tensors.
     #[serde(default, skip_serializing_if = "Option::is_none")]

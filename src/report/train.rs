@@ -74,8 +74,11 @@ pub struct TrainReport {
     pub threshold_choice: Option<Choice>,
     /// Cross-validation over the training and validation images.
     pub cross_validation: Option<CrossValidationReport>,
-    /// Whether the delivered head was fitted to all images after the numbers were taken.
+    /// Whether the delivered head was fitted to all images but those of the test after the numbers were taken. They are
+    /// then those of the head of the training images, by the same calibration and at the same threshold.
     pub refitted: bool,
+    /// Images that the delivered head was fitted to.
+    pub fitted_images: usize,
     /// Metrics on the validation split.
     pub validation: Option<Metrics>,
     /// Metrics on the test split.
@@ -108,11 +111,8 @@ impl fmt::Display for TrainReport {
             write!(out, "\n{found}")?;
         }
         self.write_doubts(out)?;
-        if self.refitted {
-            writeln!(
-                out,
-                "\nrefit       the head in the model is fitted to all images; the numbers are those before it"
-            )?;
+        if let Some(words) = self.refit_in_words() {
+            writeln!(out, "\nrefit       {words}")?;
         }
         let kilobytes = self.model_bytes.div_ceil(1000);
         writeln!(out, "\nmodel       {} ({kilobytes} KB)", self.model.display())?;
@@ -167,6 +167,18 @@ impl TrainReport {
             return "as the data gives it".to_owned();
         }
         format!("stratified, {:.0} % for validation, seed {}", self.val_fraction * 100.0, self.seed)
+    }
+
+    /// What `--refit` means for the numbers; `None` without it.
+    pub fn refit_in_words(&self) -> Option<String> {
+        let training: usize = self.classes.iter().map(|class| class.train).sum();
+        self.refitted.then(|| {
+            format!(
+                "the head in the model is fitted to {} images, those of the validation too; every number is that of the \
+                 head of the {training} training images, with the same calibration and threshold as the model",
+                self.fitted_images
+            )
+        })
     }
 
     /// Doubts about labels and about what the head looks at.

@@ -50,6 +50,7 @@ fn filled_with(word: &str) -> Page {
         negative: words(),
         positive: words(),
         warnings: vec![words()],
+        refit: Some(words()),
         next_steps: vec![words()],
         data: Some(Data {
             source: path(),

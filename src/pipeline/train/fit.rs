@@ -21,6 +21,8 @@ pub(super) struct Fitted {
     pub(super) settings: Settings,
     /// In words.
     pub(super) description: String,
+    /// Weight of a positive image in the loss.
+    pub(super) pos_weight: f64,
     /// Over the images that it was fitted to; `None` where a class has too few of them.
     pub(super) out_of_fold: Option<OutOfFold>,
 }
@@ -82,7 +84,7 @@ impl TrainOptions {
                 let settings = Settings::Sgd(SgdOptions { epochs: best, patience: best, ..options });
                 let out_of_fold = self.out_of_fold(training, FOLDS, &settings, device, progress)?;
                 let description = format!("AdamW, epoch {best} of {run} kept; a positive image weighs {pos_weight:.3}");
-                Ok(Fitted { head: fit.head, settings, description, out_of_fold })
+                Ok(Fitted { head: fit.head, settings, description, pos_weight, out_of_fold })
             }
         }
     }
@@ -108,22 +110,7 @@ impl TrainOptions {
         let description = format!("exact optimum, L2 {strength} ({origin}); a positive image weighs {pos_weight:.3}");
         let logits = fit.cross_validation.map(|found| found.logits);
         let out_of_fold = folds.zip(logits).map(|(folds, logits)| OutOfFold { folds, logits });
-        Ok(Fitted { head: fit.head, settings: Settings::Exact { l2: fit.l2 }, description, out_of_fold })
-    }
-
-    /// The same settings on other images.
-    pub(super) fn fit_again(
-        &self,
-        side: &Side,
-        settings: &Settings,
-        device: Device,
-        progress: &dyn Progress,
-    ) -> Result<Head, PipelineError> {
-        let examples = Examples::new(&side.features, &side.labels, head::pos_weight(&side.labels, self.balance))?;
-        Ok(match settings {
-            Settings::Exact { l2 } => exact::fit(&examples, None, &ExactOptions { l2: L2::Fixed(*l2) }, progress)?.head,
-            Settings::Sgd(options) => sgd::fit(&examples, None, options, device, progress)?.head,
-        })
+        Ok(Fitted { head: fit.head, settings: Settings::Exact { l2: fit.l2 }, description, pos_weight, out_of_fold })
     }
 
     /// Out-of-fold logits of training and validation photos together, where they are wanted and can be had.
@@ -168,7 +155,9 @@ impl TrainOptions {
                 for fold in 0..count {
                     let (held_out, fitted): (Vec<usize>, Vec<usize>) =
                         (0..side.len()).partition(|&row| folds.get(row) == Some(&fold));
-                    let head = self.fit_again(&side.select(&fitted), settings, device, progress)?;
+                    let fitted = side.select(&fitted);
+                    let pos_weight = head::pos_weight(&fitted.labels, self.balance);
+                    let head = fit_again(&fitted, settings, pos_weight, device, progress)?;
                     for row in held_out {
                         logits[row] = head.logit(side.features.row(row))?;
                     }
@@ -178,6 +167,21 @@ impl TrainOptions {
         };
         Ok(Some(OutOfFold { folds, logits }))
     }
+}
+
+/// The same settings on other images.
+pub(super) fn fit_again(
+    side: &Side,
+    settings: &Settings,
+    pos_weight: f64,
+    device: Device,
+    progress: &dyn Progress,
+) -> Result<Head, PipelineError> {
+    let examples = Examples::new(&side.features, &side.labels, pos_weight)?;
+    Ok(match settings {
+        Settings::Exact { l2 } => exact::fit(&examples, None, &ExactOptions { l2: L2::Fixed(*l2) }, progress)?.head,
+        Settings::Sgd(options) => sgd::fit(&examples, None, options, device, progress)?.head,
+    })
 }
 
 fn labels_of(labels: &[bool]) -> Vec<Label> {

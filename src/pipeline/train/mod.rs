@@ -24,7 +24,7 @@ use crate::backbone::Pooling;
 use crate::dataset::{ReadOptions, fixes, split};
 use crate::decision::ThresholdRule;
 use crate::head::{Balance, L2};
-use crate::model as model_file;
+use crate::model::{self as model_file, Model};
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
 use crate::report::{TrainReport, html};
@@ -124,9 +124,11 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let audited = options.audit(&prepared, out_of_fold.as_ref(), &decided, fitted.settings.l2(), progress)?;
     progress.check()?;
 
-    let delivered = options.deliver(&prepared, fitted, decided, out_of_fold.as_ref(), progress)?;
-    let model = options.model(&prepared, &delivered, measured.first().map(|measured| measured.metrics.clone()));
-    delivered.decided.warnings.iter().chain(&audited.warnings).for_each(|warning| progress.warn(warning));
+    let delivered = options.deliver(&prepared, &fitted, progress)?;
+    let fitted_images = delivered.1.len();
+    let metrics = measured.first().map(|measured| measured.metrics.clone());
+    let model = options.model(&prepared, &fitted, &decided, delivered, metrics);
+    decided.warnings.iter().chain(&audited.warnings).for_each(|warning| progress.warn(warning));
     let bytes = model.to_bytes(&options.output)?;
     outputs.add(&options.output, |file| file.write_all(&bytes))?;
     options.add_tables(&prepared, &audited, &mut outputs)?;
@@ -152,15 +154,16 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         features_from_cache: photos.extraction.from_cache,
         feature_seconds: photos.seconds,
         images_per_second: photos.images_per_second,
-        head: delivered.fitted.description.clone(),
-        l2: delivered.fitted.settings.l2(),
+        head: fitted.description.clone(),
+        l2: fitted.settings.l2(),
         pos_weight: model.facts.training.pos_weight,
-        calibration: delivered.decided.calibrated,
+        calibration: decided.calibrated,
         threshold_rule: options.threshold.to_string(),
-        threshold: delivered.decided.threshold,
-        threshold_choice: delivered.decided.choice.clone(),
+        threshold: decided.threshold,
+        threshold_choice: decided.choice.clone(),
         cross_validation,
         refitted: options.refit,
+        fitted_images,
         validation: metrics_of("validation"),
         test: metrics_of("test"),
         label_errors: audited.label_errors,
@@ -171,7 +174,9 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         example: photos.samples.first().map(|sample| sample.path.clone()),
         unreadable: photos.unreadable.clone(),
     };
-    let warnings = &delivered.decided.warnings;
+    let warnings = &decided.warnings;
+    // The page shows what was measured: with `--refit`, the head before it.
+    let model = Model { head: fitted.head.clone(), ..model };
     let material = Material { prepared: &prepared, model: &model, report: &report, measured: &measured, warnings };
     if let Some(page) = &options.page {
         let html = options.page(page, &material, out_of_fold.as_ref(), progress)?;

@@ -1,13 +1,13 @@
 //! The head that is delivered, and the file that it goes into.
 
 use super::TrainOptions;
-use super::decide::{self, Decided};
-use super::fit::{Fitted, OutOfFold};
+use super::decide::Decided;
+use super::fit::{self, Fitted};
 use super::prepare::Prepared;
 use super::side::Side;
 use crate::dataset::Sample;
 use crate::familiarity::Familiarity;
-use crate::head;
+use crate::head::Head;
 use crate::metrics::Metrics;
 use crate::model::{FORMAT_VERSION, Facts, FamiliarityFacts, Kept, Model, Training};
 use crate::neighbours::Neighbours;
@@ -15,41 +15,34 @@ use crate::pipeline::PipelineError;
 use crate::pipeline::photos::Photos;
 use crate::progress::Progress;
 
-/// What goes into the model file.
-pub(super) struct Delivered<'a> {
-    pub(super) fitted: Fitted,
-    pub(super) decided: Decided,
-    /// The photos that the head was fitted to.
-    side: &'a Side,
-}
-
 impl TrainOptions {
-    /// The head of the training photos, or with `--refit` one of the same settings on all photos, which then decides by
-    /// the out-of-fold logits of all.
+    /// The head that is delivered, and the photos that it is fitted to: the training photos, or with `--refit` all but the
+    /// test photos. Settings, calibration and threshold stay those of the head of the training photos, which is the one
+    /// that is measured: what was measured is what the model does, but for a head that saw more photos.
     pub(super) fn deliver<'a>(
         &self,
         prepared: &'a Prepared,
-        fitted: Fitted,
-        decided: Decided,
-        out_of_fold: Option<&OutOfFold>,
+        fitted: &Fitted,
         progress: &dyn Progress,
-    ) -> Result<Delivered<'a>, PipelineError> {
+    ) -> Result<(Head, &'a Side), PipelineError> {
         if !self.refit {
-            return Ok(Delivered { fitted, decided, side: &prepared.training });
+            return Ok((fitted.head.clone(), &prepared.training));
         }
-        let pool = &prepared.pool;
-        let head = self.fit_again(pool, &fitted.settings, prepared.photos.target.device, progress)?;
-        let decided = match out_of_fold {
-            Some(_) => decide::decide(self.threshold, out_of_fold, &pool.labels)?,
-            None => decided,
-        };
-        Ok(Delivered { fitted: Fitted { head, ..fitted }, decided, side: pool })
+        let device = prepared.photos.target.device;
+        let head = fit::fit_again(&prepared.pool, &fitted.settings, fitted.pos_weight, device, progress)?;
+        Ok((head, &prepared.pool))
     }
 
     /// The model, with the numbers on the validation photos.
-    pub(super) fn model(&self, prepared: &Prepared, delivered: &Delivered<'_>, metrics: Option<Metrics>) -> Model {
+    pub(super) fn model(
+        &self,
+        prepared: &Prepared,
+        fitted: &Fitted,
+        decided: &Decided,
+        (head, side): (Head, &Side),
+        metrics: Option<Metrics>,
+    ) -> Model {
         let Prepared { photos, training, validation, .. } = prepared;
-        let Delivered { fitted, decided, side } = delivered;
         // Too few photos to know their own spread are no failure of the training.
         let familiarity = Familiarity::fit(&side.features, &side.groups).ok();
         let facts = Facts {
@@ -72,7 +65,7 @@ impl TrainOptions {
                 seed: self.seed,
                 solver: fitted.settings.solver().to_owned(),
                 l2: fitted.settings.l2(),
-                pos_weight: head::pos_weight(&side.labels, self.balance),
+                pos_weight: fitted.pos_weight,
                 refitted: self.refit,
             },
             validation: metrics,
@@ -83,7 +76,7 @@ impl TrainOptions {
             neighbours: self.keep_index.then(|| photos.kept(&side.rows)),
         };
         let neighbours = self.keep_index.then(|| Neighbours::of(&side.features));
-        Model { head: fitted.head.clone(), familiarity, neighbours, facts }
+        Model { head, familiarity, neighbours, facts }
     }
 }
 

@@ -77,6 +77,7 @@ impl Material<'_> {
             negative: report.negative.clone(),
             positive: report.positive.clone(),
             warnings: self.warnings.to_vec(),
+            refit: report.refit_in_words(),
             data: Some(Data {
                 source: report.data.clone(),
                 classes: report.classes.clone(),

@@ -22,6 +22,8 @@ pub struct Page {
     pub positive: String,
     /// What a reader must know before the numbers, beyond what the page finds out from the parts below.
     pub warnings: Vec<String>,
+    /// Which head the numbers are of, where it is not the one in the model.
+    pub refit: Option<String>,
     /// What to do next, before the steps that the page finds out from the parts below.
     pub next_steps: Vec<String>,
     /// The photos.

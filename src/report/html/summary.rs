@@ -11,9 +11,10 @@ const MOST_STEPS: usize = 5;
 /// The title, the answer in plain sentences, the checks and the next steps.
 pub(super) fn header(page: &Page) -> String {
     let verdict = page.measured.first().map(|measured| verdict(page, measured)).unwrap_or_default();
+    let refit = page.refit.as_ref().map_or(String::new(), |words| format!("<p>Refit: {}.</p>\n", Prose(words)));
     let found = checks::of(page);
     format!(
-        "<header id=\"summary\">\n<p class=\"kicker\">resnet-binary report</p>\n<h1>{title}</h1>\n{verdict}\
+        "<header id=\"summary\">\n<p class=\"kicker\">resnet-binary report</p>\n<h1>{title}</h1>\n{verdict}{refit}\
          <div class=\"advice\">\n{checks}{steps}</div>\n</header>\n",
         title = Name(&page.title),
         checks = list_of(&found),
