@@ -102,6 +102,11 @@ impl ContentHash {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Its first 8 bytes: enough to know a file again among millions.
+    pub fn short(&self) -> [u8; 8] {
+        *self.0.first_chunk().unwrap_or(&[0; 8])
+    }
+
     /// Hashes a file of any size in bounded memory.
     ///
     /// # Errors

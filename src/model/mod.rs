@@ -1,6 +1,7 @@
 //! The file that `train` writes and `predict` reads: the head and everything needed to use it, in a few KB.
 //!
-//! A safetensors file with `head.weight` `[1, D]`, `head.bias` `[1]`, and one metadata entry, `resnet_binary`, whose JSON
+//! A safetensors file with `head.weight` `[1, D]`, `head.bias` `[1]`, `trained_on.hashes` u8 `[N, 8]` (the first bytes of
+//! the SHA-256 of each photo file that the head was fitted to, sorted), and one metadata entry, `resnet_binary`, whose JSON
 //! is [`Facts`]; D is 2048, or that of the flattened map at the model's image size. The backbone's 100 MB are not in it: the
 //! file names the weights by name and SHA-256. Promises: the same model gives the same bytes; a file is checked whole before
 //! anything of it is used; it is written whole or not at all. Opens in Python with `safetensors.safe_open`.
@@ -19,7 +20,7 @@ use crate::backbone::Pooling;
 use crate::decision::{Calibration, ThresholdRule};
 use crate::familiarity::{Familiarity, Parts};
 use crate::features::FeatureMatrix;
-use crate::files::{self, Kind};
+use crate::files::{self, ContentHash, Kind};
 use crate::head::{Head, HeadError};
 use crate::metrics::Metrics;
 use crate::neighbours::{Neighbour, Neighbours};
@@ -35,6 +36,7 @@ pub const FORMAT_VERSION: u32 = 3;
 const ENTRY: &str = "resnet_binary";
 const WEIGHT: &str = "head.weight";
 const BIAS: &str = "head.bias";
+const TRAINED_ON: &str = "trained_on.hashes";
 const NEIGHBOURS: &str = "neighbours.features";
 const FAMILIARITY: [&str; 3] = ["familiarity.scales", "familiarity.mean", "familiarity.factor"];
 
@@ -60,8 +62,29 @@ pub struct Model {
     pub familiarity: Option<Familiarity>,
     /// The training photos' features, where they were to be kept.
     pub neighbours: Option<Neighbours>,
+    /// The photo files that the head was fitted to.
+    pub trained_on: TrainedOn,
     /// Everything else.
     pub facts: Facts,
+}
+
+/// Some photo files, known again by their content under any name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrainedOn(Vec<[u8; 8]>);
+
+impl TrainedOn {
+    /// Files of these hashes.
+    pub fn of<'a>(hashes: impl IntoIterator<Item = &'a ContentHash>) -> Self {
+        let mut short: Vec<[u8; 8]> = hashes.into_iter().map(ContentHash::short).collect();
+        short.sort_unstable();
+        short.dedup();
+        Self(short)
+    }
+
+    /// Whether a file of this hash is one of them.
+    pub fn has(&self, content: &ContentHash) -> bool {
+        self.0.binary_search(&content.short()).is_ok()
+    }
 }
 
 /// What a model knows about itself.
@@ -201,6 +224,7 @@ impl Model {
         let familiarity: Vec<(&str, usize, Vec<u8>)> = familiarity
             .map(|(name, values)| (name, values.len(), values.iter().flat_map(|value| value.to_le_bytes()).collect()))
             .collect();
+        let trained_on = self.trained_on.0.as_flattened();
         let kept = self.neighbours.as_ref().map(|neighbours| {
             let bytes: Vec<u8> = neighbours.stored().iter().flat_map(|value| value.to_le_bytes()).collect();
             (vec![neighbours.len(), neighbours.width()], bytes)
@@ -209,6 +233,8 @@ impl Model {
             (BIAS, TensorView::new(Dtype::F32, vec![1], &bias).map_err(failed)?),
             (WEIGHT, TensorView::new(Dtype::F32, vec![1, self.head.weight.len()], &weight).map_err(failed)?),
         ];
+        let shape = vec![self.trained_on.0.len(), size_of::<[u8; 8]>()];
+        tensors.push((TRAINED_ON, TensorView::new(Dtype::U8, shape, trained_on).map_err(failed)?));
         for (name, count, bytes) in &familiarity {
             tensors.push((name, TensorView::new(Dtype::F32, vec![*count], bytes).map_err(failed)?));
         }

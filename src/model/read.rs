@@ -3,7 +3,10 @@
 use half::f16;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{BIAS, ENTRY, FAMILIARITY, FORMAT_VERSION, Facts, FamiliarityFacts, Model, ModelError, NEIGHBOURS, WEIGHT};
+use super::{
+    BIAS, ENTRY, FAMILIARITY, FORMAT_VERSION, Facts, FamiliarityFacts, Model, ModelError, NEIGHBOURS, TRAINED_ON,
+    TrainedOn, WEIGHT,
+};
 use crate::backbone::shapes;
 use crate::familiarity::{Familiarity, Parts};
 use crate::head::Head;
@@ -31,6 +34,7 @@ impl Model {
         let bias =
             floats(&tensors, BIAS, &[1], file, &|_| "the head has one unit, so one bias; train again".to_owned())?;
         let bias = bias.first().copied().unwrap_or_default();
+        let trained_on = trained_on(&tensors, file)?;
         let neighbours = match &facts.neighbours {
             Some(kept) => Some(neighbours(&tensors, kept.len(), weight.len(), file)?),
             None => None,
@@ -39,7 +43,7 @@ impl Model {
             Some(numbers) => Some(familiarity(&tensors, numbers, file)?),
             None => None,
         };
-        Ok(Self { head: Head { weight, bias }, familiarity, neighbours, facts })
+        Ok(Self { head: Head { weight, bias }, familiarity, neighbours, trained_on, facts })
     }
 }
 
@@ -134,6 +138,18 @@ fn bytes_of<'a>(
         return Err(mismatch(format!("{:?} {:?}", tensor.dtype(), tensor.shape()), tensor.shape()));
     }
     Ok(tensor.data())
+}
+
+/// The photo files that the head was fitted to.
+fn trained_on(tensors: &SafeTensors<'_>, file: &str) -> Result<TrainedOn, ModelError> {
+    let count = tensors.tensor(TRAINED_ON).map_or(0, |tensor| tensor.shape().first().copied().unwrap_or(0));
+    let bytes = bytes_of(tensors, TRAINED_ON, Dtype::U8, &[count, 8], file, &|_| "train again".to_owned())?;
+    let hashes = bytes.as_chunks().0.to_vec();
+    if hashes.is_sorted() {
+        Ok(TrainedOn(hashes))
+    } else {
+        Err(ModelError::Value { file: file.to_owned(), what: format!("{TRAINED_ON} is not in order") })
+    }
 }
 
 /// Where familiar photos lie, from its three tensors.

@@ -32,7 +32,13 @@ fn model() -> Model {
         neighbours: None,
     };
     let weight = (0..FEATURES).map(|index| index as f32 * 0.001).collect();
-    Model { head: Head { weight, bias: -0.25 }, familiarity: None, neighbours: None, facts }
+    Model {
+        head: Head { weight, bias: -0.25 },
+        familiarity: None,
+        neighbours: None,
+        trained_on: TrainedOn::default(),
+        facts,
+    }
 }
 
 fn bytes_of(model: &Model) -> Vec<u8> {
@@ -45,6 +51,20 @@ fn a_model_comes_back_as_it_was_and_always_has_the_same_bytes() {
     assert_eq!(Model::parse(&bytes, "m").unwrap(), model());
     assert!((0..8).all(|_| bytes_of(&model()) == bytes));
     assert!(bytes.len() < 12_000, "{}", bytes.len());
+}
+
+#[test]
+fn the_photos_that_were_trained_on_are_known_by_their_content() {
+    let hashes = ["b", "a", "b", "c"].map(|content| ContentHash::of(content.as_bytes()));
+    let model = Model { trained_on: TrainedOn::of(&hashes), ..model() };
+    let bytes = bytes_of(&model);
+    let read = Model::parse(&bytes, "m").unwrap();
+    assert_eq!(read, model);
+    assert!(hashes.iter().all(|hash| read.trained_on.has(hash)) && !read.trained_on.has(&ContentHash::of(b"d")));
+    assert!((KIND.is_one)(&bytes[..200]) && !(KIND.is_one)(&bytes[1..]));
+    let unsorted = TrainedOn(read.trained_on.0.iter().rev().copied().collect());
+    let error = Model::parse(&bytes_of(&Model { trained_on: unsorted, ..model }), "m").unwrap_err();
+    assert!(error.to_string().contains("trained_on.hashes is not in order"), "{error}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::model::Model;
 use crate::pixels::Limits;
 use crate::progress::Progress;
 use crate::report::EvaluateReport;
-use crate::report::html::{self, Data, Decision, Network, Page, Unfamiliar};
+use crate::report::html::{self, Data, Decision, Network, Page, Seen, Unfamiliar};
 
 /// What `evaluate` needs to know.
 #[derive(Debug, Clone)]
@@ -43,7 +43,12 @@ pub struct EvaluateOptions {
     pub backbone: BackboneOptions,
 }
 
-/// Measures a model on labelled photos that it was not trained on.
+/// What numbers on training photos are not.
+const ONLY_TRAINED_ON: &str = "all of these photos were trained on: the numbers say how well the model remembers them, and \
+                               nothing about new photos";
+
+/// Measures a model on labelled photos that it was not trained on, known by their content; where there are none but such
+/// that it was trained on, on those, and says so.
 ///
 /// # Errors
 /// [`PipelineError`] if the data does not hold the model's classes, or nothing can be measured.
@@ -57,11 +62,18 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     let mut features = FeatureMatrix::new(model.head.weight.len());
     let photos = options.reading(&model).run(&mut features, progress)?;
     let split = options.split.or_else(|| photos.most_independent());
-    let rows = photos.rows_of(split);
-    if rows.is_empty() {
+    let asked_for = photos.rows_of(split);
+    if asked_for.is_empty() {
         let what = split.map_or("what was given".to_owned(), |split| format!("the {split} split"));
         return Err(PipelineError::NoInputs(what));
     }
+    let was_trained_on =
+        |row: &usize| photos.extraction.hashes.get(*row).is_some_and(|hash| model.trained_on.has(hash));
+    let (known, new): (Vec<usize>, Vec<usize>) = asked_for.into_iter().partition(was_trained_on);
+    let trained_on = known.len();
+    // On photos that it was trained on a model is right for another reason; where there are no others, that is said.
+    let only_trained_on = new.is_empty();
+    let rows = if only_trained_on { known } else { new };
     let all_labels = photos.labels();
     let labels: Vec<bool> = rows.iter().filter_map(|&row| all_labels.get(row).copied()).collect();
     let features = features.select(&rows);
@@ -76,12 +88,17 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
         positive: model.facts.positive.clone(),
         negative: model.facts.negative.clone(),
         split: split.map(|split| split.to_string()),
+        trained_on,
+        only_trained_on,
         unfamiliar: model.unfamiliar_among(&features),
         metrics,
         features_from_cache: photos.extraction.from_cache,
         page: options.page.as_ref().map(|page| page.path.clone()),
         unreadable: photos.unreadable.clone(),
     };
+    if only_trained_on {
+        progress.warn(ONLY_TRAINED_ON);
+    }
     let scored = Scored { rows: &rows, labels: &labels, probabilities: &probabilities, metrics: &report.metrics };
     if let Some(page) = &options.page {
         let html = options.page(page, &photos, &model, &report, &scored, progress)?;
@@ -120,7 +137,10 @@ impl EvaluateOptions {
     ) -> Result<String, PipelineError> {
         let gallery = Gallery { photos, model, limits: &self.limits, backbone: &self.backbone };
         let (certain_errors, top_losses) = scored.worst(&gallery, progress)?;
-        let split = report.split.clone().unwrap_or_else(|| "all photos".to_owned());
+        let asked_for = report.split.clone().unwrap_or_else(|| "all photos".to_owned());
+        let measured = format!("measured: {asked_for}{}", report.exception());
+        let name = if report.only_trained_on { "training" } else { &asked_for };
+        let seen = if report.only_trained_on { Seen::Everything } else { Seen::Nothing };
         let page = Page {
             title: format!("{} or {}", report.negative, report.positive),
             command: options.command.clone(),
@@ -129,7 +149,7 @@ impl EvaluateOptions {
             data: Some(Data {
                 source: report.data.clone(),
                 classes: photos.class_counts(),
-                split: format!("measured: {split}"),
+                split: measured,
                 unreadable: report.unreadable.clone(),
                 passed_over: photos.passed_over.clone(),
             }),
@@ -141,7 +161,7 @@ impl EvaluateOptions {
                 image_size: model.facts.preprocess.crop,
                 head: format!("{} of `{}`", model.facts.training.solver, self.model.display()),
             }),
-            measured: vec![scored.measured(&split, report.split.is_some())],
+            measured: vec![scored.measured(name, seen)],
             decision: Some(Decision {
                 rule: model.facts.threshold_rule.to_string(),
                 threshold: report.metrics.threshold,

@@ -8,7 +8,7 @@ use super::photos::Photos;
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::report::html::{Fact, Measured, Photo, Repeat};
+use crate::report::html::{Fact, Measured, Photo, Repeat, Seen};
 
 /// Most photos of each list with pictures.
 const MOST: usize = 12;
@@ -26,10 +26,10 @@ pub(super) struct Scored<'a> {
 
 impl Scored<'_> {
     /// For the curves.
-    pub(super) fn measured(&self, name: &str, unseen: bool) -> Measured {
+    pub(super) fn measured(&self, name: &str, seen: Seen) -> Measured {
         Measured {
             name: name.to_owned(),
-            unseen,
+            seen,
             metrics: self.metrics.clone(),
             labels: self.labels.to_vec(),
             probabilities: self.probabilities.to_vec(),

@@ -21,6 +21,10 @@ pub struct EvaluateReport {
     pub negative: String,
     /// The split that was measured; `None` for all images.
     pub split: Option<String>,
+    /// How many of the photos asked for the model was trained on, by their content. The numbers are without them.
+    pub trained_on: usize,
+    /// Whether those were all, so that the numbers are of them after all and say nothing about new photos.
+    pub only_trained_on: bool,
     /// Photos unlike those of the training; `None` where the model does not know them.
     pub unfamiliar: Option<usize>,
     /// The numbers, each with its 95 % interval.
@@ -33,12 +37,26 @@ pub struct EvaluateReport {
     pub unreadable: Vec<Skipped>,
 }
 
+impl EvaluateReport {
+    /// Which of the photos asked for are not measured, or should not be; nothing where that is said of none.
+    pub fn exception(&self) -> String {
+        match self.trained_on {
+            0 => String::new(),
+            _ if self.only_trained_on => ", all of which were trained on".to_owned(),
+            1 => " but the one that was trained on".to_owned(),
+            some => format!(" but the {some} that were trained on"),
+        }
+    }
+}
+
 impl fmt::Display for EvaluateReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let metrics = &self.metrics;
         let split = self.split.as_deref().map_or("all images".to_owned(), |split| format!("the {split} images"));
         let (count, positives, positive) = (metrics.count, metrics.positives, &self.positive);
-        write!(out, "data        {}: {split}, {count} of them, {positives} {positive}", self.data.display())?;
+        let exception = self.exception();
+        let data = self.data.display();
+        write!(out, "data        {data}: {split}{exception}: {count} images, {positives} {positive}")?;
         match self.unreadable.len() {
             0 => writeln!(out)?,
             unreadable => writeln!(out, "; {unreadable} unreadable")?,
@@ -46,6 +64,9 @@ impl fmt::Display for EvaluateReport {
         let threshold = rounded(metrics.threshold);
         writeln!(out, "model       {}, `{positive}` from a probability of {threshold}", self.model.display())?;
         writeln!(out)?;
+        if self.only_trained_on {
+            writeln!(out, "on photos that it was trained on, which says nothing about new ones:")?;
+        }
         let resampled =
             format!("bootstrap, {} resamples, seed {}", metrics.bootstrap.resamples, metrics.bootstrap.seed);
         for (name, estimate, method) in estimates(metrics) {

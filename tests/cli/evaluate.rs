@@ -20,7 +20,85 @@ fn the_numbers_on_the_validation_images_are_those_that_train_gave() {
     assert_eq!(report["metrics"], trained["validation"]);
     assert_eq!(report["features_from_cache"], 20);
     let all = evaluate(&dir, &["--data", "imgs"]);
-    assert_eq!((&all["split"], &all["metrics"]["count"]), (&Value::Null, &Value::from(20)));
+    assert_eq!((&all["split"], &all["trained_on"]), (&Value::Null, &Value::from(16)));
+    assert_eq!(all["metrics"], trained["validation"]);
+}
+
+#[test]
+fn photos_that_were_trained_on_are_told_by_their_content_and_left_out_of_the_numbers() {
+    let dir = Dir::with_photos(10);
+    dir.model();
+    let said = |data: &str, more: &[&str]| {
+        let json = evaluate(&dir, &[&["--data", data, "--report", "page.html"], more].concat());
+        let said = run(dir.command().args(["evaluate", "--data", data]).args(more));
+        let page = std::fs::read_to_string(dir.path("page.html")).unwrap();
+        (json, said, page)
+    };
+    let facts = |json: &Value| {
+        (
+            json["trained_on"].as_u64().unwrap(),
+            json["metrics"]["count"].as_u64().unwrap(),
+            json["only_trained_on"].clone(),
+        )
+    };
+    let (json, text, page) = said("imgs", &[]);
+    assert_eq!(facts(&json), (16, 4, false.into()));
+    assert!(text.out.contains("imgs: all images but the 16 that were trained on: 4 images, 2 light"), "{}", text.out);
+    assert!(page.contains("On 4\u{a0}photos it never saw") && page.contains("but the 16 that were trained on"));
+
+    // Other names, one new photo.
+    for (number, class) in ["dark", "light"].into_iter().enumerate() {
+        for (place, entry) in dir.names(&format!("imgs/{class}")).iter().enumerate() {
+            let bytes = std::fs::read(dir.path(&format!("imgs/{class}/{entry}"))).unwrap();
+            dir.file(&format!("copies/{class}/other{place}.ppm"), &bytes);
+        }
+        dir.photo(&format!("copies/{class}/new.ppm"), 60 + 100 * number as u8);
+    }
+    assert_eq!(facts(&said("copies", &[]).0), (16, 6, false.into()));
+
+    // Nothing but training photos: measured, and named as that everywhere.
+    let refit = run(dir.command().args(TRAIN).args(["--refit", "--save-split", "split.csv"]));
+    assert_eq!(refit.code, Some(0), "{}", refit.err);
+    for (data, more, count) in [("imgs", &[][..], 20), ("split.csv", &["--split", "train"], 16), ("split.csv", &[], 4)]
+    {
+        let (json, text, page) = said(data, more);
+        assert_eq!(facts(&json), (count, count, true.into()), "{data}");
+        assert!(text.err.contains("all of these photos were trained on"), "{}", text.err);
+        assert!(
+            text.out.contains("on photos that it was trained on, which says nothing about new ones"),
+            "{}",
+            text.out
+        );
+        assert!(
+            page.contains("that it was trained on, which says nothing about new ones") && !page.contains("never saw")
+        );
+    }
+}
+
+#[test]
+fn with_refit_every_number_is_of_one_head_at_the_threshold_that_is_stored() {
+    let dir = Dir::with_photos(15);
+    let train = |more: &[&str]| {
+        let said = run(dir.command().args(TRAIN).args(["--threshold", "f1"]).args(more));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        said
+    };
+    let json = |more: &[&str]| serde_json::from_str::<Value>(&train(&[more, &["--json"]].concat()).out).unwrap();
+    let (plain, refitted) = (json(&[]), json(&["--refit", "--report", "page.html"]));
+    for key in ["threshold", "threshold_choice", "calibration", "head", "pos_weight", "validation", "cross_validation"]
+    {
+        assert_eq!(plain[key], refitted[key], "{key}");
+    }
+    assert_eq!(refitted["validation"]["threshold"], refitted["threshold"]);
+    assert_eq!((&plain["fitted_images"], &refitted["fitted_images"]), (&24.into(), &30.into()));
+    let page = std::fs::read_to_string(dir.path("page.html")).unwrap();
+    let text = train(&["--refit"]).out;
+    let words = "every number is that of the head of the 24 training images";
+    assert!(page.contains(words) && text.contains(words), "{text}");
+    // The model has the threshold that was measured, and says so of new photos.
+    dir.photo("new/light/a.ppm", 231);
+    let threshold = evaluate(&dir, &["--data", "new"])["metrics"]["threshold"].clone();
+    assert_eq!(threshold, refitted["threshold"]);
 }
 
 #[test]

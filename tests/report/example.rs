@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use resnet_binary::metrics::{Bootstrap, Estimate, evaluate, interval};
 use resnet_binary::report::html::{
     Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Leak, Measured, Network, Page, Photo, Picture, Probe,
-    Repeat, Shortcuts, Unfamiliar,
+    Repeat, Seen, Shortcuts, Unfamiliar,
 };
 use resnet_binary::report::{ClassCount, CrossValidationReport, LearningPoint, Skipped, Spread};
 
@@ -39,7 +39,7 @@ pub(crate) fn page() -> Page {
         positive: "bees".to_owned(),
         data: Some(data()),
         network: Some(network()),
-        measured: vec![Measured { name: "validation".to_owned(), unseen: true, metrics, labels, probabilities }],
+        measured: vec![Measured { name: "validation".to_owned(), seen: Seen::Nothing, metrics, labels, probabilities }],
         cross_validation: Some(cross_validation()),
         decision: Some(Decision {
             rule: "recall>=0.95".to_owned(),

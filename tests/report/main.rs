@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use resnet_binary::metrics::{Bootstrap, evaluate};
 use resnet_binary::report::html::{
-    Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Measured, Network, Page, Picture, Probe, Repeat,
+    Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Measured, Network, Page, Picture, Probe, Repeat, Seen,
     Shortcuts, render,
 };
 use resnet_binary::report::{ClassCount, Skipped};
@@ -69,7 +69,7 @@ fn filled_with(word: &str) -> Page {
         }),
         measured: vec![Measured {
             name: words(),
-            unseen: false,
+            seen: Seen::Relatives(2),
             metrics,
             labels: labels.to_vec(),
             probabilities: probabilities.to_vec(),
@@ -316,7 +316,7 @@ fn the_summary_warns_of_what_misleads_and_says_what_is_well() {
         let answer = |(image, &label): (usize, &bool)| if (image < right) == label { 0.9 } else { 0.1 };
         let probabilities: Vec<f64> = labels.iter().enumerate().map(answer).collect();
         let metrics = evaluate(&labels, &probabilities, 0.5, Bootstrap::default()).unwrap();
-        let measured = Measured { name: "test".to_owned(), unseen: true, metrics, labels, probabilities };
+        let measured = Measured { name: "test".to_owned(), seen: Seen::Nothing, metrics, labels, probabilities };
         warnings(&Page { measured: vec![measured], ..Page::default() })
     };
     assert!(coin(55).0.iter().any(|words| words.contains("not clearly better than guessing")));

@@ -9,7 +9,7 @@ use crate::dataset::Sample;
 use crate::familiarity::Familiarity;
 use crate::head::Head;
 use crate::metrics::Metrics;
-use crate::model::{FORMAT_VERSION, Facts, FamiliarityFacts, Kept, Model, Training};
+use crate::model::{FORMAT_VERSION, Facts, FamiliarityFacts, Kept, Model, TrainedOn, Training};
 use crate::neighbours::Neighbours;
 use crate::pipeline::PipelineError;
 use crate::pipeline::photos::Photos;
@@ -76,7 +76,9 @@ impl TrainOptions {
             neighbours: self.keep_index.then(|| photos.kept(&side.rows)),
         };
         let neighbours = self.keep_index.then(|| Neighbours::of(&side.features));
-        Model { head, familiarity, neighbours, facts }
+        let hashes = &photos.extraction.hashes;
+        let trained_on = TrainedOn::of(side.rows.iter().filter_map(|&row| hashes.get(row)));
+        Model { head, familiarity, neighbours, trained_on, facts }
     }
 }
 

@@ -9,7 +9,9 @@ use crate::pipeline::gallery::Gallery;
 use crate::pipeline::scored::{self, Scored};
 use crate::pipeline::{PageOptions, PipelineError};
 use crate::progress::Progress;
-use crate::report::html::{self, Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Shortcuts};
+use crate::report::html::{
+    self, Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Seen, Shortcuts,
+};
 use crate::report::{self, NearDuplicate, TrainReport};
 
 /// Pairs of copies and doubtful labels that are shown with their photos.
@@ -52,7 +54,9 @@ impl TrainOptions {
         };
         for measured in material.measured {
             let scored = measured.scored();
-            page.measured.push(scored.measured(measured.name, true));
+            let leak = report.leaks.iter().find(|leak| leak.split == measured.name);
+            page.measured
+                .push(scored.measured(measured.name, leak.map_or(Seen::Nothing, |leak| Seen::Relatives(leak.images))));
         }
         if let Some(headline) = material.measured.first() {
             (page.certain_errors, page.top_losses) = headline.scored().worst(&gallery, progress)?;

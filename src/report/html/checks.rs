@@ -1,6 +1,6 @@
 //! What speaks for and against the numbers, each in a sentence, and what to do about it.
 
-use super::page::Page;
+use super::page::{Page, Seen};
 use super::text::{Name, Prose, count, counted, decimal, percent, photos};
 use super::{doubts, learning};
 use crate::report::{ClassCount, MOST_DOUBTED};
@@ -44,6 +44,7 @@ pub(super) fn of(page: &Page) -> Vec<Check> {
     });
     let own = [
         against_guessing(page),
+        trained_on(page),
         precision_of_the_estimate(page),
         threshold(page),
         leaks(page),
@@ -82,6 +83,15 @@ fn against_guessing(page: &Page) -> Option<Check> {
             .with_step("Do not use this model: look at the mistakes and the labels first.")
     } else {
         Check::new(State::Warning, "numbers", format!("The model is not clearly better than guessing: {guess}."))
+    })
+}
+
+/// Whether the numbers are a memory.
+fn trained_on(page: &Page) -> Option<Check> {
+    (page.measured.first()?.seen == Seen::Everything).then(|| {
+        let sentence = "All measured photos were trained on: the numbers say how well the model remembers them.";
+        Check::new(State::Warning, "data", sentence.to_owned())
+            .with_step("Measure on photos that the model was not trained on.")
     })
 }
 

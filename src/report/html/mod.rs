@@ -23,8 +23,8 @@ mod summary;
 mod text;
 
 pub use page::{
-    Copies, CopyPair, Data, Decision, Fact, LabelError, Leak, Measured, Network, Page, Photo, Probe, Repeat, Shortcuts,
-    Unfamiliar,
+    Copies, CopyPair, Data, Decision, Fact, LabelError, Leak, Measured, Network, Page, Photo, Probe, Repeat, Seen,
+    Shortcuts, Unfamiliar,
 };
 pub use picture::{Format, Picture};
 

@@ -91,14 +91,25 @@ pub struct Network {
 pub struct Measured {
     /// What they are, such as `validation`.
     pub name: String,
-    /// Whether the training never saw any of them.
-    pub unseen: bool,
+    /// What the training saw of them.
+    pub seen: Seen,
     /// The numbers, at the threshold that was used.
     pub metrics: Metrics,
     /// Whether each image is positive. The pictures of the curves need these two lists; empty, they are left out.
     pub labels: Vec<bool>,
     /// Probability of the positive class of each image, as many.
     pub probabilities: Vec<f64>,
+}
+
+/// What the training saw of a set of images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// None of them.
+    Nothing,
+    /// Relatives of so many: copies, or photos of their group.
+    Relatives(usize),
+    /// All of them.
+    Everything,
 }
 
 /// How a probability becomes an answer.

@@ -1,8 +1,8 @@
 //! The top of the page: what was found, whether to trust it, what to do next.
 
 use super::checks::{self, Check, State};
-use super::page::{Measured, Page};
-use super::text::{Name, Prose, counted, each, percent, percent_number, photos, threshold};
+use super::page::{Measured, Page, Seen};
+use super::text::{Name, Prose, count, counted, each, percent, percent_number, photos, threshold};
 use crate::metrics::Estimate;
 
 /// Most steps that are named: of more, none is taken.
@@ -26,10 +26,16 @@ pub(super) fn header(page: &Page) -> String {
 fn verdict(page: &Page, measured: &Measured) -> String {
     let metrics = &measured.metrics;
     let Some(accuracy) = metrics.accuracy else { return String::new() };
-    let whose = if measured.unseen { "it never saw" } else { "of which some may be those it was trained on" };
-    let comma = if measured.unseen { "" } else { "," };
+    let whose = match measured.seen {
+        Seen::Nothing => " it never saw".to_owned(),
+        Seen::Relatives(1) => ", one of which has a relative among those that it was trained on".to_owned(),
+        Seen::Relatives(some) => {
+            format!(", {} of which have a relative among those that it was trained on", count(some))
+        }
+        Seen::Everything => " that it was trained on, which says nothing about new ones".to_owned(),
+    };
     let headline = format!(
-        "<p class=\"verdict\">On {}{comma} {whose}, it was right <strong>{}</strong> of the time ({}).</p>\n",
+        "<p class=\"verdict\">On {}{whose}, it was right <strong>{}</strong> of the time ({}).</p>\n",
         photos(metrics.count),
         percent(accuracy.value),
         interval(&accuracy)
