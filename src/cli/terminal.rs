@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
@@ -57,7 +57,9 @@ pub(crate) struct Terminal {
     style: Output,
     stop: Arc<AtomicBool>,
     signal: Arc<AtomicUsize>,
-    task: Mutex<Option<Task>>,
+    task: Arc<Mutex<Option<Task>>>,
+    /// Looks at the task now and then, for those that say nothing for long.
+    watch: Once,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,11 +72,14 @@ enum Output {
     Quiet,
 }
 
-/// In a log, a sign of life this often.
+/// A bar or a line for something that is over in a moment is noise.
+const SHOWN_AFTER: Duration = Duration::from_secs(1);
+
+/// In a log, a further sign of life this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// A bar for something that is over in a moment is noise.
-const BAR_AFTER: Duration = Duration::from_millis(500);
+/// How often a task that says nothing is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 struct Task {
     name: String,
@@ -82,7 +87,7 @@ struct Task {
     total: Option<u64>,
     done: u64,
     started: Instant,
-    last_line: Instant,
+    next_line: Instant,
     bar: Option<ProgressBar>,
 }
 
@@ -102,7 +107,7 @@ impl Terminal {
             (false, true) => Output::Bars,
             (false, false) => Output::Lines,
         };
-        Ok(Self { style, stop, signal, task: Mutex::new(None) })
+        Ok(Self { style, stop, signal, task: Arc::default(), watch: Once::new() })
     }
 
     /// The exit of a run that stopped because the user asked.
@@ -136,25 +141,44 @@ impl Terminal {
     }
 
     fn task(&self) -> MutexGuard<'_, Option<Task>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.task)
     }
+
+    /// Shows tasks that take long between two steps, or have none. Without the thread they are shown at their steps.
+    fn watch(&self) {
+        let (task, style) = (Arc::downgrade(&self.task), self.style);
+        let look = move || {
+            while let Some(task) = task.upgrade() {
+                if let Some(task) = locked(&task).as_mut() {
+                    task.show(style);
+                }
+                drop(task);
+                std::thread::sleep(WATCH_EVERY);
+            }
+        };
+        let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(look);
+    }
+}
+
+fn locked(task: &Mutex<Option<Task>>) -> MutexGuard<'_, Option<Task>> {
+    task.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Progress for Terminal {
     fn start(&self, name: &str, unit: Unit, total: Option<u64>) {
         let now = Instant::now();
-        let task = Task { name: name.to_owned(), unit, total, done: 0, started: now, last_line: now, bar: None };
+        let next_line = now + SHOWN_AFTER;
+        let task = Task { name: name.to_owned(), unit, total, done: 0, started: now, next_line, bar: None };
         *self.task() = Some(task);
+        if self.style != Output::Quiet {
+            self.watch.call_once(|| self.watch());
+        }
     }
 
     fn advance(&self, units: u64) {
         if let Some(task) = self.task().as_mut() {
             task.done = task.done.saturating_add(units);
-            match self.style {
-                Output::Bars => task.draw(),
-                Output::Lines => task.log(),
-                Output::Quiet => {}
-            }
+            task.show(self.style);
         }
     }
 
@@ -180,12 +204,21 @@ impl Progress for Terminal {
 }
 
 impl Task {
+    fn show(&mut self, style: Output) {
+        match style {
+            Output::Bars => self.draw(),
+            Output::Lines => self.log(),
+            Output::Quiet => {}
+        }
+    }
+
     fn draw(&mut self) {
-        if self.bar.is_none() && self.started.elapsed() >= BAR_AFTER {
+        if self.bar.is_none() && self.started.elapsed() >= SHOWN_AFTER {
             self.bar = Some(self.new_bar());
         }
         if let Some(bar) = &self.bar {
             bar.set_position(self.done);
+            bar.tick();
         }
     }
 
@@ -196,7 +229,10 @@ impl Task {
             Unit::Images => "{pos}/{len} images  {mean_rate}  {mean_eta} left",
             Unit::Steps => "{pos}/{len}  {eta} left",
         };
-        let template = format!("{{msg}}  {{bar:28}}  {count}");
+        let template = match (self.total, self.unit) {
+            (None, Unit::Steps) => "{msg}  {spinner}".to_owned(),
+            _ => format!("{{msg}}  {{bar:28}}  {count}"),
+        };
         let bar = ProgressBar::with_draw_target(self.total, ProgressDrawTarget::stderr_with_hz(10));
         let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let style = style.with_key("mean_rate", mean_rate).with_key("mean_eta", mean_eta);
@@ -207,12 +243,14 @@ impl Task {
     }
 
     fn log(&mut self) {
-        if self.last_line.elapsed() < LINE_EVERY {
+        let now = Instant::now();
+        if now < self.next_line {
             return;
         }
-        self.last_line = Instant::now();
+        self.next_line = now + LINE_EVERY;
         let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
         let amount = match self.unit {
+            _ if self.done == 0 => "at work".to_owned(),
             Unit::Bytes => format!("{:.0} MB, {:.1} MB/s", self.done as f64 / 1e6, rate / 1e6),
             Unit::Images => format!("{} images, {rate:.1} images/s", self.done),
             Unit::Steps => format!("{} steps", self.done),

@@ -70,7 +70,8 @@ pub fn cross_validate(
 ) -> Result<CrossValidation, HeadError> {
     strengths.iter().try_for_each(|&l2| require_positive("l2", l2))?;
     let mut folds = prepare(examples, folds)?;
-    progress.start("choosing the strength by cross-validation", Unit::Steps, Some(strengths.len() as u64));
+    let task = if strengths.len() == 1 { "cross-validation" } else { "choosing the strength by cross-validation" };
+    progress.start(task, Unit::Steps, Some(strengths.len() as u64));
     let found = descend(examples, &mut folds, strengths, progress);
     progress.finish();
     found

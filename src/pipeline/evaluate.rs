@@ -136,7 +136,7 @@ impl EvaluateOptions {
         progress: &dyn Progress,
     ) -> Result<String, PipelineError> {
         let gallery = Gallery { photos, model, limits: &self.limits, backbone: &self.backbone };
-        let (certain_errors, top_losses) = scored.worst(&gallery, progress)?;
+        let certain_errors = scored.certain_errors(&gallery, progress)?;
         let asked_for = report.split.clone().unwrap_or_else(|| "all photos".to_owned());
         let measured = format!("measured: {asked_for}{}", report.exception());
         let name = if report.only_trained_on { "training" } else { &asked_for };
@@ -169,12 +169,11 @@ impl EvaluateOptions {
                 ..Decision::default()
             }),
             certain_errors,
-            top_losses,
             unfamiliar: report.unfamiliar.map(|images| Unfamiliar { images, of: scored.labels.len() }),
             repeat: Some(scored::repeat(photos, model, self.seed)),
             ..Page::default()
         };
-        Ok(html::render(&page))
+        Ok(scored::render(&self.data, page, progress))
     }
 }
 

@@ -1,16 +1,17 @@
 //! What the page says of a set of measured photos, for `train` and `evaluate` alike.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::PipelineError;
 use super::gallery::{Gallery, Shown};
 use super::photos::Photos;
 use crate::metrics::Metrics;
 use crate::model::Model;
-use crate::progress::Progress;
-use crate::report::html::{Fact, Measured, Photo, Repeat, Seen};
+use crate::progress::{Progress, Unit};
+use crate::report::html::{self, Fact, Measured, Page, Photo, Repeat, Seen};
 
-/// Most photos of each list with pictures.
+/// Most photos with pictures.
 const MOST: usize = 12;
 
 /// Labelled photos with their probabilities.
@@ -36,29 +37,17 @@ impl Scored<'_> {
         }
     }
 
-    /// The wrong answers, the most certain first, and the highest losses that are none of those, with their pictures.
-    pub(super) fn worst(
+    /// The wrong answers, those with the highest loss first; the first of them with their pictures.
+    pub(super) fn certain_errors(
         &self,
         gallery: &Gallery<'_>,
         progress: &dyn Progress,
-    ) -> Result<(Vec<Photo>, Vec<Photo>), PipelineError> {
-        let (errors, losses) = (self.certain_errors(), self.top_losses());
-        let places = errors.iter().chain(&losses);
-        let rows: Vec<usize> = places.filter_map(|&place| self.rows.get(place).copied()).collect();
+    ) -> Result<Vec<Photo>, PipelineError> {
+        let wrong = |place: &usize| self.answer(*place) != self.label(*place);
+        let errors: Vec<usize> = self.by_loss().into_iter().filter(wrong).collect();
+        let rows: Vec<usize> = errors.iter().take(MOST).filter_map(|&place| self.rows.get(place).copied()).collect();
         let shown = gallery.with_maps(&rows, progress)?;
-        Ok((self.photos(&errors, gallery.photos, &shown), self.photos(&losses, gallery.photos, &shown)))
-    }
-
-    /// The places here of the wrong answers, the most certain first.
-    fn certain_errors(&self) -> Vec<usize> {
-        let wrong = self.by_loss();
-        wrong.into_iter().filter(|&place| self.answer(place) != self.label(place)).take(MOST).collect()
-    }
-
-    /// The places here of the highest losses that are no certain errors, the highest first.
-    fn top_losses(&self) -> Vec<usize> {
-        let shown = self.certain_errors();
-        self.by_loss().into_iter().filter(|place| !shown.contains(place)).take(MOST).collect()
+        Ok(self.photos(&errors, gallery.photos, &shown))
     }
 
     fn by_loss(&self) -> Vec<usize> {
@@ -96,6 +85,31 @@ impl Scored<'_> {
         };
         places.iter().filter_map(photo).collect()
     }
+}
+
+/// The page as HTML, the photos named by their paths within the data.
+pub(super) fn render(data: &Path, page: Page, progress: &dyn Progress) -> String {
+    progress.start("page", Unit::Steps, None);
+    let html = html::render(&within(data, page));
+    progress.finish();
+    html
+}
+
+/// Names every photo on the page by its path within the data: below its folder, or beside its table.
+fn within(data: &Path, page: Page) -> Page {
+    let root = if data.is_dir() { Some(data) } else { data.parent() };
+    let mut page = page;
+    let pairs = page.copies.iter_mut().flat_map(|copies| &mut copies.pairs);
+    let paths = pairs.flat_map(|pair| [&mut pair.first, &mut pair.second]);
+    let paths = paths.chain(page.certain_errors.iter_mut().map(|photo| &mut photo.path));
+    let paths = paths.chain(page.label_errors.iter_mut().flatten().map(|label| &mut label.path));
+    let unreadable = page.data.iter_mut().flat_map(|data| &mut data.unreadable);
+    for path in paths.chain(unreadable.map(|skipped| &mut skipped.path)) {
+        if let Some(Ok(inside)) = root.map(|root| path.strip_prefix(root)) {
+            *path = inside.to_path_buf();
+        }
+    }
+    page
 }
 
 /// What it takes to make the same numbers again.

@@ -28,10 +28,7 @@ pub(crate) fn page() -> Page {
         photos.iter().filter(|photo| photo.is_positive != photo.answered_positive).cloned().collect();
     let doubt = |photo: &Photo| if photo.is_positive { photo.probability } else { 1.0 - photo.probability };
     certain_errors.sort_by(|a, b| doubt(a).total_cmp(&doubt(b)));
-    let mut top_losses = photos;
-    top_losses.sort_by(|a, b| doubt(a).total_cmp(&doubt(b)));
     certain_errors.truncate(8);
-    top_losses.truncate(12);
     Page {
         title: "ants or bees".to_owned(),
         command: "resnet-binary train --data imgs --threshold 'recall>=0.95' --report report.html".to_owned(),
@@ -50,7 +47,6 @@ pub(crate) fn page() -> Page {
         }),
         learning_curve: learning_curve(),
         certain_errors,
-        top_losses,
         copies: Some(copies(accuracy)),
         label_errors: Some(label_errors()),
         shortcuts: Some(shortcuts()),

@@ -39,7 +39,7 @@ fn filled_with(word: &str) -> Page {
     let probabilities = [0.9, 0.2, 0.4, 0.7, 0.6];
     let metrics = evaluate(&labels, &probabilities, 0.5, Bootstrap::default()).unwrap();
     let mut page = example::page();
-    for photo in page.certain_errors.iter_mut().chain(&mut page.top_losses) {
+    for photo in &mut page.certain_errors {
         photo.path = path();
     }
     let class = |positive| ClassCount { name: words(), positive, train: 1, validation: 1, test: 1 };
@@ -182,10 +182,7 @@ fn each_part_may_be_missing() {
         }),
         (&["curves"], |page| page.measured[0].probabilities.clear()),
         (&["learning-curve"], |page| page.learning_curve.clear()),
-        (&["mistakes"], |page| {
-            page.certain_errors.clear();
-            page.top_losses.clear();
-        }),
+        (&["mistakes"], |page| page.certain_errors.clear()),
         (&["copies"], |page| page.copies = None),
         (&["labels"], |page| page.label_errors = None),
         (&["shortcuts"], |page| page.shortcuts = None),
@@ -257,7 +254,6 @@ fn lists_without_end_are_bounded_and_say_what_is_missing() {
     page.copies.as_mut().unwrap().pairs = fill(4000).map(|first| CopyPair { first, ..pair.clone() }).collect();
     let photo = page.certain_errors[0].clone();
     page.certain_errors = fill(300).map(|path| resnet_binary::report::html::Photo { path, ..photo.clone() }).collect();
-    page.top_losses = page.certain_errors.clone();
     let (labels, probabilities) = example::scores(30_000);
     page.measured[0].labels = labels;
     page.measured[0].probabilities = probabilities;

@@ -8,10 +8,8 @@ use crate::model::Model;
 use crate::pipeline::gallery::Gallery;
 use crate::pipeline::scored::{self, Scored};
 use crate::pipeline::{PageOptions, PipelineError};
-use crate::progress::Progress;
-use crate::report::html::{
-    self, Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Seen, Shortcuts,
-};
+use crate::progress::{Progress, Unit};
+use crate::report::html::{Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Seen, Shortcuts};
 use crate::report::{self, NearDuplicate, TrainReport};
 
 /// Pairs of copies and doubtful labels that are shown with their photos.
@@ -46,11 +44,14 @@ impl TrainOptions {
         };
         let gallery =
             Gallery { photos: &prepared.photos, model: material.model, limits: &self.limits, backbone: &self.backbone };
+        progress.start("photos for the report", Unit::Steps, None);
+        let page = material.page(&gallery);
+        progress.finish();
         let mut page = Page {
             command: options.command.clone(),
             learning_curve: curve,
             repeat: Some(scored::repeat(&prepared.photos, material.model, self.seed)),
-            ..material.page(&gallery)
+            ..page
         };
         for measured in material.measured {
             let scored = measured.scored();
@@ -59,9 +60,9 @@ impl TrainOptions {
                 .push(scored.measured(measured.name, leak.map_or(Seen::Nothing, |leak| Seen::Relatives(leak.images))));
         }
         if let Some(headline) = material.measured.first() {
-            (page.certain_errors, page.top_losses) = headline.scored().worst(&gallery, progress)?;
+            page.certain_errors = headline.scored().certain_errors(&gallery, progress)?;
         }
-        Ok(html::render(&page))
+        Ok(scored::render(&self.data, page, progress))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::features::FeatureMatrix;
 use crate::pipeline::PipelineError;
 use crate::pipeline::memory::COPIES_IN_TRAINING;
 use crate::pipeline::photos::{Photos, Reading};
-use crate::progress::Progress;
+use crate::progress::{Progress, Unit};
 
 /// All photos, read and divided.
 pub(super) struct Prepared {
@@ -32,7 +32,9 @@ impl TrainOptions {
         let (fixes, group_by) = (self.fixes.as_deref(), self.group_by.as_ref());
         let (mut photos, fixes) = self.reading().run_fixed(fixes, group_by, &mut features, progress)?;
         let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
+        progress.start("looking for copies", Unit::Steps, None);
         let kin = relatives::find(&photos, &features, self.group_by.as_ref(), &self.data);
+        progress.finish();
         split::assign(&mut photos.samples, &photos.classes, &kin.groups, self.val_fraction, self.seed)?;
         relatives::warn(&kin.report(&photos), progress);
         let side = |is_in: &dyn Fn(Option<Split>) -> bool| Side::of(&photos, &features, &kin.groups, is_in);

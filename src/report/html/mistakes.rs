@@ -1,34 +1,20 @@
 //! The photos that it gets most wrong, to look at.
 
-use std::collections::HashSet;
-
 use super::page::{Page, Photo};
 use super::picture::Picture;
-use super::text::{File, Name, Text, counted, each, percent};
+use super::text::{File, Name, Text, each, percent};
 use super::{MOST_PHOTOS, Section, left_out};
 use crate::report::heatmap;
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let errors: Vec<&Photo> = page.certain_errors.iter().take(MOST_PHOTOS).collect();
-    let shown: HashSet<_> = errors.iter().map(|photo| &photo.path).collect();
-    let top = page.top_losses.iter().take(MOST_PHOTOS);
-    let (again, others): (Vec<&Photo>, Vec<&Photo>) = top.partition(|photo| shown.contains(&photo.path));
-    let with_maps = errors.iter().chain(&others).any(|photo| photo.map.is_some());
+    let with_maps = errors.iter().any(|photo| photo.map.is_some());
     let mut body = String::new();
     if !errors.is_empty() {
-        body += "<h3>Most certain errors</h3>\n<p>Wrong answers, the surest first. Look for what they share, and whether \
-                 the label is right.</p>\n";
+        body += "<h3>Most certain errors</h3>\n<p>Wrong answers, those with the highest loss first. Look for what they \
+                 share, and whether the label is right.</p>\n";
         body += &gallery(page, &errors);
         body += &left_out(page.certain_errors.len(), MOST_PHOTOS);
-    }
-    if !(again.is_empty() && others.is_empty()) {
-        body += "<h3>Highest loss</h3>\n<p>The photos that cost most of the log loss, right or wrong.</p>\n";
-        if !again.is_empty() {
-            let some = counted(again.len(), "of them is", "of them are");
-            let note = format!("<p class=\"note\">{some} among the errors above and not shown again.</p>\n");
-            body += &note;
-        }
-        body += &gallery(page, &others);
     }
     if with_maps {
         let [positive, negative] = heatmap::COLOURS;

@@ -38,10 +38,8 @@ pub struct Page {
     pub decision: Option<Decision>,
     /// Numbers over the number of training images, from few to many.
     pub learning_curve: Vec<LearningPoint>,
-    /// Images that were answered wrongly, the most certain first.
+    /// Images that were answered wrongly, those with the highest loss first.
     pub certain_errors: Vec<Photo>,
-    /// Images with the highest loss, the highest first. Those that are certain errors too are shown once.
-    pub top_losses: Vec<Photo>,
     /// Images that are nearly the same.
     pub copies: Option<Copies>,
     /// Images whose label is doubtful, the most doubtful first.
