@@ -3,16 +3,14 @@
 
     python3 scripts/make_pixel_goldens.py
 
-Made with Pillow 13.0.0, torchvision 0.26.0, torch 2.11.0, numpy 2; all images are made here, none is a photo.
+Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), torchvision 0.26.0, torch 2.11.0, numpy 2; all images are made here, none is a photo.
 `golden.json` lists one case a row:
 
   file                the image file
-  tolerance           largest distance of a decoded level from Pillow's: 0 for lossless formats
   width, height       upright size
-  pixels              Pillow's upright RGB pixels as a PNG, where tolerance is not 0
-  pixels_sha256       SHA-256 of Pillow's upright RGB pixels, where tolerance is 0
+  pixels_sha256       SHA-256 of Pillow's upright RGB pixels
   resize, crop        the transform: Resize(resize), CenterCrop(crop)
-  crop_file           torchvision's crop of Pillow's pixels, as a PNG; levels may differ by 1
+  crop_file           torchvision's crop of Pillow's pixels, as a PNG
   normalised_sha256   SHA-256 of ToTensor + Normalize of that crop, f32 little-endian [3, crop, crop]
 
 A case without `resize` is about decoding only.
@@ -86,18 +84,14 @@ def write_png(name, pixels):
     Image.fromarray(pixels).save(FOLDER / name, "PNG", optimize=True)
 
 
-def case(name, content, resize=None, crop=None, tolerance=0, pixels=None):
+def case(name, content, resize=None, crop=None, pixels=None):
     """One row. `pixels` replaces Pillow's answer where this project deliberately differs."""
     (FOLDER / name).write_bytes(content)
     image = Image.open(io.BytesIO(content))
     image = ImageOps.exif_transpose(image).convert("RGB") if pixels is None else Image.fromarray(pixels)
     levels = np.asarray(image)
-    row = {"file": name, "tolerance": tolerance, "width": image.width, "height": image.height}
-    if tolerance:
-        row["pixels"] = name + ".pixels.png"
-        write_png(row["pixels"], levels)
-    else:
-        row["pixels_sha256"] = hashlib.sha256(levels.tobytes()).hexdigest()
+    row = {"file": name, "width": image.width, "height": image.height}
+    row["pixels_sha256"] = hashlib.sha256(levels.tobytes()).hexdigest()
     if resize:
         result = transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop)])(image)
         tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])(result)
@@ -147,13 +141,11 @@ def png_cases():
 def orientation_cases():
     image = Image.fromarray(picture(8, 5))
     rows = [row.tobytes() for row in np.asarray(image)]
-    # Blocks of one colour, so that the JPEG decoder's own rounding stays small.
     blocks = Image.fromarray(picture(3, 2)).resize((24, 16), Image.Resampling.NEAREST)
     for orientation in range(1, 9):
         order = "<>"[orientation % 2]
         block = exif(orientation, order)
-        case(f"orientation{orientation}.jpg", saved(blocks, "JPEG", quality=95, optimize=True, subsampling=0, exif=b"Exif\0\0" + block),
-             tolerance=3)
+        case(f"orientation{orientation}.jpg", saved(blocks, "JPEG", quality=95, optimize=True, subsampling=0, exif=b"Exif\0\0" + block))
         case(f"orientation{orientation}.png", png(8, 5, 8, 2, rows, png_chunk(b"eXIf", block)), 9, 6)
         case(f"orientation{orientation}.webp", saved(image, "WEBP", lossless=True, exif=b"Exif\0\0" + block))
         case(f"orientation{orientation}.tiff", saved(image, "TIFF", tiffinfo={274: orientation}))
@@ -168,22 +160,124 @@ def orientation_cases():
     text = PngImagePlugin.PngInfo()
     text.add_itxt("XML:com.adobe.xmp", xmp(6).decode())
     case("orientation6_xmp.png", saved(image, "PNG", pnginfo=text))
-    case("orientation6_xmp.jpg", saved(blocks, "JPEG", quality=95, optimize=True, subsampling=0, xmp=xmp(6)), tolerance=3)
+    case("orientation6_xmp.jpg", saved(blocks, "JPEG", quality=95, optimize=True, subsampling=0, xmp=xmp(6)))
     case("orientation6_xmp.webp", saved(image, "WEBP", lossless=True, xmp=xmp(6)))
+
+
+def huffman_codes(tables):
+    """Symbol -> (code, length) for each table of the DHT segments of a file."""
+    codes = {}
+    while tables:
+        kind, counts, place, code = tables[0], tables[1:17], 17, 0
+        codes[kind] = {}
+        for length, count in enumerate(counts, 1):
+            for _ in range(count):
+                codes[kind][tables[place]] = (code, length)
+                place, code = place + 1, code + 1
+            code <<= 1
+        tables = tables[place:]
+    return codes
+
+
+def drawn_jpeg(samplings, scans, width=45, height=37, restart=0, tables=True, adobe=None, seed=0):
+    """A sequential JPEG of random coefficients, of any samplings and scans, which Pillow cannot write."""
+    plain = saved(Image.fromarray(picture(16, 16)), "JPEG")
+    segments, at = [], 2
+    while plain[at + 1] != 0xDA:
+        length = int.from_bytes(plain[at + 2 : at + 4], "big")
+        segments.append((plain[at + 1], plain[at + 4 : at + 2 + length]))
+        at += 2 + length
+    codes = huffman_codes(b"".join(content for marker, content in segments if marker == 0xC4))
+    segment = lambda marker, content: bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+    across, down = max(h for h, _ in samplings), max(v for _, v in samplings)
+    frame = struct.pack(">BHHB", 8, height, width, len(samplings))
+    frame += b"".join(bytes([number + 1, h * 16 + v, 0]) for number, (h, v) in enumerate(samplings))
+    kept = [segment(marker, content) for marker, content in segments if marker == 0xDB or (marker == 0xC4 and tables)]
+    out = b"\xff\xd8" + (segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([adobe])) if adobe is not None else b"")
+    out += b"".join(kept) + segment(0xC0, frame) + (segment(0xDD, struct.pack(">H", restart)) if restart else b"")
+    random = np.random.default_rng(seed)
+    ceil = lambda a, b: -(-a // b)
+
+    def number(value):
+        size = int(abs(value)).bit_length()
+        return size, format(value if value > 0 else value + (1 << size) - 1, f"0{size}b") if size else ""
+
+    for scan in scans:
+        out += segment(0xDA, bytes([len(scan)]) + b"".join(bytes([part + 1, 0]) for part in scan) + b"\0\x3f\0")
+        if len(scan) == 1:
+            h, v = samplings[scan[0]]
+            mcus = ceil(ceil(width * h, across), 8) * ceil(ceil(height * v, down), 8)
+        else:
+            mcus = ceil(width, 8 * across) * ceil(height, 8 * down)
+        bits, means = "", dict.fromkeys(scan, 0)
+        for mcu in range(mcus):
+            if restart and mcu and mcu % restart == 0:
+                out += packed(bits) + bytes([0xFF, 0xD0 + (mcu // restart - 1) % 8])
+                bits, means = "", dict.fromkeys(scan, 0)
+            for part in scan:
+                h, v = samplings[part] if len(scan) > 1 else (1, 1)
+                for _ in range(h * v):
+                    mean = int(random.integers(-40, 40))
+                    size, value = number(mean - means[part])
+                    means[part] = mean
+                    code, length = codes[0][size]
+                    bits += format(code, f"0{length}b") + value
+                    for level in random.integers(-3, 4, random.integers(0, 6)):
+                        size, value = number(int(level) or 1)
+                        code, length = codes[0x10][16 * int(random.integers(0, 3)) + size]
+                        bits += format(code, f"0{length}b") + value
+                    code, length = codes[0x10][0]
+                    bits += format(code, f"0{length}b")
+        out += packed(bits)
+    return out + b"\xff\xd9"
+
+
+def packed(bits):
+    """Filled up with ones, a zero stuffed behind each 0xff."""
+    bits = bits.ljust(-(-len(bits) // 8) * 8, "1")
+    return int(bits or "0", 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+
+
+def drawn_jpeg_cases():
+    """What libjpeg makes of samplings, scans and colours that few programs write."""
+    one, three, four = [[0]], [[0, 1, 2]], [[0, 1, 2, 3]]
+    samplings = {"444": [(1, 1)] * 3, "422": [(2, 1), (1, 1), (1, 1)], "420": [(2, 2), (1, 1), (1, 1)],
+                 "440": [(1, 2), (1, 1), (1, 1)], "411": [(4, 1), (1, 1), (1, 1)], "410": [(4, 2), (1, 1), (1, 1)],
+                 "mixed": [(2, 2), (2, 1), (1, 2)], "441": [(1, 4), (1, 1), (1, 1)]}
+    for name, sampling in samplings.items():
+        case(f"jpeg_drawn_{name}.jpg", drawn_jpeg(sampling, three))
+        case(f"jpeg_drawn_{name}_scans.jpg", drawn_jpeg(sampling, [[0], [2], [1]], width=33, height=50))
+    case("jpeg_drawn_grey_2x2.jpg", drawn_jpeg([(2, 2)], one))
+    case("jpeg_drawn_two_scans.jpg", drawn_jpeg(samplings["420"], [[0], [1, 2]]))
+    case("jpeg_drawn_restarts.jpg", drawn_jpeg(samplings["420"], three, width=200, restart=1))
+    case("jpeg_drawn_restarts_scans.jpg", drawn_jpeg(samplings["422"], [[0], [1], [2]], width=60, restart=3))
+    case("jpeg_drawn_without_huffman_tables.jpg", drawn_jpeg(samplings["422"], three, tables=False))
+    case("jpeg_drawn_adobe_rgb.jpg", drawn_jpeg(samplings["444"], three, adobe=0))
+    case("jpeg_drawn_cmyk.jpg", drawn_jpeg([(1, 1)] * 4, four, adobe=0))
+    case("jpeg_drawn_ycck.jpg", drawn_jpeg([(2, 2), (1, 1), (1, 1), (2, 2)], four, adobe=2))
+    for width, height in ((1, 1), (2, 2), (3, 3), (5, 1), (1, 9), (16, 16), (17, 17)):
+        case(f"jpeg_drawn_{width}x{height}.jpg", drawn_jpeg(samplings["420"], three, width=width, height=height))
 
 
 def other_format_cases():
     image, rgba = Image.fromarray(picture(15, 11)), Image.fromarray(picture(15, 11, 4))
-    # Little noise in the colours, where decoders round differently when they enlarge them.
     smooth = Image.fromarray(picture(8, 6, strength=10)).resize((24, 18), Image.Resampling.BICUBIC)
-    case("jpeg_444.jpg", saved(smooth, "JPEG", quality=90, optimize=True, subsampling=0), tolerance=3)
-    case("jpeg_420.jpg", saved(smooth, "JPEG", quality=90, optimize=True, subsampling=2), tolerance=6)
-    case("jpeg_422.jpg", saved(smooth, "JPEG", quality=90, optimize=True, subsampling=1), tolerance=6)
-    case("jpeg_progressive.jpg", saved(smooth, "JPEG", quality=90, optimize=True, progressive=True, subsampling=0), tolerance=3)
-    case("jpeg_restarts.jpg", saved(smooth, "JPEG", quality=90, optimize=True, restart_marker_blocks=1, subsampling=0), tolerance=3)
-    case("jpeg_grey.jpg", saved(smooth.convert("L"), "JPEG", quality=90, optimize=True), tolerance=2)
-    case("jpeg_cmyk.jpg", saved(smooth.convert("CMYK"), "JPEG", quality=90, optimize=True), tolerance=3)
-    case("jpeg_trailing_bytes.jpg", saved(smooth, "JPEG", quality=90, optimize=True, subsampling=0) + b"more" * 9, tolerance=3)
+    case("jpeg_444.jpg", saved(smooth, "JPEG", quality=90, optimize=True, subsampling=0))
+    case("jpeg_420.jpg", saved(smooth, "JPEG", quality=90, optimize=True, subsampling=2))
+    case("jpeg_422.jpg", saved(smooth, "JPEG", quality=90, optimize=True, subsampling=1))
+    case("jpeg_progressive.jpg", saved(smooth, "JPEG", quality=90, optimize=True, progressive=True, subsampling=0))
+    case("jpeg_restarts.jpg", saved(smooth, "JPEG", quality=90, optimize=True, restart_marker_blocks=1, subsampling=0))
+    case("jpeg_grey.jpg", saved(smooth.convert("L"), "JPEG", quality=90, optimize=True))
+    case("jpeg_cmyk.jpg", saved(smooth.convert("CMYK"), "JPEG", quality=90, optimize=True))
+    case("jpeg_trailing_bytes.jpg", saved(smooth, "JPEG", quality=90, optimize=True, subsampling=0) + b"more" * 9)
+    case("jpeg_rgb.jpg", saved(smooth, "JPEG", quality=90, keep_rgb=True))
+    case("jpeg_odd_420.jpg", saved(Image.fromarray(picture(35, 19, strength=30)), "JPEG", quality=85, subsampling=2), 18, 15)
+    case("jpeg_odd_422_progressive.jpg", saved(Image.fromarray(picture(37, 41, strength=30)), "JPEG", quality=85,
+         progressive=True, subsampling=1), 18, 15)
+    case("jpeg_narrow_420.jpg", saved(Image.fromarray(picture(3, 50)), "JPEG", quality=95, subsampling=2), 18, 15)
+    case("jpeg_strong.jpg", saved(Image.fromarray(stripes(64, 48)), "JPEG", quality=100, subsampling=2), 36, 32)
+    case("jpeg_default_420.jpg", saved(Image.fromarray(stripes(480, 384)), "JPEG", quality=60, subsampling=2), 256, 224)
+    drawn_jpeg_cases()
     case("webp_lossless.webp", saved(image, "WEBP", lossless=True))
     case("webp_alpha.webp", saved(rgba, "WEBP", lossless=True, exact=True))
     frames = [Image.fromarray(picture(15, 11)), Image.fromarray(picture(11, 15)).resize((15, 11))]

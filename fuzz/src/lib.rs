@@ -3,15 +3,10 @@
 
 #![allow(dead_code, missing_docs, unexpected_cfgs)]
 
-#[cfg(feature = "turbo")]
-#[path = "../../src/foreign/jpeg.rs"]
-mod jpeg;
 #[path = "../../src/foreign/mapping.rs"]
 mod mapping;
 
 mod foreign {
-    #[cfg(feature = "turbo")]
-    pub(crate) use super::jpeg;
     pub(crate) use super::mapping;
 }
 

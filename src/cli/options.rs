@@ -183,15 +183,11 @@ pub(crate) struct Pixels {
     /// Side of the network's input in pixels; the resize before the crop scales with it
     #[arg(long, value_name = "N", default_value = "224", value_parser = image_size)]
     image_size: Preprocess,
-    /// Decode large JPEGs whole; builds with the feature `turbo` otherwise decode them at a fraction of their size, a
-    /// quarter of a level (of 255) away on average
-    #[arg(long)]
-    exact_jpeg: bool,
 }
 
 impl Pixels {
     pub(crate) fn preprocess(self) -> Preprocess {
-        Preprocess { scaled_jpeg: !self.exact_jpeg, ..self.image_size }
+        self.image_size
     }
 }
 

@@ -3,14 +3,11 @@
 //! [`onednn`] calls three operators of libtorch that tch has no call for; [`libtorch`] asks it about itself, sets the
 //! switches of its GPU arithmetic and calls an operator that tch calls wrongly; [`stream`] copies beside a GPU's
 //! computation; [`driver`] asks NVIDIA's driver about its cards; [`mapping`] maps a file into memory; [`leave`] ends the
-//! process; `jpeg` decodes a part of a JPEG with libjpeg-turbo (feature `turbo`). Each `unsafe` block says what makes it
-//! sound. Nothing here knows what an image or a network is.
+//! process. Each `unsafe` block says what makes it sound. Nothing here knows what an image or a network is.
 
 #![expect(unsafe_code, reason = "this is the one module for it")]
 
 pub(crate) mod driver;
-#[cfg(feature = "turbo")]
-pub(crate) mod jpeg;
 pub(crate) mod libtorch;
 pub(crate) mod mapping;
 mod message;

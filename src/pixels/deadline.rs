@@ -2,7 +2,7 @@
 //!
 //! A thread cannot be stopped from outside without leaving its work torn, so a decoder is stopped through its input: all
 //! bytes come from here, a piece at a time, and once the time is up no more do. What a decoder does between two reads is
-//! bounded by the pixels that [`Limits`] admit; libjpeg-turbo, which takes the whole file at once, by its scans.
+//! bounded by the pixels that [`Limits`] admit. Our own JPEG decoder looks at the clock after each row of blocks.
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
@@ -15,9 +15,6 @@ const PIECE: usize = 1 << 15;
 
 /// The clock is looked at once in so many reads of a piece, of which some are a single byte.
 const PIECES_A_LOOK: u32 = 16;
-
-/// The same for a JPEG, of which four bytes are read at a time.
-const WORDS_A_LOOK: u32 = 4096;
 
 /// When decoding has to be over.
 #[derive(Debug)]
@@ -37,7 +34,7 @@ impl Deadline {
     }
 
     /// Whether the time is up, by a look at the clock in the first and every `often`th read.
-    fn is_over(&self, often: u32) -> bool {
+    pub(super) fn is_over(&self, often: u32) -> bool {
         let reads = self.reads.replace(self.reads.get().wrapping_add(1));
         if reads.is_multiple_of(often) && self.end.is_some_and(|end| Instant::now() >= end) {
             self.passed.set(true);
@@ -96,29 +93,6 @@ impl Seek for Pieces<'_> {
     }
 }
 
-/// The bytes of a file for a decoder that wants a slice, asking for it at each read: it becomes empty when time is up.
-pub(super) struct Fading<'a> {
-    bytes: &'a [u8],
-    deadline: &'a Deadline,
-}
-
-impl<'a> Fading<'a> {
-    pub(super) fn new(bytes: &'a [u8], deadline: &'a Deadline) -> Self {
-        Self { bytes, deadline }
-    }
-
-    /// All of them, for a look that is over in no time.
-    pub(super) fn all(&self) -> &'a [u8] {
-        self.bytes
-    }
-}
-
-impl AsRef<[u8]> for Fading<'_> {
-    fn as_ref(&self) -> &[u8] {
-        if self.deadline.is_over(WORDS_A_LOOK) { &[] } else { self.bytes }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +109,6 @@ mod tests {
             let mut read = Vec::new();
             Pieces::new(&bytes, &deadline).read_to_end(&mut read).unwrap();
             assert_eq!(read, bytes);
-            assert_eq!(Fading::new(&bytes, &deadline).as_ref(), bytes);
             assert_eq!(deadline.judge(Format::Png, Ok(1)), Ok(1));
         }
     }
@@ -143,7 +116,6 @@ mod tests {
     #[test]
     fn none_arrive_afterwards_and_time_is_the_reason_whatever_the_decoder_says() {
         let deadline = deadline(Duration::ZERO);
-        assert_eq!(Fading::new(b"abc", &deadline).as_ref(), b"");
         assert_eq!(Pieces::new(b"abc", &deadline).read(&mut [0]).unwrap_err().kind(), io::ErrorKind::TimedOut);
         let error = deadline.judge(Format::Png, Ok(1)).unwrap_err();
         assert_eq!(error.to_string(), "decoding the PNG image took longer than the limit of 0 s");

@@ -134,6 +134,17 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
     deadline.judge(format, image)
 }
 
+/// The region that is `wanted` of a JPEG of some size and orientation, as it is stored, and what else is said with it.
+pub(super) fn jpeg<T>(
+    bytes: &[u8],
+    limits: &Limits,
+    wanted: impl FnOnce((u32, u32), Orientation) -> (jpeg::Region, T),
+) -> Result<(Rgb, T), DecodeError> {
+    let deadline = Deadline::of(limits);
+    let part = guarded(Format::Jpeg, || jpeg::decode_part(bytes, &deadline, limits, wanted));
+    deadline.judge(Format::Jpeg, part)
+}
+
 /// Reads an image through one of the `image` crate's decoders.
 fn read<D: ImageDecoder>(
     format: Format,

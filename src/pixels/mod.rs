@@ -4,9 +4,9 @@
 //! bytes → [`decode`](fn@decode) (sniffed by content, upright, RGB, within [`Limits`]) → [`Preprocess::apply`] (short
 //! side to 256, centre crop 224) → [`Preprocess::normalise`] (`ImageNet` mean and standard deviation).
 //!
-//! Promise: on the same decoded pixels no level of a [`Crop`] is more than 1 of 255 away from torchvision's evaluation
-//! transform on a Pillow image, whatever the size of the image; and no content of a file makes this room panic, print,
-//! or allocate or take longer than [`Limits`] allow. A file that is damaged or cut off is an error, never a half-grey photo.
+//! Promise: every level of a [`Crop`] is that of torchvision's evaluation transform on a Pillow image, of JPEGs too; no
+//! content of a file makes this room panic, print, or allocate or take longer than [`Limits`] allow; and a file that is
+//! damaged or cut off is an error, never a half-grey photo, as far as anybody can tell from the file (`jpeg` says how far).
 
 mod convert;
 mod deadline;
@@ -24,6 +24,7 @@ mod webp;
 
 use serde::{Deserialize, Serialize};
 
+use jpeg::Region;
 use orientation::{Orientation, Turn};
 use resize::Geometry;
 
@@ -34,7 +35,7 @@ pub use sniff::{Format, describe, looks_like_image, sniff};
 
 /// Counts up whenever a change in this room may change a level of a [`Crop`], so that features that were computed from
 /// older pixels are not mistaken for today's.
-const PIXELS_VERSION: u32 = 2;
+const PIXELS_VERSION: u32 = 3;
 
 /// Sides above this are refused: nothing is gained, and a mistyped number would ask for gigabytes an image.
 const MAX_SIDE: u32 = 4096;
@@ -53,16 +54,11 @@ pub struct Preprocess {
     pub mean: [f32; 3],
     /// Standard deviation of each channel (R, G, B) on a scale of 0 to 1. Default: that of `ImageNet`.
     pub std: [f32; 3],
-    /// Whether a JPEG whose short side is at least four times [`resize`](Self::resize) is decoded at a half, a quarter
-    /// or an eighth of its size, still at least twice what the crop needs: a mean distance of a quarter of a level.
-    /// Only builds with the feature `turbo` can; others decode the whole. Default: true; models without it: false.
-    #[serde(default)]
-    pub scaled_jpeg: bool,
 }
 
 impl Default for Preprocess {
     fn default() -> Self {
-        Self { resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], scaled_jpeg: true }
+        Self { resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
     }
 }
 
@@ -89,8 +85,7 @@ impl Preprocess {
     pub fn id(&self) -> String {
         let numbers = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
         format!(
-            "pixels{PIXELS_VERSION}-{}-resize{}-crop{}-bilinear-mean{}-std{}",
-            jpeg::decoder(self.scaled_jpeg),
+            "pixels{PIXELS_VERSION}-resize{}-crop{}-bilinear-mean{}-std{}",
             self.resize,
             self.crop,
             numbers(self.mean),
@@ -141,9 +136,8 @@ impl Preprocess {
 
     /// The crop, and width and height of the photo as it is seen.
     fn load_sized(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, (u32, u32)), DecodeError> {
-        #[cfg(feature = "turbo")]
-        if let Some(loaded) = self.load_part(bytes, limits) {
-            return Ok(loaded);
+        if sniff(bytes) == Some(Format::Jpeg) && bytes.len() as u64 <= limits.max_file_bytes {
+            return self.load_jpeg(bytes, limits);
         }
         let (image, orientation) = decode::stored(bytes, limits)?;
         let crop = self.crop_of(&image, orientation)?;
@@ -151,21 +145,20 @@ impl Preprocess {
         Ok((crop, if is_turned { (image.height, image.width) } else { (image.width, image.height) }))
     }
 
-    /// The crop of an ordinary JPEG, decoding only what the crop needs; `None` for everything else, and for everything
-    /// that is wrong, which the other way finds words for.
-    #[cfg(feature = "turbo")]
-    fn load_part(&self, bytes: &[u8], limits: &Limits) -> Option<(Crop, (u32, u32))> {
-        self.check().ok()?;
-        let part = jpeg::Part::open(bytes, limits)?;
-        let (width, height) = part.upright_size();
-        let turn = Turn::from(part.orientation());
-        let geometry = Geometry::of(width, height, self.resize, self.crop).stored(turn);
-        let smallest = if self.scaled_jpeg { self.resize.checked_mul(2)? } else { u32::MAX };
-        let (image, axes) = part.decode(smallest, |sides| geometry.axes(sides))?;
-        let data = resize::resize_part(&image, axes, geometry, turn.transposed).ok()?;
-        let crop = Rgb { width: self.crop, height: self.crop, data };
-        let crop = Crop { size: self.crop, rgb: orientation::upright(crop, part.orientation()).data };
-        Some((crop, (width, height)))
+    /// As [`Preprocess::load_sized`], making pixels of that part of a JPEG only that the crop shows.
+    fn load_jpeg(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, (u32, u32)), DecodeError> {
+        self.check()?;
+        let wanted = |(width, height), orientation| {
+            let (geometry, upright) = self.geometry((width, height), orientation);
+            let [x, y] = geometry.axes((width, height));
+            let (columns, rows) = (x.needs(), y.needs());
+            (
+                Region::of(&columns, &rows),
+                (geometry, [x.after(columns.start), y.after(rows.start)], orientation, upright),
+            )
+        };
+        let (part, (geometry, axes, orientation, upright)) = decode::jpeg(bytes, limits, wanted)?;
+        Ok((self.turned(resize::resize_and_crop(&part, axes, geometry, orientation), orientation), upright))
     }
 
     /// Resizes the short side to [`resize`](Self::resize) with antialiased bilinear interpolation and cuts the centre
@@ -184,12 +177,22 @@ impl Preprocess {
     fn crop_of(&self, image: &Rgb, orientation: Orientation) -> Result<Crop, DecodeError> {
         self.check()?;
         image.check()?;
+        let size = (image.width, image.height);
+        let (geometry, _) = self.geometry(size, orientation);
+        Ok(self.turned(resize::resize_and_crop(image, geometry.axes(size), geometry, orientation), orientation))
+    }
+
+    /// Where the crop lies in an image of this size, as it is stored; and the size as it is seen.
+    fn geometry(&self, (width, height): (u32, u32), orientation: Orientation) -> (Geometry, (u32, u32)) {
         let turn = Turn::from(orientation);
-        let (width, height) = if turn.transposed { (image.height, image.width) } else { (image.width, image.height) };
-        let geometry = Geometry::of(width, height, self.resize, self.crop).stored(turn);
-        let data = resize::resize_and_crop(image, geometry, turn.transposed)?;
-        let crop = Rgb { width: self.crop, height: self.crop, data };
-        Ok(Crop { size: self.crop, rgb: orientation::upright(crop, orientation).data })
+        let (width, height) = if turn.transposed { (height, width) } else { (width, height) };
+        (Geometry::of(width, height, self.resize, self.crop).stored(turn), (width, height))
+    }
+
+    /// The upright crop.
+    fn turned(&self, stored: Vec<u8>, orientation: Orientation) -> Crop {
+        let crop = Rgb { width: self.crop, height: self.crop, data: stored };
+        Crop { size: self.crop, rgb: orientation::upright(crop, orientation).data }
     }
 
     /// Writes the network's input, `[3, S, S]`: `(level / 255 - mean) / std`, rounded to f32 after every step as

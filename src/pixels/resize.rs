@@ -1,13 +1,15 @@
-//! torchvision's `Resize(256)` and `CenterCrop(224)` on a Pillow image, computing only the pixels that the crop keeps.
+//! torchvision's `Resize(256)` and `CenterCrop(224)` on a Pillow image, to the bit, computing only the pixels that the crop
+//! keeps.
 //!
-//! Pillow interpolates the rows, rounds to 8 bits, then the columns. Both the order and the rounding between are kept
-//! here, because swapping them is what takes a level further than 1 from Pillow's.
+//! The arithmetic is Pillow's (`Resample.c`): bilinear weights in f64, rounded to 22 bits behind the point, one pass along
+//! the rows, rounded to 8 bits, then one along the columns.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use std::ops::Range;
 
-use super::orientation::Turn;
-use super::{DecodeError, Rgb};
+use pulp::{Arch, Simd, WithSimd};
+
+use super::Rgb;
+use super::orientation::{Orientation, Turn};
 
 /// Where the crop lies, in the arithmetic of torchvision's `_compute_resized_output_size` and `center_crop`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub(super) struct Geometry {
     pub(super) window: (Span, Span),
     /// Side of the crop.
     pub(super) crop: u32,
+    /// Whether columns and rows are counted from the other end than in the upright image, whose arithmetic counts.
+    pub(super) reversed: (bool, bool),
 }
 
 /// One axis of the crop.
@@ -39,7 +43,8 @@ impl Geometry {
         let resized_long = u64::from(resize) * u64::from(long) / u64::from(short.max(1));
         let resized_short = u64::from(resize);
         let resized = if width <= height { (resized_short, resized_long) } else { (resized_long, resized_short) };
-        Self { resized, window: (Span::centred(resized.0, crop), Span::centred(resized.1, crop)), crop }
+        let window = (Span::centred(resized.0, crop), Span::centred(resized.1, crop));
+        Self { resized, window, crop, reversed: (false, false) }
     }
 
     /// The same crop of the image as it is stored, before it is turned upright.
@@ -51,15 +56,24 @@ impl Geometry {
         if turn.rows_reversed {
             rows = rows.reversed(self.resized.1, self.crop);
         }
+        let reversed = (turn.columns_reversed, turn.rows_reversed);
         if turn.transposed {
-            return Self { resized: (self.resized.1, self.resized.0), window: (rows, columns), crop: self.crop };
+            let (resized, reversed) = ((self.resized.1, self.resized.0), (reversed.1, reversed.0));
+            return Self { resized, window: (rows, columns), crop: self.crop, reversed };
         }
-        Self { window: (columns, rows), ..self }
+        Self { window: (columns, rows), reversed, ..self }
     }
 
-    /// What the crop shows of the columns and of the rows of an image of these sides.
+    /// How the columns and the rows of the crop are made from those of an image of these sides.
     pub(super) fn axes(self, (width, height): (u32, u32)) -> [Axis; 2] {
-        [self.window.0.axis(self.resized.0, width), self.window.1.axis(self.resized.1, height)]
+        let axis = |span: Span, resized, side, is_reversed| {
+            if is_reversed {
+                return Axis::new(span.reversed(resized, self.crop), resized, side).reversed(side as usize);
+            }
+            Axis::new(span, resized, side)
+        };
+        let Self { window, resized, reversed, .. } = self;
+        [axis(window.0, resized.0, width, reversed.0), axis(window.1, resized.1, height, reversed.1)]
     }
 }
 
@@ -84,98 +98,197 @@ impl Span {
             padding: crop - self.padding - self.length,
         }
     }
-
-    /// The part of the source axis, of `side` pixels, that this span shows.
-    fn axis(self, resized: u64, side: u32) -> Axis {
-        let scale = f64::from(side) / resized as f64;
-        let start = self.start as f64 * scale;
-        let length = (f64::from(self.length) * scale).min(f64::from(side) - start);
-        Axis { start, length, pixels: self.length }
-    }
 }
 
-/// What part of one axis of a source becomes how many pixels.
-#[derive(Debug, Clone, Copy)]
+/// Bits behind the point of a weight: Pillow's `PRECISION_BITS`.
+const WEIGHT_BITS: u32 = 22;
+
+/// One pixel that is shown: which pixels of the source it is made of.
+#[derive(Debug, Clone)]
+struct Taps {
+    /// The first of them.
+    first: usize,
+    /// Where the weights of all of them are.
+    weights: Range<usize>,
+}
+
+/// How the shown pixels of one axis are made from those of the source, at least one of them.
+#[derive(Debug, Clone)]
 pub(super) struct Axis {
-    /// Where the part begins, in source pixels.
-    start: f64,
-    /// How long the part is, in source pixels.
-    length: f64,
-    /// How many pixels it becomes.
-    pixels: u32,
+    pixels: Vec<Taps>,
+    weights: Vec<i32>,
 }
 
 impl Axis {
-    /// The whole source pixels that reach into this part, not scaled: what the pass along the other axis must compute.
-    fn band(self, side: u32) -> Self {
-        let (start, pixels) = self.needs(side);
-        Self { start: f64::from(start), length: f64::from(pixels), pixels }
+    /// Pillow's `precompute_coeffs` and `normalize_coeffs_8bpc` for the pixels of `span`, of an axis of `side` pixels that
+    /// becomes one of `resized`.
+    #[expect(clippy::cast_sign_loss, reason = "positions below 0 become 0, as in Pillow")]
+    fn new(span: Span, resized: u64, side: u32) -> Self {
+        // Pillow keeps the side as f32, which is not exact above 2^24.
+        let scale = f64::from(side as f32) / resized as f64;
+        let (support, per_pixel) = (scale.max(1.0), 1.0 / scale.max(1.0));
+        let mut axis = Self { pixels: Vec::with_capacity(span.length as usize), weights: Vec::new() };
+        let mut exact = Vec::new();
+        for shown in span.start..span.start + u64::from(span.length) {
+            let centre = (shown as f64 + 0.5) * scale;
+            let first = (centre - support + 0.5).max(0.0) as u32;
+            let end = ((centre + support + 0.5) as u32).min(side);
+            exact.clear();
+            exact.extend((first..end).map(|x| {
+                let away = (f64::from(x) - centre + 0.5) * per_pixel;
+                (1.0 - away.abs()).max(0.0)
+            }));
+            // In this order, for the order decides the last bit.
+            let sum: f64 = exact.iter().sum();
+            let fixed = |weight: &f64| (0.5 + weight / sum * f64::from(1 << WEIGHT_BITS)) as i32;
+            let start = axis.weights.len();
+            axis.weights.extend(exact.iter().map(fixed));
+            axis.pixels.push(Taps { first: first as usize, weights: start..axis.weights.len() });
+        }
+        axis
     }
 
-    /// First and number of the source pixels, of `side`, that reach into this part.
-    pub(super) fn needs(self, side: u32) -> (u32, u32) {
-        // Half a filter beyond the part on both sides, and one for rounding.
-        let reach = (self.length / f64::from(self.pixels)).max(1.0) + 1.0;
-        let start = whole(self.start - reach);
-        (start, whole(self.start + self.length + reach + 1.0).min(side) - start)
+    /// Counted from the other end of the source, of `side` pixels.
+    fn reversed(mut self, side: usize) -> Self {
+        self.pixels.reverse();
+        for taps in &mut self.pixels {
+            taps.first = side - taps.first - taps.weights.len();
+            if let Some(weights) = self.weights.get_mut(taps.weights.clone()) {
+                weights.reverse();
+            }
+        }
+        self
     }
 
-    /// This part, of a source of which the first pixels are left out.
-    #[cfg(feature = "turbo")]
-    pub(super) fn after(self, left_out: u32) -> Self {
-        Self { start: self.start - f64::from(left_out), ..self }
+    /// The pixels of the source that are needed.
+    pub(super) fn needs(&self) -> Range<usize> {
+        let end = self.pixels.last().map_or(0, |taps| taps.first + taps.weights.len());
+        self.pixels.first().map_or(0, |taps| taps.first)..end
     }
 
-    /// This part, of a source that has been reduced to a band.
-    fn within(self, band: Self) -> Self {
-        Self { start: self.start - band.start, ..self }
+    /// The same, for a source of which these first pixels are not there.
+    pub(super) fn after(mut self, left_out: usize) -> Self {
+        self.pixels.iter_mut().for_each(|taps| taps.first -= left_out);
+        self
     }
 
-    /// This part, of a source that has already been resized along this axis.
-    fn done(self) -> Self {
-        Self { start: 0.0, length: f64::from(self.pixels), pixels: self.pixels }
+    /// For each shown pixel the first of the source and the weights.
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
+    #[inline(always)]
+    fn taps(&self) -> impl Iterator<Item = (usize, &[i32])> {
+        self.pixels.iter().map(|taps| (taps.first, self.weights.get(taps.weights.clone()).unwrap_or_default()))
     }
 }
 
 /// The crop of an image, `[S, S, 3]`, black where the resized image does not reach.
 ///
-/// `columns_first` keeps Pillow's order for an image that is stored transposed: its columns are the upright rows.
-pub(super) fn resize_and_crop(image: &Rgb, geometry: Geometry, columns_first: bool) -> Result<Vec<u8>, DecodeError> {
-    resize_part(image, geometry.axes((image.width, image.height)), geometry, columns_first)
-}
-
-/// As [`resize_and_crop`], for an image of which only the part around these axes is there.
-pub(super) fn resize_part(
-    image: &Rgb,
-    [x, y]: [Axis; 2],
-    geometry: Geometry,
-    columns_first: bool,
-) -> Result<Vec<u8>, DecodeError> {
+/// The columns of an image that is stored transposed are the upright rows, so there they come first, as in Pillow.
+pub(super) fn resize_and_crop(image: &Rgb, [x, y]: [Axis; 2], geometry: Geometry, orientation: Orientation) -> Vec<u8> {
     let (columns, rows) = geometry.window;
-    let source = ImageRef::new(image.width, image.height, &image.data, PixelType::U8x3).map_err(internal)?;
-    let shown = if columns_first {
-        let band = x.band(image.width);
-        interpolate(&interpolate(&source, band, y)?, x.within(band), y.done())?
+    let (width, height) = (image.width as usize, image.height as usize);
+    let arch = Arch::new();
+    let shown = if Turn::from(orientation).transposed {
+        let needed = x.needs();
+        let band = arch.dispatch(Down { pixels: &image.data, width, columns: needed.clone(), axis: &y });
+        let x = x.after(needed.start);
+        arch.dispatch(Across { pixels: &band, width: needed.len(), rows: 0..rows.length as usize, axis: &x })
     } else {
-        let band = y.band(image.height);
-        interpolate(&interpolate(&source, x, band)?, x.done(), y.within(band))?
+        let needed = y.needs();
+        let needed = needed.start..needed.end.min(height);
+        let band = arch.dispatch(Across { pixels: &image.data, width, rows: needed.clone(), axis: &x });
+        let y = y.after(needed.start);
+        let width = columns.length as usize;
+        arch.dispatch(Down { pixels: &band, width, columns: 0..width, axis: &y })
     };
-    Ok(pad(shown.into_vec(), columns, rows, geometry.crop))
+    pad(shown, columns, rows, geometry.crop)
 }
 
-fn interpolate(source: &impl IntoImageView, x: Axis, y: Axis) -> Result<Image<'static>, DecodeError> {
-    // Bilinear as Pillow means it: the filter widens with the scale, so that scaling down does not alias.
-    let bilinear = ResizeAlg::Convolution(FilterType::Bilinear);
-    let part = ResizeOptions::new().resize_alg(bilinear).use_alpha(false).crop(x.start, y.start, x.length, y.length);
-    let mut result = Image::new(x.pixels, y.pixels, PixelType::U8x3);
-    Resizer::new().resize(source, &mut result, &part).map_err(internal)?;
-    Ok(result)
+/// A sum of weighted levels as a level.
+#[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
+#[inline(always)]
+#[expect(clippy::cast_sign_loss, reason = "it is clamped")]
+fn level(sum: i32) -> u8 {
+    (sum >> WEIGHT_BITS).clamp(0, 255) as u8
 }
 
-/// The source pixel that a position falls into; before the first it is the first.
-#[expect(clippy::cast_sign_loss, reason = "negative positions become 0 first, and the cast saturates")]
-fn whole(position: f64) -> u32 {
-    position.max(0.0) as u32
+/// What sums begin with, so that they are rounded.
+const HALF: i32 = 1 << (WEIGHT_BITS - 1);
+
+/// Rows made shorter or longer.
+struct Across<'a> {
+    /// `[height, width, 3]`
+    pixels: &'a [u8],
+    width: usize,
+    rows: Range<usize>,
+    axis: &'a Axis,
+}
+
+impl WithSimd for Across<'_> {
+    type Output = Vec<u8>;
+
+    /// `[rows, shown, 3]`
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Vec<u8> {
+        let Self { pixels, width, rows, axis } = self;
+        let needed = axis.needs();
+        let mut result = vec![[0; 3]; rows.len() * axis.pixels.len()];
+        // With a fourth number a pixel is a whole vector.
+        let mut row = vec![[0_u8; 4]; needed.len()];
+        let lines = pixels.as_chunks::<3>().0.chunks_exact(width).skip(rows.start);
+        for (line, shown) in lines.zip(result.chunks_exact_mut(axis.pixels.len())) {
+            for (padded, pixel) in row.iter_mut().zip(line.get(needed.clone()).unwrap_or_default()) {
+                *padded = [pixel[0], pixel[1], pixel[2], 0];
+            }
+            for (shown, (first, weights)) in shown.iter_mut().zip(axis.taps()) {
+                let mut sums = [HALF; 4];
+                for (pixel, weight) in row.get(first - needed.start..).unwrap_or_default().iter().zip(weights) {
+                    for lane in 0..4 {
+                        sums[lane] = sums[lane].wrapping_add(i32::from(pixel[lane]).wrapping_mul(*weight));
+                    }
+                }
+                *shown = [level(sums[0]), level(sums[1]), level(sums[2])];
+            }
+        }
+        result.into_flattened()
+    }
+}
+
+/// Columns made shorter or longer.
+struct Down<'a> {
+    /// `[height, width, 3]`
+    pixels: &'a [u8],
+    width: usize,
+    columns: Range<usize>,
+    axis: &'a Axis,
+}
+
+impl WithSimd for Down<'_> {
+    type Output = Vec<u8>;
+
+    /// `[shown, columns, 3]`
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Vec<u8> {
+        let Self { pixels, width, columns, axis } = self;
+        let length = columns.len() * 3;
+        let mut result = vec![0; axis.pixels.len() * length];
+        let mut sums = vec![HALF; length];
+        for (shown, (first, weights)) in result.chunks_exact_mut(length.max(1)).zip(axis.taps()) {
+            sums.fill(HALF);
+            let lines = pixels.chunks_exact(3 * width).skip(first);
+            for (line, weight) in lines.zip(weights) {
+                let line = line.get(3 * columns.start..3 * columns.end).unwrap_or_default();
+                for (sum, level) in sums.iter_mut().zip(line) {
+                    *sum = sum.wrapping_add(i32::from(*level).wrapping_mul(*weight));
+                }
+            }
+            for (shown, sum) in shown.iter_mut().zip(&sums) {
+                *shown = level(*sum);
+            }
+        }
+        result
+    }
 }
 
 /// Puts the shown pixels on a black square where they do not fill it.
@@ -193,9 +306,4 @@ fn pad(shown: Vec<u8>, columns: Span, rows: Span, crop: u32) -> Vec<u8> {
         }
     }
     square
-}
-
-/// The resizer refuses only sizes that do not fit each other, which the caller has checked.
-fn internal(error: impl std::fmt::Display) -> DecodeError {
-    DecodeError::InvalidPreprocess { reason: format!("the resizer refuses it: {error}") }
 }

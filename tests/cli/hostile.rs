@@ -177,6 +177,38 @@ fn each_limit_of_a_file_can_be_set() {
 }
 
 #[test]
+fn half_a_jpeg_gets_a_row_that_says_so_and_no_answer() {
+    let dir = Dir::with_photos(4);
+    dir.model();
+    let whole = include_bytes!("../golden/pixels/jpeg_default_420.jpg");
+    let progressive = include_bytes!("../golden/pixels/jpeg_progressive.jpg");
+    let second_scan = progressive.windows(2).enumerate().filter(|(_, two)| two == b"\xff\xda").nth(1).unwrap().0;
+    let end = b"\xff\xd9";
+    let half = whole.len() / 2;
+    dir.file("half/cut.jpg", &[&whole[..half], end].concat());
+    dir.file("half/lost.jpg", &[&whole[..half], &whole[half + 300..]].concat());
+    dir.file("half/zeroed.jpg", &[&whole[..half], &[0; 300], &whole[half + 300..]].concat());
+    dir.file("half/one_scan.jpg", &[&progressive[..second_scan], end].concat());
+    for name in ["cut", "lost", "zeroed", "one_scan"] {
+        let said = run(dir.command().args(["predict", &format!("half/{name}.jpg")]));
+        assert_eq!(said.code, Some(3), "{name}: {}{}", said.out, said.err);
+        assert!(said.out.starts_with("unreadable"), "{name}: {}", said.out);
+        assert!(said.out.contains("cut off") || said.out.contains("damaged"), "{name}: {}", said.out);
+    }
+    // No pixel is missing without the end marker, nor because of what follows it.
+    dir.file("whole.jpg", whole);
+    dir.file("no_end.jpg", &whole[..whole.len() - 2]);
+    dir.file("more.jpg", &[&whole[..], b"more"].concat());
+    let answer = |name: &str| {
+        let said = run(dir.command().args(["predict", name]));
+        assert_eq!(said.code, Some(0), "{name}: {}", said.err);
+        said.out.replace(name, "")
+    };
+    assert_eq!(answer("no_end.jpg"), answer("whole.jpg"));
+    assert_eq!(answer("more.jpg"), answer("whole.jpg"));
+}
+
+#[test]
 fn metadata_that_states_gigabytes_takes_no_memory() {
     let dir = Dir::with_photos(4);
     dir.model();

@@ -215,11 +215,10 @@ fn a_row_takes_about_as_much_as_pruning_counts_with() {
 
 /// Weights, pixels and arithmetic, few enough of each that two of them are often the same.
 fn ingredients() -> impl Strategy<Value = (String, Preprocess, Target)> {
-    let pixels = (1_u32..4, 1_u32..4, prop::sample::select(vec![0.5_f32, 0.500_000_1, 1.0]), any::<bool>());
-    let pixels = pixels.prop_map(|(resize, crop, std, scaled_jpeg)| {
+    let pixels = (1_u32..4, 1_u32..4, prop::sample::select(vec![0.5_f32, 0.500_000_1, 1.0]));
+    let pixels = pixels.prop_map(|(resize, crop, std)| {
         let std = [std, 1.0, std];
-        // Without the feature `turbo` all JPEGs are decoded alike.
-        Preprocess { resize, crop, std, scaled_jpeg: scaled_jpeg && cfg!(feature = "turbo"), ..Preprocess::default() }
+        Preprocess { resize, crop, std, ..Preprocess::default() }
     });
     let target = any::<bool>().prop_map(|is_bf16| Target {
         precision: if is_bf16 { Precision::Bf16 } else { Target::CPU.precision },

@@ -1,8 +1,8 @@
 //! Which camera took a photo: make and model of its EXIF data, wherever the format keeps them.
 
 use super::super::Format;
+use super::super::jpeg::Segments;
 use super::MOST_CAMERA_BYTES;
-use super::quality::Segments;
 
 const MAKE: u16 = 0x010f;
 const MODEL: u16 = 0x0110;
@@ -13,7 +13,7 @@ const ASCII: u16 = 2;
 /// Such as `NIKON E990`; the make is not repeated where the model begins with it.
 pub(super) fn of(bytes: &[u8], format: Format) -> Option<String> {
     let exif = match format {
-        Format::Jpeg => Segments::of(bytes)
+        Format::Jpeg => Segments::header(bytes)
             .filter(|(marker, _)| *marker == 0xe1)
             .find_map(|(_, payload)| payload.strip_prefix(b"Exif\0\0"))?,
         Format::Png => Chunks::of_png(bytes)?.find(|(name, _)| name == b"eXIf")?.1,
