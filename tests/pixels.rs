@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use resnet_binary::files::ContentHash;
-use resnet_binary::pixels::{Crop, DecodeError, Limits, Preprocess, Rgb, decode, looks_like_image};
+use resnet_binary::pixels::{Crop, DecodeError, Limits, Preprocess, Rgb, check_limits, decode, looks_like_image};
 use serde_json::Value;
 
 fn golden(name: &str) -> Vec<u8> {
@@ -245,6 +245,20 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+#[test]
+fn the_headers_of_every_format_tell_what_decoding_would_refuse() {
+    for case in cases() {
+        let (name, bytes) = (text(&case, "file"), golden(text(&case, "file")));
+        let pixels = u64::from(number(&case, "width")) * u64::from(number(&case, "height"));
+        let with = |max_pixels| Limits { max_pixels, ..Limits::default() };
+        assert_eq!(check_limits(&bytes, &with(pixels)), Ok(()), "{name}");
+        let refused = check_limits(&bytes, &with(pixels - 1)).unwrap_err();
+        assert_eq!(decode(&bytes, &with(pixels - 1)).unwrap_err(), refused, "{name}");
+        let none = Limits { max_memory: 1, ..Limits::default() };
+        assert_eq!(check_limits(&bytes, &none).unwrap_err(), decode(&bytes, &none).unwrap_err(), "{name}");
+    }
 }
 
 #[test]

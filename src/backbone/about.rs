@@ -50,6 +50,25 @@ pub fn short() -> String {
     }
 }
 
+/// The version of the libtorch in this process, such as `2.11.0`.
+pub(super) fn version() -> String {
+    let config = libtorch::config().unwrap_or_default();
+    value_in(&config, "TORCH_VERSION=").unwrap_or_else(libtorch::compiled_version)
+}
+
+/// The instructions of this CPU that decide the last bits of a feature: the set that libtorch chose for its own kernels,
+/// such as `avx2`, which can be lowered by `ATEN_CPU_CAPABILITY`; what oneDNN chooses its own by; and where
+/// `ONEDNN_MAX_CPU_ISA` holds that down.
+pub(super) fn instructions() -> String {
+    let config = libtorch::config().unwrap_or_default();
+    let set = value_in(&config, "CPU capability usage: ").unwrap_or_else(|| "unknown".to_owned());
+    let mut parts = vec![std::env::consts::ARCH.to_owned(), set.to_lowercase()];
+    parts.extend(target::cpu_features().into_iter().map(str::to_owned));
+    let limit = ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"].into_iter().find_map(std::env::var_os);
+    parts.extend(limit.map(|limit| limit.to_string_lossy().to_lowercase()));
+    parts.join("+")
+}
+
 fn value_in(config: &str, name: &str) -> Option<String> {
     let rest = config.split(name).nth(1)?;
     let value = rest.split([',', '\n', ' ']).next().unwrap_or_default();
@@ -84,5 +103,14 @@ mod tests {
         assert_eq!(value_in(config, "TORCH_VERSION="), Some("2.11.0".to_owned()));
         assert_eq!(value_in(config, "CUDA_VERSION="), Some("13.0".to_owned()));
         assert_eq!(value_in(config, "ROCM_VERSION="), None);
+    }
+
+    #[test]
+    fn the_instructions_are_those_that_libtorch_and_this_processor_name() {
+        let found = instructions();
+        assert!(found.starts_with(std::env::consts::ARCH) && !found.contains("unknown"), "{found}");
+        assert_eq!(found, instructions());
+        assert_eq!(found.contains("avx512bf16"), cpu_computes_bf16(), "{found}");
+        assert_eq!(version(), libtorch::compiled_version());
     }
 }

@@ -165,7 +165,9 @@ impl BackboneError {
                 }
             }
             Self::UnknownPrecision(_) => "give `auto`, `fp32`, `bf16` or `fp16`".into(),
-            Self::NoBf16 | Self::NoFp16 | Self::Overflow => "leave `--precision` out, or give `fp32`".into(),
+            Self::NoBf16 | Self::NoFp16 => "leave `--precision` out, or give `fp32`".into(),
+            // `auto` is fp16 on some cards.
+            Self::Overflow => "give `--precision fp32`".into(),
             Self::Weights(error) => return error.hint(),
             Self::Device(reason) if is_other_card(reason) => {
                 "this libtorch has no code for that card: `resnet-binary doctor` shows its compute capability; `--device \
@@ -258,5 +260,7 @@ mod tests {
         let old = error("CUDA error: no kernel image is available for execution on the device");
         assert!(old.hint().unwrap().contains("compute capability"));
         assert!(matches!(error("expected 3 channels"), BackboneError::Libtorch(_)));
+        // Leaving the option out would choose fp16 again on a card of capability 7.
+        assert_eq!(BackboneError::Overflow.hint().unwrap(), "give `--precision fp32`");
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use tch::{Device, Kind};
 
-use super::{BackboneError, device, device::DeviceChoice};
+use super::{BackboneError, about, device, device::DeviceChoice};
 use crate::foreign::driver;
 
 /// What the user asked for.
@@ -81,15 +81,17 @@ impl Target {
         Ok(Self { device, precision: Processor::of(&[device]).precision(precision)?, image_size })
     }
 
-    /// A text that is the same for targets with the same features, to the bit on one machine: for cache keys.
+    /// A text that is the same for targets with the same features, to the bit: for cache keys. It names what computes
+    /// them, libtorch's version and the instructions or the generation of the card, so that a cache may move to another
+    /// machine or outlive an update.
     pub fn id(&self) -> String {
-        let device = match self.device {
-            Device::Cpu => "cpu",
-            Device::Cuda(_) => "cuda",
-            Device::Mps => "mps",
-            Device::Vulkan => "vulkan",
+        let processor = match (self.device, Processor::of(&[self.device])) {
+            (Device::Cpu, _) => format!("cpu-{}", about::instructions()),
+            (_, Processor::Gpu(major, minor)) => format!("cuda-capability{major}.{minor}"),
+            (Device::Vulkan, _) => "vulkan".to_owned(),
+            (_, Processor::Cpu { .. } | Processor::Mps) => "mps".to_owned(),
         };
-        format!("{device}-{}-network{}", self.precision, super::NETWORK_VERSION)
+        format!("{processor}-{}-network{}-libtorch{}", self.precision, super::NETWORK_VERSION, about::version())
     }
 }
 
@@ -148,6 +150,26 @@ pub(super) fn cpu_computes_bf16() -> bool {
     return std::arch::is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
+}
+
+/// The instructions of this processor by which oneDNN chooses its kernels.
+pub(super) fn cpu_features() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::is_x86_feature_detected as has;
+        let features = [
+            ("avx", has!("avx")),
+            ("fma", has!("fma")),
+            ("avx512bw", has!("avx512bw")),
+            ("avx512vnni", has!("avx512vnni")),
+            ("avx512bf16", has!("avx512bf16")),
+            // Of those with AMX, which std cannot tell yet, each has this.
+            ("avx512fp16", has!("avx512fp16")),
+        ];
+        features.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    Vec::new()
 }
 
 impl Precision {
@@ -220,6 +242,9 @@ mod tests {
             Ok(target) => assert_ne!(target.id(), Target::CPU.id()),
             Err(error) => assert!(matches!(error, BackboneError::NoBf16)),
         }
+        let id = Target::CPU.id();
+        assert!(id.starts_with(&format!("cpu-{}-fp32-network", about::instructions())), "{id}");
+        assert!(id.ends_with(&format!("-libtorch{}", crate::foreign::libtorch::compiled_version())), "{id}");
     }
 
     #[test]

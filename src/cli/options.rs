@@ -140,7 +140,7 @@ pub(crate) struct Reading {
     /// Largest file to read as a photo, such as 500MB or 2GB [default: 1 GiB]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_file_size: Option<u64>,
-    /// Longest time to read one photo, and again to decode it, in seconds
+    /// Longest time to read one photo, and again to decode it, in seconds; where the cache has its features it is not decoded
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
     max_seconds: f64,
 }

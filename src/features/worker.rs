@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::{Aside, Explained, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
 use crate::backbone::{ActivationMap, BackboneError, Engine, Pooled, Readout, layout};
 use crate::files::{self, ContentHash};
-use crate::pixels::{Crop, PhotoFacts};
+use crate::pixels::{self, Crop, PhotoFacts};
 use crate::progress::Progress;
 
 /// A chunk of consecutive photos, done.
@@ -140,6 +140,8 @@ impl<'a> Worker<'a> {
         let bytes = files::read_within(path, limits.max_file_bytes, limits.max_time)?;
         let hash = ContentHash::of(&bytes);
         if let Some((features, aside)) = self.shared.known(&hash) {
+            // An answer must not depend on what an earlier run admitted.
+            pixels::check_limits(&bytes, limits)?;
             return Ok(Read::Known(Photo { hash, features, aside, from_cache: true, explained: None }));
         }
         if !self.shared.is_loading.swap(true, Ordering::Relaxed) {

@@ -225,18 +225,25 @@ impl Trainer {
 
     /// One pass in the given order; the mean loss over the images.
     fn epoch(&mut self, all: &Batch, order: &[usize], batch_size: usize, device: Device) -> Result<f64, TchError> {
-        // Summed on the device: reading every step's loss would make a GPU wait at every step.
-        let mut total = Tensor::f_zeros([1], (Kind::Double, device))?;
+        // Kept on the device: reading every step's loss would make a GPU wait at every step. Not added up there, for the sum
+        // is of 64 bits, which Apple's GPUs lack.
+        let (mut losses, mut total) = (Vec::with_capacity(order.len().div_ceil(batch_size)), 0.0);
         for indices in order.chunks(batch_size) {
             let indices: Vec<i64> = indices.iter().map(|&index| size(index)).collect();
             let batch = all.select(&Tensor::f_from_slice(&indices)?.f_to_device(device)?)?;
-            let loss = self.step(&batch)?;
-            total = total.f_add(&loss.f_mul_scalar(indices.len() as f64)?)?;
+            losses.push(self.step(&batch)?);
         }
-        Ok(f64::try_from(total.f_to_device(Device::Cpu)?.f_sum(Kind::Double)?)? / order.len().max(1) as f64)
+        if losses.is_empty() {
+            return Ok(total);
+        }
+        let losses: Vec<f32> = Vec::try_from(Tensor::f_stack(&losses, 0)?.f_to_device(Device::Cpu)?.f_reshape([-1])?)?;
+        for (loss, indices) in losses.into_iter().zip(order.chunks(batch_size)) {
+            total += f64::from(loss) * indices.len() as f64;
+        }
+        Ok(total / order.len() as f64)
     }
 
-    /// One step; the mean loss of the batch before it, a number without gradient on the device.
+    /// One step; the mean loss of the batch before it, a number of 32 bits without gradient on the device.
     fn step(&mut self, batch: &Batch) -> Result<Tensor, TchError> {
         let logits = self.forward(&batch.features)?; // [B, 1]
         let loss = logits.f_binary_cross_entropy_with_logits::<&Tensor>(
@@ -248,7 +255,7 @@ impl Trainer {
         self.optimizer.zero_grad();
         loss.f_backward()?;
         self.optimizer.step();
-        loss.f_detach()?.f_to_kind(Kind::Double)
+        loss.f_detach()
     }
 
     /// `[B, D]` → `[B, 1]`.
@@ -259,7 +266,8 @@ impl Trainer {
     /// The logits of all images, `[N]`.
     fn logits(&self, features: &Tensor) -> Result<Vec<f64>, TchError> {
         let logits = tch::no_grad(|| self.forward(features))?;
-        Vec::try_from(logits.f_reshape([-1])?.f_to_kind(Kind::Double)?.f_to_device(Device::Cpu)?)
+        // To the CPU first: Apple's GPUs have no numbers of 64 bits.
+        Vec::try_from(logits.f_reshape([-1])?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)
     }
 
     /// Weights `[D]` and bias as they are now.
@@ -333,7 +341,10 @@ mod tests {
         for (step, expected) in losses.iter().enumerate() {
             let begin = 4 * size(step % 4);
             let batch = all.select(&Tensor::arange_start(begin, begin + 4, (Kind::Int64, Device::Cpu))).unwrap();
-            let loss = f64::try_from(trainer.step(&batch).unwrap()).unwrap();
+            let loss = trainer.step(&batch).unwrap();
+            // Nothing on the device has 64 bits, for Apple's GPUs cannot.
+            assert_eq!(loss.kind(), Kind::Float);
+            let loss = f64::try_from(loss).unwrap();
             assert!((loss - f64::from(*expected)).abs() < 1e-6, "step {step}: {loss} {expected}");
         }
         let (weight, bias) = trainer.parameters().unwrap();

@@ -134,6 +134,33 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
     deadline.judge(format, image)
 }
 
+/// Whether a file is within the limits of bytes, pixels and memory, by its headers: for a photo whose features are known, so
+/// that a limit holds for it as for any other. The time that it would take to decode cannot be told.
+///
+/// # Errors
+/// [`DecodeError`] names the limit; whatever else is wrong with the file is none here.
+pub fn check_limits(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    if bytes.len() as u64 > limits.max_file_bytes {
+        return Err(DecodeError::TooManyBytes { bytes: bytes.len() as u64, limit: limits.max_file_bytes });
+    }
+    let Some(format) = sniff::sniff(bytes) else { return Ok(()) };
+    let deadline = Deadline::of(&Limits { max_time: Duration::MAX, ..*limits });
+    let pieces = || Pieces::new(bytes, &deadline);
+    let opened = guarded(format, || match format {
+        Format::Jpeg => jpeg::Jpeg::open(bytes, limits).map(drop),
+        Format::Gif => gif::Open::new(pieces(), limits).map(drop),
+        Format::Png => png::open(pieces(), limits).map(drop),
+        Format::WebP => admitted(format, WebPDecoder::new(pieces()), limits).map(drop),
+        Format::Tiff => admitted(format, TiffDecoder::new(pieces()), limits).map(drop),
+        Format::Bmp => admitted(format, BmpDecoder::new(pieces()), limits).map(drop),
+        Format::Pnm => admitted(format, PnmDecoder::new(pieces()), limits).map(drop),
+    });
+    match opened {
+        Err(error @ (DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory { .. })) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The region that is `wanted` of a JPEG of some size and orientation, as it is stored, and what else is said with it.
 pub(super) fn jpeg<T>(
     bytes: &[u8],

@@ -5,34 +5,47 @@
 
 use std::num::NonZeroU64;
 
-use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
+use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, Frame, MemoryLimit};
 
 use super::deadline::Pieces;
 use super::{DecodeError, Format, Limits, Rgb};
 
 const FORMAT: Format = Format::Gif;
 
+/// A decoder before the pixels of its first frame, on a canvas that is within the limits.
+pub(super) struct Open<'a> {
+    decoder: Decoder<Pieces<'a>>,
+    frame: Frame<'static>,
+    width: u32,
+    height: u32,
+}
+
+impl<'a> Open<'a> {
+    pub(super) fn new(bytes: Pieces<'a>, limits: &Limits) -> Result<Self, DecodeError> {
+        let failed = |error| error_of(error, limits);
+        let mut options = DecodeOptions::new();
+        options.set_color_output(ColorOutput::Indexed);
+        options.set_memory_limit(NonZeroU64::new(limits.max_memory).map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
+        let mut decoder = options.read_info(bytes).map_err(failed)?;
+        let Some(frame) = decoder.next_frame_info().map_err(failed)?.cloned() else {
+            return Err(DecodeError::Damaged { format: FORMAT, reason: "it has no frame".to_owned() });
+        };
+        // A frame that reaches beyond the screen enlarges the canvas.
+        let width = u32::from(decoder.width()).max(u32::from(frame.left) + u32::from(frame.width));
+        let height = u32::from(decoder.height()).max(u32::from(frame.top) + u32::from(frame.height));
+        // The indices of the frame, those of the canvas, and RGB.
+        limits.admit(FORMAT, width, height, 5)?;
+        Ok(Self { decoder, frame, width, height })
+    }
+}
+
 pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<Rgb, DecodeError> {
+    let Open { mut decoder, frame, width, height } = Open::new(bytes, limits)?;
     let failed = |error| error_of(error, limits);
-    let mut options = DecodeOptions::new();
-    options.set_color_output(ColorOutput::Indexed);
-    options.set_memory_limit(NonZeroU64::new(limits.max_memory).map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
-    let mut decoder = options.read_info(bytes).map_err(failed)?;
-    let screen = (decoder.width(), decoder.height());
-    let global_palette = decoder.global_palette().map(<[u8]>::to_vec);
-    let Some(frame) = decoder.next_frame_info().map_err(failed)? else {
-        return Err(DecodeError::Damaged { format: FORMAT, reason: "it has no frame".to_owned() });
-    };
-    // A frame that reaches beyond the screen enlarges the canvas.
-    let width = u32::from(screen.0).max(u32::from(frame.left) + u32::from(frame.width));
-    let height = u32::from(screen.1).max(u32::from(frame.top) + u32::from(frame.height));
     let (left, top, frame_width) = (usize::from(frame.left), usize::from(frame.top), usize::from(frame.width));
-    let frame_bytes = frame_width * usize::from(frame.height);
     let background = frame.transparent.unwrap_or(0);
-    let palette = frame.palette.clone().or(global_palette).unwrap_or_default();
-    // The indices of the frame, those of the canvas, and RGB.
-    limits.admit(FORMAT, width, height, 5)?;
-    let mut indices = vec![0; frame_bytes];
+    let palette = frame.palette.or_else(|| decoder.global_palette().map(<[u8]>::to_vec)).unwrap_or_default();
+    let mut indices = vec![0; frame_width * usize::from(frame.height)];
     decoder.read_into_buffer(&mut indices).map_err(failed)?;
 
     let canvas_width = width as usize;

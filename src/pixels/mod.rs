@@ -28,7 +28,7 @@ use jpeg::Region;
 use orientation::{Orientation, Turn};
 use resize::Geometry;
 
-pub use decode::{Limits, Rgb, decode, silence_decoder_panics};
+pub use decode::{Limits, Rgb, check_limits, decode, silence_decoder_panics};
 pub use error::DecodeError;
 pub use facts::{MOST_CAMERA_BYTES, PhotoFacts, Thumbnail};
 pub use sniff::{Format, describe, looks_like_image, sniff};

@@ -6,7 +6,7 @@
 use std::io;
 
 use image::ColorType;
-use png::{BitDepth, Decoder, DecodingError, Info, Transformations};
+use png::{BitDepth, Decoder, DecodingError, Info, Reader, Transformations};
 
 use super::deadline::Pieces;
 use super::orientation::{self, Orientation};
@@ -17,22 +17,29 @@ const FORMAT: Format = Format::Png;
 /// Most bytes of text that are unpacked in search of an orientation; real ones take a few thousand.
 const MAX_TEXT: usize = 1 << 20;
 
-pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
+/// A decoder whose image is within the limits.
+pub(super) fn open<'a>(bytes: Pieces<'a>, limits: &Limits) -> Result<Reader<Pieces<'a>>, DecodeError> {
     check_palette(bytes.all())?;
-    let failed = |error| error_of(error, limits);
     let budget = png::Limits { bytes: usize::try_from(limits.max_memory).unwrap_or(usize::MAX) };
     let mut decoder = Decoder::new_with_limits(bytes, budget);
     // Palettes become colours, 1, 2 and 4 bits become 8, transparency becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
     decoder.set_ignore_iccp_chunk(true);
-    let mut reader = decoder.read_info().map_err(failed)?;
+    let reader = decoder.read_info().map_err(|error| error_of(error, limits))?;
     let (width, height) = reader.info().size();
     let color = color_type(reader.output_color_type());
     limits.admit(FORMAT, width, height, u64::from(color.bytes_per_pixel()) + 3)?;
+    Ok(reader)
+}
+
+pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
+    let mut reader = open(bytes, limits)?;
+    let (width, height) = reader.info().size();
+    let color = color_type(reader.output_color_type());
     let length =
         reader.output_buffer_size().ok_or(DecodeError::TooMuchMemory { format: FORMAT, limit: limits.max_memory })?;
     let mut samples = vec![0; length];
-    reader.next_frame(&mut samples).map_err(failed)?;
+    reader.next_frame(&mut samples).map_err(|error| error_of(error, limits))?;
     // What follows the pixels is only read for its metadata: damage there costs no pixel.
     let _ = reader.finish();
     let orientation = orientation_of(reader.info());

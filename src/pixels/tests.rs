@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -236,4 +237,10 @@ fn each_limit_is_kept() {
     assert!(matches!(with(Limits { max_memory: 59_999, ..limits }), DecodeError::TooMuchMemory { .. }));
     assert!(matches!(with(Limits { max_file_bytes: 3, ..limits }), DecodeError::TooManyBytes { bytes: 15, limit: 3 }));
     assert!(matches!(with(limits), DecodeError::Truncated { .. }));
+    // By the header alone, whatever is wrong behind it.
+    let check = |limits| check_limits(&bitmap, &limits);
+    assert!(matches!(check(Limits { max_pixels: 59_999, ..limits }), Err(DecodeError::TooLarge { .. })));
+    assert!(matches!(check(Limits { max_memory: 59_999, ..limits }), Err(DecodeError::TooMuchMemory { .. })));
+    assert!(matches!(check(Limits { max_file_bytes: 3, ..limits }), Err(DecodeError::TooManyBytes { .. })));
+    assert_eq!(check(Limits { max_time: Duration::ZERO, ..limits }), Ok(()));
 }

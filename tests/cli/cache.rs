@@ -45,6 +45,28 @@ fn a_second_run_computes_only_what_is_new_and_gives_the_same_model() {
 }
 
 #[test]
+fn another_instruction_set_finds_nothing_and_the_key_names_it_beside_libtorch() {
+    let dir = Dir::with_photos(4);
+    let with = |set: Option<&str>| {
+        let mut command = dir.command();
+        set.map(|set| command.env("ATEN_CPU_CAPABILITY", set));
+        from_cache(&run(command.args(TRAIN).arg("--json")))
+    };
+    assert_eq!((with(None), with(None)), (0, 8));
+    let recipe = info(&dir)["recipes"][0][0].as_str().unwrap().to_owned();
+    let version = run(dir.command().arg("--version")).out;
+    let libtorch = version.split("libtorch ").nth(1).unwrap().split(',').next().unwrap();
+    assert!(recipe.contains(&format!("libtorch{libtorch}")), "{recipe}: {version}");
+    assert!(recipe.contains(std::env::consts::ARCH), "{recipe}");
+    let lowered = with(Some("default"));
+    if info(&dir)["recipes"].as_array().unwrap().len() == 1 {
+        println!("skipped: this processor has one instruction set only");
+        return;
+    }
+    assert_eq!((lowered, with(Some("default")), with(None)), (0, 8, 8));
+}
+
+#[test]
 fn predict_and_extract_share_it() {
     let dir = Dir::with_photos(6);
     dir.model();

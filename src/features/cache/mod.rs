@@ -1,7 +1,8 @@
 //! Features that were computed once, kept for every later run.
 //!
-//! A row is found by the SHA-256 of the photo's content and by the [`Recipe`]: weights, pixels, arithmetic. So a renamed
-//! photo is found, one changed byte or other weights are not, and nothing ever has to be declared out of date.
+//! A row is found by the SHA-256 of the photo's content and by the [`Recipe`]: weights, pixels, arithmetic, and what
+//! computes it (libtorch's version, the instruction set or the card's generation). So a renamed photo is found, one changed
+//! byte, other weights or another machine's rounding are not, and nothing ever has to be declared out of date.
 //!
 //! The store is SQLite: several processes may read and write it at once, and a process that is killed leaves whole
 //! transactions behind. (redb, the other candidate, lets one process in at a time.) Each chunk of photos is a
