@@ -42,11 +42,8 @@ pub mod backbone;
 // All photos through the backbone, in order, in bounded memory: [N, 2048].
 pub mod features;
 
-// Whether a photo is of the kind that was trained on: its distance in feature space.
-pub mod familiarity;
-
-// The training photos most like a given one.
-pub mod neighbours;
+// The training photos that a model remembers: which are most like a given one, and whether any is.
+pub mod index;
 
 // Linear(2048, 1): fitted exactly or by AdamW.
 pub mod head;

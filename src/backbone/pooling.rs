@@ -1,5 +1,6 @@
 //! What becomes of the last map before the head: the one choice that decides the head's width.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,17 @@ impl Pooling {
         match self {
             Self::Average => FEATURES,
             Self::Flatten => FEATURES * map_side(image_size).pow(2),
+        }
+    }
+
+    /// Each channel's mean, `[2048]`, of a row of this pooling: what [`Pooling::Average`] gives of the same map.
+    pub fn averaged(self, row: &[f32]) -> Cow<'_, [f32]> {
+        match self {
+            Self::Average => Cow::Borrowed(row),
+            Self::Flatten => {
+                let channels = row.chunks((row.len() / FEATURES).max(1));
+                channels.map(|cells| cells.iter().sum::<f32>() / cells.len() as f32).collect()
+            }
         }
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// Answer `review` where the probability lies from LOW to HIGH
     #[arg(long, value_name = "LOW,HIGH", value_parser = options::review)]
     review: Option<Review>,
-    /// Name the three training photos that look most like each photo; the model keeps them with `train --keep-index`
+    /// Name the three training photos that look most like each photo, of the 256 or fewer that a model remembers
     #[arg(long)]
     explain: bool,
     /// The list on standard input is separated by NUL characters, as `find -print0` writes it
@@ -241,8 +241,8 @@ fn text_row(prediction: &Prediction) -> String {
             let mark = if answer.unfamiliar == Some(true) { "  (unlike the training photos)" } else { "" };
             rows.push(format!("{:width$}  P({positive}) = {:.4}  {path}{mark}", label.word(), answer.probability));
             rows.extend(answer.nearest.iter().flatten().map(|photo| {
-                let Similar { path, class, likeness } = photo;
-                format!("{:width$}    like {likeness:.2}  {class}  {}", "", path.display())
+                let Similar { path, class, similarity } = photo;
+                format!("{:width$}    like {similarity:.2}  {class}  {}", "", path.display())
             }));
             rows.extend(answer.cam.as_ref().map(|cam| cam_row(cam, answer)));
         }

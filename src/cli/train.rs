@@ -89,9 +89,6 @@ struct Head {
     /// images and stored in the model
     #[arg(long, value_name = "RULE", default_value = "0.5", value_parser = options::threshold_rule)]
     threshold: ThresholdRule,
-    /// Keep the training photos' features in the model (4 KB a photo), so that `predict --explain` names the nearest
-    #[arg(long)]
-    keep_index: bool,
     /// Most passes over the features (sgd)
     #[arg(long, default_value_t = 100)]
     epochs: usize,
@@ -192,7 +189,6 @@ impl Args {
             folds: head.cv,
             refit: head.refit,
             threshold: head.threshold,
-            keep_index: head.keep_index,
             balance: match head.balance {
                 BalanceChoice::Auto => Balance::Auto,
                 BalanceChoice::None => Balance::None,

@@ -23,6 +23,7 @@ pub mod fixes;
 mod folder;
 mod layout;
 pub mod split;
+pub mod subset;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,9 +1,10 @@
-//! The file that `train` writes and `predict` reads: the head and everything needed to use it, in a few KB.
+//! The file that `train` writes and `predict` reads: the head and everything needed to use it, in half a megabyte at most.
 //!
 //! A safetensors file with `head.weight` `[1, D]`, `head.bias` `[1]`, `trained_on.hashes` u8 `[N, 8]` (the first bytes of
-//! the SHA-256 of each photo file that the head was fitted to, sorted), and one metadata entry, `resnet_binary`, whose JSON
-//! is [`Facts`]; D is 2048, or that of the flattened map at the model's image size. The backbone's 100 MB are not in it: the
-//! file names the weights by name and SHA-256. Promises: the same model gives the same bytes; a file is checked whole before
+//! the SHA-256 of each photo file that the head was fitted to, sorted), `index.rows` `[R, 2048]` of up to 256 of these
+//! photos, and one metadata entry, `resnet_binary`, whose JSON is [`Facts`]; D is 2048, or that of the flattened map at the
+//! model's image size, which alone makes the file larger. The backbone's 100 MB are not in it: the file names the weights by
+//! name and SHA-256. Promises: the same model gives the same bytes; a file is checked whole before
 //! anything of it is used; it is written whole or not at all. Opens in Python with `safetensors.safe_open`.
 
 mod error;
@@ -18,12 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::backbone::Pooling;
 use crate::decision::{Calibration, ThresholdRule};
-use crate::familiarity::{Familiarity, Parts};
 use crate::features::FeatureMatrix;
 use crate::files::{self, ContentHash, Kind};
 use crate::head::{Head, HeadError};
+use crate::index::{Index, Neighbour};
 use crate::metrics::Metrics;
-use crate::neighbours::{Neighbour, Neighbours};
 use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
@@ -37,8 +37,7 @@ const ENTRY: &str = "resnet_binary";
 const WEIGHT: &str = "head.weight";
 const BIAS: &str = "head.bias";
 const TRAINED_ON: &str = "trained_on.hashes";
-const NEIGHBOURS: &str = "neighbours.features";
-const FAMILIARITY: [&str; 3] = ["familiarity.scales", "familiarity.mean", "familiarity.factor"];
+const INDEX: &str = "index.rows";
 
 /// How a model of any version is known among other files: its description comes first, and begins with the version.
 pub const KIND: Kind = Kind {
@@ -58,10 +57,8 @@ const SIZE_LIMIT: u64 = 4 << 30;
 pub struct Model {
     /// Linear(D, 1).
     pub head: Head,
-    /// Where photos of the trained kind lie; `None` where there were too few to say.
-    pub familiarity: Option<Familiarity>,
-    /// The training photos' features, where they were to be kept.
-    pub neighbours: Option<Neighbours>,
+    /// The training photos that are remembered: which are most like a photo, and whether any is.
+    pub index: Index,
     /// The photo files that the head was fitted to.
     pub trained_on: TrainedOn,
     /// Everything else.
@@ -117,21 +114,18 @@ pub struct Facts {
     /// The metrics on the validation images, where there were any: of the head of the training images, also where the
     /// head in the file was then fitted to the validation images too.
     pub validation: Option<Metrics>,
-    /// The numbers of [`Model::familiarity`] that are no tensors.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub familiarity: Option<FamiliarityFacts>,
-    /// What the photos of [`Model::neighbours`] are, row by row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub neighbours: Option<Vec<Kept>>,
+    /// What [`Model::index`] is besides its rows.
+    #[serde(default)]
+    pub index: IndexFacts,
 }
 
-/// The numbers of a [`Familiarity`] beside its tensors.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct FamiliarityFacts {
-    /// Features that it takes.
-    pub width: usize,
-    /// The distance from which a photo is unfamiliar.
-    pub threshold: f64,
+/// An [`Index`] without its rows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct IndexFacts {
+    /// The similarity from which a photo is familiar; `None` where there were too few photos to say.
+    pub threshold: Option<f64>,
+    /// The photos that the rows are of, in their order.
+    pub photos: Vec<Kept>,
 }
 
 /// A training photo whose features are kept.
@@ -187,7 +181,7 @@ impl Model {
 
     /// Whether a photo with these features is unlike the training photos; `None` where the model does not know.
     pub fn is_unfamiliar(&self, features: &[f32]) -> Option<bool> {
-        self.familiarity.as_ref()?.is_unfamiliar(features).ok()
+        self.index.is_unfamiliar(&self.facts.pooling.averaged(features))
     }
 
     /// How many of these photos are unlike the training photos; `None` where the model does not know.
@@ -196,11 +190,11 @@ impl Model {
         marks.map(|marks| marks.into_iter().filter(|&mark| mark).count())
     }
 
-    /// The training photos most like one with these features, with their likeness; none where none were kept.
+    /// The training photos most like one with these features, of those that are remembered, with their similarity.
     pub fn nearest(&self, features: &[f32], count: usize) -> Vec<(&Kept, f64)> {
-        let (Some(neighbours), Some(kept)) = (&self.neighbours, &self.facts.neighbours) else { return Vec::new() };
-        let named = |Neighbour { row, likeness }| Some((kept.get(row)?, likeness));
-        neighbours.nearest(features, count).into_iter().filter_map(named).collect()
+        let named = |Neighbour { row, similarity }| Some((self.facts.index.photos.get(row)?, similarity));
+        let nearest = self.index.nearest(&self.facts.pooling.averaged(features), count);
+        nearest.into_iter().filter_map(named).collect()
     }
 
     /// The content of a model file; `path` is its name in messages.
@@ -217,29 +211,17 @@ impl Model {
             file: file(),
             reason: error.to_string(),
         };
-        let familiarity = self.familiarity.iter().flat_map(|familiarity| {
-            let Parts { scales, mean, factor, .. } = familiarity.parts();
-            FAMILIARITY.into_iter().zip([scales, mean, factor])
-        });
-        let familiarity: Vec<(&str, usize, Vec<u8>)> = familiarity
-            .map(|(name, values)| (name, values.len(), values.iter().flat_map(|value| value.to_le_bytes()).collect()))
-            .collect();
         let trained_on = self.trained_on.0.as_flattened();
-        let kept = self.neighbours.as_ref().map(|neighbours| {
-            let bytes: Vec<u8> = neighbours.stored().iter().flat_map(|value| value.to_le_bytes()).collect();
-            (vec![neighbours.len(), neighbours.width()], bytes)
-        });
+        let rows: Vec<u8> = self.index.stored().iter().map(|value| value.cast_unsigned()).collect();
         let mut tensors = vec![
             (BIAS, TensorView::new(Dtype::F32, vec![1], &bias).map_err(failed)?),
             (WEIGHT, TensorView::new(Dtype::F32, vec![1, self.head.weight.len()], &weight).map_err(failed)?),
         ];
         let shape = vec![self.trained_on.0.len(), size_of::<[u8; 8]>()];
         tensors.push((TRAINED_ON, TensorView::new(Dtype::U8, shape, trained_on).map_err(failed)?));
-        for (name, count, bytes) in &familiarity {
-            tensors.push((name, TensorView::new(Dtype::F32, vec![*count], bytes).map_err(failed)?));
-        }
-        if let Some((shape, bytes)) = &kept {
-            tensors.push((NEIGHBOURS, TensorView::new(Dtype::F16, shape.clone(), bytes).map_err(failed)?));
+        if !self.index.is_empty() {
+            let shape = vec![self.index.len(), self.index.width()];
+            tensors.push((INDEX, TensorView::new(Dtype::I8, shape, &rows).map_err(failed)?));
         }
         // One entry only: the order of a map with several would differ from run to run.
         let metadata = HashMap::from([(ENTRY.to_owned(), facts)]);

@@ -1,16 +1,12 @@
 //! Bytes to a model, every part checked before it is used.
 
-use half::f16;
 use safetensors::{Dtype, SafeTensors};
 
-use super::{
-    BIAS, ENTRY, FAMILIARITY, FORMAT_VERSION, Facts, FamiliarityFacts, Model, ModelError, NEIGHBOURS, TRAINED_ON,
-    TrainedOn, WEIGHT,
-};
+use super::{BIAS, ENTRY, FORMAT_VERSION, Facts, INDEX, IndexFacts, Model, ModelError, TRAINED_ON, TrainedOn, WEIGHT};
+use crate::backbone::layout::FEATURES;
 use crate::backbone::shapes;
-use crate::familiarity::{Familiarity, Parts};
 use crate::head::Head;
-use crate::neighbours::Neighbours;
+use crate::index::Index;
 
 impl Model {
     /// Checks and takes a model from bytes; `file` is its name in messages.
@@ -35,15 +31,8 @@ impl Model {
             floats(&tensors, BIAS, &[1], file, &|_| "the head has one unit, so one bias; train again".to_owned())?;
         let bias = bias.first().copied().unwrap_or_default();
         let trained_on = trained_on(&tensors, file)?;
-        let neighbours = match &facts.neighbours {
-            Some(kept) => Some(neighbours(&tensors, kept.len(), weight.len(), file)?),
-            None => None,
-        };
-        let familiarity = match &facts.familiarity {
-            Some(numbers) => Some(familiarity(&tensors, numbers, file)?),
-            None => None,
-        };
-        Ok(Self { head: Head { weight, bias }, familiarity, neighbours, trained_on, facts })
+        let index = index(&tensors, &facts.index, file)?;
+        Ok(Self { head: Head { weight, bias }, index, trained_on, facts })
     }
 }
 
@@ -152,30 +141,15 @@ fn trained_on(tensors: &SafeTensors<'_>, file: &str) -> Result<TrainedOn, ModelE
     }
 }
 
-/// Where familiar photos lie, from its three tensors.
-fn familiarity(
-    tensors: &SafeTensors<'_>,
-    &FamiliarityFacts { width, threshold }: &FamiliarityFacts,
-    file: &str,
-) -> Result<Familiarity, ModelError> {
-    let values = |name| {
-        // Their lengths are checked together, by the one who knows what they mean.
-        let count = tensors.tensor(name).map_or(0, |tensor| tensor.shape().iter().product());
-        floats(tensors, name, &[count], file, &|_| "train again".to_owned())
-    };
-    let [scales, mean, factor] = FAMILIARITY;
-    let parts = Parts { width, threshold, scales: values(scales)?, mean: values(mean)?, factor: values(factor)? };
-    Familiarity::from_parts(parts).map_err(|error| ModelError::Value { file: file.to_owned(), what: error.to_string() })
-}
-
-/// The kept features, if they have the expected shape and type and all are finite.
-fn neighbours(tensors: &SafeTensors<'_>, rows: usize, width: usize, file: &str) -> Result<Neighbours, ModelError> {
-    let shape = [rows, width];
-    let bytes = bytes_of(tensors, NEIGHBOURS, Dtype::F16, &shape, file, &|_| "train again".to_owned())?;
-    let values: Vec<f16> = bytes.as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes)).collect();
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(Neighbours::from_stored(width, values))
-    } else {
-        Err(not_finite(NEIGHBOURS, file))
+/// The rows of the training photos that are remembered.
+fn index(tensors: &SafeTensors<'_>, facts: &IndexFacts, file: &str) -> Result<Index, ModelError> {
+    let (rows, threshold) = (facts.photos.len(), facts.threshold);
+    if threshold.is_some_and(|threshold| !threshold.is_finite()) {
+        return Err(not_finite("the threshold of the index", file));
     }
+    if rows == 0 {
+        return Ok(Index::default());
+    }
+    let bytes = bytes_of(tensors, INDEX, Dtype::I8, &[rows, FEATURES], file, &|_| "train again".to_owned())?;
+    Ok(Index::from_stored(FEATURES, bytes.iter().map(|byte| byte.cast_signed()).collect(), threshold))
 }

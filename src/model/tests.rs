@@ -28,17 +28,10 @@ fn model() -> Model {
         weights: WeightsId::random(0),
         training,
         validation: None,
-        familiarity: None,
-        neighbours: None,
+        index: IndexFacts::default(),
     };
     let weight = (0..FEATURES).map(|index| index as f32 * 0.001).collect();
-    Model {
-        head: Head { weight, bias: -0.25 },
-        familiarity: None,
-        neighbours: None,
-        trained_on: TrainedOn::default(),
-        facts,
-    }
+    Model { head: Head { weight, bias: -0.25 }, index: Index::default(), trained_on: TrainedOn::default(), facts }
 }
 
 fn bytes_of(model: &Model) -> Vec<u8> {
@@ -144,19 +137,34 @@ fn a_flatten_head_comes_back_and_is_bound_to_its_image_size() {
 }
 
 #[test]
-fn kept_training_photos_come_back_and_find_themselves() {
+fn remembered_training_photos_come_back_and_find_themselves() {
     let features = FeatureMatrix::from_values(FEATURES, (0..3 * FEATURES).map(|n| (n * 37 % 101) as f32).collect());
     let features = features.unwrap();
     let mut kept = model();
     let photo = |name: &str| Kept { path: name.into(), class: "ants".into() };
-    kept.facts.neighbours = Some(vec![photo("a"), photo("b"), photo("c")]);
-    kept.neighbours = Some(Neighbours::of(&features));
+    kept.facts.index.photos = vec![photo("a"), photo("b"), photo("c")];
+    kept.index = Index::new(&features, &[0; 3], &[0, 1, 2]).0;
     let read = Model::parse(&bytes_of(&kept), "m").unwrap();
     assert_eq!(read, kept);
-    assert_eq!(read.nearest(features.row(1), 2)[0].0.path, Path::new("b"));
-    kept.facts.neighbours = Some(vec![photo("a")]);
+    let nearest = read.nearest(features.row(1), 2);
+    assert_eq!((nearest[0].0.path.as_path(), nearest[0].1), (Path::new("b"), 1.0));
+    // Three photos do not say what is usual.
+    assert_eq!(read.is_unfamiliar(features.row(1)), None);
+    kept.facts.index.photos = vec![photo("a")];
     let error = Model::parse(&bytes_of(&kept), "m").unwrap_err().to_string();
-    assert!(error.contains("expected F16 [1, 2048], given F16 [3, 2048]"), "{error}");
+    assert!(error.contains("expected I8 [1, 2048], given I8 [3, 2048]"), "{error}");
+}
+
+#[test]
+fn a_flattened_map_is_compared_by_the_mean_of_each_channel() {
+    let mut flatten = flatten_model(64);
+    let row = |photo: usize| -> Vec<f32> { (0..4 * FEATURES).map(|n| (n * (37 + photo) % 101) as f32).collect() };
+    let averaged = (0..3).flat_map(|photo| Pooling::Flatten.averaged(&row(photo)).into_owned()).collect();
+    let averaged = FeatureMatrix::from_values(FEATURES, averaged).unwrap();
+    flatten.index = Index::new(&averaged, &[0; 3], &[0, 1, 2]).0;
+    flatten.facts.index.photos = ["a", "b", "c"].map(|name| Kept { path: name.into(), class: "ants".into() }).to_vec();
+    let nearest = flatten.nearest(&row(2), 1);
+    assert_eq!((nearest[0].0.path.as_path(), nearest[0].1), (Path::new("c"), 1.0));
 }
 
 #[test]

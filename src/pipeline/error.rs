@@ -77,9 +77,6 @@ pub enum PipelineError {
         /// Its checksum.
         sha256: String,
     },
-    /// The nearest training photos are asked of a model that keeps none.
-    #[error("`{}` keeps no training photos to compare with", .0.display())]
-    NoIndex(PathBuf),
     /// A pattern that groups nothing, or everything.
     #[error(transparent)]
     Grouping(#[from] GroupingError),
@@ -137,7 +134,6 @@ impl PipelineError {
             Self::Feature(FeatureError::Unreadable { .. }) => {
                 Some("leave out `--on-error fail` to go on without such photos".to_owned())
             }
-            Self::NoIndex(_) => Some("train it with `--keep-index`".to_owned()),
             Self::Grouping(error) => error.hint(),
             Self::Decision(error) => error.hint(),
             Self::Calibration(error) => error.hint(),

@@ -22,7 +22,7 @@ pub struct PredictOptions {
     pub threshold: Option<f64>,
     /// Between which probabilities a person should look.
     pub review: Option<Review>,
-    /// How many training photos to name for each photo, where the model keeps them.
+    /// How many training photos to name for each photo, of those that the model remembers.
     pub explain: Option<usize>,
     /// Where the class activation maps go, if they are wanted.
     pub cam: Option<MapOutput>,
@@ -90,8 +90,8 @@ pub struct Similar {
     pub path: PathBuf,
     /// What it was said to show.
     pub class: String,
-    /// Cosine of the standardised features, 1 for the same photo.
-    pub likeness: f64,
+    /// Cosine of the angle between the features, 1 for the same photo.
+    pub similarity: f64,
 }
 
 /// A class activation map and its picture.
@@ -115,9 +115,6 @@ pub fn predict(
 ) -> Result<usize, PipelineError> {
     let model = Model::read(&options.model)?;
     let decision = Decision::new(options.threshold.unwrap_or(model.facts.threshold), options.review)?;
-    if options.explain.is_some() && model.neighbours.is_none() {
-        return Err(PipelineError::NoIndex(options.model.clone()));
-    }
     let cache = options.backbone.open_cache(progress);
     let backbone = options.backbone.open_for(&options.model, &model, cache.as_ref(), progress)?;
     let mut maps =
@@ -192,7 +189,7 @@ fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Ph
     let nearest = explain.map(|count| {
         let similar = model.nearest(&photo.features, count).into_iter();
         similar
-            .map(|(kept, likeness)| Similar { path: kept.path.clone(), class: kept.class.clone(), likeness })
+            .map(|(kept, similarity)| Similar { path: kept.path.clone(), class: kept.class.clone(), similarity })
             .collect()
     });
     let (positive, negative) = (facts.positive.clone(), facts.negative.clone());

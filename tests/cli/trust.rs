@@ -76,19 +76,30 @@ fn probabilities_between_low_and_high_are_for_review() {
 }
 
 #[test]
-fn the_nearest_training_photos_are_named_where_the_model_keeps_them() {
+fn the_nearest_training_photos_are_named_by_every_model() {
     let dir = scenes(8);
-    json(&dir, &[]);
-    let explain = || run(dir.command().args(["predict", "imgs/dark", "--explain", "--json"]));
-    let said = explain();
-    assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("--keep-index"), "{}", said.err);
-    json(&dir, &["--keep-index", "--refit"]);
-    for row in rows(&explain()) {
-        let nearest = row["nearest"].as_array().unwrap();
-        assert_eq!(nearest.len(), 3);
-        assert_eq!((&nearest[0]["path"], &nearest[0]["class"]), (&row["path"], &Value::from("dark")));
+    for head in [["--head", "gap", "--refit"], ["--head", "flatten", "--refit"]] {
+        json(&dir, &head);
+        for row in rows(&run(dir.command().args(["predict", "imgs/dark", "--explain", "--json"]))) {
+            let nearest = row["nearest"].as_array().unwrap();
+            assert_eq!(nearest.len(), 3);
+            assert_eq!((&nearest[0]["path"], &nearest[0]["class"]), (&row["path"], &Value::from("dark")));
+            assert_eq!(nearest[0]["similarity"], 1.0);
+        }
     }
+}
+
+#[test]
+fn a_model_remembers_as_many_training_photos_as_it_says_and_no_more() {
+    let dir = scenes(140);
+    let report = json(&dir, &["--val-fraction", "0.05"]);
+    let training: u64 =
+        report["classes"].as_array().unwrap().iter().map(|class| class["train"].as_u64().unwrap()).sum();
+    assert!(training > 256, "{training}");
+    let model = std::fs::read(dir.path("model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&model).unwrap();
+    assert_eq!(tensors.tensor("index.rows").unwrap().shape(), [256, 2048]);
+    assert!(model.len() < 600_000, "{}", model.len());
 }
 
 #[test]

@@ -77,8 +77,6 @@ pub struct TrainOptions {
     pub refit: bool,
     /// How the threshold is chosen.
     pub threshold: ThresholdRule,
-    /// Whether the training photos' features are kept in the model, so that `predict` can name the nearest.
-    pub keep_index: bool,
 }
 
 /// How the head is fitted.

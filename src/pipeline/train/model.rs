@@ -4,13 +4,14 @@ use super::TrainOptions;
 use super::decide::Decided;
 use super::fit::{self, Fitted};
 use super::prepare::Prepared;
-use super::side::Side;
-use crate::dataset::Sample;
-use crate::familiarity::Familiarity;
+use super::side::{Side, pick};
+use crate::backbone::Pooling;
+use crate::backbone::layout::FEATURES;
+use crate::features::FeatureMatrix;
 use crate::head::Head;
+use crate::index::Index;
 use crate::metrics::Metrics;
-use crate::model::{FORMAT_VERSION, Facts, FamiliarityFacts, Kept, Model, TrainedOn, Training};
-use crate::neighbours::Neighbours;
+use crate::model::{FORMAT_VERSION, Facts, IndexFacts, Kept, Model, TrainedOn, Training};
 use crate::pipeline::PipelineError;
 use crate::pipeline::photos::Photos;
 use crate::progress::Progress;
@@ -43,8 +44,7 @@ impl TrainOptions {
         metrics: Option<Metrics>,
     ) -> Model {
         let Prepared { photos, training, validation, .. } = prepared;
-        // Too few photos to know their own spread are no failure of the training.
-        let familiarity = Familiarity::fit(&side.features, &side.groups).ok();
+        let (index, index_facts) = self.index(photos, side);
         let facts = Facts {
             format_version: FORMAT_VERSION,
             created_by: concat!("resnet-binary ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -69,24 +69,41 @@ impl TrainOptions {
                 refitted: self.refit,
             },
             validation: metrics,
-            familiarity: familiarity.as_ref().map(|familiarity| FamiliarityFacts {
-                width: familiarity.parts().width,
-                threshold: familiarity.threshold(),
-            }),
-            neighbours: self.keep_index.then(|| photos.kept(&side.rows)),
+            index: index_facts,
         };
-        let neighbours = self.keep_index.then(|| Neighbours::of(&side.features));
         let hashes = &photos.extraction.hashes;
         let trained_on = TrainedOn::of(side.rows.iter().filter_map(|&row| hashes.get(row)));
-        Model { head, familiarity, neighbours, trained_on, facts }
+        Model { head, index, trained_on, facts }
+    }
+
+    /// The photos that the head was fitted to, as far as the model remembers them.
+    fn index(&self, photos: &Photos, side: &Side) -> (Index, IndexFacts) {
+        let of_class = |&row: &usize| photos.samples.get(row).map_or(0, |sample| sample.class);
+        let classes: Vec<usize> = side.rows.iter().map(of_class).collect();
+        let (index, kept) = match self.pooling {
+            Pooling::Average => Index::new(&side.features, &classes, &side.groups),
+            Pooling::Flatten => Index::new(&averaged(&side.features), &classes, &side.groups),
+        };
+        let facts = IndexFacts { threshold: index.threshold(), photos: photos.kept(&pick(&side.rows, &kept)) };
+        (index, facts)
     }
 }
 
+/// Rows of flattened maps `[N, 2048·H·W]` to those of their channels' means `[N, 2048]`.
+fn averaged(maps: &FeatureMatrix) -> FeatureMatrix {
+    let mut rows = FeatureMatrix::new(FEATURES);
+    for map in maps.rows() {
+        // They are of that width by what `averaged` promises.
+        let _ = rows.push_row(&Pooling::Flatten.averaged(map));
+    }
+    rows
+}
+
 impl Photos {
-    /// What the model file says of the photos whose features it keeps.
+    /// What the model file says of the photos that it remembers.
     fn kept(&self, rows: &[usize]) -> Vec<Kept> {
         let samples = rows.iter().filter_map(|&row| self.samples.get(row));
-        let class = |sample: &Sample| self.classes.names().get(sample.class).cloned().unwrap_or_default();
-        samples.map(|sample| Kept { path: sample.path.clone(), class: class(sample) }).collect()
+        let class = |class: usize| self.classes.name(class).unwrap_or_default().to_owned();
+        samples.map(|sample| Kept { path: sample.path.clone(), class: class(sample.class) }).collect()
     }
 }
