@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use readers::pixels::{DecodeError, Limits, PhotoFacts, Preprocess, silence_decoder_panics};
+use readers::pixels::{DecodeError, Levels, Limits, PhotoFacts, Preprocess, pages, silence_decoder_panics};
 
 fuzz_target!(|bytes: &[u8]| {
     // A decoder's own panic is caught and becomes the file's error; without this the fuzzer's hook would abort first.
@@ -15,7 +15,10 @@ fuzz_target!(|bytes: &[u8]| {
         max_time: Duration::from_secs(5),
         ..Limits::default()
     };
-    match Preprocess::with_image_size(32).load_with_facts(bytes, &limits) {
+    assert!(pages(bytes) >= 1);
+    let levels = Some(Levels { low: 1, high: 4095 });
+    let preprocess = Preprocess { levels, ..Preprocess::with_image_size(32) };
+    match preprocess.load_with_facts(bytes, &limits) {
         Ok((crop, facts)) => {
             assert_eq!(crop.rgb.len(), 32 * 32 * 3);
             assert_eq!(PhotoFacts::from_bytes(&facts.to_bytes()).as_ref(), Some(&facts));

@@ -39,6 +39,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         positive: args.data.positive,
         output: args.output,
         preprocess: args.pixels.preprocess(),
+        auto_levels: args.pixels.auto_levels(),
         backbone: args.backbone.options(Some(args.weights)),
     };
     let summary = pipeline::extract(&options, terminal)?;

@@ -12,7 +12,7 @@ use resnet_binary::dataset::{ClassesFrom, ReadOptions};
 use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
 use resnet_binary::files;
 use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
-use resnet_binary::pixels::{Limits, Preprocess};
+use resnet_binary::pixels::{Levels, Limits, Preprocess};
 use resnet_binary::report::shell_word;
 use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
 
@@ -183,11 +183,35 @@ pub(crate) struct Pixels {
     /// Side of the network's input in pixels; the resize before the crop scales with it
     #[arg(long, value_name = "N", default_value = "224", value_parser = image_size)]
     image_size: Preprocess,
+    /// Which levels of photos with 16 bits a channel are black and white, such as 0,4095 for a camera of 12 bits; auto: as
+    /// the photos to train on need it, the same for all. What lies beyond is clipped. Kept in the model [default: 0,65535]
+    #[arg(long, value_name = "LOW,HIGH|auto", value_parser = levels)]
+    levels: Option<LevelsChoice>,
+}
+
+/// What `--levels` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LevelsChoice {
+    Auto,
+    Fixed(Levels),
+}
+
+fn levels(text: &str) -> Result<LevelsChoice, String> {
+    if text == "auto" { Ok(LevelsChoice::Auto) } else { text.parse().map(LevelsChoice::Fixed) }
 }
 
 impl Pixels {
-    pub(crate) fn preprocess(self) -> Preprocess {
-        self.image_size
+    pub(crate) fn preprocess(&self) -> Preprocess {
+        let levels = match self.levels {
+            Some(LevelsChoice::Fixed(levels)) => Some(levels).filter(|levels| *levels != Levels::WHOLE),
+            Some(LevelsChoice::Auto) | None => None,
+        };
+        Preprocess { levels, ..self.image_size.clone() }
+    }
+
+    /// Whether the levels are chosen by the photos.
+    pub(crate) fn auto_levels(&self) -> bool {
+        self.levels == Some(LevelsChoice::Auto)
     }
 }
 

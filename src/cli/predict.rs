@@ -285,6 +285,9 @@ fn json_row(prediction: &Prediction) -> String {
                 "probability": answer.probability,
                 "logit": answer.logit,
             });
+            if answer.pages > 1 {
+                row["pages"] = json!(answer.pages);
+            }
             if let Some(unfamiliar) = answer.unfamiliar {
                 row["unfamiliar"] = json!(unfamiliar);
             }
@@ -341,6 +344,7 @@ mod tests {
             negative: "others".into(),
             probability: 0.75,
             logit: 1.098_612_3,
+            pages: 1,
             unfamiliar: None,
             nearest: None,
             cam: None,

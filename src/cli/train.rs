@@ -184,6 +184,7 @@ impl Args {
             label_errors: self.label_errors,
             page: self.report.map(|path| PageOptions { path, command: options::command_line() }),
             preprocess: self.pixels.preprocess(),
+            auto_levels: self.pixels.auto_levels(),
             pooling,
             backbone: self.backbone.options(Some(self.weights)),
             folds: head.cv,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -120,7 +119,7 @@ fn keep_images(
     progress: &dyn Progress,
 ) -> Result<Vec<Option<PathBuf>>, Interrupted> {
     let look = |path: PathBuf| {
-        let head = head_of(&path);
+        let head = files::head(&path, HEAD).ok();
         progress.advance(1);
         if head.is_none_or(|head| is_image(&path, &head)) { Some(path) } else { None }
     };
@@ -129,13 +128,6 @@ fn keep_images(
         Ok(look(path))
     });
     checked.collect()
-}
-
-/// The first [`HEAD`] bytes.
-pub(super) fn head_of(path: &Path) -> Option<Vec<u8>> {
-    let mut head = Vec::with_capacity(HEAD);
-    files::open(path).ok()?.take(HEAD as u64).read_to_end(&mut head).ok()?;
-    Some(head)
 }
 
 /// Gives every image the class and the split of its folders.

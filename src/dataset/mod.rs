@@ -163,7 +163,7 @@ impl Dataset {
 pub type IsImage<'a> = &'a (dyn Fn(&Path, &[u8]) -> bool + Sync);
 
 /// How many bytes of a file the predicate gets, fewer if there are no more.
-pub const HEAD: usize = 64;
+pub const HEAD: usize = 512;
 
 /// How data is to be read where that could be done in several ways.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use csv::{ByteRecord, ReaderBuilder, Trim};
 use rayon::prelude::*;
 
 use super::classes::LONGEST_NAME;
-use super::{DatasetError, IsImage, Listed, Listing, RowProblem, Split, folder, go_on};
+use super::{DatasetError, HEAD, IsImage, Listed, Listing, RowProblem, Split, go_on};
 use crate::files;
 use crate::progress::Progress;
 
@@ -91,7 +91,7 @@ fn wrong_row(path: &Path, line: u64, problem: RowProblem) -> DatasetError {
 /// The text without its byte-order mark.
 fn check_text<'a>(path: &Path, bytes: &'a [u8], is_image: IsImage<'_>) -> Result<&'a [u8], DatasetError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let head = folder::head_of(path).unwrap_or_default();
+    let head = files::head(path, HEAD).unwrap_or_default();
     let reason = if bytes.iter().all(u8::is_ascii_whitespace) {
         "it is empty"
     } else if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {

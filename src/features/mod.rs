@@ -12,6 +12,7 @@ pub mod cache;
 mod clock;
 mod feed;
 pub mod matrix;
+mod noticed;
 mod worker;
 
 use std::cell::OnceCell;
@@ -37,6 +38,7 @@ pub use cache::{Cache, Recipe};
 use clock::Clock;
 use feed::{Feeder, OnDevice, Runs};
 pub use matrix::FeatureMatrix;
+pub use noticed::Noticed;
 use worker::{Done, Network, Shared, Source, Worker};
 
 /// What came of one photo.
@@ -46,8 +48,11 @@ pub struct Photo {
     pub hash: ContentHash,
     /// `[D]`: 2048, or the whole map where the head wants it flattened.
     pub features: Vec<f32>,
-    /// There where [`Extractor::asides`] asks for it, and where the photo went through the network in this run.
+    /// There where [`Extractor::asides`] asks for it, where the photo has 16 bits a channel, and where it went through the
+    /// network in this run.
     pub aside: Option<Aside>,
+    /// Pages or frames of the file, of which the first is the photo.
+    pub pages: usize,
     /// Whether they were computed in an earlier run.
     pub from_cache: bool,
     /// What the head that is to be explained made of it, where there is one.
@@ -271,6 +276,7 @@ impl Extractor<'_> {
             rows: Vec::with_capacity(paths.len()),
             asides: Vec::with_capacity(if self.asides { paths.len() } else { 0 }),
             from_cache: 0,
+            noticed: Noticed::default(),
             unreadable: Vec::new(),
         };
         rows.expect(paths.len())?;
@@ -282,6 +288,7 @@ impl Extractor<'_> {
             match outcome {
                 Ok(photo) => match rows.push(&photo.features) {
                     Ok(()) => {
+                        extraction.noticed.add(&photo, self.preprocess.levels);
                         extraction.hashes.push(photo.hash);
                         extraction.rows.push(at);
                         extraction.asides.extend(photo.aside.filter(|_| self.asides));
@@ -342,6 +349,8 @@ pub struct Extraction {
     pub asides: Vec<Aside>,
     /// How many of them were computed in an earlier run.
     pub from_cache: usize,
+    /// What to say of them once.
+    pub noticed: Noticed,
     /// Positions of the photos that could not be read, with the reason.
     pub unreadable: Vec<(usize, Unreadable)>,
 }

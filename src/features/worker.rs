@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::{Aside, Explained, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
 use crate::backbone::{ActivationMap, BackboneError, Engine, Pooled, Readout, layout};
 use crate::files::{self, ContentHash};
-use crate::pixels::{self, Crop, PhotoFacts};
+use crate::pixels::{self, Crop, DecodeError, Kind, PhotoFacts};
 use crate::progress::Progress;
 
 /// A chunk of consecutive photos, done.
@@ -70,7 +70,7 @@ enum Read {
     /// Its features were there.
     Known(Photo),
     /// Its crop is the next of the batch.
-    Decoded(ContentHash, PhotoFacts),
+    Decoded(ContentHash, PhotoFacts, usize),
 }
 
 impl<'a> Worker<'a> {
@@ -137,20 +137,25 @@ impl<'a> Worker<'a> {
         'a: 'scope,
     {
         let Extractor { backbone, limits, preprocess, .. } = *self.shared.extractor;
+        if let Some(kind) = large_other_kind(path) {
+            return Err(DecodeError::OtherKind(kind).into());
+        }
         let bytes = files::read_within(path, limits.max_file_bytes, limits.max_time)?;
         let hash = ContentHash::of(&bytes);
-        if let Some((features, aside)) = self.shared.known(&hash) {
+        let pages = pixels::pages(&bytes);
+        if let Some((features, aside)) = self.shared.known(&hash, pixels::is_sixteen_bit(&bytes)) {
             // An answer must not depend on what an earlier run admitted.
             pixels::check_limits(&bytes, limits)?;
-            return Ok(Read::Known(Photo { hash, features, aside, from_cache: true, explained: None }));
+            return Ok(Read::Known(Photo { hash, features, aside, pages, from_cache: true, explained: None }));
         }
         if !self.shared.is_loading.swap(true, Ordering::Relaxed) {
             // The weights load while the first photos are decoded; an error comes back to whoever asks next.
             scope.spawn(move || drop(backbone.engine()));
         }
-        let (crop, facts) = preprocess.load_with_facts(&bytes, limits)?;
+        let loaded = preprocess.load_with_facts(&bytes, limits);
+        let (crop, facts) = loaded.map_err(|error| error.of_file(path))?;
         crops.push(crop);
-        Ok(Read::Decoded(hash, facts))
+        Ok(Read::Decoded(hash, facts, pages))
     }
 
     /// What is read out of all crops, `[B, D]`.
@@ -184,10 +189,10 @@ impl Shared<'_> {
         let mut explained = self.explained(chunk.crops, &cells).into_iter();
         let mut photo = |read| match read {
             Read::Known(photo) => photo,
-            Read::Decoded(hash, facts) => {
+            Read::Decoded(hash, facts, pages) => {
                 let aside = Some(Aside::new(borders.next().unwrap_or_default(), facts));
                 let features = rows.next().unwrap_or_default().to_vec();
-                Photo { hash, features, aside, from_cache: false, explained: explained.next() }
+                Photo { hash, features, aside, pages, from_cache: false, explained: explained.next() }
             }
         };
         let done: Done = chunk.read.into_iter().map(|(path, outcome)| (path, outcome.map(&mut photo))).collect();
@@ -209,14 +214,15 @@ impl Shared<'_> {
         crops.into_iter().zip(maps).map(|(crop, map)| Explained { crop, map }).collect()
     }
 
-    /// Features of an earlier run, with the aside if that is wanted; the cells of a head are not among them.
-    fn known(&self, hash: &ContentHash) -> Option<(Vec<f32>, Option<Aside>)> {
+    /// Features of an earlier run, with the aside if that is wanted, or the photo has 16 bits, of which it knows the levels;
+    /// the cells of a head are not among them.
+    fn known(&self, hash: &ContentHash, is_sixteen_bit: bool) -> Option<(Vec<f32>, Option<Aside>)> {
         let Extractor { asides, readout, .. } = *self.extractor;
         let cache = self.extractor.cache()?;
         if readout.explain.is_some() || self.cache_failed.load(Ordering::Relaxed) {
             return None;
         }
-        let found = if asides {
+        let found = if asides || is_sixteen_bit {
             let both = cache.get_with_aside(hash, &self.recipe);
             both.map(|both| both.map(|(row, aside)| (row, Some(aside))))
         } else {
@@ -260,6 +266,14 @@ impl Shared<'_> {
             self.progress.warn(&format!("{error}; going on without the cache"));
         }
     }
+}
+
+/// What a large file is that is no photo, such as a video: known without reading the whole of it. What goes wrong here
+/// goes wrong again where it is read.
+fn large_other_kind(path: &Path) -> Option<&'static Kind> {
+    const LARGE: u64 = 16 << 20;
+    files::size(path).ok().filter(|&size| size >= LARGE)?;
+    pixels::other_kind(&files::head(path, pixels::HEAD).ok()?)
 }
 
 /// The next chunk and its number, or `None` at the end.

@@ -48,7 +48,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// After the unreadable photos were left out, a class has none.
-    #[error("no image of class `{class}` could be read: {unreadable} of {total} images are unreadable")]
+    #[error("no image of class `{class}` could be read, {unreadable} of all {total} are unreadable: {first}")]
     NothingReadable {
         /// The class.
         class: String,
@@ -56,6 +56,8 @@ pub enum PipelineError {
         unreadable: usize,
         /// All photos.
         total: usize,
+        /// The first of the class, and why it could not be read.
+        first: String,
     },
     /// The weights at hand are not those that the model was trained on.
     #[error("`{}` was trained on weights {expected}, these are {given}", model.display())]
@@ -148,7 +150,7 @@ impl PipelineError {
             }
             Self::Feature(_) | Self::Metrics(_) | Self::Undefined(_) | Self::Heatmap(_) | Self::Interrupted(_) => None,
             Self::NothingReadable { .. } => {
-                Some("the warnings above say why; check the files with an image viewer".into())
+                Some("the warnings above say why for each; convert or replace these files".into())
             }
             Self::OtherWeights { .. } => {
                 Some("leave `--weights` out, or give the file that the model was trained on".into())

@@ -40,6 +40,8 @@ pub struct ExtractOptions {
     pub output: PathBuf,
     /// Bytes to crops.
     pub preprocess: Preprocess,
+    /// Whether its levels of 16-bit samples are chosen by the photos.
+    pub auto_levels: bool,
     /// What a single file may cost.
     pub limits: Limits,
     /// What to do about a photo that cannot be read.
@@ -91,6 +93,7 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
         positive: options.positive.as_deref(),
         model: None,
         preprocess: &options.preprocess,
+        auto_levels: options.auto_levels,
         pooling: Pooling::Average,
         // They wait in a file.
         copies: 0,
@@ -108,7 +111,7 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
         "classes": photos.classes.names(),
         "positive": photos.classes.positive_name(),
         "weights": photos.weights,
-        "preprocess": options.preprocess,
+        "preprocess": photos.preprocess,
         "precision": photos.target.precision.to_string(),
     });
     rows.write(&labels, &facts.to_string(), &mut outputs)?;

@@ -1,7 +1,6 @@
 //! What `predict` is asked about: files, folders and lists, one after the other, opened only when their turn comes.
 
 use std::collections::VecDeque;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -21,13 +20,14 @@ pub enum Argument {
 /// All arguments of one call, as one stream of photos.
 pub struct Arguments {
     waiting: VecDeque<Argument>,
-    current: Option<Box<dyn Inputs>>,
+    current: Option<Folder>,
+    no_photos: usize,
 }
 
 impl Arguments {
     /// In the order given.
     pub fn new(arguments: Vec<Argument>) -> Self {
-        Self { waiting: arguments.into(), current: None }
+        Self { waiting: arguments.into(), current: None, no_photos: 0 }
     }
 
     /// The paths that were given, as they were given.
@@ -36,6 +36,11 @@ impl Arguments {
             Argument::Path(path) => Some(path.as_path()),
             Argument::List(_) => None,
         })
+    }
+
+    /// How many files of the folders so far are no photos, and were passed over.
+    pub fn no_photos(&self) -> usize {
+        self.no_photos
     }
 
     /// How many photos there are, if that is known without looking: no folder and no list among them.
@@ -52,13 +57,14 @@ impl Inputs for Arguments {
             if let Some(current) = &mut self.current {
                 let more = current.next(at_most - photos.len());
                 if more.is_empty() {
+                    self.no_photos += current.no_photos;
                     self.current = None;
                 }
                 photos.extend(more);
                 continue;
             }
             match self.waiting.pop_front() {
-                Some(Argument::Path(path)) if path.is_dir() => self.current = Some(Box::new(Folder::open(&path))),
+                Some(Argument::Path(path)) if path.is_dir() => self.current = Some(Folder::open(&path)),
                 Some(Argument::Path(path)) => photos.push(path),
                 // A list may keep us waiting: what came before it goes on its way first.
                 Some(list @ Argument::List(_)) if !photos.is_empty() => {
@@ -80,7 +86,10 @@ impl Inputs for Arguments {
 }
 
 /// The photos below a folder, in order of their paths, without what is hidden or was left behind by systems.
-struct Folder(Box<dyn Iterator<Item = PathBuf> + Send>);
+struct Folder {
+    files: Box<dyn Iterator<Item = PathBuf> + Send>,
+    no_photos: usize,
+}
 
 impl Folder {
     fn open(path: &Path) -> Self {
@@ -95,23 +104,24 @@ impl Folder {
             // A folder that cannot be listed becomes a row that says so.
             Err(error) => error.path().map(Path::to_path_buf),
         });
-        Self(Box::new(paths.filter(|path| is_candidate(path))))
+        Self { files: Box::new(paths), no_photos: 0 }
     }
 }
 
 impl Inputs for Folder {
     fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
-        self.0.by_ref().take(at_most).collect()
+        let is_photo = |path: &PathBuf| {
+            let is_photo = is_candidate(path);
+            self.no_photos += usize::from(!is_photo);
+            is_photo
+        };
+        self.files.by_ref().filter(is_photo).take(at_most).collect()
     }
 }
 
 /// Whether a file found in a folder is meant as a photo; one that cannot be opened gets its row.
 fn is_candidate(path: &Path) -> bool {
-    let mut head = Vec::with_capacity(64);
-    match files::open(path).map(|file| file.take(64).read_to_end(&mut head)) {
-        Ok(Ok(_)) => pixels::looks_like_image(path, &head),
-        Ok(Err(_)) | Err(_) => true,
-    }
+    files::head(path, pixels::HEAD).map_or(true, |head| pixels::looks_like_image(path, &head))
 }
 
 #[cfg(test)]
@@ -149,6 +159,7 @@ mod tests {
             let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
             chunks.push(chunk.iter().map(name).collect::<Vec<_>>());
         }
+        assert_eq!(arguments.no_photos(), 1);
         assert_eq!(chunks, [vec!["missing.jpg"], vec!["l1"], vec!["l2", "l3"], vec!["a.ppm", "b.ppm"]]);
     }
 }

@@ -8,6 +8,7 @@ mod folds;
 mod gallery;
 mod inputs;
 mod inspect;
+mod levels;
 mod maps;
 mod memory;
 mod outputs;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::levels::{self, Remedy};
 use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
 use crate::audit::GroupBy;
 use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
@@ -24,6 +25,8 @@ pub(super) struct Reading<'a> {
     /// A model whose classes and weights are to be used.
     pub(super) model: Option<(&'a Path, &'a Model)>,
     pub(super) preprocess: &'a Preprocess,
+    /// Whether its levels of 16-bit samples are chosen by the photos.
+    pub(super) auto_levels: bool,
     pub(super) pooling: Pooling,
     /// How many times all rows will be in memory at once.
     pub(super) copies: u64,
@@ -41,6 +44,8 @@ pub(super) struct Photos {
     pub(super) classes: ClassMap,
     /// Hashes `[N]`, and which photos the rows are of.
     pub(super) extraction: Extraction,
+    /// What was done to them, with the levels that were chosen.
+    pub(super) preprocess: Preprocess,
     pub(super) unreadable: Vec<Skipped>,
     pub(super) passed_over: String,
     pub(super) seconds: f64,
@@ -77,7 +82,11 @@ impl Photos {
 impl Reading<'_> {
     /// Finds the photos, says what it found, and runs each through the backbone once; `rows` takes the features.
     pub(super) fn run(&self, rows: &mut dyn Rows, progress: &dyn Progress) -> Result<Photos, PipelineError> {
-        Ok(self.run_fixed(None, None, rows, progress)?.0)
+        let (photos, _) = self.run_fixed(None, None, rows, progress)?;
+        if !photos.passed_over.is_empty() {
+            progress.note(&format!("passed over: {}", photos.passed_over));
+        }
+        Ok(photos)
     }
 
     /// As [`Reading::run`], with the corrections of a CSV on top of the labels; what is dropped is not read. A pattern that
@@ -114,6 +123,10 @@ impl Reading<'_> {
             classes.positive_name(),
             classes.negative_name()
         ));
+        let mut preprocess = self.preprocess.clone();
+        if self.auto_levels {
+            preprocess.levels = levels::choose(&found.samples, self.limits, progress)?;
+        }
         let cache = self.backbone.open_cache(progress);
         let backbone = match self.model {
             None => {
@@ -126,7 +139,7 @@ impl Reading<'_> {
         let paths: Vec<PathBuf> = found.samples.iter().map(|sample| sample.path.clone()).collect();
         let extractor = Extractor {
             backbone: &backbone,
-            preprocess: self.preprocess,
+            preprocess: &preprocess,
             limits: self.limits,
             workload: self.backbone.workload(target.device, Some(paths.len())),
             cache: cache.as_ref(),
@@ -149,6 +162,8 @@ impl Reading<'_> {
         for skipped in &unreadable {
             progress.warn(&format!("left out `{}`: {}", skipped.path.display(), skipped.reason));
         }
+        let remedy = if self.model.is_none() { Remedy::Choose } else { Remedy::TrainAgain };
+        levels::say(&extraction.noticed, preprocess.levels, remedy, progress);
         let samples = extraction.rows.iter().filter_map(|&row| found.samples.get(row).cloned()).collect();
         let photos = Photos {
             images_per_second: paths.len() as f64 / seconds.max(1e-9),
@@ -156,6 +171,7 @@ impl Reading<'_> {
             samples,
             classes,
             extraction,
+            preprocess,
             unreadable,
             passed_over: found.passed_over.to_string(),
             weights: backbone.id().clone(),
@@ -164,7 +180,7 @@ impl Reading<'_> {
             target,
         };
         if self.model.is_none() {
-            photos.check_classes(paths.len())?;
+            photos.check_classes(&found.samples)?;
         }
         Ok((photos, fixed))
     }
@@ -191,17 +207,23 @@ impl Photos {
             .collect()
     }
 
-    /// Both classes must have survived the reading.
-    fn check_classes(&self, total: usize) -> Result<(), PipelineError> {
+    /// Both classes must have survived the reading of all samples.
+    fn check_classes(&self, all: &[Sample]) -> Result<(), PipelineError> {
         let labels = self.labels();
-        let names = [(true, self.classes.positive_name()), (false, self.classes.negative_name())];
-        match names.into_iter().find(|(label, _)| !labels.contains(label)) {
-            Some((_, class)) => Err(PipelineError::NothingReadable {
-                class: class.to_owned(),
-                unreadable: self.unreadable.len(),
-                total,
-            }),
-            None => Ok(()),
-        }
+        let names = [(Label::Positive, self.classes.positive_name()), (Label::Negative, self.classes.negative_name())];
+        let Some((label, class)) = names.into_iter().find(|(label, _)| !labels.contains(&(*label == Label::Positive)))
+        else {
+            return Ok(());
+        };
+        let first = self.extraction.unreadable.iter().find_map(|(index, error)| {
+            let sample = all.get(*index).filter(|sample| self.classes.label(sample.class) == label)?;
+            Some(format!("`{}`: {}", sample.path.display(), error.reason()))
+        });
+        Err(PipelineError::NothingReadable {
+            class: class.to_owned(),
+            unreadable: self.unreadable.len(),
+            total: all.len(),
+            first: first.unwrap_or_default(),
+        })
     }
 }

@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use super::levels::{self, Remedy};
 use super::maps::{Maps, PHOTO};
 use super::outputs::{Inputs, weights_file};
 use super::{Arguments, BackboneOptions, Extractor, MapOutput, OnUnreadable, PipelineError};
 use crate::backbone::{ActivationMap, Linear, Readout};
 use crate::decision::{self, Decision, Review};
-use crate::features::{FeatureError, Photo};
+use crate::features::{FeatureError, Noticed, Photo};
 use crate::model::Model;
 use crate::pixels::Limits;
 use crate::progress::{Progress, Unit};
@@ -56,6 +57,8 @@ pub struct Answer {
     pub probability: f64,
     /// The head's output, before the calibration.
     pub logit: f64,
+    /// Pages or frames of the file, of which the first was looked at.
+    pub pages: usize,
     /// Whether it is unlike the training photos; `None` where the model does not know.
     pub unfamiliar: Option<bool>,
     /// The training photos most like it, most alike first; `None` unless asked for.
@@ -131,6 +134,7 @@ pub fn predict(
         readout: Readout { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
     };
     let (mut seen, mut unreadable) = (0_usize, 0_usize);
+    let (mut noticed, levels) = (Noticed::default(), model.facts.preprocess.levels);
     let mut failure: Option<PipelineError> = None;
     progress.start("predicting", Unit::Images, count.map(|count| count as u64));
     let streamed = extractor.stream(inputs, progress, &mut |path, outcome| {
@@ -140,6 +144,7 @@ pub fn predict(
             return ControlFlow::Break(());
         }
         let answered = outcome.map(|photo| {
+            noticed.add(&photo, levels);
             let mut answer = answer(&model, &decision, options.explain, &photo)?;
             if let (Some(maps), Some(explained)) = (maps.as_mut(), &photo.explained) {
                 answer.cam = Some(Cam { path: maps.write(&path, explained)?, map: explained.map.clone() });
@@ -162,9 +167,19 @@ pub fn predict(
         Some(error) => return Err(error),
         None => streamed?,
     }
+    let passed_over = match inputs.no_photos() {
+        0 => None,
+        1 => Some("1 file is no photo and was passed over".to_owned()),
+        count => Some(format!("{count} files are no photos and were passed over")),
+    };
     progress.check()?;
     if seen == 0 {
-        return Err(PipelineError::NoInputs("what was given".to_owned()));
+        let beside = passed_over.map(|files| format!("; {files}")).unwrap_or_default();
+        return Err(PipelineError::NoInputs(format!("what was given{beside}")));
+    }
+    levels::say(&noticed, levels, Remedy::TrainAgain, progress);
+    if let Some(files) = passed_over {
+        progress.note(&files);
     }
     Ok(unreadable)
 }
@@ -199,6 +214,7 @@ fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Ph
         negative,
         probability,
         logit,
+        pages: photo.pages,
         unfamiliar: model.is_unfamiliar(&photo.features),
         nearest,
         cam: None,

@@ -8,6 +8,7 @@ use super::gallery::{Gallery, Shown};
 use super::photos::Photos;
 use crate::metrics::Metrics;
 use crate::model::Model;
+use crate::pixels::Levels;
 use crate::progress::{Progress, Unit};
 use crate::report::html::{self, Fact, Measured, Page, Photo, Repeat, Seen};
 
@@ -115,6 +116,9 @@ fn within(data: &Path, page: Page) -> Page {
 /// What it takes to make the same numbers again.
 pub(super) fn repeat(photos: &Photos, model: &Model, seed: u64) -> Repeat {
     let preprocess = &model.facts.preprocess;
+    let levels = preprocess
+        .levels
+        .map_or("the upper 8 bits".to_owned(), |Levels { low, high }| format!("{low} is black, {high} is white"));
     let channels = |values: [f32; 3]| values.map(|value| value.to_string()).join(", ");
     Repeat {
         seed,
@@ -128,6 +132,7 @@ pub(super) fn repeat(photos: &Photos, model: &Model, seed: u64) -> Repeat {
             Fact::new("photos, with their names", photos.fingerprint()),
         ],
         preprocess: vec![
+            Fact::new("16-bit levels", levels),
             Fact::new("short side", format!("{} pixels, antialiased bilinear", preprocess.resize)),
             Fact::new("centre crop", format!("{0}×{0} pixels", preprocess.crop)),
             Fact::new("mean (R, G, B)", channels(preprocess.mean)),

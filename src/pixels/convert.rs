@@ -5,22 +5,25 @@ use std::io;
 use image::error::{ImageError, LimitErrorKind};
 use image::{ColorType, ExtendedColorType};
 
+use super::levels::Depth;
 use super::{DecodeError, Format, Limits};
 
 /// Samples of any integer colour type → `[N, 3]` RGB8, as Pillow's `convert("RGB")`: grey is repeated, alpha dropped.
-pub(super) fn to_rgb(color: ColorType, samples: Vec<u8>) -> Result<Vec<u8>, DecodeError> {
+pub(super) fn to_rgb(color: ColorType, samples: Vec<u8>, depth: &mut Depth) -> Result<Vec<u8>, DecodeError> {
     let rgb = match color {
         ColorType::Rgb8 => samples,
         ColorType::L8 => pixels(samples.as_chunks().0, |[grey]| [grey; 3]),
         ColorType::La8 => pixels(samples.as_chunks().0, |[grey, _]| [grey; 3]),
         ColorType::Rgba8 => pixels(samples.as_chunks().0, |[red, green, blue, _]| [red, green, blue]),
-        ColorType::L16 => pixels(upper(&samples).as_chunks().0, |[grey]| [grey; 3]),
-        ColorType::La16 => pixels(upper(&samples).as_chunks().0, |[grey, _]| [grey; 3]),
-        ColorType::Rgb16 => upper(&samples),
-        ColorType::Rgba16 => pixels(upper(&samples).as_chunks().0, |[red, green, blue, _]| [red, green, blue]),
+        ColorType::L16 => pixels(depth.eight_bits(&samples, 1, 1).as_chunks().0, |[grey]| [grey; 3]),
+        ColorType::La16 => pixels(depth.eight_bits(&samples, 2, 1).as_chunks().0, |[grey, _]| [grey; 3]),
+        ColorType::Rgb16 => depth.eight_bits(&samples, 3, 3),
+        ColorType::Rgba16 => {
+            pixels(depth.eight_bits(&samples, 4, 3).as_chunks().0, |[red, green, blue, _]| [red, green, blue])
+        }
         // No level of a floating-point image is white by definition, so any scale would be a guess.
         _ => {
-            return Err(DecodeError::Unsupported { what: "an image of floating-point samples".to_owned() });
+            return Err(DecodeError::NoScale { what: "an image of floating-point samples".to_owned() });
         }
     };
     Ok(rgb)
@@ -28,11 +31,6 @@ pub(super) fn to_rgb(color: ColorType, samples: Vec<u8>) -> Result<Vec<u8>, Deco
 
 fn pixels<const CHANNELS: usize>(samples: &[[u8; CHANNELS]], rgb: impl Fn([u8; CHANNELS]) -> [u8; 3]) -> Vec<u8> {
     samples.iter().map(|sample| rgb(*sample)).collect::<Vec<_>>().into_flattened()
-}
-
-/// The upper 8 bits of 16-bit samples in the machine's byte order, which is how Pillow reads 16-bit colour.
-fn upper(samples: &[u8]) -> Vec<u8> {
-    samples.as_chunks().0.iter().map(|sample| (u16::from_ne_bytes(*sample) >> 8) as u8).collect()
 }
 
 /// An error of the `image` crate in words for the owner of the file.

@@ -13,9 +13,10 @@ use image::codecs::{bmp::BmpDecoder, pnm::PnmDecoder, tiff::TiffDecoder, webp::W
 use image::{ColorType, ImageDecoder};
 
 use super::deadline::{Deadline, Pieces};
+use super::levels::{Depth, Stored};
 use super::orientation::{self, Orientation};
 use super::sniff::{self, Content};
-use super::{DecodeError, Format, convert, gif, jpeg, png, tiff, webp};
+use super::{DecodeError, Format, convert, gif, jpeg, levels, png, tiff, webp};
 
 /// What one image may cost. Several are decoded at once, so the memory of all threads together is a multiple of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,18 +85,18 @@ impl Rgb {
 /// Decodes the bytes of an image file: its first frame or page, upright as its metadata says, as RGB.
 ///
 /// Colours follow Pillow's `convert("RGB")`: alpha is dropped and not blended, CMYK is converted without a profile,
-/// of 16 bits a channel the upper 8 are kept. One difference is deliberate: Pillow clips 16-bit grey at 255, which
+/// of 16 bits a channel the upper 8 are kept ([`Preprocess::levels`](super::Preprocess::levels) can say otherwise). One difference is deliberate: Pillow clips 16-bit grey at 255, which
 /// turns nearly every such image white, here its upper 8 bits are kept too.
 ///
 /// # Errors
 /// [`DecodeError`] says what was found instead of an image, what is wrong with it, or which limit it exceeds.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
-    let (image, orientation) = stored(bytes, limits)?;
+    let (image, orientation) = stored(bytes, limits, &mut Depth::new(None))?;
     Ok(orientation::upright(image, orientation))
 }
 
 /// The image as it is stored, and how to turn it upright.
-pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
+pub(super) fn stored(bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result<(Rgb, Orientation), DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
@@ -104,7 +105,7 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
     }
     let format = match sniff::content(bytes) {
         Content::Known(format) => format,
-        Content::OtherImage(name) => return Err(DecodeError::Unsupported { what: name.to_owned() }),
+        Content::OtherImage(kind) => return Err(DecodeError::OtherKind(kind)),
         Content::Other(found) => return Err(DecodeError::NotAnImage { found }),
     };
     let deadline = Deadline::of(limits);
@@ -112,24 +113,29 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<(Rgb, Orientation)
     let image = guarded(format, || match format {
         Format::Jpeg => jpeg::decode(bytes, &deadline, limits),
         Format::Gif => Ok((gif::decode(pieces(), limits)?, Orientation::NoTransforms)),
-        Format::Png => png::decode(pieces(), limits),
+        Format::Png => png::decode(pieces(), limits, depth),
         Format::WebP => {
             let decoder = admitted(format, WebPDecoder::new(pieces()), limits)?;
-            Ok((pixels(format, decoder, limits, &|_, _| {})?, webp::orientation(bytes)))
+            Ok((pixels(format, decoder, limits, depth, &|_, _| {})?, webp::orientation(bytes)))
         }
         Format::Tiff => {
-            tiff::check(bytes)?;
-            let mut decoder = admitted(format, TiffDecoder::new(pieces()), limits)?;
+            let bytes = &*tiff::of_photo(bytes)?;
+            depth.stored = tiff::stored(bytes);
+            let mut decoder = admitted(format, TiffDecoder::new(Pieces::new(bytes, &deadline)), limits)?;
             let orientation = orientation_of(&mut decoder);
             let change = |color, samples: &mut [u8]| {
                 if tiff::is_premultiplied(bytes) {
                     tiff::divide_by_alpha(color, samples);
                 }
             };
-            Ok((pixels(format, decoder, limits, &change)?, orientation))
+            Ok((pixels(format, decoder, limits, depth, &change)?, orientation))
         }
-        Format::Bmp => read(format, BmpDecoder::new(pieces()), limits),
-        Format::Pnm => read(format, PnmDecoder::new(pieces()), limits),
+        Format::Bmp => read(format, BmpDecoder::new(pieces()), limits, depth),
+        Format::Pnm => {
+            let largest = levels::pnm_largest(bytes).and_then(|largest| u16::try_from(largest).ok());
+            depth.stored = largest.map_or(Stored::Plain, Stored::UpTo);
+            read(format, PnmDecoder::new(pieces()), limits, depth)
+        }
     });
     deadline.judge(format, image)
 }
@@ -151,7 +157,10 @@ pub fn check_limits(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
         Format::Gif => gif::Open::new(pieces(), limits).map(drop),
         Format::Png => png::open(pieces(), limits).map(drop),
         Format::WebP => admitted(format, WebPDecoder::new(pieces()), limits).map(drop),
-        Format::Tiff => admitted(format, TiffDecoder::new(pieces()), limits).map(drop),
+        Format::Tiff => {
+            let bytes = tiff::of_photo(bytes)?;
+            admitted(format, TiffDecoder::new(Pieces::new(&bytes, &deadline)), limits).map(drop)
+        }
         Format::Bmp => admitted(format, BmpDecoder::new(pieces()), limits).map(drop),
         Format::Pnm => admitted(format, PnmDecoder::new(pieces()), limits).map(drop),
     });
@@ -177,10 +186,11 @@ fn read<D: ImageDecoder>(
     format: Format,
     decoder: Result<D, image::ImageError>,
     limits: &Limits,
+    depth: &mut Depth,
 ) -> Result<(Rgb, Orientation), DecodeError> {
     let mut decoder = admitted(format, decoder, limits)?;
     let orientation = orientation_of(&mut decoder);
-    Ok((pixels(format, decoder, limits, &|_, _| {})?, orientation))
+    Ok((pixels(format, decoder, limits, depth, &|_, _| {})?, orientation))
 }
 
 /// A decoder whose image is within the limits, and which keeps to them.
@@ -203,6 +213,7 @@ fn pixels<D: ImageDecoder>(
     format: Format,
     decoder: D,
     limits: &Limits,
+    depth: &mut Depth,
     change: &dyn Fn(ColorType, &mut [u8]),
 ) -> Result<Rgb, DecodeError> {
     let ((width, height), color) = (decoder.dimensions(), decoder.color_type());
@@ -211,7 +222,7 @@ fn pixels<D: ImageDecoder>(
     let mut samples = vec![0; length];
     decoder.read_image(&mut samples).map_err(|error| convert::error(format, error, limits))?;
     change(color, &mut samples);
-    Ok(Rgb { width, height, data: convert::to_rgb(color, samples)? })
+    Ok(Rgb { width, height, data: convert::to_rgb(color, samples, depth)? })
 }
 
 /// Metadata that cannot be read is no reason to refuse the pixels.
@@ -233,6 +244,36 @@ fn allocation(limits: &Limits) -> image::Limits {
     allocation.max_image_height = None;
     allocation.max_alloc = Some(limits.max_memory);
     allocation
+}
+
+/// Some of the 16-bit levels of a photo, evenly chosen and at most 65536, as they stand in the file; `None` of a photo of
+/// 8 bits, which is told without decoding it.
+///
+/// # Errors
+/// As [`decode`].
+pub fn sample_levels(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u16>>, DecodeError> {
+    if !is_sixteen_bit(bytes) {
+        return Ok(None);
+    }
+    let mut depth = Depth::sampling();
+    stored(bytes, limits, &mut depth)?;
+    Ok(depth.into_samples())
+}
+
+/// Whether a file that begins with `head` is of a format that can have samples of 16 bits.
+pub fn may_be_sixteen_bit(head: &[u8]) -> bool {
+    matches!(sniff::sniff(head), Some(Format::Png | Format::Tiff | Format::Pnm))
+}
+
+/// Whether the header of a file promises samples of 16 bits.
+pub fn is_sixteen_bit(bytes: &[u8]) -> bool {
+    match sniff::sniff(bytes) {
+        // The depth stands behind signature, length and name of the first chunk, and two sides.
+        Some(Format::Png) => bytes.get(24) == Some(&16),
+        Some(Format::Tiff) => tiff::bits_per_sample(bytes) == Some(16),
+        Some(Format::Pnm) => levels::pnm_largest(bytes).is_some_and(|largest| largest > 255),
+        _ => false,
+    }
 }
 
 thread_local! {

@@ -2,9 +2,11 @@
 //!
 //! No path is named here: the caller knows it and puts it in front.
 
+use std::path::Path;
 use std::time::Duration;
 
-use super::Format;
+use super::kind::{Kind, SCALE};
+use super::{Format, sniff};
 
 /// Why a file could not be turned into pixels.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,10 +21,19 @@ pub enum DecodeError {
         /// What the content looks like, with its article, such as `an HTML page`.
         found: &'static str,
     },
-    /// An image of a kind that is not read.
-    #[error("{what} is not supported")]
+    /// A picture of a kind that is not read.
+    #[error("{} is not supported: convert it, for example with `{}`", .0.name, .0.command)]
+    OtherKind(&'static Kind),
+    /// An image with a feature of its format that is not read.
+    #[error("{what} is not supported: convert it, for example with `magick FILE -auto-orient FILE.png`")]
     Unsupported {
-        /// The format or the feature of it, such as `HEIC` or `an arithmetic-coded JPEG`.
+        /// The feature, such as `an arithmetic-coded JPEG`.
+        what: String,
+    },
+    /// An image whose levels are numbers of any size, so that none of them is black or white by definition.
+    #[error("{what} is not supported: say which numbers are black and white, for example with `{scale}`", scale = SCALE)]
+    NoScale {
+        /// Which numbers, such as `an image of floating-point samples`.
         what: String,
     },
     /// The file ends before the image does.
@@ -100,6 +111,17 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// The same error of a file with this name, which counts where the content says nothing.
+    #[must_use]
+    pub fn of_file(self, path: &Path) -> Self {
+        match self {
+            Self::NotAnImage { found } => {
+                sniff::promised_kind(path, found).map_or(Self::NotAnImage { found }, Self::OtherKind)
+            }
+            other => other,
+        }
+    }
+
     /// What the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -111,8 +133,8 @@ impl DecodeError {
                 "the download probably failed: open the file in a browser to see what the server said"
             }
             Self::NotAnImage { .. } => "remove the file from the folder, or replace it by the photo it stands for",
-            Self::Unsupported { .. } => {
-                "convert it to JPEG or PNG, for example with `magick FILE -auto-orient FILE.png`"
+            Self::OtherKind(_) | Self::Unsupported { .. } | Self::NoScale { .. } => {
+                "convert it to JPEG or PNG with the command in the message, for all photos in the same way"
             }
             Self::Damaged { .. } => {
                 "get an undamaged copy; if other programs show the photo as it should be, save it again from there"

@@ -10,7 +10,7 @@ mod quality;
 use super::{Crop, Format};
 
 /// Counts up with the layout of [`PhotoFacts::to_bytes`] and with what the numbers mean.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// Stored as their place here, to which formats are only ever added.
 const FORMATS: [Format; 7] =
@@ -35,6 +35,8 @@ pub struct PhotoFacts {
     pub jpeg_quality: Option<u8>,
     /// Make and model as the camera wrote them, at most [`MOST_CAMERA_BYTES`] long.
     pub camera: Option<String>,
+    /// The smallest and the largest level, as they stand in the file, of a photo with 16 bits a channel.
+    pub levels: Option<[u16; 2]>,
     /// The crop in small.
     pub thumbnail: Thumbnail,
 }
@@ -44,7 +46,13 @@ pub const MOST_CAMERA_BYTES: usize = 64;
 
 impl PhotoFacts {
     /// Of a file with these bytes, seen at `width` x `height`, and the crop made from it.
-    pub(super) fn of(bytes: &[u8], format: Format, (width, height): (u32, u32), crop: &Crop) -> Self {
+    pub(super) fn of(
+        bytes: &[u8],
+        format: Format,
+        (width, height): (u32, u32),
+        crop: &Crop,
+        levels: Option<[u16; 2]>,
+    ) -> Self {
         let luma: Vec<u8> = crop.rgb.as_chunks().0.iter().copied().map(luma).collect();
         let (brightness, contrast) = moments(&luma);
         Self {
@@ -56,6 +64,7 @@ impl PhotoFacts {
             contrast,
             jpeg_quality: quality::estimate(bytes, format),
             camera: camera::of(bytes, format),
+            levels,
             thumbnail: Thumbnail::of(&luma, crop.size as usize),
         }
     }
@@ -70,6 +79,8 @@ impl PhotoFacts {
         bytes.extend(self.height.to_le_bytes());
         bytes.extend(self.brightness.to_le_bytes());
         bytes.extend(self.contrast.to_le_bytes());
+        // No two levels are the wrong way round.
+        bytes.extend(self.levels.unwrap_or([1, 0]).into_iter().flat_map(u16::to_le_bytes));
         bytes.extend(camera.as_bytes());
         bytes.extend(self.thumbnail.levels());
         bytes
@@ -83,6 +94,9 @@ impl PhotoFacts {
         let (height, rest) = rest.split_first_chunk()?;
         let (brightness, rest) = rest.split_first_chunk()?;
         let (contrast, rest) = rest.split_first_chunk()?;
+        let (lowest, rest) = rest.split_first_chunk()?;
+        let (highest, rest) = rest.split_first_chunk()?;
+        let ends = [lowest, highest].map(|level| u16::from_le_bytes(*level));
         let (camera, levels) = rest.split_at_checked(usize::from(*camera_length))?;
         let camera = std::str::from_utf8(camera).ok()?;
         (*layout == LAYOUT).then_some(Self {
@@ -94,6 +108,7 @@ impl PhotoFacts {
             contrast: f32::from_le_bytes(*contrast),
             jpeg_quality: (*quality > 0).then_some(*quality),
             camera: (!camera.is_empty()).then(|| camera.to_owned()),
+            levels: (ends[0] <= ends[1]).then_some(ends),
             thumbnail: Thumbnail::new(levels)?,
         })
     }

@@ -8,6 +8,7 @@
 //! content of a file makes this room panic, print, or allocate or take longer than [`Limits`] allow; and a file that is
 //! damaged or cut off is an error, never a half-grey photo, as far as anybody can tell from the file (`jpeg` says how far).
 
+mod chunks;
 mod convert;
 mod deadline;
 mod decode;
@@ -15,7 +16,10 @@ mod error;
 mod facts;
 mod gif;
 mod jpeg;
+mod kind;
+mod levels;
 mod orientation;
+mod pages;
 mod png;
 mod resize;
 mod sniff;
@@ -25,13 +29,19 @@ mod webp;
 use serde::{Deserialize, Serialize};
 
 use jpeg::Region;
+use levels::Depth;
 use orientation::{Orientation, Turn};
 use resize::Geometry;
 
-pub use decode::{Limits, Rgb, check_limits, decode, silence_decoder_panics};
+pub use decode::{
+    Limits, Rgb, check_limits, decode, is_sixteen_bit, may_be_sixteen_bit, sample_levels, silence_decoder_panics,
+};
 pub use error::DecodeError;
 pub use facts::{MOST_CAMERA_BYTES, PhotoFacts, Thumbnail};
-pub use sniff::{Format, describe, looks_like_image, sniff};
+pub use kind::Kind;
+pub use levels::Levels;
+pub use pages::pages;
+pub use sniff::{Format, HEAD, describe, looks_like_image, other_kind, sniff};
 
 /// Counts up whenever a change in this room may change a level of a [`Crop`], so that features that were computed from
 /// older pixels are not mistaken for today's.
@@ -54,11 +64,15 @@ pub struct Preprocess {
     pub mean: [f32; 3],
     /// Standard deviation of each channel (R, G, B) on a scale of 0 to 1. Default: that of `ImageNet`.
     pub std: [f32; 3],
+    /// Which levels of 16-bit samples are black and white; `None` for their whole range, of which the upper 8 bits are
+    /// kept. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Levels>,
 }
 
 impl Default for Preprocess {
     fn default() -> Self {
-        Self { resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+        Self { resize: 256, crop: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], levels: None }
     }
 }
 
@@ -84,8 +98,9 @@ impl Preprocess {
     /// own version included: for cache keys and the model file.
     pub fn id(&self) -> String {
         let numbers = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
+        let levels = self.levels.map(|levels| format!("-levels{levels}")).unwrap_or_default();
         format!(
-            "pixels{PIXELS_VERSION}-resize{}-crop{}-bilinear-mean{}-std{}",
+            "pixels{PIXELS_VERSION}-resize{}-crop{}-bilinear-mean{}-std{}{levels}",
             self.resize,
             self.crop,
             numbers(self.mean),
@@ -110,6 +125,9 @@ impl Preprocess {
         if self.std.iter().any(|std| !std.is_finite() || *std <= 0.0) {
             return invalid(format!("`std` is {:?}, it must be positive and finite", self.std));
         }
+        if let Some(levels) = self.levels.filter(|levels| levels.low >= levels.high) {
+            return invalid(format!("`levels` are {levels}, black must lie below white"));
+        }
         Ok(())
     }
 
@@ -119,7 +137,7 @@ impl Preprocess {
     /// # Errors
     /// [`DecodeError`] says what was found instead of an image, or why these settings cannot be applied.
     pub fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Crop, DecodeError> {
-        self.load_sized(bytes, limits).map(|(crop, _)| crop)
+        self.load_sized(bytes, limits, &mut Depth::new(self.levels)).map(|(crop, _)| crop)
     }
 
     /// [`Preprocess::load`], and what the file tells besides.
@@ -127,19 +145,20 @@ impl Preprocess {
     /// # Errors
     /// As [`Preprocess::load`].
     pub fn load_with_facts(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, PhotoFacts), DecodeError> {
-        let (crop, size) = self.load_sized(bytes, limits)?;
+        let mut depth = Depth::new(self.levels);
+        let (crop, size) = self.load_sized(bytes, limits, &mut depth)?;
         let format = sniff(bytes).ok_or(DecodeError::Empty)?;
         // They are read from the same bytes of anybody's, so what goes wrong with them is the file's affair too.
-        let facts = decode::guarded(format, || Ok(PhotoFacts::of(bytes, format, size, &crop)))?;
+        let facts = decode::guarded(format, || Ok(PhotoFacts::of(bytes, format, size, &crop, depth.seen)))?;
         Ok((crop, facts))
     }
 
     /// The crop, and width and height of the photo as it is seen.
-    fn load_sized(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, (u32, u32)), DecodeError> {
+    fn load_sized(&self, bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result<(Crop, (u32, u32)), DecodeError> {
         if sniff(bytes) == Some(Format::Jpeg) && bytes.len() as u64 <= limits.max_file_bytes {
             return self.load_jpeg(bytes, limits);
         }
-        let (image, orientation) = decode::stored(bytes, limits)?;
+        let (image, orientation) = decode::stored(bytes, limits, depth)?;
         let crop = self.crop_of(&image, orientation)?;
         let is_turned = Turn::from(orientation).transposed;
         Ok((crop, if is_turned { (image.height, image.width) } else { (image.width, image.height) }))

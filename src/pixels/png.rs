@@ -9,6 +9,7 @@ use image::ColorType;
 use png::{BitDepth, Decoder, DecodingError, Info, Reader, Transformations};
 
 use super::deadline::Pieces;
+use super::levels::Depth;
 use super::orientation::{self, Orientation};
 use super::{DecodeError, Format, Limits, Rgb, convert};
 
@@ -32,7 +33,7 @@ pub(super) fn open<'a>(bytes: Pieces<'a>, limits: &Limits) -> Result<Reader<Piec
     Ok(reader)
 }
 
-pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<(Rgb, Orientation), DecodeError> {
+pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits, depth: &mut Depth) -> Result<(Rgb, Orientation), DecodeError> {
     let mut reader = open(bytes, limits)?;
     let (width, height) = reader.info().size();
     let color = color_type(reader.output_color_type());
@@ -43,12 +44,12 @@ pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<(Rgb, Orienta
     // What follows the pixels is only read for its metadata: damage there costs no pixel.
     let _ = reader.finish();
     let orientation = orientation_of(reader.info());
-    let data = match color {
-        ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16 => {
-            convert::to_rgb(eight_bits(color), upper(&samples))?
+    if matches!(color, ColorType::L16 | ColorType::La16 | ColorType::Rgb16 | ColorType::Rgba16) {
+        for sample in samples.as_chunks_mut::<2>().0 {
+            *sample = u16::from_be_bytes(*sample).to_ne_bytes();
         }
-        _ => convert::to_rgb(color, samples)?,
-    };
+    }
+    let data = convert::to_rgb(color, samples, depth)?;
     Ok((Rgb { width, height, data }, orientation))
 }
 
@@ -83,20 +84,6 @@ fn color_type((color, depth): (png::ColorType, BitDepth)) -> ColorType {
         // EXPAND leaves no indexed image.
         png::ColorType::Rgb | png::ColorType::Indexed => ColorType::Rgb8,
     }
-}
-
-fn eight_bits(color: ColorType) -> ColorType {
-    match color {
-        ColorType::L16 => ColorType::L8,
-        ColorType::La16 => ColorType::La8,
-        ColorType::Rgba16 => ColorType::Rgba8,
-        _ => ColorType::Rgb8,
-    }
-}
-
-/// The upper bytes of big-endian 16-bit samples.
-fn upper(samples: &[u8]) -> Vec<u8> {
-    samples.as_chunks().0.iter().map(|[upper, _]| *upper).collect()
 }
 
 fn orientation_of(info: &Info) -> Orientation {

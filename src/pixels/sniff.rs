@@ -6,6 +6,8 @@
 use std::fmt;
 use std::path::Path;
 
+use super::kind::{self, Kind};
+
 /// The formats that are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -45,23 +47,27 @@ impl fmt::Display for Format {
 pub(super) enum Content {
     /// Decoded here.
     Known(Format),
-    /// An image of another format, by the name its users know.
-    OtherImage(&'static str),
+    /// A picture of a kind that is not read.
+    OtherImage(&'static Kind),
     /// No image, with an article.
     Other(&'static str),
 }
 
-/// How many bytes of a file [`sniff`] and [`looks_like_image`] look at.
-const HEAD: usize = 64;
+/// How many bytes of a file [`sniff`] and [`looks_like_image`] look at: the last signature ends behind 344.
+pub const HEAD: usize = 512;
+
+/// What content of an unknown kind is called.
+const UNKNOWN: &str = "data of an unknown kind";
+const GZIP: &str = "a gzip archive";
 
 /// File name extensions that promise an image, whatever is inside.
-const EXTENSIONS: [&str; 26] = [
+const EXTENSIONS: [&str; 17] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "tif", "tiff", "bmp", "dib", "pbm", "pgm", "ppm",
-    "pnm", "pam", "heic", "heif", "avif", "jxl", "jp2", "tga", "ico", "psd", "qoi",
+    "pnm", "pam",
 ];
 
 /// Signatures at the very start of a file; the first that fits counts.
-const SIGNATURES: [(&[u8], Content); 32] = [
+const SIGNATURES: [(&[u8], Content); 15] = [
     (b"\xff\xd8\xff", Content::Known(Format::Jpeg)),
     (b"\x89PNG\r\n\x1a\n", Content::Known(Format::Png)),
     (b"GIF87a", Content::Known(Format::Gif)),
@@ -70,33 +76,16 @@ const SIGNATURES: [(&[u8], Content); 32] = [
     (b"MM\0*", Content::Known(Format::Tiff)),
     (b"II+\0", Content::Known(Format::Tiff)),
     (b"MM\0+", Content::Known(Format::Tiff)),
-    (b"\xff\x0a", Content::OtherImage("JPEG XL")),
-    (b"\0\0\0\x0cJXL ", Content::OtherImage("JPEG XL")),
-    (b"\0\0\0\x0cjP  ", Content::OtherImage("JPEG 2000")),
-    (b"\xff\x4f\xff\x51", Content::OtherImage("JPEG 2000")),
-    (b"8BPS", Content::OtherImage("a Photoshop document")),
-    (b"\0\0\x01\0", Content::OtherImage("an icon (ICO)")),
-    (b"qoif", Content::OtherImage("QOI")),
-    (b"DDS ", Content::OtherImage("a DirectDraw surface")),
-    (b"\x76\x2f\x31\x01", Content::OtherImage("OpenEXR")),
-    (b"farbfeld", Content::OtherImage("farbfeld")),
-    (b"#?RADIANCE", Content::OtherImage("Radiance HDR")),
-    (b"gimp xcf", Content::OtherImage("a GIMP document")),
-    (b"FUJIFILMCCD-RAW", Content::OtherImage("a camera raw file")),
-    (b"IIU\0", Content::OtherImage("a camera raw file")),
-    (b"\xd7\xcd\xc6\x9a", Content::OtherImage("a Windows metafile")),
-    (b"%!PS", Content::OtherImage("PostScript")),
-    (b"%PDF", Content::Other("a PDF document")),
     (b"version https://git-lfs", Content::Other("a Git LFS pointer")),
     (b"PK\x03\x04", Content::Other("a ZIP archive or office document")),
-    (b"\x1f\x8b", Content::Other("a gzip archive")),
+    (b"\x1f\x8b", Content::Other(GZIP)),
     (b"\x7fELF", Content::Other("a program")),
-    (b"\x1a\x45\xdf\xa3", Content::Other("a video")),
     (b"\0\x05\x16\x07", Content::Other("a macOS metadata file")),
     (b"SQLite format 3", Content::Other("a database")),
+    (b"#!", Content::Other("a text file")),
 ];
 
-/// The format of a file that begins with `head` (64 bytes suffice), or `None` if it is none that is decoded here.
+/// The format of a file that begins with `head` ([`HEAD`] bytes suffice), or `None` if it is none that is decoded here.
 pub fn sniff(head: &[u8]) -> Option<Format> {
     match content(head) {
         Content::Known(format) => Some(format),
@@ -112,14 +101,29 @@ pub fn looks_like_image(path: &Path, head: &[u8]) -> bool {
         .extension()
         .and_then(|extension| extension.to_str())
         .is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)));
-    named_so || !matches!(content(head), Content::Other(_))
+    named_so || Kind::named(path).is_some() || !matches!(content(head), Content::Other(_))
+}
+
+/// The kind of picture that a file is of, where it is one that is not read.
+pub fn other_kind(head: &[u8]) -> Option<&'static Kind> {
+    match content(head) {
+        Content::OtherImage(kind) => Some(kind),
+        Content::Known(_) | Content::Other(_) => None,
+    }
+}
+
+/// The kind that a name promises, for content that says nothing: old scans begin with no signature, packed ones with
+/// that of the archive.
+pub(super) fn promised_kind(path: &Path, found: &str) -> Option<&'static Kind> {
+    if [UNKNOWN, GZIP].contains(&found) { Kind::named(path) } else { None }
 }
 
 /// What content that begins with `head` is, in words for people: `JPEG`, `a text file`.
 pub fn describe(head: &[u8]) -> String {
     match content(head) {
         Content::Known(format) => format.to_string(),
-        Content::OtherImage(name) | Content::Other(name) => name.to_owned(),
+        Content::OtherImage(kind) => kind.name.to_owned(),
+        Content::Other(name) => name.to_owned(),
     }
 }
 
@@ -132,43 +136,51 @@ pub(super) fn content(head: &[u8]) -> Content {
     match head {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Content::Known(Format::WebP),
         [b'P', b'1'..=b'7', b' ' | b'\t' | b'\r' | b'\n' | b'#', ..] => Content::Known(Format::Pnm),
-        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => Content::from_brand(brand),
+        [a, b, c, d, b'f', b't', b'y', b'p', brands @ ..] => {
+            let size = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+            Content::from_brands(brands.get(..size.saturating_sub(8)).unwrap_or(brands))
+        }
         [b'B', b'M', ..] if is_bitmap(head) => Content::Known(Format::Bmp),
-        _ => Content::of_text(head),
+        _ => Kind::of(head).map_or_else(|| Content::of_text(head), Content::OtherImage),
     }
 }
 
 impl Content {
-    /// ISO base media files hold photos or films, as their major brand says.
-    fn from_brand(brand: &[u8]) -> Self {
-        match brand.get(..4) {
-            Some(b"avif" | b"avis") => Self::OtherImage("AVIF"),
-            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1") => {
-                Self::OtherImage("HEIC")
+    /// ISO base media files hold photos or films, as their major brand says; the general one of photos leaves it to the
+    /// compatible brands behind it.
+    fn from_brands(brands: &[u8]) -> Self {
+        let has = |wanted: &[u8; 4]| brands.as_chunks().0.contains(wanted);
+        match brands.get(..4) {
+            Some(b"avif" | b"avis") => Self::OtherImage(&kind::AVIF),
+            Some(b"mif1" | b"msf1") if has(b"avif") || has(b"avis") => Self::OtherImage(&kind::AVIF),
+            Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevm" | b"hevs" | b"hevx" | b"mif1" | b"msf1") => {
+                Self::OtherImage(&kind::HEIC)
             }
-            Some(b"crx ") => Self::OtherImage("a camera raw file"),
-            _ => Self::Other("a video"),
+            Some(b"crx ") => Self::OtherImage(&kind::RAW),
+            Some(b"M4A " | b"M4B ") => Self::Other("a sound file"),
+            _ => Self::OtherImage(&kind::VIDEO),
         }
     }
 
     fn of_text(head: &[u8]) -> Self {
         let is_text = |byte: &u8| *byte >= 0x20 || matches!(*byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
         if head.is_empty() || !head.iter().all(is_text) {
-            return Self::Other("data of an unknown kind");
+            return Self::Other(UNKNOWN);
         }
         let text = String::from_utf8_lossy(head).trim_start_matches('\u{feff}').trim_start().to_ascii_lowercase();
         if text.starts_with("<!doctype html") || text.starts_with("<html") || text.starts_with("<head") {
             Self::Other("an HTML page")
-        } else if text.starts_with("<svg") {
-            Self::OtherImage("SVG")
+        } else if text.starts_with("<svg") || text.starts_with('<') && text.contains("<svg") {
+            Self::OtherImage(&kind::SVG)
         } else if text.starts_with('<') {
             Self::Other("an XML or HTML document")
         } else if text.starts_with(['{', '[']) {
             Self::Other("a JSON document")
-        } else if std::str::from_utf8(head).is_ok_and(|_| true) || head.is_ascii() {
+        } else if std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true) {
+            // The head may end within a letter.
             Self::Other("a text file")
         } else {
-            Self::Other("data of an unknown kind")
+            Self::Other(UNKNOWN)
         }
     }
 }

@@ -190,19 +190,75 @@ fn settings_that_make_no_sense_are_refused() {
 #[test]
 fn content_is_named_for_what_it_is() {
     let refused = |bytes: &[u8]| decode(bytes, &Limits::default()).unwrap_err().to_string();
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 7] = [
         (b"", "the file is empty"),
         (b"<!DOCTYPE html><html>", "it is an HTML page, not an image"),
         (b"\n  <HTML>", "it is an HTML page, not an image"),
         (b"{\"error\": 404}", "it is a JSON document, not an image"),
         (b"hello", "it is a text file, not an image"),
-        (b"%PDF-1.7", "it is a PDF document, not an image"),
         (b"version https://git-lfs.github.com/spec/v1", "it is a Git LFS pointer, not an image"),
-        (b"\0\0\0\x18ftypheic\0\0", "HEIC is not supported"),
         (b"\0\0\0\0\0\0", "it is data of an unknown kind, not an image"),
     ];
     for (bytes, message) in cases {
         assert_eq!(refused(bytes), message);
+    }
+}
+
+/// Bytes at a place, and nothing before them.
+fn at(place: usize, signature: &[u8]) -> Vec<u8> {
+    [&vec![0; place], signature, &[0; 64]].concat()
+}
+
+#[test]
+fn pictures_that_are_not_read_are_named_with_a_command_that_converts_them() {
+    let svg = b"<?xml version=\"1.0\"?>\n<!-- drawn -->\n<svg xmlns=\"http://www.w3.org/2000/svg\">".to_vec();
+    let brands = |brands: &str| [b"\0\0\0\x1cftyp", brands.as_bytes(), &[0; 32]].concat();
+    let cases = [
+        (at(128, b"DICM"), "DICOM", "dcmj2pnm"),
+        (at(344, b"n+1\0"), "NIfTI", "med2image"),
+        (at(4, b"n+2\0\r\n\x1a\n"), "NIfTI", "med2image"),
+        (brands("heic\0\0\0\0mif1heic"), "HEIC", "heif-convert FILE FILE.jpg"),
+        (brands("mif1\0\0\0\0mif1heic"), "HEIC", "heif-convert"),
+        (brands("avif\0\0\0\0mif1avif"), "AVIF", "avifdec"),
+        (brands("mif1\0\0\0\0miafavif"), "AVIF", "avifdec"),
+        (brands("crx \0\0\0\x01crx isom"), "camera raw", "darktable-cli"),
+        (b"FUJIFILMCCD-RAW 0201".to_vec(), "camera raw", "darktable-cli"),
+        (b"II\x1a\0\0\0HEAPCCDR".to_vec(), "camera raw", "darktable-cli"),
+        (b"IIU\0\x18\0\0\0".to_vec(), "camera raw", "darktable-cli"),
+        (b"IIRO\x08\0\0\0".to_vec(), "camera raw", "darktable-cli"),
+        (b"8BPS\0\x01".to_vec(), "a Photoshop document", "magick"),
+        (svg, "SVG", "rsvg-convert"),
+        (b"%PDF-1.7".to_vec(), "PDF", "pdftoppm"),
+        (brands("isom\0\0\x02\0isomavc1"), "a video", "ffmpeg"),
+        (brands("qt  \0\0\0\0qt  "), "a video", "ffmpeg"),
+        (b"RIFF\0\0\0\0AVI LIST".to_vec(), "a video", "ffmpeg"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n".to_vec(), "JPEG 2000", "opj_decompress"),
+        (b"\xff\x0a\xfa".to_vec(), "JPEG XL", "djxl"),
+    ];
+    for (bytes, name, command) in cases {
+        let said = decode(&bytes, &Limits::default()).unwrap_err().to_string();
+        assert!(said.starts_with(&format!("{name} is not supported: ")) && said.contains(command), "{name}: {said}");
+        assert!(looks_like_image(Path::new("no-name"), &bytes), "{name}");
+    }
+}
+
+#[test]
+fn a_name_says_what_content_does_not() {
+    let said = |name: &str, bytes: &[u8]| {
+        let error = decode(bytes, &Limits::default()).unwrap_err();
+        error.of_file(Path::new(name)).to_string()
+    };
+    let cases: [(&str, &[u8], &str); 6] = [
+        ("old.DCM", b"\x08\0\x05\0\x0a\0", "DICOM is not supported"),
+        ("head.nii.gz", b"\x1f\x8b\x08", "NIfTI is not supported"),
+        ("photo.tga", b"\0\0\x02\0\0", "TGA is not supported"),
+        ("a.x3f", b"\x01\x02", "camera raw is not supported"),
+        ("photo.dcm", b"<html>", "it is an HTML page"),
+        ("photo.jpg", b"\x1f\x8b\x08", "it is a gzip archive"),
+    ];
+    for (name, bytes, expected) in cases {
+        assert!(said(name, bytes).starts_with(expected), "{name}: {}", said(name, bytes));
+        assert!(looks_like_image(Path::new(name), bytes), "{name}");
     }
 }
 
@@ -213,7 +269,9 @@ fn a_name_or_a_content_makes_an_image() {
     assert!(looks_like_image(Path::new("photo"), b"\xff\xd8\xff\xe0"));
     assert!(looks_like_image(Path::new("photo.dat"), b"\0\0\0\x18ftypheic"));
     assert!(!looks_like_image(Path::new("notes.txt"), b"hello"));
-    assert!(!looks_like_image(Path::new("film.mp4"), b"\0\0\0\x18ftypisom"));
+    assert!(!looks_like_image(Path::new("song.m4a"), b"\0\0\0\x18ftypM4A "));
+    assert!(!looks_like_image(Path::new("letter.docx"), b"PK\x03\x04"));
+    assert!(!looks_like_image(Path::new("nii.gz"), b"\x1f\x8b\x08"));
     assert!(!looks_like_image(Path::new("empty"), b""));
     assert_eq!(sniff(b"BMW is a car, and this is text"), None);
     assert_eq!(sniff(b"RIFF\0\0\0\0WEBPVP8 "), Some(Format::WebP));

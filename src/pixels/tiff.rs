@@ -1,23 +1,85 @@
-//! What the TIFF decoder does not say: whether colours are multiplied by their alpha already, and whether the image is
-//! stored in a way that the decoder fails on.
+//! What the TIFF decoder does not say: whether the file is a camera's raw, which of its images is the photo, whether
+//! colours are multiplied by their alpha already, and whether it is stored in a way that the decoder fails on.
+
+use std::borrow::Cow;
 
 use image::ColorType;
 
 use super::DecodeError;
+use super::kind;
+use super::levels::Stored;
 
-/// Tags of the first directory.
+/// Tags of a directory.
+const NEW_SUBFILE_TYPE: u16 = 254;
+const IMAGE_WIDTH: u16 = 256;
+const IMAGE_LENGTH: u16 = 257;
+const BITS_PER_SAMPLE: u16 = 258;
+const PHOTOMETRIC: u16 = 262;
 const PLANAR_CONFIGURATION: u16 = 284;
 const TILE_WIDTH: u16 = 322;
+const SUB_IFDS: u16 = 330;
 const EXTRA_SAMPLES: u16 = 338;
+const SAMPLE_FORMAT: u16 = 339;
+const DNG_VERSION: u16 = 50706;
 
-/// Refuses tiles of one channel each, which the decoder panics on.
-pub(super) fn check(bytes: &[u8]) -> Result<(), DecodeError> {
+/// Photometric interpretations of a sensor's own numbers: one colour a pixel, and all three before any curve.
+const SENSOR: [u64; 2] = [32_803, 34_892];
+
+/// Most directories that are looked at, and most numbers of a tag: raw files have a dozen and four.
+const MAX_DIRECTORIES: usize = 1024;
+const MAX_NUMBERS: usize = 16;
+
+/// Most entries of all directories together: hostile files have directories that overlap.
+const MAX_ENTRIES: usize = 1 << 18;
+
+/// The file with the photo as its first image: where the first is marked as a reduced copy, such as the thumbnail that
+/// some programs put in front, that is the first one that is larger and no copy.
+///
+/// # Errors
+/// Camera raw, whose pixels are no colours yet and whose first image is a thumbnail; levels without a scale; tiles of one
+/// channel each, which the decoder panics on.
+pub(super) fn of_photo(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
+    let Some(file) = File::open(bytes) else { return Ok(bytes.into()) };
+    let directories = file.directories();
+    if file.is_raw(&directories) {
+        return Err(DecodeError::OtherKind(&kind::RAW));
+    }
+    let bytes = match file.photo(&directories).and_then(|photo| file.beginning_with(photo)) {
+        Some(changed) => Cow::Owned(changed),
+        None => Cow::Borrowed(bytes),
+    };
+    check(&bytes)?;
+    Ok(bytes)
+}
+
+fn check(bytes: &[u8]) -> Result<(), DecodeError> {
+    let scale = |what: String| Err(DecodeError::NoScale { what });
+    match (first_number(bytes, SAMPLE_FORMAT), bits_per_sample(bytes)) {
+        (Some(2), _) => return scale("a TIFF image of signed samples".to_owned()),
+        (Some(3), _) => return scale("a TIFF image of floating-point samples".to_owned()),
+        (_, Some(bits @ 17..)) => return scale(format!("a TIFF image of {bits} bits a sample")),
+        _ => {}
+    }
     if first_number(bytes, PLANAR_CONFIGURATION) == Some(2) && first_number(bytes, TILE_WIDTH).is_some() {
         return Err(DecodeError::Unsupported {
             what: "a TIFF image with the channels in tiles of their own".to_owned(),
         });
     }
     Ok(())
+}
+
+/// How the decoder changes the numbers of the first image.
+pub(super) fn stored(bytes: &[u8]) -> Stored {
+    match first_number(bytes, PHOTOMETRIC) {
+        Some(0) => Stored::Inverted,
+        Some(5) => Stored::Inks,
+        _ => Stored::Plain,
+    }
+}
+
+/// Bits of a sample of the first image.
+pub(super) fn bits_per_sample(bytes: &[u8]) -> Option<u64> {
+    first_number(bytes, BITS_PER_SAMPLE)
 }
 
 /// Whether the last channel is an alpha that the others are multiplied by.
@@ -45,69 +107,326 @@ pub(super) fn divide_by_alpha(color: ColorType, samples: &mut [u8]) {
     }
 }
 
-/// The first number of a tag of the first directory, if it has the tag and its numbers are 16 or 32 bits wide.
-fn first_number(bytes: &[u8], tag: u16) -> Option<u32> {
-    let is_little = bytes.starts_with(b"II");
-    let number = |at: usize, count: usize| {
-        let bytes = bytes.get(at..at.checked_add(count)?)?;
+/// The first number of a tag of the first directory, if it has the tag and its numbers are whole.
+fn first_number(bytes: &[u8], tag: u16) -> Option<u64> {
+    let file = File::open(bytes)?;
+    file.numbers(&file.directory(file.first()?)?, tag).first().copied()
+}
+
+/// A file, read where its numbers lie; what is not there is `None`.
+struct File<'a> {
+    bytes: &'a [u8],
+    is_little: bool,
+    /// Bytes of an offset: 4, or 8 in a `BigTIFF`.
+    offset: usize,
+}
+
+/// The description of one image.
+struct Directory {
+    at: usize,
+    /// Where the first entry stands, and how many there are.
+    entries: (usize, usize),
+    /// Whether it hangs at another directory, beside the row of pages.
+    is_sub: bool,
+}
+
+impl<'a> File<'a> {
+    fn open(bytes: &'a [u8]) -> Option<Self> {
+        let is_little = bytes.starts_with(b"II");
+        let classic = Self { bytes, is_little, offset: 4 };
+        let is_big = classic.number(2, 2)? == 43;
+        Some(if is_big { Self { offset: 8, ..classic } } else { classic })
+    }
+
+    fn number(&self, at: usize, count: usize) -> Option<u64> {
+        let bytes = self.bytes.get(at..at.checked_add(count)?)?;
         let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-        Some(if is_little { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) })
-    };
-    // 42 has offsets of 4 bytes, 43 (BigTIFF) of 8.
-    let is_big = number(2, 2)? == 43;
-    let (start, count_bytes, offset) = if is_big { (number(8, 8)?, 8, 8) } else { (number(4, 4)?, 2, 4) };
-    let start = usize::try_from(start).ok()?;
-    let entries = usize::try_from(number(start, count_bytes)?).ok()?.min(usize::from(u16::MAX));
-    let first = start.checked_add(count_bytes)?;
-    // Tag and type of 2 bytes each, how many numbers there are, and they themselves or where they stand.
-    let length = 4 + 2 * offset;
-    let entry =
-        (0..entries).map(|entry| first.saturating_add(entry * length)).find(|&at| number(at, 2) == Some(tag.into()))?;
-    let width = match number(entry + 2, 2)? {
-        3 => 2,
-        4 => 4,
-        _ => return None,
-    };
-    let values = usize::try_from(number(entry + 4, offset)?).ok()?.checked_mul(width)?;
-    let inline = entry + 4 + offset;
-    let at = if values <= offset { inline } else { usize::try_from(number(inline, offset)?).ok()? };
-    u32::try_from(number(at, width)?).ok()
+        Some(if self.is_little { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) })
+    }
+
+    fn place(&self, at: usize) -> Option<usize> {
+        usize::try_from(self.number(at, self.offset)?).ok().filter(|&place| place > 0)
+    }
+
+    /// Where the first directory stands.
+    fn first(&self) -> Option<usize> {
+        self.place(self.offset)
+    }
+
+    fn directory(&self, at: usize) -> Option<Directory> {
+        let count_bytes = if self.offset == 8 { 8 } else { 2 };
+        let entries = usize::try_from(self.number(at, count_bytes)?).ok()?.min(usize::from(u16::MAX));
+        Some(Directory { at, entries: (at.checked_add(count_bytes)?, entries), is_sub: false })
+    }
+
+    /// Tag and type of 2 bytes each, how many numbers there are, and they themselves or where they stand.
+    fn entry_bytes(&self) -> usize {
+        4 + 2 * self.offset
+    }
+
+    /// The pages in their order, each followed by what hangs at it.
+    fn directories(&self) -> Vec<Directory> {
+        let mut found: Vec<Directory> = Vec::new();
+        let (mut next, mut entries) = (self.first(), 0);
+        while let Some(directory) = next.and_then(|at| self.directory(at)) {
+            let subs = self.numbers(&directory, SUB_IFDS).into_iter();
+            let subs = subs.filter_map(|at| self.directory(usize::try_from(at).ok()?));
+            let subs: Vec<_> = subs.map(|sub| Directory { is_sub: true, ..sub }).collect();
+            entries += directory.entries.1 + subs.iter().map(|sub| sub.entries.1).sum::<usize>();
+            let is_known = found.iter().any(|known| known.at == directory.at);
+            if is_known || found.len() >= MAX_DIRECTORIES || entries > MAX_ENTRIES {
+                break;
+            }
+            next = self.place(directory.entries.0.saturating_add(directory.entries.1 * self.entry_bytes()));
+            found.push(directory);
+            found.extend(subs);
+        }
+        found
+    }
+
+    /// The whole numbers of a tag, or their first few.
+    fn numbers(&self, directory: &Directory, tag: u16) -> Vec<u64> {
+        let (first, count) = directory.entries;
+        let mut entries = (0..count).map(|entry| first.saturating_add(entry * self.entry_bytes()));
+        let numbers = entries.find(|&at| self.number(at, 2) == Some(tag.into())).and_then(|entry| {
+            let width = match self.number(entry + 2, 2)? {
+                1 => 1,
+                3 => 2,
+                4 | 13 => 4,
+                16 | 18 => 8,
+                _ => return None,
+            };
+            let count = usize::try_from(self.number(entry + 4, self.offset)?).ok()?;
+            let inline = entry + 4 + self.offset;
+            let at = if count.checked_mul(width)? <= self.offset { inline } else { self.place(inline)? };
+            let one = |index: usize| self.number(at.checked_add(index * width)?, width);
+            Some((0..count.min(MAX_NUMBERS)).map_while(one).collect())
+        });
+        numbers.unwrap_or_default()
+    }
+
+    fn one(&self, directory: &Directory, tag: u16) -> Option<u64> {
+        self.numbers(directory, tag).first().copied()
+    }
+
+    /// NEF, DNG, ARW and their kind are TIFF files with the sensor's numbers in one of the directories; two makers say so
+    /// in the header.
+    fn is_raw(&self, directories: &[Directory]) -> bool {
+        let is_sensor = |directory: &Directory| {
+            self.one(directory, PHOTOMETRIC).is_some_and(|photometric| SENSOR.contains(&photometric))
+                || self.one(directory, DNG_VERSION).is_some()
+        };
+        let after_header = self.bytes.get(8..).unwrap_or_default();
+        self.offset == 4 && (after_header.starts_with(b"CR\x02") || after_header.starts_with(b"IIII"))
+            || directories.iter().any(is_sensor)
+    }
+
+    /// Whether it is marked as a reduced copy or a mask of another image.
+    fn is_secondary(&self, directory: &Directory) -> bool {
+        self.one(directory, NEW_SUBFILE_TYPE).is_some_and(|kind| kind & 0b101 != 0)
+    }
+
+    fn pixels(&self, directory: &Directory) -> u64 {
+        let side = |tag| self.one(directory, tag).unwrap_or(0);
+        side(IMAGE_WIDTH).saturating_mul(side(IMAGE_LENGTH))
+    }
+
+    /// The photo, where it is another than the first image.
+    fn photo<'d>(&self, directories: &'d [Directory]) -> Option<&'d Directory> {
+        let first = directories.first().filter(|first| self.is_secondary(first))?;
+        let is_photo = |other: &&Directory| !self.is_secondary(other) && self.pixels(other) > self.pixels(first);
+        directories.iter().find(is_photo)
+    }
+
+    /// The same file with another image as its first.
+    fn beginning_with(&self, photo: &Directory) -> Option<Vec<u8>> {
+        let at = (photo.at as u64).to_le_bytes();
+        let mut place = at.get(..self.offset)?.to_vec();
+        if !self.is_little {
+            place.reverse();
+        }
+        let mut bytes = self.bytes.to_vec();
+        bytes.get_mut(self.offset..2 * self.offset)?.copy_from_slice(&place);
+        Some(bytes)
+    }
+}
+
+/// How many pages a file has; reduced copies and masks of them are none.
+pub(super) fn pages(bytes: &[u8]) -> usize {
+    let Some(file) = File::open(bytes) else { return 1 };
+    let directories = file.directories();
+    let pages = directories.iter().filter(|directory| !directory.is_sub && !file.is_secondary(directory));
+    pages.count().max(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A classic file with one directory of these 16-bit numbers and no pixels.
-    fn directory(is_little: bool, entries: &[(u16, u16)]) -> Vec<u8> {
-        let two = |number: u16| if is_little { number.to_le_bytes() } else { number.to_be_bytes() };
-        let four = |number: u32| if is_little { number.to_le_bytes() } else { number.to_be_bytes() };
-        let mut bytes = if is_little { b"II*\0".to_vec() } else { b"MM\0*".to_vec() };
-        bytes.extend(four(8));
-        bytes.extend(two(entries.len() as u16));
-        for (tag, value) in entries {
-            bytes.extend([two(*tag), two(3)].concat());
-            bytes.extend(four(1));
-            bytes.extend([two(*value), [0, 0]].concat());
+    /// The entries of a directory: tag and numbers of 32 bits.
+    type Entries<'a> = &'a [(u16, &'a [u32])];
+
+    /// A file with these pages and what hangs at the first; no pixels.
+    fn file(is_little: bool, is_big: bool, pages: &[Entries<'_>], subs: &[Entries<'_>]) -> Vec<u8> {
+        let number = |bytes: usize, number: u64| {
+            let (little, big) = (number.to_le_bytes(), number.to_be_bytes());
+            if is_little { little[..bytes].to_vec() } else { big[8 - bytes..].to_vec() }
+        };
+        let offset = if is_big { 8 } else { 4 };
+        let size = |entries: usize| if is_big { 8 + 20 * entries + 8 } else { 2 + 12 * entries + 4 };
+        let header = 2 * offset;
+        // Longer values follow behind everything; the first page has one entry more where something hangs at it.
+        let entries_of = |page: usize| pages[page].len() + usize::from(page == 0 && !subs.is_empty());
+        let pages_end = header + (0..pages.len()).map(|page| size(entries_of(page))).sum::<usize>();
+        let mut sub_places = Vec::new();
+        let mut values_at = pages_end;
+        for sub in subs {
+            sub_places.push(values_at as u32);
+            values_at += size(sub.len());
         }
-        bytes
+        let mut bytes = if is_little { b"II".to_vec() } else { b"MM".to_vec() };
+        bytes.extend(number(2, if is_big { 43 } else { 42 }));
+        if is_big {
+            bytes.extend([number(2, 8), number(2, 0)].concat());
+        }
+        bytes.extend(number(offset, header as u64));
+        let mut values = Vec::new();
+        let all: Vec<Vec<(u16, Vec<u32>)>> = pages
+            .iter()
+            .chain(subs)
+            .enumerate()
+            .map(|(index, entries)| {
+                let mut all: Vec<_> = entries.iter().map(|(tag, numbers)| (*tag, numbers.to_vec())).collect();
+                if index == 0 && !subs.is_empty() {
+                    all.push((SUB_IFDS, sub_places.clone()));
+                }
+                all
+            })
+            .collect();
+        for (index, entries) in all.iter().enumerate() {
+            bytes.extend(number(if is_big { 8 } else { 2 }, entries.len() as u64));
+            for (tag, numbers) in entries {
+                bytes.extend([number(2, (*tag).into()), number(2, 4), number(offset, numbers.len() as u64)].concat());
+                let own: Vec<u8> = numbers.iter().flat_map(|value| number(4, (*value).into())).collect();
+                if own.len() <= offset {
+                    bytes.extend([&own[..], &vec![0; offset - own.len()]].concat());
+                } else {
+                    bytes.extend(number(offset, (values_at + values.len()) as u64));
+                    values.extend(own);
+                }
+            }
+            let has_next = index + 1 < pages.len();
+            let end = bytes.len() + offset;
+            bytes.extend(number(offset, if has_next { end as u64 } else { 0 }));
+        }
+        assert_eq!(bytes.len(), values_at);
+        [bytes, values].concat()
+    }
+
+    fn kinds() -> impl Iterator<Item = (bool, bool)> {
+        [(true, false), (false, false), (true, true), (false, true)].into_iter()
     }
 
     #[test]
     fn tags_are_found_in_either_byte_order_and_a_cut_file_has_none() {
-        for is_little in [true, false] {
+        for (is_little, is_big) in kinds() {
+            let of = |page: Entries<'_>| file(is_little, is_big, &[page], &[]);
             let bytes =
-                directory(is_little, &[(256, 7), (PLANAR_CONFIGURATION, 2), (TILE_WIDTH, 16), (EXTRA_SAMPLES, 1)]);
+                of(&[(256, &[7]), (PLANAR_CONFIGURATION, &[2]), (TILE_WIDTH, &[16]), (EXTRA_SAMPLES, &[1, 0, 0])]);
             assert!(is_premultiplied(&bytes));
-            assert!(check(&bytes).unwrap_err().to_string().contains("tiles of their own"));
-            assert!(check(&directory(is_little, &[(PLANAR_CONFIGURATION, 2)])).is_ok());
-            assert!(!is_premultiplied(&directory(is_little, &[(EXTRA_SAMPLES, 2)])));
+            assert!(of_photo(&bytes).unwrap_err().to_string().contains("tiles of their own"));
+            assert!(of_photo(&of(&[(PLANAR_CONFIGURATION, &[2])])).is_ok());
+            assert!(!is_premultiplied(&of(&[(EXTRA_SAMPLES, &[2])])));
             for length in 0..bytes.len() {
-                assert!(!is_premultiplied(&bytes[..length.min(bytes.len() - 4)]), "{length}");
+                assert_eq!(pages(&bytes[..length]), 1);
+                let _ = of_photo(&bytes[..length]);
             }
+            assert!(!is_premultiplied(&bytes[..bytes.len() - 12]));
         }
         assert_eq!(first_number(b"II+\0\x08\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", 256), None);
         assert_eq!(first_number(b"II*\0\xff\xff\xff\xff", 256), None);
+    }
+
+    const THUMBNAIL: Entries<'_> = &[(NEW_SUBFILE_TYPE, &[1]), (IMAGE_WIDTH, &[160]), (IMAGE_LENGTH, &[120])];
+    const PHOTO: Entries<'_> = &[(NEW_SUBFILE_TYPE, &[0]), (IMAGE_WIDTH, &[4000]), (IMAGE_LENGTH, &[3000])];
+    const MOSAIC: Entries<'_> = &[(IMAGE_WIDTH, &[4000]), (IMAGE_LENGTH, &[3000]), (PHOTOMETRIC, &[32_803])];
+    const LINEAR: Entries<'_> = &[(IMAGE_WIDTH, &[4000]), (IMAGE_LENGTH, &[3000]), (PHOTOMETRIC, &[34_892])];
+
+    #[test]
+    fn camera_raw_is_named_wherever_the_sensors_numbers_are() {
+        for (is_little, is_big) in kinds() {
+            let raw: [(&[Entries<'_>], &[Entries<'_>]); 6] = [
+                // NEF and ARW; with a preview beside; PEF; a phone's DNG; DNG by its version alone, and without thumbnail.
+                (&[THUMBNAIL], &[MOSAIC]),
+                (&[THUMBNAIL], &[PHOTO, MOSAIC]),
+                (&[MOSAIC, THUMBNAIL], &[]),
+                (&[THUMBNAIL], &[LINEAR]),
+                (&[&[(DNG_VERSION, &[0x0104_0000])]], &[PHOTO]),
+                (&[LINEAR], &[]),
+            ];
+            for (pages, subs) in raw {
+                let error = of_photo(&file(is_little, is_big, pages, subs)).unwrap_err();
+                assert_eq!(error, DecodeError::OtherKind(&kind::RAW));
+            }
+        }
+        for header in [b"II*\0\x10\0\0\0CR\x02\0".as_slice(), b"II*\0\x10\0\0\0IIII"] {
+            assert_eq!(of_photo(header).unwrap_err(), DecodeError::OtherKind(&kind::RAW));
+        }
+    }
+
+    #[test]
+    fn pages_are_counted_without_reduced_copies_and_a_reduced_first_one_gives_way_to_the_photo() {
+        let sides = |bytes: &[u8]| [IMAGE_WIDTH, IMAGE_LENGTH].map(|tag| first_number(bytes, tag).unwrap());
+        for (is_little, is_big) in kinds() {
+            let cases: [(&[Entries<'_>], &[Entries<'_>], usize, u64); 6] = [
+                (&[PHOTO], &[], 1, 4000),
+                (&[PHOTO, PHOTO, PHOTO], &[], 3, 4000),
+                // A pyramid below the photo, and one behind it.
+                (&[PHOTO], &[THUMBNAIL, THUMBNAIL], 1, 4000),
+                (&[PHOTO, THUMBNAIL, THUMBNAIL], &[], 1, 4000),
+                (&[THUMBNAIL, PHOTO], &[], 1, 4000),
+                (&[THUMBNAIL], &[PHOTO], 1, 4000),
+            ];
+            for (given, subs, count, width) in cases {
+                let bytes = file(is_little, is_big, given, subs);
+                assert_eq!(pages(&bytes), count);
+                let photo = of_photo(&bytes).unwrap();
+                assert_eq!(sides(&photo)[0], width);
+                let is_first = given[0] == PHOTO;
+                assert_eq!(matches!(photo, Cow::Borrowed(_)), is_first, "a photo in front is not copied");
+            }
+            // Marked as reduced, of nothing.
+            let alone = file(is_little, is_big, &[THUMBNAIL], &[]);
+            assert_eq!((pages(&alone), sides(&of_photo(&alone).unwrap())), (1, [160, 120]));
+        }
+    }
+
+    #[test]
+    fn directories_in_a_circle_or_over_each_other_end() {
+        let mut circle = file(true, false, &[PHOTO, PHOTO], &[]);
+        let last = circle.len() - 4;
+        circle[last..].copy_from_slice(&8_u32.to_le_bytes());
+        assert_eq!(pages(&circle), 2);
+        // Each of very many directories begins two bytes behind the last, and is as long as the file.
+        let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+        bytes.extend(vec![0xff; 1 << 20]);
+        let started = std::time::Instant::now();
+        let _ = (pages(&bytes), of_photo(&bytes));
+        assert!(started.elapsed().as_secs() < 5);
+    }
+
+    #[test]
+    fn numbers_of_any_size_have_no_black_and_white_and_the_message_says_how_to_choose() {
+        let cases: [(Entries<'_>, &str); 4] = [
+            (&[(BITS_PER_SAMPLE, &[32])], "32 bits a sample"),
+            (&[(BITS_PER_SAMPLE, &[32, 32, 32]), (SAMPLE_FORMAT, &[3, 3, 3])], "floating-point samples"),
+            (&[(BITS_PER_SAMPLE, &[16]), (SAMPLE_FORMAT, &[2])], "signed samples"),
+            (&[(BITS_PER_SAMPLE, &[64])], "64 bits a sample"),
+        ];
+        for (page, what) in cases {
+            let said = of_photo(&file(true, false, &[page], &[])).unwrap_err().to_string();
+            assert!(said.contains(what) && said.contains("gdal_translate"), "{said}");
+        }
     }
 
     #[test]

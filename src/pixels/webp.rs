@@ -1,41 +1,25 @@
 //! What a WebP file says beside its pixels, read where it lies: the decoder would take the memory that a chunk's header
 //! states, up to 4 GiB, before it looks whether the file has so many bytes.
 
+use super::chunks::Chunks;
 use super::orientation::{self, Orientation};
 
 /// The orientation in the metadata of an extended file; those of the simple kinds have none.
 pub(super) fn orientation(bytes: &[u8]) -> Orientation {
-    let mut chunks = Chunks(bytes.get(12..).unwrap_or_default());
-    if chunks.next().is_none_or(|(name, _)| name != b"VP8X") {
+    let Some(mut chunks) = Chunks::of_riff(bytes) else { return Orientation::NoTransforms };
+    if chunks.next().is_none_or(|(name, _)| &name != b"VP8X") {
         return Orientation::NoTransforms;
     }
     let (mut exif, mut xmp) = (None, None);
     for (name, content) in chunks {
         // Of several the first counts.
-        match name {
+        match &name {
             b"EXIF" => exif = exif.or(Some(content)),
             b"XMP " => xmp = xmp.or(Some(content)),
             _ => {}
         }
     }
     orientation::of(exif, xmp)
-}
-
-/// Names and contents of the chunks that are all there.
-struct Chunks<'a>(&'a [u8]);
-
-impl<'a> Iterator for Chunks<'a> {
-    type Item = (&'a [u8; 4], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (name, rest) = self.0.split_first_chunk()?;
-        let (size, rest) = rest.split_first_chunk()?;
-        let size = usize::try_from(u32::from_le_bytes(*size)).ok()?;
-        let (content, rest) = rest.split_at_checked(size)?;
-        // Chunks begin at even bytes.
-        self.0 = rest.get(size % 2..).unwrap_or_default();
-        Some((name, content))
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Method, Skipped, estimates, rounded, write_confusion, write_estimate};
+use crate::features::Noticed;
 use crate::metrics::Metrics;
 
 /// A model's numbers on labelled photos.
@@ -25,6 +26,8 @@ pub struct EvaluateReport {
     pub trained_on: usize,
     /// Whether those were all, so that the numbers are of them after all and say nothing about new photos.
     pub only_trained_on: bool,
+    /// What there is to say of the photos as files.
+    pub noticed: Noticed,
     /// Photos unlike those of the training; `None` where the model does not know them.
     pub unfamiliar: Option<usize>,
     /// The numbers, each with its 95 % interval.

@@ -12,7 +12,9 @@ use super::{
 use crate::backbone::{Pooling, layout};
 use crate::dataset::fixes::Fixed;
 use crate::decision::Choice;
+use crate::features::Noticed;
 use crate::metrics::Metrics;
+use crate::pixels::Levels;
 use crate::weights::WeightsId;
 
 /// The whole story of one training.
@@ -30,6 +32,10 @@ pub struct TrainReport {
     pub unreadable: Vec<Skipped>,
     /// Files that are no photos, in words; empty if there were none.
     pub passed_over: String,
+    /// What there is to say of the photos as files.
+    pub noticed: Noticed,
+    /// Which levels of 16-bit photos are black and white; `None` for their whole range.
+    pub levels: Option<Levels>,
     /// What the corrections changed, where there were any.
     pub fixes: Option<Fixed>,
     /// Whether the split came with the data; else it was made by the seed.
@@ -148,6 +154,9 @@ impl TrainReport {
                 write!(out, "  {:>5}", class.test)?;
             }
             writeln!(out)?;
+        }
+        if let Some(Levels { low, high }) = self.levels {
+            writeln!(out, "levels      of photos with 16 bits a channel, {low} is black and {high} is white")?;
         }
         if let Some(Fixed { relabelled, dropped, already_so }) = self.fixes {
             writeln!(out, "fixes       {relabelled} relabelled, {dropped} dropped, {already_so} as they were")?;

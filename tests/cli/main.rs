@@ -5,7 +5,7 @@
 //! on new photos. `shapes`: the network as a table, the flatten head, and everything that does not fit. `cam`: pictures of
 //! what speaks for an answer. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made.
 //! `layouts`: folders and commands as people have them. `outputs`: where nothing is written.
-//! `faults`: kills, two at once, closed streams. `interrupt`: Ctrl-C at every stage.
+//! `formats`: files of other kinds. `faults`: kills, two at once, closed streams. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.
 
@@ -17,6 +17,7 @@ mod cam;
 mod doctor;
 mod evaluate;
 mod faults;
+mod formats;
 mod hostile;
 mod interrupt;
 mod layouts;

@@ -44,6 +44,7 @@ fn facts(dice: &mut Dice) -> PhotoFacts {
         contrast: (0.2 + 0.04 * dice.normal()).clamp(0.0, 0.5) as f32,
         jpeg_quality: Some(70 + dice.below(28) as u8),
         camera: (dice.roll() < 0.4).then(|| camera.to_owned()),
+        levels: None,
         thumbnail: Thumbnail::new(&[0; Thumbnail::LEVELS]).unwrap(),
     }
 }

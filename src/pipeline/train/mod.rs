@@ -59,6 +59,8 @@ pub struct TrainOptions {
     pub page: Option<PageOptions>,
     /// Bytes to crops.
     pub preprocess: Preprocess,
+    /// Whether its levels of 16-bit samples are chosen by the photos that are trained on.
+    pub auto_levels: bool,
     /// What becomes of the last map; it decides the head's width.
     pub pooling: Pooling,
     /// What a single file may cost.
@@ -138,6 +140,8 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         positive: model.facts.positive.clone(),
         negative: model.facts.negative.clone(),
         passed_over: photos.passed_over.clone(),
+        noticed: photos.extraction.noticed.clone(),
+        levels: photos.preprocess.levels,
         fixes: prepared.fixes,
         split_given: prepared.split_given,
         val_fraction: options.val_fraction,

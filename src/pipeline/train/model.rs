@@ -54,7 +54,7 @@ impl TrainOptions {
             threshold: decided.threshold,
             threshold_rule: self.threshold,
             calibration: decided.calibration.clone(),
-            preprocess: self.preprocess.clone(),
+            preprocess: photos.preprocess.clone(),
             pooling: self.pooling,
             weights: photos.weights.clone(),
             training: Training {

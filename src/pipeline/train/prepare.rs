@@ -51,6 +51,7 @@ impl TrainOptions {
             positive: self.positive.as_deref(),
             model: None,
             preprocess: &self.preprocess,
+            auto_levels: self.auto_levels,
             pooling: self.pooling,
             copies: COPIES_IN_TRAINING,
             limits: &self.limits,

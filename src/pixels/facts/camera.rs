@@ -1,6 +1,7 @@
 //! Which camera took a photo: make and model of its EXIF data, wherever the format keeps them.
 
 use super::super::Format;
+use super::super::chunks::Chunks;
 use super::super::jpeg::Segments;
 use super::MOST_CAMERA_BYTES;
 
@@ -28,42 +29,6 @@ pub(super) fn of(bytes: &[u8], format: Format) -> Option<String> {
     // Only ASCII is left, so every byte is a character.
     name.truncate(MOST_CAMERA_BYTES);
     (!name.is_empty()).then_some(name)
-}
-
-/// Named pieces of a file, one after the other.
-struct Chunks<'a> {
-    rest: &'a [u8],
-    /// Whether it is PNG, where the length comes first and a checksum last, or RIFF.
-    is_png: bool,
-}
-
-impl<'a> Chunks<'a> {
-    fn of_png(bytes: &'a [u8]) -> Option<Self> {
-        Some(Self { rest: bytes.get(8..)?, is_png: true })
-    }
-
-    fn of_riff(bytes: &'a [u8]) -> Option<Self> {
-        Some(Self { rest: bytes.get(12..)?, is_png: false })
-    }
-}
-
-impl<'a> Iterator for Chunks<'a> {
-    type Item = ([u8; 4], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (first, rest) = self.rest.split_first_chunk::<4>()?;
-        let (second, rest) = rest.split_first_chunk::<4>()?;
-        let (name, length) = if self.is_png {
-            (*second, u32::from_be_bytes(*first) as usize)
-        } else {
-            (*first, u32::from_le_bytes(*second) as usize)
-        };
-        let (content, rest) = rest.split_at_checked(length)?;
-        // A checksum, or a byte that makes the length even.
-        let after = if self.is_png { 4 } else { length % 2 };
-        self.rest = rest.get(after..).unwrap_or_default();
-        Some((name, content))
-    }
 }
 
 /// The first directory of a TIFF structure.

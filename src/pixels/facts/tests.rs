@@ -57,7 +57,8 @@ fn the_size_is_that_of_the_photo_as_it_is_seen() {
 #[test]
 fn what_was_stored_comes_back_and_other_layouts_do_not() {
     let unknown = PhotoFacts { camera: None, jpeg_quality: None, format: Format::Pnm, ..some() };
-    for facts in [some(), unknown] {
+    let deep = PhotoFacts { levels: Some([7, 4095]), ..some() };
+    for facts in [some(), unknown, deep] {
         let bytes = facts.to_bytes();
         assert_eq!(PhotoFacts::from_bytes(&bytes), Some(facts));
         assert_eq!(PhotoFacts::from_bytes(&bytes[..bytes.len() - 1]), None);
