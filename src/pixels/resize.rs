@@ -214,6 +214,9 @@ fn level(sum: i32) -> u8 {
 /// What sums begin with, so that they are rounded.
 const HALF: i32 = 1 << (WEIGHT_BITS - 1);
 
+/// Rows that are worked on side by side, so that vectors are full.
+const ROWS: usize = 32;
+
 /// Rows made shorter or longer.
 struct Across<'a> {
     /// `[height, width, 3]`
@@ -231,26 +234,48 @@ impl WithSimd for Across<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Vec<u8> {
         let Self { pixels, width, rows, axis } = self;
-        let needed = axis.needs();
-        let mut result = vec![[0; 3]; rows.len() * axis.pixels.len()];
-        // With a fourth number a pixel is a whole vector.
-        let mut row = vec![[0_u8; 4]; needed.len()];
-        let lines = pixels.as_chunks::<3>().0.chunks_exact(width).skip(rows.start);
-        for (line, shown) in lines.zip(result.chunks_exact_mut(axis.pixels.len())) {
-            for (padded, pixel) in row.iter_mut().zip(line.get(needed.clone()).unwrap_or_default()) {
-                *padded = [pixel[0], pixel[1], pixel[2], 0];
-            }
-            for (shown, (first, weights)) in shown.iter_mut().zip(axis.taps()) {
-                let mut sums = [HALF; 4];
-                for (pixel, weight) in row.get(first - needed.start..).unwrap_or_default().iter().zip(weights) {
-                    for lane in 0..4 {
-                        sums[lane] = sums[lane].wrapping_add(i32::from(pixel[lane]).wrapping_mul(*weight));
-                    }
+        let (needed, length) = (axis.needs(), axis.pixels.len());
+        let mut result = vec![[0; 3]; rows.len() * length];
+        let mut band = vec![[[0_u8; 3]; ROWS]; needed.len()];
+        let mut sums = [0; 3 * ROWS];
+        let lines = &pixels.as_chunks::<3>().0[rows.start * width..rows.end * width];
+        for (lines, shown) in lines.chunks(ROWS * width).zip(result.chunks_mut(ROWS * length)) {
+            turn(lines, width, needed.clone(), &mut band);
+            let sums = &mut sums[..lines.len() / width * 3];
+            for (column, (first, weights)) in axis.taps().enumerate() {
+                sums.fill(HALF);
+                for (levels, weight) in band[first - needed.start..].iter().zip(weights) {
+                    add(sums, levels.as_flattened(), *weight);
                 }
-                *shown = [level(sums[0]), level(sums[1]), level(sums[2])];
+                for (row, sums) in shown.chunks_exact_mut(length).zip(sums.as_chunks::<3>().0) {
+                    row[column] = sums.map(level);
+                }
             }
         }
         result.into_flattened()
+    }
+}
+
+/// Columns of some lines, each with its pixels side by side; in parts that stay in the cache.
+#[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
+#[inline(always)]
+fn turn(lines: &[[u8; 3]], width: usize, needed: Range<usize>, band: &mut [[[u8; 3]; ROWS]]) {
+    for (part, band) in band.chunks_mut(ROWS).enumerate() {
+        let start = needed.start + part * ROWS;
+        for (row, line) in lines.chunks_exact(width).take(ROWS).enumerate() {
+            for (turned, pixel) in band.iter_mut().zip(&line[start..needed.end]) {
+                turned[row] = *pixel;
+            }
+        }
+    }
+}
+
+/// Adds weighted levels to sums.
+#[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
+#[inline(always)]
+fn add(sums: &mut [i32], levels: &[u8], weight: i32) {
+    for (sum, level) in sums.iter_mut().zip(levels) {
+        *sum = sum.wrapping_add(i32::from(*level).wrapping_mul(weight));
     }
 }
 
@@ -279,9 +304,7 @@ impl WithSimd for Down<'_> {
             let lines = pixels.chunks_exact(3 * width).skip(first);
             for (line, weight) in lines.zip(weights) {
                 let line = line.get(3 * columns.start..3 * columns.end).unwrap_or_default();
-                for (sum, level) in sums.iter_mut().zip(line) {
-                    *sum = sum.wrapping_add(i32::from(*level).wrapping_mul(*weight));
-                }
+                add(&mut sums, line, *weight);
             }
             for (shown, sum) in shown.iter_mut().zip(&sums) {
                 *shown = level(*sum);
