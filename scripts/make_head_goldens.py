@@ -16,8 +16,6 @@ import sklearn
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden" / "head"
 VERSIONS = {"scikit-learn": sklearn.__version__, "torch": torch.__version__, "numpy": numpy.__version__}
@@ -38,25 +36,34 @@ def draw(seed, rows, columns, signal):
     return features, (score > 0).astype(int)
 
 
+def scaler(features):
+    """Centres, and divides all columns by the root of their mean variance; they keep their differences."""
+    features = features.astype(numpy.float64)
+    mean, scale = features.mean(axis=0), numpy.sqrt(features.var(axis=0).mean())
+    return lambda rows: (rows.astype(numpy.float64) - mean) / scale
+
+
+def total_weight(labels, pos_weight):
+    return (pos_weight * labels + (1 - labels)).sum()
+
+
 def fit(solver, features, labels, l2, pos_weight):
-    """sklearn's C multiplies the summed loss: mean loss + X/2·|w|² is C = 1/(N·X), whatever the weights."""
+    """sklearn's C multiplies the summed loss: weighted mean + X/2·|w|² is C = 1/(W·X), W the sum of the weights."""
     return LogisticRegression(
-        C=1 / (len(labels) * l2), class_weight={0: 1.0, 1: pos_weight}, solver=solver, tol=1e-12, max_iter=100_000
+        C=1 / (total_weight(labels, pos_weight) * l2), class_weight={0: 1.0, 1: pos_weight}, solver=solver, tol=1e-12, max_iter=100_000
     ).fit(features, labels)
 
 
 def objective(logits, labels, weights, l2, pos_weight):
-    loss = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(pos_weight, dtype=torch.float64))
-    mean = loss(torch.as_tensor(logits), torch.as_tensor(labels, dtype=torch.float64)).item()
+    mean = log_loss(labels, 1 / (1 + numpy.exp(-logits)), sample_weight=pos_weight * labels + (1 - labels))
     return mean + l2 / 2 * float(numpy.square(weights).sum())
 
 
 def optimum(name, features, labels, l2, pos_weight):
-    scaler = StandardScaler().fit(features.astype(numpy.float64))
-    standardised = scaler.transform(features.astype(numpy.float64))
-    models = [fit(solver, standardised, labels, l2, pos_weight) for solver in ("newton-cholesky", "lbfgs")]
+    scaled = scaler(features)(features)
+    models = [fit(solver, scaled, labels, l2, pos_weight) for solver in ("newton-cholesky", "lbfgs")]
     values = [
-        objective(model.decision_function(standardised), labels, model.coef_, l2, pos_weight) for model in models
+        objective(model.decision_function(scaled), labels, model.coef_, l2, pos_weight) for model in models
     ]
     assert abs(values[0] - values[1]) < 1e-7, (name, values)  # lbfgs ends a little above
     return {
@@ -68,7 +75,7 @@ def optimum(name, features, labels, l2, pos_weight):
         "pos_weight": pos_weight,
         "objective": min(values),
         "objective_lbfgs": values[1],
-        "logits": digits(models[0].decision_function(standardised), 12),
+        "logits": digits(models[0].decision_function(scaled), 12),
     }
 
 
@@ -118,8 +125,9 @@ def cross_validation():
         for fold in range(5):
             train, held = folds != fold, folds == fold
             model = LogisticRegression(C=1 / (train.sum() * l2), solver="newton-cholesky", tol=1e-12, max_iter=10_000)
-            model = make_pipeline(StandardScaler(), model).fit(features[train].astype(numpy.float64), labels[train])
-            out[held] = model.decision_function(features[held].astype(numpy.float64))
+            scale = scaler(features[train])
+            model.fit(scale(features[train]), labels[train])
+            out[held] = model.decision_function(scale(features[held]))
         losses.append(log_loss(labels, 1 / (1 + numpy.exp(-out))))
         logits.append(digits(out, 12))
     return {
@@ -134,13 +142,14 @@ def cross_validation():
 
 
 def adamw():
-    """Ten steps of torch.optim.AdamW on Linear(6, 1), full batches of 4 in order, from given parameters."""
+    """Ten steps of torch.optim.AdamW on Linear(6, 1), batches of 4 in order, from given parameters, classes weighted."""
     torch.manual_seed(0)
     features, labels = torch.randn(16, 6), (torch.rand(16, 1) > 0.6).float()
     linear = torch.nn.Linear(6, 1)
     record = {"weight": digits(linear.weight.detach()), "bias": linear.bias.item()}
     optimizer = torch.optim.AdamW(linear.parameters(), lr=0.05, weight_decay=0.1)
-    loss = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor([1.7]))
+    negative = len(labels) / total_weight(labels, 1.7)
+    loss = torch.nn.BCEWithLogitsLoss(weight=negative, pos_weight=torch.tensor([1.7]))
     losses = []
     for step in range(10):
         rows = slice(4 * (step % 4), 4 * (step % 4) + 4)
@@ -156,7 +165,8 @@ def adamw():
         "first": record,
         "learning_rate": 0.05,
         "weight_decay": 0.1,
-        "pos_weight": 1.7,
+        "weight_of_positive": 1.7 * negative.item(),
+        "weight_of_negative": negative.item(),
         "batch_size": 4,
         "losses": losses,
         "last": {"weight": digits(linear.weight.detach()), "bias": linear.bias.item()},

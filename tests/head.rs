@@ -5,10 +5,10 @@
 
 use proptest::prelude::*;
 use resnet_binary::features::matrix::FeatureMatrix;
-use resnet_binary::head::cross_validation::{cross_validate, grid};
-use resnet_binary::head::exact::{ExactOptions, Fit, L2, L2_WITHOUT_FOLDS, fit};
+use resnet_binary::head::cross_validation::{Score, cross_validate, grid, usual_strength};
+use resnet_binary::head::exact::{ExactOptions, Fit, L2, fit};
 use resnet_binary::head::sgd::{self, SgdOptions};
-use resnet_binary::head::{Examples, HeadError, objective, probability};
+use resnet_binary::head::{Balance, Examples, HeadError, objective, pos_weight, probability};
 use resnet_binary::progress::{Interrupted, Progress, Silent, Unit};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -122,11 +122,44 @@ fn auto_takes_the_best_of_its_scores_and_gives_its_logits() {
     let examples = Examples::new(&features, &labels, 1.0).unwrap();
     let fit = fit(&examples, Some(&folds), &ExactOptions::default(), &Silent).unwrap();
     let found = fit.cross_validation.unwrap();
-    let lowest = found.scores.iter().map(|score| score.log_loss).fold(f64::INFINITY, f64::min);
-    let chosen = found.scores.iter().find(|score| score.l2 == fit.l2).unwrap();
-    assert_eq!((chosen.log_loss, found.folds), (lowest, 4));
-    assert!((objective::log_loss(&found.logits, &labels, 1.0) - lowest).abs() < 1e-15);
-    assert!(lowest < 0.6, "there is a signal: {lowest}");
+    let lowest = found.scores.iter().map(|score| score.with_prior).fold(f64::INFINITY, f64::min);
+    let &Score { log_loss, with_prior, .. } = found.scores.iter().find(|score| score.l2 == fit.l2).unwrap();
+    assert_eq!((with_prior, found.folds), (lowest, 4));
+    assert!((objective::log_loss(&found.logits, &labels, 1.0) - log_loss).abs() < 1e-15);
+    assert!(log_loss < 0.6, "there is a signal: {log_loss}");
+}
+
+#[test]
+fn calling_the_other_class_positive_turns_the_sign_and_nothing_else() {
+    let (features, labels) = noisy(90, 30);
+    let turned: Vec<bool> = labels.iter().map(|label| !label).collect();
+    let folds: Vec<usize> = (0..90).map(|index| index % 5).collect();
+    let run = |labels: &[bool]| {
+        let examples = Examples::new(&features, labels, pos_weight(labels, Balance::Auto)).unwrap();
+        let exact = fit(&examples, Some(&folds), &ExactOptions::default(), &Silent).unwrap();
+        let options = SgdOptions { epochs: 5, ..SgdOptions::default() };
+        let stepped = sgd::fit(&examples, None, &options, Device::Cpu, &Silent).unwrap();
+        (exact.l2, [exact.head, stepped.head].map(|head| head.logits(&features).unwrap()))
+    };
+    let ((strength, logits), (other_strength, other)) = (run(&labels), run(&turned));
+    assert_eq!(strength, other_strength);
+    for (solver, tolerance) in [(0, 1e-6), (1, 1e-4)] {
+        let negated: Vec<f64> = other[solver].iter().map(|logit| -logit).collect();
+        let difference = largest_difference(&logits[solver], &negated);
+        assert!(difference < tolerance, "solver {solver}: {difference}");
+    }
+}
+
+#[test]
+fn photos_that_are_in_both_classes_give_the_head_of_zeros() {
+    let (half, _) = noisy(20, 40);
+    let twice: Vec<usize> = (0..20).chain(0..20).collect();
+    let features = half.select(&twice);
+    let labels: Vec<bool> = (0..40).map(|index| index < 20).collect();
+    for l2 in [1e3, 1.0, 1e-6] {
+        let fit = fit_fixed(&features, &labels, l2).unwrap();
+        assert!(fit.head.logits(&features).unwrap().iter().all(|logit| logit.abs() < 1e-6));
+    }
 }
 
 #[test]
@@ -209,7 +242,7 @@ fn folds_that_leave_one_class_are_named_and_no_folds_are_no_error() {
     assert!(matches!(with(&[0; 6]), Err(HeadError::FoldWithoutClass { .. })));
     assert!(matches!(with(&[0; 5]), Err(HeadError::LabelCount { .. })));
     let without = fit(&examples, None, &ExactOptions::default(), &Silent).unwrap();
-    assert_eq!((without.l2, without.cross_validation), (L2_WITHOUT_FOLDS, None));
+    assert_eq!((without.l2, without.cross_validation), (usual_strength(3), None));
 }
 
 /// Asks to stop at once.
@@ -255,12 +288,12 @@ fn sgd_comes_close_to_the_exact_head_and_repeats_itself() {
     assert_ne!(first.head, run(1).head);
     let exact = fit(&training, None, &fixed(0.01), &Silent).unwrap();
     let loss = |head: &resnet_binary::head::Head| {
-        objective::mean_loss(&head.logits(&held_features).unwrap(), &held_labels, 1.0)
+        objective::log_loss(&head.logits(&held_features).unwrap(), &held_labels, 1.0)
     };
     assert!((loss(&first.head) - loss(&exact.head)).abs() < 0.05, "{} {}", loss(&first.head), loss(&exact.head));
-    let best = first.history[first.best_epoch - 1].validation_loss.unwrap();
+    let best = first.history[first.best_epoch - 1].stopping_loss.unwrap();
     assert!((best - loss(&first.head)).abs() < 1e-5);
-    assert!(first.history.iter().all(|epoch| epoch.validation_loss.unwrap() >= best));
+    assert!(first.history.iter().all(|epoch| epoch.stopping_loss.unwrap() >= best));
     assert!(first.history.len() <= first.best_epoch + options.patience);
 }
 
@@ -303,7 +336,7 @@ proptest! {
         let fit = fit(&examples, None, &fixed(10_f64.powf(power)), &Silent).unwrap();
         prop_assert!(fit.gradient_ratio < 1e-6);
         prop_assert!(fit.head.weight.iter().all(|weight| weight.is_finite()));
-        let zero = objective::mean_loss(&vec![0.0; labels.len()], &labels, weight);
+        let zero = objective::log_loss(&vec![0.0; labels.len()], &labels, weight);
         prop_assert!(fit.objective <= zero + 1e-12);
     }
 }

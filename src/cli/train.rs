@@ -73,7 +73,7 @@ struct Head {
     /// exact: solved to the optimum; sgd: AdamW in mini-batches
     #[arg(long, value_enum, default_value_t = Solver::Exact)]
     solver: Solver,
-    /// Strength of the L2 penalty, or `auto` for the best in cross-validation (exact)
+    /// Strength of the L2 penalty on features of one scale, or `auto` to choose it by cross-validation (exact)
     #[arg(long, value_name = "auto|X", default_value = "auto", value_parser = strength)]
     l2: L2,
     /// auto: both classes weigh the same in the loss; none: every image does

@@ -1,8 +1,8 @@
 //! Which image is trained on and which is kept for measuring.
 //!
 //! Both dividers take group ids as opaque numbers, one an image: images of one group stay together. They depend on the
-//! order of the images, their labels, which of them share a group, and the seed, and on nothing else; the order is that
-//! of the sorted paths. The random stream is `ChaCha8`, the same on every machine.
+//! order of the images, which of them share a label or a group, and the seed, and on nothing else: not on which label is the
+//! positive one. The order is that of the sorted paths. The random stream is `ChaCha8`, the same on every machine.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -92,7 +92,8 @@ pub fn stratified(labels: &[Label], groups: &[usize], share: f64, seed: u64) -> 
             kept = add(kept, unit.counts);
         }
     }
-    for label in 0..2 {
+    let first = label_of_the_first(labels);
+    for label in [first, 1 - first] {
         for side in 0..2 {
             fill(&mut units, label, side)?;
         }
@@ -116,7 +117,8 @@ pub fn folds(labels: &[Label], groups: &[usize], count: usize, seed: u64) -> Res
     units.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     // Mixed groups first and large ones before small: what comes last evens out what came before. The sort is stable,
     // so that within one size and label chance has the say.
-    units.sort_by_key(|unit| (!unit.is_mixed(), unit.counts[0] > 0, std::cmp::Reverse(unit.size())));
+    let first = label_of_the_first(labels);
+    units.sort_by_key(|unit| (!unit.is_mixed(), unit.counts[first] > 0, std::cmp::Reverse(unit.size())));
     let mut filled = vec![[0; 2]; count.max(2)];
     for unit in &mut units {
         let counts = unit.counts;
@@ -131,6 +133,12 @@ pub fn folds(labels: &[Label], groups: &[usize], count: usize, seed: u64) -> Res
         }
     }
     Ok(spread(labels.len(), &units))
+}
+
+/// The label of the first image, 0 or 1: what is done label by label begins with it, not with a fixed one, so that it does
+/// not matter which class is called the positive one.
+fn label_of_the_first(labels: &[Label]) -> usize {
+    usize::from(labels.first() == Some(&Label::Positive))
 }
 
 /// Gives a split to the samples that have none: [`stratified`] by label, over them alone.

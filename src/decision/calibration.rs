@@ -1,8 +1,9 @@
 //! Probabilities that hold: of the images with a probability of 0.8, about 80 % are positive.
 //!
 //! A head that was fitted with weights for the smaller class, or on few images, gives logits whose probabilities are off.
-//! [`fit`] learns from out-of-fold logits what they stand for, by one of two maps that never change the order of images:
+//! [`fit`] learns from out-of-fold logits what they stand for, by a map that never changes the order of images:
 //!
+//! - **Prior**: the weight of the classes, which the head was fitted with, comes off the logit. Nothing is fitted for it.
 //! - **Platt**: a straight line in front of the logistic function, two numbers.
 //! - **Isotonic**: any rising curve, from the shares of positive images along the logits. It can take every shape, also
 //!   that of chance, so it is considered from [`LEAST_FOR_ISOTONIC`] images on only.
@@ -37,6 +38,11 @@ pub enum Calibration {
     /// The logistic function alone.
     #[default]
     None,
+    /// `logistic(logit + intercept)`: see [`Calibration::at_prior`].
+    Prior {
+        /// Any number.
+        intercept: f64,
+    },
     /// `logistic(slope · logit + intercept)`.
     Platt {
         /// Above 0.
@@ -52,6 +58,16 @@ pub enum Calibration {
 }
 
 impl Calibration {
+    /// The probabilities at the class balance of the training images, for a head whose positives weighed `pos_weight`.
+    ///
+    /// Such a fit sees every positive p times, so its odds are p times too high for the data as they are; ln p comes off
+    /// the logit (prior correction: King & Zeng 2001, "Logistic Regression in Rare Events Data", eq. 7).
+    /// [`Calibration::None`] where both classes weighed the same.
+    pub fn at_prior(pos_weight: f64) -> Self {
+        let intercept = -pos_weight.ln();
+        if intercept.is_finite() && intercept.abs() > f64::EPSILON { Self::Prior { intercept } } else { Self::None }
+    }
+
     /// Platt (1999), Probabilistic Outputs for Support Vector Machines, with his smoothed targets, which keep the line
     /// finite where the classes do not overlap.
     ///
@@ -73,6 +89,7 @@ impl Calibration {
     pub fn apply(&self, logit: f64) -> f64 {
         let probability = match self {
             Self::None => logistic(logit),
+            Self::Prior { intercept } => logistic(logit + intercept),
             Self::Platt { slope, intercept } => logistic(slope * logit + intercept),
             Self::Isotonic { knots } => isotonic::between(knots, logit),
         };
@@ -80,10 +97,11 @@ impl Calibration {
         probability.clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON / 2.0)
     }
 
-    /// `none`, `platt` or `isotonic`.
+    /// `none`, `prior`, `platt` or `isotonic`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::None => "none",
+            Self::Prior { .. } => "prior",
             Self::Platt { .. } => "platt",
             Self::Isotonic { .. } => "isotonic",
         }
@@ -96,6 +114,7 @@ impl Calibration {
     pub fn check(&self) -> Result<(), CalibrationError> {
         let is_sound = match self {
             Self::None => true,
+            Self::Prior { intercept } => intercept.is_finite(),
             Self::Platt { slope, intercept } => slope.is_finite() && *slope > 0.0 && intercept.is_finite(),
             Self::Isotonic { knots } => {
                 let is_knot =
@@ -133,11 +152,12 @@ pub struct Fitted {
     pub out_of_fold: Vec<f64>,
 }
 
-/// Fits a calibration on out-of-fold logits `[N]`, labels `[N]` (`true` is positive) and the fold of each image `[N]`.
+/// Fits a calibration on out-of-fold logits `[N]`, labels `[N]` (`true` is positive) and the fold of each image `[N]`;
+/// `pos_weight` is what a positive weighed where the heads were fitted.
 ///
 /// # Errors
 /// [`CalibrationError`] for inputs that do not belong together, logits that are not finite, and fewer than two folds.
-pub fn fit(logits: &[f64], labels: &[bool], folds: &[usize]) -> Result<Fitted, CalibrationError> {
+pub fn fit(logits: &[f64], labels: &[bool], folds: &[usize], pos_weight: f64) -> Result<Fitted, CalibrationError> {
     if labels.len() != logits.len() || folds.len() != logits.len() {
         return Err(CalibrationError::Lengths { logits: logits.len(), labels: labels.len(), folds: folds.len() });
     }
@@ -159,6 +179,9 @@ pub fn fit(logits: &[f64], labels: &[bool], folds: &[usize]) -> Result<Fitted, C
         isotonic: None,
         out_of_fold: plain,
     };
+    let prior = Calibration::at_prior(pos_weight);
+    let at_prior: Vec<f64> = logits.iter().map(|&logit| prior.apply(logit)).collect();
+    data.take_if_better(prior, at_prior, &mut fitted)?;
     fitted.platt = data.consider(Calibration::platt, &mut fitted)?;
     let positives = labels.iter().filter(|&&label| label).count();
     let of_a_class = positives.min(labels.len() - positives);
@@ -190,13 +213,23 @@ impl Data<'_> {
         let (Some(out_of_fold), Some(calibration)) = (self.out_of_fold(fit), fit(self.logits, self.labels)) else {
             return Ok(None);
         };
+        self.take_if_better(calibration, out_of_fold, fitted).map(Some)
+    }
+
+    /// Takes a calibration whose out-of-fold probabilities have a lower log loss than what was there; that log loss.
+    fn take_if_better(
+        &self,
+        calibration: Calibration,
+        out_of_fold: Vec<f64>,
+        fitted: &mut Fitted,
+    ) -> Result<f64, CalibrationError> {
         let log_loss = self.log_loss(&out_of_fold)?;
         if log_loss < fitted.log_loss_after {
             fitted.calibration = calibration;
             fitted.log_loss_after = log_loss;
             fitted.out_of_fold = out_of_fold;
         }
-        Ok(Some(log_loss))
+        Ok(log_loss)
     }
 
     /// Each image's probability from a calibration that was fitted on the other folds.

@@ -1,19 +1,16 @@
 //! The exact solver: the one optimum of L2-regularised logistic regression, to convergence.
 //!
-//! Standardise, minimise by `newton` in whichever coordinates are fewer, fold back. The promise is a gradient
+//! Scale, minimise by `newton` in whichever coordinates are fewer, fold back. The promise is a gradient
 //! norm below 1e-6 of that of the head of zeros, measured on the weights themselves and reported in the [`Fit`]; what
 //! does not reach it is an error, not a model. Nothing random is in it: same input, same bytes.
 
-use super::cross_validation::{CrossValidation, cross_validate};
+use super::cross_validation::{CrossValidation, cross_validate, grid, usual_strength};
 use super::gram::GramSystem;
 use super::newton::{Minimum, Problem, REQUIRED_RATIO, System};
 use super::rows::RowSystem;
-use super::standardise::Standardisation;
+use super::scaling::Scaling;
 use super::{Examples, Head, HeadError, require_positive};
 use crate::progress::Progress;
-
-/// The strength where [`L2::Auto`] has no folds to choose by: strong, as befits a handful of images.
-pub const L2_WITHOUT_FOLDS: f64 = 1.0;
 
 /// Most images for which an `[N, N]` system is factored rather than the features passed over again and again.
 const MOST_IMAGES_FOR_GRAM: usize = 1000;
@@ -21,10 +18,10 @@ const MOST_IMAGES_FOR_GRAM: usize = 1000;
 /// Far below [`REQUIRED_RATIO`]: Newton's last steps are cheap, and the stored f32 head is then the rounded optimum.
 const TOLERANCE: f64 = 1e-8;
 
-/// X of the penalty X/2 · ‖w‖² on the standardised weights.
+/// X of the penalty X/2 · ‖w‖² on the scaled weights.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum L2 {
-    /// The one with the lowest log loss in cross-validation. The default.
+    /// The one that does best in cross-validation. The default.
     #[default]
     Auto,
     /// This one, above 0.
@@ -49,7 +46,7 @@ pub struct Fit {
     pub objective: f64,
     /// Newton steps.
     pub iterations: usize,
-    /// Gradient norm ÷ that of the head of zeros, both by the standardised weights and the bias: below 1e-6.
+    /// Gradient norm ÷ that of the head of zeros, both by the scaled weights and the bias: below 1e-6.
     pub gradient_ratio: f64,
     /// How the strength did on images that were held out; `None` without folds.
     pub cross_validation: Option<CrossValidation>,
@@ -59,7 +56,7 @@ pub struct Fit {
 ///
 /// `folds` gives every image the id of its fold, `[N]`: [`L2::Auto`] chooses the strength by them
 /// ([`cross_validate`] over [`super::cross_validation::grid`]), [`L2::Fixed`] only evaluates its own. Without them
-/// (too few images of a class), [`L2::Auto`] is [`L2_WITHOUT_FOLDS`].
+/// (too few images of a class), [`L2::Auto`] is [`usual_strength`].
 ///
 /// # Errors
 /// [`HeadError::Option`] for a strength that is not above 0, [`HeadError::FoldWithoutClass`],
@@ -74,17 +71,14 @@ pub fn fit(
         require_positive("l2", l2)?;
     }
     let cross_validation = match (folds, options.l2) {
-        (Some(folds), L2::Auto) => {
-            let strengths = super::cross_validation::grid(examples.features().width());
-            Some(cross_validate(examples, folds, &strengths, progress)?)
-        }
+        (Some(folds), L2::Auto) => Some(cross_validate(examples, folds, &grid(examples.features().width()), progress)?),
         (Some(folds), L2::Fixed(l2)) => Some(cross_validate(examples, folds, &[l2], progress)?),
         (None, _) => None,
     };
     let l2 = match (&cross_validation, options.l2) {
         (_, L2::Fixed(l2)) => l2,
         (Some(chosen), L2::Auto) => chosen.l2,
-        (None, L2::Auto) => L2_WITHOUT_FOLDS,
+        (None, L2::Auto) => usual_strength(examples.features().width()),
     };
     Ok(Fit { cross_validation, ..fit_at(examples, l2, progress)? })
 }
@@ -92,13 +86,13 @@ pub fn fit(
 /// Fits at one strength.
 fn fit_at(examples: &Examples<'_>, l2: f64, progress: &dyn Progress) -> Result<Fit, HeadError> {
     let all: Vec<usize> = (0..examples.labels().len()).collect();
-    let standardisation = Standardisation::of(examples.features(), &all);
-    let problem = problem(examples, &standardisation, &all, &[]);
+    let scaling = Scaling::of(examples.features(), &all);
+    let problem = problem(examples, &scaling, &all, &[]);
     let Minimum { point, steps } = problem.minimise(l2, problem.system.zero(), TOLERANCE, progress)?;
-    let head = standardisation.fold_back(&problem.system.weights(&point), point.bias);
+    let head = scaling.fold_back(&problem.system.weights(&point), point.bias);
 
     // The evidence comes from the weights and the features, whatever coordinates the optimum was found in.
-    let rows = RowSystem::new(examples.features(), standardisation, &all, &[]);
+    let rows = RowSystem::new(examples.features(), scaling, &all, &[]);
     let found = rows.point(problem.system.weights(&point), point.bias);
     let (objective, gradient_ratio) =
         Problem::new(Box::new(rows), examples.labels().to_vec(), examples.pos_weight()).evaluate(&found, l2);
@@ -111,15 +105,15 @@ fn fit_at(examples: &Examples<'_>, l2: f64, progress: &dyn Progress) -> Result<F
 /// The images `fitted` as a problem in N or D coordinates, whichever is the faster.
 pub(super) fn problem<'a>(
     examples: &Examples<'a>,
-    standardisation: &Standardisation,
+    scaling: &Scaling,
     fitted: &[usize],
     held_out: &[usize],
 ) -> Problem<'a> {
     let features = examples.features();
     let system: Box<dyn System + 'a> = if fitted.len() <= features.width().min(MOST_IMAGES_FOR_GRAM) {
-        Box::new(GramSystem::new(features, standardisation.clone(), fitted, held_out))
+        Box::new(GramSystem::new(features, scaling.clone(), fitted, held_out))
     } else {
-        Box::new(RowSystem::new(features, standardisation.clone(), fitted, held_out))
+        Box::new(RowSystem::new(features, scaling.clone(), fitted, held_out))
     };
     let labels = fitted.iter().map(|&row| examples.labels()[row]).collect();
     Problem::new(system, labels, examples.pos_weight())

@@ -1,6 +1,6 @@
 //! The system for few images with many features: w = Zᵀ·a, one coordinate an image.
 //!
-//! At the optimum w lies in the span of the standardised rows Z `[N, D]`, so N coordinates are enough and only the Gram
+//! At the optimum w lies in the span of the scaled rows Z `[N, D]`, so N coordinates are enough and only the Gram
 //! matrix K = Z·Zᵀ `[N, N]` is needed, computed once for all strengths. The Newton step is the Laplace approximation's
 //! (Rasmussen & Williams 2006, "Gaussian Processes for Machine Learning", algorithm 3.1) with a free bias: everything
 //! goes through B = I + √H·K·√H / X, which is never worse than the identity, so a singular K does no harm.
@@ -14,7 +14,7 @@ use super::HeadError;
 use super::cholesky::Cholesky;
 use super::newton::{Gradient, Point, StepTask, System};
 use super::product::{add_scaled, dot};
-use super::standardise::Standardisation;
+use super::scaling::Scaling;
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::Progress;
 
@@ -25,10 +25,10 @@ const ROWS_PER_TASK: usize = 64;
 /// take gigabytes.
 const COLUMNS: usize = 2048;
 
-/// Inner products of the standardised rows.
+/// Inner products of the scaled rows.
 pub(super) struct GramSystem<'a> {
     features: &'a FeatureMatrix,
-    standardisation: Standardisation,
+    scaling: Scaling,
     fitted: Vec<usize>,
     /// K, `[N, N]`.
     kernel: Array2<f64>,
@@ -38,20 +38,15 @@ pub(super) struct GramSystem<'a> {
 
 impl<'a> GramSystem<'a> {
     /// For the images `fitted`, to be applied to the images `held_out`.
-    pub(super) fn new(
-        features: &'a FeatureMatrix,
-        standardisation: Standardisation,
-        fitted: &[usize],
-        held_out: &[usize],
-    ) -> Self {
+    pub(super) fn new(features: &'a FeatureMatrix, scaling: Scaling, fitted: &[usize], held_out: &[usize]) -> Self {
         let mut kernel = Array2::zeros((fitted.len(), fitted.len()));
         let mut products = Array2::zeros((held_out.len(), fitted.len()));
         for columns in blocks(features.width()) {
-            let rows = standardised(features, &standardisation, fitted, columns.clone());
+            let rows = scaled(features, &scaling, fitted, columns.clone());
             add_symmetric_product(&mut kernel, &rows);
-            products += &standardised(features, &standardisation, held_out, columns).dot(&rows.t());
+            products += &scaled(features, &scaling, held_out, columns).dot(&rows.t());
         }
-        Self { features, standardisation, fitted: fitted.to_vec(), kernel, held_out: products }
+        Self { features, scaling, fitted: fitted.to_vec(), kernel, held_out: products }
     }
 
     fn multiply(&self, vector: &[f64]) -> Vec<f64> {
@@ -65,18 +60,18 @@ fn blocks(width: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Some columns of Z of some images, `[len, columns]`.
-pub(super) fn standardised(
+pub(super) fn scaled(
     features: &FeatureMatrix,
-    standardisation: &Standardisation,
+    scaling: &Scaling,
     rows: &[usize],
     columns: Range<usize>,
 ) -> Array2<f64> {
-    let mut standardised = Array2::zeros((rows.len(), columns.len()));
-    for (mut target, &row) in standardised.rows_mut().into_iter().zip(rows) {
-        let values = standardisation.apply(features.row(row), columns.clone());
+    let mut scaled = Array2::zeros((rows.len(), columns.len()));
+    for (mut target, &row) in scaled.rows_mut().into_iter().zip(rows) {
+        let values = scaling.apply(features.row(row), columns.clone());
         target.iter_mut().zip(values).for_each(|(target, value)| *target = value);
     }
-    standardised
+    scaled
 }
 
 /// Adds Z·Zᵀ of some columns, with half the products.
@@ -166,8 +161,7 @@ impl System for GramSystem<'_> {
 
     fn weights(&self, point: &Point) -> Vec<f64> {
         let coordinates = ArrayView1::from(&point.coordinates);
-        let of_block =
-            |columns| standardised(self.features, &self.standardisation, &self.fitted, columns).t().dot(&coordinates);
+        let of_block = |columns| scaled(self.features, &self.scaling, &self.fitted, columns).t().dot(&coordinates);
         blocks(self.features.width()).flat_map(of_block).collect()
     }
 }

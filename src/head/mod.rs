@@ -3,15 +3,15 @@
 //! Features `[N, D]` and labels go in as [`Examples`], checked once at the door; a [`Head`] comes out, D weights and a
 //! bias in f32 that act on the features as the backbone gives them. [`exact`] solves the convex problem to convergence,
 //! [`sgd`] takes mini-batch steps on it, [`cross_validation`] chooses the strength of the penalty. Both solvers work on
-//! standardised features and fold the standardisation back, so nothing but the head has to be stored.
+//! scaled features and fold the scaling back, so nothing but the head has to be stored.
 //!
 //! ```text
-//! examples ─ standardise ─┬─ gram (N ≤ D) ─┬─ newton ─ exact ─┬─ fold back ─ Head
+//! examples ─ scale ───────┬─ gram (N ≤ D) ─┬─ newton ─ exact ─┬─ fold back ─ Head
 //!                         ├─ rows (N > D) ─┘                  │
 //!                         └─ sgd (tch, AdamW) ────────────────┘
 //! ```
 //!
-//! The loss is that of `PyTorch`'s `BCEWithLogitsLoss(pos_weight)`: see [`objective`].
+//! The loss is the log loss with a weight for each class: see [`objective`].
 
 pub mod cross_validation;
 
@@ -33,7 +33,7 @@ mod product;
 
 mod rows;
 
-mod standardise;
+mod scaling;
 
 pub use exact::L2;
 use rayon::prelude::*;
@@ -71,17 +71,6 @@ impl Head {
     /// As [`Head::logit`].
     pub fn logits(&self, features: &FeatureMatrix) -> Result<Vec<f64>, HeadError> {
         features.rows().map(|row| self.logit(row)).collect()
-    }
-
-    /// The head whose probabilities hold at the class balance of the training images.
-    ///
-    /// A fit with `pos_weight` p sees every positive p times, so its odds are p times too high for the data as they
-    /// are; ln p comes off the bias (prior correction: King & Zeng 2001, "Logistic Regression in Rare Events Data",
-    /// eq. 7). It is not applied by default: with `--balance auto` the user asks for a decision at 0.5 that treats both
-    /// classes alike, and the correction would give that back to the larger class. It does not change any ranking.
-    #[must_use]
-    pub fn at_training_prior(&self, pos_weight: f64) -> Self {
-        Self { weight: self.weight.clone(), bias: (f64::from(self.bias) - pos_weight.ln()) as f32 }
     }
 }
 
@@ -143,6 +132,26 @@ impl<'a> Examples<'a> {
         Ok(Self { features, labels, pos_weight })
     }
 
+    /// Refuses images that leave nothing to learn, for a head of them gives every image one probability.
+    ///
+    /// # Errors
+    /// [`HeadError::AllAlike`] where all rows are the same, [`HeadError::ClassesAlike`] where both classes have the same
+    /// mean in every column: then the optimum is a weight of 0, whatever the strength.
+    pub fn require_difference(&self) -> Result<(), HeadError> {
+        let first = self.features.rows().next().unwrap_or_default();
+        if self.features.rows().all(|row| row == first) {
+            return Err(HeadError::AllAlike { images: self.labels.len() });
+        }
+        let [negative, positive] = [false, true].map(|class| {
+            let rows: Vec<usize> = (0..self.labels.len()).filter(|&row| self.labels[row] == class).collect();
+            let sums = scaling::column_sums(self.features, &rows, |sums, row| product::add_scaled(sums, 1.0, row));
+            sums.into_iter().map(move |sum| sum / rows.len() as f64)
+        });
+        // Sums in another order differ by rounding.
+        let is_same = |(left, right): (f64, f64)| (left - right).abs() <= 1e-9 * (left.abs() + right.abs());
+        if negative.zip(positive).all(is_same) { Err(HeadError::ClassesAlike) } else { Ok(()) }
+    }
+
     /// `[N, D]`.
     pub fn features(&self) -> &'a FeatureMatrix {
         self.features
@@ -201,6 +210,18 @@ pub enum HeadError {
         /// Features given.
         given: usize,
     },
+    /// No image differs from another.
+    #[error("all {images} training images are the same to the network, so no head can tell them apart")]
+    AllAlike {
+        /// How many.
+        images: usize,
+    },
+    /// No feature differs between the classes.
+    #[error(
+        "both classes are the same to the network on average, as where every training image is in both, so no head can \
+         tell them apart"
+    )]
+    ClassesAlike,
     /// An option outside its range.
     #[error("`{name}` is {value}, expected {expected}")]
     Option {
@@ -255,6 +276,10 @@ impl HeadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::OneClass { .. } => Some("put images of both classes into the training folder".to_owned()),
+            Self::AllAlike { .. } => Some(
+                "look at the images: all of one colour, or copies of one? give images that show the classes".to_owned(),
+            ),
+            Self::ClassesAlike => Some("keep each image in the class that it belongs to, and only there".to_owned()),
             Self::NotFinite { .. } => {
                 Some("the weights may be damaged: check them with `resnet-binary weights verify`".to_owned())
             }

@@ -11,8 +11,11 @@ use crate::progress::Progress;
 /// Steps after which a fit is given up; about ten are usual.
 const MOST_STEPS: usize = 200;
 
-/// What the issue of convergence asks at least; below it a fit that rounding stops is as good as converged.
+/// The gradient norm that is promised at least, as a part of its start; below it a fit that rounding stops is as good as converged.
 pub(super) const REQUIRED_RATIO: f64 = 1e-6;
+
+/// The least gradient norm that a start is taken to have: scaled features make it about 1 where they tell anything.
+const LEAST_START: f64 = 1e-8;
 
 /// A head in the coordinates of a system, or a difference of two.
 #[derive(Debug, Clone)]
@@ -62,7 +65,7 @@ pub(super) trait System: Send + Sync {
     fn step(&self, task: &StepTask<'_>, progress: &dyn Progress) -> Result<Point, HeadError>;
     /// Logits of the images that are held out.
     fn held_out_logits(&self, point: &Point) -> Vec<f64>;
-    /// w on the standardised features, `[D]`.
+    /// w on the scaled features, `[D]`.
     fn weights(&self, point: &Point) -> Vec<f64>;
 }
 
@@ -98,7 +101,9 @@ impl<'a> Problem<'a> {
         // The strength does not matter at the head of zeros.
         let zero = problem.system.zero();
         let (slopes, _) = problem.derivatives(&zero);
-        problem.start_norm = problem.system.gradient(&zero, &slopes, 0.0).norm;
+        let norm = problem.system.gradient(&zero, &slopes, 0.0).norm;
+        // Where the features do not tell the classes apart only rounding is left of it: the head of zeros is the optimum.
+        problem.start_norm = norm.max(LEAST_START);
         problem
     }
 
@@ -116,7 +121,7 @@ impl<'a> Problem<'a> {
             progress.check()?;
             let (slopes, curvatures) = self.derivatives(&point);
             let gradient = self.system.gradient(&point, &slopes, l2);
-            let ratio = ratio(gradient.norm, self.start_norm);
+            let ratio = gradient.norm / self.start_norm;
             // Rounding ends the descent where the norm stops falling although it is small already.
             let at_the_floor = ratio <= REQUIRED_RATIO && ratio >= 0.5 * smallest;
             if ratio <= tolerance || at_the_floor {
@@ -138,20 +143,20 @@ impl<'a> Problem<'a> {
     pub(super) fn evaluate(&self, point: &Point, l2: f64) -> (f64, f64) {
         let (slopes, _) = self.derivatives(point);
         let square = self.system.inner(&point.coordinates, &point.coordinates, &point.products);
-        let loss = objective::mean_loss(&point.logits(), &self.labels, self.pos_weight);
+        let loss = objective::log_loss(&point.logits(), &self.labels, self.pos_weight);
         let norm = self.system.gradient(point, &slopes, l2).norm;
-        (loss + 0.5 * l2 * square, ratio(norm, self.start_norm))
+        (loss + 0.5 * l2 * square, norm / self.start_norm)
     }
 
     /// First and second derivatives of the mean loss by the logits, `[N]` each.
     fn derivatives(&self, point: &Point) -> (Vec<f64>, Vec<f64>) {
-        let count = self.labels.len().max(1) as f64;
+        let total = objective::total_weight(&self.labels, self.pos_weight).max(f64::MIN_POSITIVE);
         point
             .logits()
             .iter()
             .zip(&self.labels)
             .map(|(&logit, &label)| derivatives(logit, label, self.pos_weight))
-            .map(|(slope, curvature)| (slope / count, curvature / count))
+            .map(|(slope, curvature)| (slope / total, curvature / total))
             .unzip()
     }
 
@@ -165,7 +170,7 @@ impl<'a> Problem<'a> {
         let value_at = |length: f64| {
             let moved: Vec<f64> = logits.iter().zip(&changes).map(|(logit, change)| logit + length * change).collect();
             let penalty = square + 2.0 * length * cross + length * length * step_square;
-            objective::mean_loss(&moved, &self.labels, self.pos_weight) + 0.5 * l2 * penalty
+            objective::log_loss(&moved, &self.labels, self.pos_weight) + 0.5 * l2 * penalty
         };
         let here = value_at(0.0);
         let descent = super::product::dot(slopes, &changes) + l2 * cross;
@@ -176,9 +181,4 @@ impl<'a> Problem<'a> {
             value.is_finite() && value <= here + 1e-4 * length * descent.min(0.0) + rounding
         })
     }
-}
-
-/// A norm as a part of its start; a start that is 0 already is the optimum.
-fn ratio(norm: f64, start: f64) -> f64 {
-    if start > 0.0 { norm / start } else { norm }
 }

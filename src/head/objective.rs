@@ -1,14 +1,16 @@
 //! What both solvers minimise, written once.
 //!
-//! For logits z `[N]`, labels y and positives that weigh p:
+//! For logits z `[N]`, labels y and positives that weigh p, of which W = Σ [ p·y + (1 - y) ] is the sum of the weights:
 //!
 //! ```text
-//! objective = 1/N · Σ [ p·y·ln(1 + e^-z) + (1 - y)·ln(1 + e^z) ]  +  X/2 · ‖w‖²
+//! objective = 1/W · Σ [ p·y·ln(1 + e^-z) + (1 - y)·ln(1 + e^z) ]  +  X/2 · ‖w‖²
 //! ```
 //!
-//! The first part is `torch.nn.BCEWithLogitsLoss(pos_weight=p)` with its mean over the N images (not over the sum of
-//! the weights). X (`--l2`) acts on the weights of the standardised features, the bias is free. With w and the bias of
-//! standardised features it is scikit-learn's `LogisticRegression(C = 1/(N·X), class_weight={1: p})`, divided by N·C.
+//! The first part is the log loss with a weight for each class, as scikit-learn's `log_loss(sample_weight=…)`. It is
+//! divided by the weights and not, as in `torch.nn.BCEWithLogitsLoss(pos_weight=p)`, by N: so calling the other class
+//! the positive one, with 1/p for p, is the same objective, and the optimum is the same head with its sign turned.
+//! X (`--l2`) acts on the weights of the scaled features, the bias is free. With w and the bias of scaled features it
+//! is scikit-learn's `LogisticRegression(C = 1/(W·X), class_weight={1: p})`, divided by W·C.
 
 /// ln(1 + e^x) without overflow, exact in both tails.
 fn softplus(x: f64) -> f64 {
@@ -20,17 +22,16 @@ pub fn loss(logit: f64, label: bool, pos_weight: f64) -> f64 {
     if label { pos_weight * softplus(-logit) } else { softplus(logit) }
 }
 
-/// The mean over N images of the weighted loss of logits `[N]`; 0 for none.
-pub fn mean_loss(logits: &[f64], labels: &[bool], pos_weight: f64) -> f64 {
-    let total: f64 = logits.iter().zip(labels).map(|(&logit, &label)| loss(logit, label, pos_weight)).sum();
-    total / logits.len().max(1) as f64
+/// The sum of the weights of the images.
+pub(super) fn total_weight(labels: &[bool], pos_weight: f64) -> f64 {
+    labels.iter().map(|&label| if label { pos_weight } else { 1.0 }).sum()
 }
 
-/// The log loss in which both classes weigh as `pos_weight` says, normalised by the weights: the plain log loss where
-/// `pos_weight` is 1. This is what chooses the strength, since a head fitted with weights is only calibrated for them.
+/// The log loss of logits `[N]`, positives weighted by `pos_weight`: the weighted mean, so that of a coin is always ln 2;
+/// 0 for none.
 pub fn log_loss(logits: &[f64], labels: &[bool], pos_weight: f64) -> f64 {
-    let weight: f64 = labels.iter().map(|&label| if label { pos_weight } else { 1.0 }).sum();
-    mean_loss(logits, labels, pos_weight) * logits.len() as f64 / weight.max(f64::MIN_POSITIVE)
+    let total: f64 = logits.iter().zip(labels).map(|(&logit, &label)| loss(logit, label, pos_weight)).sum();
+    total / total_weight(labels, pos_weight).max(f64::MIN_POSITIVE)
 }
 
 /// First and second derivative of [`loss`] by the logit.
@@ -53,7 +54,7 @@ mod tests {
         assert!((loss(1000.0, false, 1.0) - 1000.0).abs() < 1e-9);
         assert!((loss(-40.0, false, 1.0) / (-40.0_f64).exp() - 1.0).abs() < 1e-12);
         assert!(loss(-1000.0, true, 3.0).is_finite());
-        assert!(mean_loss(&[], &[], 1.0).abs() < f64::MIN_POSITIVE);
+        assert!(log_loss(&[], &[], 1.0).abs() < f64::MIN_POSITIVE);
     }
 
     #[test]

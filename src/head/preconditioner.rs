@@ -8,9 +8,9 @@
 use ndarray::Array2;
 
 use super::cholesky::Cholesky;
-use super::gram::{standardised, symmetric_product};
+use super::gram::{scaled, symmetric_product};
 use super::product::{add_scaled, dot};
-use super::standardise::Standardisation;
+use super::scaling::Scaling;
 use crate::features::matrix::FeatureMatrix;
 
 /// Rows in the sample at most.
@@ -19,11 +19,11 @@ const SAMPLE: usize = 512;
 /// Numbers in the sample at most, 8 bytes each: rows of a flatten head are long, and every fold has a sample.
 const SAMPLE_NUMBERS: usize = 1 << 24;
 
-/// Curvature assumed where the sample sees nothing, as a part of the average over all directions of standardised
+/// Curvature assumed where the sample sees nothing, as a part of the average over all directions of scaled
 /// features. Without it the directions outside the sample would count as flat; from 0.1 to 1 it hardly matters.
 const UNSEEN: f64 = 0.3;
 
-/// The sample: every k-th of the fitted rows, standardised, and their inner products.
+/// The sample: every k-th of the fitted rows, scaled, and their inner products.
 pub(super) struct Sample {
     /// Which of the fitted rows, `[M]`.
     members: Vec<usize>,
@@ -37,12 +37,12 @@ pub(super) struct Sample {
 
 impl Sample {
     /// Of the images `fitted`.
-    pub(super) fn of(features: &FeatureMatrix, standardisation: &Standardisation, fitted: &[usize]) -> Self {
+    pub(super) fn of(features: &FeatureMatrix, scaling: &Scaling, fitted: &[usize]) -> Self {
         let width = features.width();
         let size = SAMPLE.min(fitted.len()).min(width).min((SAMPLE_NUMBERS / width.max(1)).max(1));
         let members: Vec<usize> = (0..size).map(|index| index * fitted.len() / size).collect();
         let chosen: Vec<usize> = members.iter().map(|&member| fitted[member]).collect();
-        let rows = standardised(features, standardisation, &chosen, 0..features.width());
+        let rows = scaled(features, scaling, &chosen, 0..features.width());
         let kernel = symmetric_product(&rows);
         Self { members, rows, kernel, share: fitted.len() as f64 / size.max(1) as f64 }
     }
@@ -98,14 +98,14 @@ mod tests {
         let values: Vec<f32> = (0_u16..60).map(|index| (f32::from(index) * 1.7).sin()).collect();
         let features = FeatureMatrix::from_values(12, values).unwrap();
         let all: Vec<usize> = (0..5).collect();
-        let standardisation = Standardisation::of(&features, &all);
-        let sample = Sample::of(&features, &standardisation, &all);
+        let scaling = Scaling::of(&features, &all);
+        let sample = Sample::of(&features, &scaling, &all);
         let curvatures = [0.05, 0.03, 0.01, 0.04, 0.02];
         let preconditioner = sample.preconditioner(&curvatures, 0.2).unwrap();
         let vector: Vec<f64> = (0_u8..12).map(|index| f64::from(index).cos()).collect();
         let mut hessian: Vec<f64> = vector.iter().map(|value| value * preconditioner.floor).collect();
         for (row, curvature) in features.rows().zip(curvatures) {
-            let row: Vec<f64> = standardisation.apply(row, 0..12).collect();
+            let row: Vec<f64> = scaling.apply(row, 0..12).collect();
             add_scaled(&mut hessian, curvature * dot(&row, &vector), &row);
         }
         let back = preconditioner.apply(&hessian);

@@ -1,6 +1,6 @@
 //! The system for many images: w itself, and passes over the feature rows as they lie in memory.
 //!
-//! No copy of the features is made: standardisation is applied to the vectors that meet them. The Newton step is found
+//! No copy of the features is made: scaling is applied to the vectors that meet them. The Newton step is found
 //! by conjugate gradients, one pass over the rows each, and only as exactly as the outer iteration can use
 //! (Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1); [`super::preconditioner`] keeps the passes few.
 
@@ -12,7 +12,7 @@ use super::HeadError;
 use super::newton::{Gradient, Point, StepTask, System};
 use super::preconditioner::Sample;
 use super::product::{add_scaled, dot};
-use super::standardise::Standardisation;
+use super::scaling::Scaling;
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::Progress;
 
@@ -25,7 +25,7 @@ const MOST_ITERATIONS: usize = 1000;
 /// Features and which of their rows are fitted.
 pub(super) struct RowSystem<'a> {
     features: &'a FeatureMatrix,
-    standardisation: Standardisation,
+    scaling: Scaling,
     fitted: Vec<usize>,
     held_out: Vec<usize>,
     /// Made for the first step: a system that only evaluates needs none.
@@ -34,31 +34,19 @@ pub(super) struct RowSystem<'a> {
 
 impl<'a> RowSystem<'a> {
     /// For the images `fitted`, to be applied to the images `held_out`.
-    pub(super) fn new(
-        features: &'a FeatureMatrix,
-        standardisation: Standardisation,
-        fitted: &[usize],
-        held_out: &[usize],
-    ) -> Self {
-        Self {
-            features,
-            standardisation,
-            fitted: fitted.to_vec(),
-            held_out: held_out.to_vec(),
-            sample: OnceLock::new(),
-        }
+    pub(super) fn new(features: &'a FeatureMatrix, scaling: Scaling, fitted: &[usize], held_out: &[usize]) -> Self {
+        Self { features, scaling, fitted: fitted.to_vec(), held_out: held_out.to_vec(), sample: OnceLock::new() }
     }
 
-    /// A head given by its weights on the standardised features.
+    /// A head given by its weights on the scaled features.
     pub(super) fn point(&self, weights: Vec<f64>, bias: f64) -> Point {
         Point { products: self.products(&weights, &self.fitted), coordinates: weights, bias }
     }
 
     /// w on plain features, `[D]`, and what the means take from the bias.
     fn folded(&self, weights: &[f64]) -> (Vec<f64>, f64) {
-        let folded: Vec<f64> =
-            weights.iter().zip(&self.standardisation.scale).map(|(weight, scale)| weight * scale).collect();
-        let shift = -dot(&folded, &self.standardisation.mean);
+        let folded: Vec<f64> = weights.iter().zip(&self.scaling.scale).map(|(weight, scale)| weight * scale).collect();
+        let shift = -dot(&folded, &self.scaling.mean);
         (folded, shift)
     }
 
@@ -92,7 +80,7 @@ impl<'a> RowSystem<'a> {
             add_scaled(&mut sums, 1.0, part);
             total += factors;
         }
-        let Standardisation { mean, scale } = &self.standardisation;
+        let Scaling { mean, scale } = &self.scaling;
         for ((sum, mean), scale) in sums.iter_mut().zip(mean).zip(scale) {
             *sum = (*sum - mean * total) * scale;
         }
@@ -145,7 +133,7 @@ impl System for RowSystem<'_> {
 
     fn step(&self, task: &StepTask<'_>, progress: &dyn Progress) -> Result<Point, HeadError> {
         let &StepTask { gradient, curvatures, l2, .. } = task;
-        let sample = self.sample.get_or_init(|| Sample::of(self.features, &self.standardisation, &self.fitted));
+        let sample = self.sample.get_or_init(|| Sample::of(self.features, &self.scaling, &self.fitted));
         let preconditioner = sample.preconditioner(curvatures, l2);
         let total_curvature: f64 = curvatures.iter().sum();
         let precondition = |residual: &Direction| match &preconditioner {

@@ -1,18 +1,18 @@
 //! The other solver: tch's `AdamW` on mini-batches, for comparison with the exact one and for those used to epochs.
 //!
 //! The same loss ([`super::objective`]) without its penalty, which `AdamW`'s decoupled weight decay stands in for; the
-//! bias decays too, as in `torch.optim.AdamW(linear.parameters())`. Features are standardised by the training images
-//! and the head folded back, as in the exact solver. With validation images the best epoch is kept and fitting stops
-//! when it stays the best. Deterministic: the first weights and every shuffle come from one seeded `ChaCha` stream,
-//! libtorch's own generator is never asked.
+//! bias decays too, as in `torch.optim.AdamW(linear.parameters())`. Features are scaled by the training images
+//! and the head folded back. Steps begin at the head of zeros: the problem is convex, and from there neither class is
+//! nearer. With images to stop by the best epoch is kept and fitting ends when it stays the best. Deterministic: every
+//! shuffle comes from one seeded `ChaCha` stream, libtorch's own generator is never asked.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tch::nn::{self, OptimizerConfig};
 use tch::{Device, Kind, Reduction, TchError, Tensor};
 
-use super::objective::mean_loss;
-use super::standardise::Standardisation;
+use super::objective::{log_loss, total_weight};
+use super::scaling::Scaling;
 use super::{Examples, Head, HeadError, require_positive};
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::{Progress, Unit};
@@ -28,9 +28,9 @@ pub struct SgdOptions {
     pub batch_size: usize,
     /// Decoupled weight decay, multiplied by the learning rate at every step. Default: 0.01, `AdamW`'s own.
     pub weight_decay: f64,
-    /// Epochs without a lower validation loss before fitting stops. Default: 20.
+    /// Epochs without a lower loss on the images to stop by before fitting stops. Default: 20.
     pub patience: usize,
-    /// Of the first weights and the shuffles. Default: 0.
+    /// Of the shuffles. Default: 0.
     pub seed: u64,
 }
 
@@ -58,13 +58,13 @@ impl SgdOptions {
     }
 }
 
-/// One epoch's losses: means over images, positives weighted.
+/// One epoch's losses: means over images, weighted by class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epoch {
     /// Over the training images, while the weights were moving.
     pub training_loss: f64,
-    /// Over the validation images at the end of the epoch.
-    pub validation_loss: Option<f64>,
+    /// Over the images to stop by, at the end of the epoch.
+    pub stopping_loss: Option<f64>,
 }
 
 /// A head fitted by mini-batch steps.
@@ -72,31 +72,32 @@ pub struct Epoch {
 pub struct SgdFit {
     /// That of the best epoch, on plain features.
     pub head: Head,
-    /// Its number, counted from 1: of the lowest validation loss, or the last one where there are no such images.
+    /// Its number, counted from 1: of the lowest loss on the images to stop by, or the last one where there are none.
     pub best_epoch: usize,
     /// All epochs that were run.
     pub history: Vec<Epoch>,
 }
 
-/// Fits a head to `training`, stopping by the loss on `validation` where it is given.
+/// Fits a head to `training`, stopping by the loss on `held_out` where it is given: these images choose the epoch, so no
+/// numbers should be taken on them.
 ///
 /// # Errors
 /// [`HeadError::Option`], [`HeadError::Width`] where the two differ in width, [`HeadError::Diverged`],
 /// [`HeadError::Torch`], [`HeadError::Interrupted`].
 pub fn fit(
     training: &Examples<'_>,
-    validation: Option<&Examples<'_>>,
+    held_out: Option<&Examples<'_>>,
     options: &SgdOptions,
     device: Device,
     progress: &dyn Progress,
 ) -> Result<SgdFit, HeadError> {
     options.check()?;
     let width = training.features().width();
-    if let Some(other) = validation.map(|examples| examples.features().width()).filter(|&other| other != width) {
+    if let Some(other) = held_out.map(|examples| examples.features().width()).filter(|&other| other != width) {
         return Err(HeadError::Width { expected: width, given: other });
     }
     progress.start("fitting the head", Unit::Steps, Some(options.epochs as u64));
-    let found = descend(training, validation, options, device, progress);
+    let found = descend(training, held_out, options, device, progress);
     progress.finish();
     found
 }
@@ -104,20 +105,21 @@ pub fn fit(
 /// Runs the epochs and keeps the best one.
 fn descend(
     training: &Examples<'_>,
-    validation: Option<&Examples<'_>>,
+    held_out: Option<&Examples<'_>>,
     options: &SgdOptions,
     device: Device,
     progress: &dyn Progress,
 ) -> Result<SgdFit, HeadError> {
     let all: Vec<usize> = (0..training.labels().len()).collect();
-    let standardisation = Standardisation::of(training.features(), &all);
+    let scaling = Scaling::of(training.features(), &all);
     let mut random = ChaCha8Rng::seed_from_u64(options.seed);
-    let pos_weight = training.pos_weight();
-    let (weight, bias) = first_parameters(training.features().width(), &mut random);
-    let mut trainer = Trainer::new(&weight, bias, pos_weight, options, device).map_err(during("building the head"))?;
-    let batch = Batch::of(training, &standardisation, device)?;
-    let held_out = match validation {
-        Some(examples) => Some((Batch::of(examples, &standardisation, device)?, examples.labels())),
+    let (labels, pos_weight) = (training.labels(), training.pos_weight());
+    let first = vec![0.0; training.features().width()];
+    let weights = ClassWeights::of(labels, pos_weight);
+    let mut trainer = Trainer::new(&first, 0.0, weights, options, device).map_err(during("building the head"))?;
+    let batch = Batch::of(training, &scaling, device)?;
+    let held_out = match held_out {
+        Some(examples) => Some((Batch::of(examples, &scaling, device)?, examples.labels())),
         None => None,
     };
 
@@ -129,22 +131,22 @@ fn descend(
         shuffle(&mut order, &mut random);
         let training_loss =
             trainer.epoch(&batch, &order, options.batch_size, device).map_err(during("fitting the head"))?;
-        let validation_loss = match &held_out {
+        let stopping_loss = match &held_out {
             Some((batch, labels)) => {
                 let logits = trainer.logits(&batch.features).map_err(during("evaluating the head"))?;
-                Some(mean_loss(&logits, labels, pos_weight))
+                Some(log_loss(&logits, labels, pos_weight))
             }
             None => None,
         };
-        if !(training_loss.is_finite() && validation_loss.is_none_or(f64::is_finite)) {
+        if !(training_loss.is_finite() && stopping_loss.is_none_or(f64::is_finite)) {
             return Err(HeadError::Diverged { epoch });
         }
-        history.push(Epoch { training_loss, validation_loss });
+        history.push(Epoch { training_loss, stopping_loss });
         progress.advance(1);
-        // Without validation images every epoch counts as better than the one before.
-        let score = validation_loss.unwrap_or(f64::NEG_INFINITY);
+        // Without images to stop by every epoch counts as better than the one before.
+        let score = stopping_loss.unwrap_or(f64::NEG_INFINITY);
         match &best {
-            Some((lowest, at, ..)) if validation_loss.is_some() && score >= *lowest => {
+            Some((lowest, at, ..)) if stopping_loss.is_some() && score >= *lowest => {
                 if epoch - at >= options.patience {
                     break;
                 }
@@ -159,20 +161,20 @@ fn descend(
         return Err(HeadError::Diverged { epoch: 0 });
     };
     let weight: Vec<f64> = weight.into_iter().map(f64::from).collect();
-    Ok(SgdFit { head: standardisation.fold_back(&weight, f64::from(bias)), best_epoch, history })
+    Ok(SgdFit { head: scaling.fold_back(&weight, f64::from(bias)), best_epoch, history })
 }
 
-/// Standardised features `[N, D]` and labels `[N, 1]` on the device.
+/// Scaled features `[N, D]` and labels `[N, 1]` on the device.
 struct Batch {
     features: Tensor,
     labels: Tensor,
 }
 
 impl Batch {
-    fn of(examples: &Examples<'_>, standardisation: &Standardisation, device: Device) -> Result<Self, HeadError> {
+    fn of(examples: &Examples<'_>, scaling: &Scaling, device: Device) -> Result<Self, HeadError> {
         let labels: Vec<f32> = examples.labels().iter().map(|&label| f32::from(u8::from(label))).collect();
         let make = || -> Result<Self, TchError> {
-            let features = to_tensor(examples.features(), standardisation)?.f_to_device(device)?;
+            let features = to_tensor(examples.features(), scaling)?.f_to_device(device)?;
             let labels = Tensor::f_from_slice(&labels)?.f_reshape([-1, 1])?.f_to_device(device)?;
             Ok(Self { features, labels })
         };
@@ -188,13 +190,28 @@ impl Batch {
     }
 }
 
-/// Standardised features as an f32 tensor `[N, D]` in main memory.
-fn to_tensor(features: &FeatureMatrix, standardisation: &Standardisation) -> Result<Tensor, TchError> {
+/// Scaled features as an f32 tensor `[N, D]` in main memory.
+fn to_tensor(features: &FeatureMatrix, scaling: &Scaling) -> Result<Tensor, TchError> {
     let mut values = Vec::with_capacity(features.values().len());
     for row in features.rows() {
-        values.extend(standardisation.apply(row, 0..row.len()).map(|value| value as f32));
+        values.extend(scaling.apply(row, 0..row.len()).map(|value| value as f32));
     }
     Tensor::f_from_slice(&values)?.f_reshape([size(features.len()), size(features.width())])
+}
+
+/// What the images of each class weigh in the mean over a batch.
+#[derive(Debug, Clone, Copy)]
+struct ClassWeights {
+    positive: f64,
+    negative: f64,
+}
+
+impl ClassWeights {
+    /// As [`super::objective`] has it, times N: the mean over all images is then the mean over the weights.
+    fn of(labels: &[bool], pos_weight: f64) -> Self {
+        let negative = labels.len() as f64 / total_weight(labels, pos_weight);
+        Self { positive: pos_weight * negative, negative }
+    }
 }
 
 /// tch's `Linear(D, 1)` in a store of its own, and the optimiser that moves it.
@@ -203,11 +220,20 @@ struct Trainer {
     _store: nn::VarStore,
     linear: nn::Linear,
     optimizer: nn::Optimizer,
+    /// Of a negative, `[1]`.
+    weight: Tensor,
+    /// Of a positive ÷ of a negative, `[1]`.
     pos_weight: Tensor,
 }
 
 impl Trainer {
-    fn new(weight: &[f32], bias: f32, pos_weight: f64, options: &SgdOptions, device: Device) -> Result<Self, TchError> {
+    fn new(
+        weight: &[f32],
+        bias: f32,
+        class: ClassWeights,
+        options: &SgdOptions,
+        device: Device,
+    ) -> Result<Self, TchError> {
         let store = nn::VarStore::new(device);
         // Constants, so that libtorch's own random generator is not asked.
         let constant = nn::Init::Const(0.0);
@@ -219,8 +245,9 @@ impl Trainer {
         })?;
         let optimizer =
             nn::AdamW { wd: options.weight_decay, ..nn::AdamW::default() }.build(&store, options.learning_rate)?;
-        let pos_weight = Tensor::f_from_slice(&[pos_weight as f32])?.f_to_device(device)?;
-        Ok(Self { _store: store, linear, optimizer, pos_weight })
+        let number = |value: f64| Tensor::f_from_slice(&[value as f32])?.f_to_device(device);
+        let pos_weight = number(class.positive / class.negative)?;
+        Ok(Self { _store: store, linear, optimizer, weight: number(class.negative)?, pos_weight })
     }
 
     /// One pass in the given order; the mean loss over the images.
@@ -246,9 +273,9 @@ impl Trainer {
     /// One step; the mean loss of the batch before it, a number of 32 bits without gradient on the device.
     fn step(&mut self, batch: &Batch) -> Result<Tensor, TchError> {
         let logits = self.forward(&batch.features)?; // [B, 1]
-        let loss = logits.f_binary_cross_entropy_with_logits::<&Tensor>(
+        let loss = logits.f_binary_cross_entropy_with_logits(
             &batch.labels,
-            None,
+            Some(&self.weight),
             Some(&self.pos_weight),
             Reduction::Mean,
         )?;
@@ -278,17 +305,6 @@ impl Trainer {
         let bias = self.linear.bs.as_ref().map(read).transpose()?.unwrap_or_default();
         Ok((read(&self.linear.ws)?, bias.first().copied().unwrap_or_default()))
     }
-}
-
-/// `PyTorch`'s default for `Linear(D, 1)`: weights and bias uniform in ±1/√D.
-fn first_parameters(width: usize, random: &mut ChaCha8Rng) -> (Vec<f32>, f32) {
-    let bound = (width.max(1) as f64).sqrt().recip();
-    let mut uniform = || {
-        let unit = f64::from(random.next_u32()) / (f64::from(u32::MAX) + 1.0);
-        (bound * (2.0 * unit - 1.0)) as f32
-    };
-    let weight = (0..width).map(|_| uniform()).collect();
-    (weight, uniform())
 }
 
 /// Fisher and Yates' shuffle, written out so that no release of a crate changes the order of a seed.
@@ -331,7 +347,8 @@ mod tests {
         };
         let first = numbers(&golden["first"]["weight"]);
         let bias = golden["first"]["bias"].as_f64().unwrap() as f32;
-        let mut trainer = Trainer::new(&first, bias, number("pos_weight"), &options, Device::Cpu).unwrap();
+        let weights = ClassWeights { positive: number("weight_of_positive"), negative: number("weight_of_negative") };
+        let mut trainer = Trainer::new(&first, bias, weights, &options, Device::Cpu).unwrap();
         let all = Batch {
             features: Tensor::from_slice(&numbers(&golden["features"])).reshape([16, 6]),
             labels: Tensor::from_slice(&numbers(&golden["labels"])).reshape([16, 1]),
@@ -355,12 +372,8 @@ mod tests {
     }
 
     #[test]
-    fn first_parameters_fill_pytorchs_range_and_shuffles_lose_nothing() {
+    fn a_shuffle_loses_nothing() {
         let mut random = ChaCha8Rng::seed_from_u64(7);
-        let (weight, bias) = first_parameters(2048, &mut random);
-        let bound = 1.0 / 2048_f32.sqrt();
-        assert!(weight.iter().chain([&bias]).all(|value| value.abs() <= bound));
-        assert!(weight.iter().any(|value| *value > 0.9 * bound) && weight.iter().any(|value| *value < -0.9 * bound));
         let mut order: Vec<usize> = (0..100).collect();
         shuffle(&mut order, &mut random);
         assert_ne!(order, (0..100).collect::<Vec<_>>());

@@ -31,11 +31,17 @@ fn balancing_weighs_positives_by_negatives_over_positives() {
 }
 
 #[test]
-fn the_prior_correction_undoes_the_weight_of_a_head_without_features() {
-    // Balanced, a head that sees nothing says 1/2; at the training prior it says the share of positives.
-    let balanced = Head { weight: vec![0.0], bias: 0.0 };
-    let corrected = balanced.at_training_prior(3.0);
-    assert!((probability(corrected.logit(&[1.0]).unwrap()) - 0.25).abs() < 1e-7);
+fn images_that_leave_nothing_to_learn_are_refused_in_words() {
+    let labels = [false, false, true, true];
+    let error = |values: Vec<f32>| {
+        let features = FeatureMatrix::from_values(2, values).unwrap();
+        Examples::new(&features, &labels, 1.0).unwrap().require_difference()
+    };
+    let alike = error([0.1, 0.7].repeat(4)).unwrap_err();
+    assert_eq!(alike.to_string(), "all 4 training images are the same to the network, so no head can tell them apart");
+    let in_both = vec![0.1, 0.7, 0.3, 0.2, 0.3, 0.2, 0.1, 0.7];
+    assert!(matches!(error(in_both), Err(HeadError::ClassesAlike)));
+    assert!(error(vec![0.1, 0.7, 0.3, 0.2, 0.3, 0.2, 0.1, 0.70001]).is_ok());
 }
 
 proptest! {

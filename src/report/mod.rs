@@ -53,7 +53,7 @@ pub struct ClassCount {
 /// What calibration brought.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CalibrationReport {
-    /// `none`, `platt` or `isotonic`.
+    /// `none`, `prior`, `platt` or `isotonic`.
     pub kind: &'static str,
     /// Log loss of the out-of-fold images without it, in nats.
     pub log_loss_before: f64,
@@ -66,6 +66,9 @@ impl fmt::Display for CalibrationReport {
         let Self { kind, log_loss_before: before, log_loss_after: after } = self;
         match *kind {
             "none" => write!(out, "none: no curve lowers the out-of-fold log loss of {before:.3}"),
+            "prior" => {
+                write!(out, "the weight of the classes taken off: out-of-fold log loss {before:.3} → {after:.3}")
+            }
             kind => write!(out, "{kind}: out-of-fold log loss {before:.3} → {after:.3}"),
         }
     }

@@ -18,6 +18,7 @@ mod doctor;
 mod evaluate;
 mod faults;
 mod formats;
+mod head;
 mod hostile;
 mod interrupt;
 mod layouts;

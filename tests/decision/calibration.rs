@@ -79,7 +79,7 @@ fn drawn(count: usize, seed: u64, truth: impl Fn(f64) -> f64) -> (Vec<f64>, Vec<
 
 fn fitted(count: usize, seed: u64, truth: impl Fn(f64) -> f64) -> Fitted {
     let (logits, labels, folds) = drawn(count, seed, truth);
-    fit(&logits, &labels, &folds).unwrap()
+    fit(&logits, &labels, &folds, 1.0).unwrap()
 }
 
 #[test]
@@ -139,21 +139,21 @@ fn what_is_taken_helps_on_fresh_images_too() {
 fn what_cannot_be_fitted_is_left_alone() {
     let (labels, folds) = ([true, false, true, false], [0, 0, 1, 1]);
     for logits in [[1.0; 4], [-1.0, 1.0, -2.0, 2.0], [f64::MAX, -f64::MAX, f64::MAX, 0.0]] {
-        assert_eq!(fit(&logits, &labels, &folds).unwrap().calibration, Calibration::None, "{logits:?}");
+        assert_eq!(fit(&logits, &labels, &folds, 1.0).unwrap().calibration, Calibration::None, "{logits:?}");
     }
     // The other folds lack a class.
-    let one_sided = fit(&[2.0, -1.0, 1.0, -2.0], &labels, &[0, 1, 0, 1]).unwrap();
+    let one_sided = fit(&[2.0, -1.0, 1.0, -2.0], &labels, &[0, 1, 0, 1], 1.0).unwrap();
     assert_eq!((one_sided.calibration, one_sided.platt), (Calibration::None, None));
     assert_eq!(one_sided.out_of_fold.len(), 4);
 }
 
 #[test]
 fn inputs_that_do_not_belong_together_are_refused() {
-    let lengths = fit(&[0.0], &[true, false], &[0, 1]).unwrap_err();
+    let lengths = fit(&[0.0], &[true, false], &[0, 1], 1.0).unwrap_err();
     assert_eq!(lengths, CalibrationError::Lengths { logits: 1, labels: 2, folds: 2 });
-    assert_eq!(fit(&[0.0, f64::NAN], &[true, false], &[0, 1]), Err(CalibrationError::NotFinite { image: 1 }));
-    assert_eq!(fit(&[0.0, 1.0], &[true, false], &[3, 3]), Err(CalibrationError::Folds(1)));
-    assert_eq!(fit(&[], &[], &[]), Err(CalibrationError::Folds(0)));
+    assert_eq!(fit(&[0.0, f64::NAN], &[true, false], &[0, 1], 1.0), Err(CalibrationError::NotFinite { image: 1 }));
+    assert_eq!(fit(&[0.0, 1.0], &[true, false], &[3, 3], 1.0), Err(CalibrationError::Folds(1)));
+    assert_eq!(fit(&[], &[], &[], 1.0), Err(CalibrationError::Folds(0)));
 }
 
 #[test]
@@ -217,4 +217,15 @@ proptest! {
             prop_assert!(difference.abs() < 0.03, "from {}: {}", begin, difference);
         }
     }
+}
+
+#[test]
+fn the_weight_of_the_classes_comes_off_where_that_is_better() {
+    // Heads that see nothing: with positives that weigh 4, even odds stand for one positive in five.
+    let labels: Vec<bool> = (0..50).map(|image| image % 5 == 0).collect();
+    let folds: Vec<usize> = (0..50).map(|image| image % 3).collect();
+    let fitted = fit(&[0.0; 50], &labels, &folds, 4.0).unwrap();
+    assert_eq!((fitted.calibration.clone(), fitted.platt), (Calibration::at_prior(4.0), None));
+    assert!((fitted.calibration.apply(0.0) - 0.2).abs() < 1e-12 && fitted.log_loss_after < fitted.log_loss_before);
+    assert_eq!(Calibration::at_prior(1.0), Calibration::None);
 }

@@ -15,7 +15,7 @@ const LEAST_PHOTOS: usize = 5;
 /// Facts named in a warning.
 const MOST_TELLING: usize = 3;
 
-/// `[N, D]` and the names of the D columns, without those that are the same for all photos.
+/// `[N, D]`, standardised for they are of different units, and the names of the D columns, without those that are the same for all photos.
 pub(super) struct Columns {
     pub(super) matrix: FeatureMatrix,
     names: Vec<String>,
@@ -45,8 +45,9 @@ impl Columns {
         for camera in commonest(facts.iter().filter_map(|facts| facts.camera.clone()), MOST_CAMERAS) {
             add(&format!("camera {camera}"), &|facts| is(facts.camera.as_ref() == Some(&camera)));
         }
+        let matrix_columns: Vec<Vec<f32>> = columns.iter().map(|(_, values)| standardised(values)).collect();
         let width = columns.len();
-        let values = (0..facts.len()).flat_map(|row| columns.iter().map(move |(_, values)| values[row])).collect();
+        let values = (0..facts.len()).flat_map(|row| matrix_columns.iter().map(move |values| values[row])).collect();
         let matrix = FeatureMatrix::from_values(width, values).unwrap_or_else(|_| FeatureMatrix::new(0));
         Self { matrix, names: columns.into_iter().map(|(name, _)| name).collect() }
     }
@@ -68,6 +69,15 @@ impl Columns {
         telling.truncate(MOST_TELLING);
         telling
     }
+}
+
+/// Mean 0 and standard deviation 1.
+fn standardised(values: &[f32]) -> Vec<f32> {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
+    let variance = values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / count;
+    let scale = variance.sqrt().max(f64::MIN_POSITIVE).recip();
+    values.iter().map(|&value| ((f64::from(value) - mean) * scale) as f32).collect()
 }
 
 /// Names that enough photos have, the commonest first.

@@ -150,6 +150,13 @@ proptest! {
     }
 
     #[test]
+    fn which_label_is_the_positive_one_does_not_matter((labels, groups) in any_groups(), seed: u64) {
+        let turned: Vec<Label> = labels.iter().map(|label| Label::from(*label == Label::Negative)).collect();
+        prop_assert_eq!(stratified(&labels, &groups, 0.2, seed).ok(), stratified(&turned, &groups, 0.2, seed).ok());
+        prop_assert_eq!(folds(&labels, &groups, 5, seed).ok(), folds(&turned, &groups, 5, seed).ok());
+    }
+
+    #[test]
     fn without_groups_the_counts_are_exact(negatives in 2usize..200, positives in 2usize..200, share in 0.01..0.99, seed: u64) {
         let labels = labels(negatives, positives);
         let splits = stratified(&labels, &alone(labels.len()), share, seed).unwrap();

@@ -28,16 +28,18 @@ impl Decided {
     }
 }
 
-/// Decides on images whose heads never saw them; without such images, on nothing but the rule's own number.
+/// Decides on images whose heads never saw them; without such images, on nothing but the rule's own number and
+/// `pos_weight`, which a positive weighed in the fit.
 pub(super) fn decide(
     rule: ThresholdRule,
     out_of_fold: Option<&OutOfFold>,
     labels: &[bool],
+    pos_weight: f64,
 ) -> Result<Decided, PipelineError> {
     let Some(OutOfFold { folds, logits }) = out_of_fold else {
-        return Ok(without_scores(rule));
+        return Ok(without_scores(rule, pos_weight));
     };
-    let fitted = calibration::fit(logits, labels, folds)?;
+    let fitted = calibration::fit(logits, labels, folds, pos_weight)?;
     let calibrated = CalibrationReport {
         kind: fitted.calibration.kind(),
         log_loss_before: fitted.log_loss_before,
@@ -56,18 +58,21 @@ pub(super) fn decide(
     })
 }
 
-fn without_scores(rule: ThresholdRule) -> Decided {
-    let (threshold, warning) = match rule {
-        ThresholdRule::Fixed(threshold) => (threshold, None),
-        rule => (EVEN, Some(format!("too few images to choose a threshold by `{rule}`: {EVEN} is used"))),
+fn without_scores(rule: ThresholdRule, pos_weight: f64) -> Decided {
+    let (threshold, not_chosen) = match rule {
+        ThresholdRule::Fixed(threshold) => (threshold, String::new()),
+        rule => (EVEN, format!(", and no threshold chosen by `{rule}`: {EVEN} is used")),
     };
-    Decided {
-        calibration: Calibration::None,
-        calibrated: None,
-        threshold,
-        choice: None,
-        warnings: warning.into_iter().collect(),
-    }
+    let calibration = Calibration::at_prior(pos_weight);
+    let undone = match calibration {
+        Calibration::None => "",
+        _ => "; the probabilities are those of the head with the weight of the classes taken off again",
+    };
+    let warning = format!(
+        "a class has too few training images to hold some of them out: no strength of the penalty and no calibration could \
+         be tried{not_chosen}{undone}"
+    );
+    Decided { calibration, calibrated: None, threshold, choice: None, warnings: vec![warning] }
 }
 
 /// Where one class is rare, even odds are a high bar for it: that should be known, not found out.

@@ -4,7 +4,8 @@ use tch::Device;
 
 use super::side::Side;
 use super::{SolverChoice, TrainOptions};
-use crate::dataset::{Label, split};
+use crate::dataset::Label;
+use crate::dataset::split::{self, Split};
 use crate::head::cross_validation::cross_validate;
 use crate::head::exact::{self, ExactOptions};
 use crate::head::sgd::{self, SgdOptions};
@@ -12,8 +13,12 @@ use crate::head::{self, Examples, Head, L2};
 use crate::pipeline::PipelineError;
 use crate::progress::Progress;
 
-/// Folds that choose the strength of the L2 penalty, and whose logits the decision rests on.
+/// Folds that choose the strength of the L2 penalty, and whose logits the decision rests on; fewer where a class has fewer
+/// groups of images.
 const FOLDS: usize = 5;
+
+/// Share of the training photos by which the steps of SGD are stopped.
+const SET_ASIDE: f64 = 0.2;
 
 /// A head and how it came about.
 pub(super) struct Fitted {
@@ -23,7 +28,7 @@ pub(super) struct Fitted {
     pub(super) description: String,
     /// Weight of a positive image in the loss.
     pub(super) pos_weight: f64,
-    /// Over the images that it was fitted to; `None` where a class has too few of them.
+    /// Over the images that it was fitted to; `None` where a class has one group of them only.
     pub(super) out_of_fold: Option<OutOfFold>,
 }
 
@@ -67,53 +72,93 @@ impl TrainOptions {
     pub(super) fn fit(
         &self,
         training: &Side,
-        validation: &Side,
         device: Device,
         progress: &dyn Progress,
     ) -> Result<Fitted, PipelineError> {
-        let pos_weight = head::pos_weight(&training.labels, self.balance);
+        let pos_weight = self.pos_weight(training);
         let examples = Examples::new(&training.features, &training.labels, pos_weight)?;
+        examples.require_difference()?;
         match self.solver {
-            SolverChoice::Exact { l2 } => self.fit_exact(&examples, &training.groups, l2, progress),
+            SolverChoice::Exact { l2 } => self.fit_exact(&examples, training, l2, progress),
             SolverChoice::Sgd { epochs, lr, batch_size } => {
-                let held_out = Examples::new(&validation.features, &validation.labels, pos_weight).ok();
                 let options =
                     SgdOptions { epochs, learning_rate: lr, batch_size, seed: self.seed, ..SgdOptions::default() };
-                let fit = sgd::fit(&examples, held_out.as_ref(), &options, device, progress)?;
-                let (best, run) = (fit.best_epoch, fit.history.len());
-                let settings = Settings::Sgd(SgdOptions { epochs: best, patience: best, ..options });
-                let out_of_fold = self.out_of_fold(training, FOLDS, &settings, device, progress)?;
-                let description = format!("AdamW, epoch {best} of {run} kept; a positive image weighs {pos_weight:.3}");
-                Ok(Fitted { head: fit.head, settings, description, pos_weight, out_of_fold })
+                self.fit_sgd(training, pos_weight, &options, device, progress)
             }
         }
+    }
+
+    /// What a positive image weighs.
+    fn pos_weight(&self, side: &Side) -> f64 {
+        head::pos_weight(&side.labels, self.balance)
+    }
+
+    /// Finds the number of epochs on a part of the training photos, then takes as many over all of them: the validation
+    /// photos have no say, so what is measured on them is on photos that nothing has seen.
+    fn fit_sgd(
+        &self,
+        training: &Side,
+        pos_weight: f64,
+        options: &SgdOptions,
+        device: Device,
+        progress: &dyn Progress,
+    ) -> Result<Fitted, PipelineError> {
+        let (epochs, origin) = match self.set_aside(training) {
+            None => (options.epochs, "all that were allowed, for there are too few images to stop by".to_owned()),
+            Some([fitted, set_aside]) => {
+                let examples = Examples::new(&fitted.features, &fitted.labels, pos_weight)?;
+                let held_out = Examples::new(&set_aside.features, &set_aside.labels, pos_weight)?;
+                let fit = sgd::fit(&examples, Some(&held_out), options, device, progress)?;
+                let (run, count) = (fit.history.len(), set_aside.len());
+                (fit.best_epoch, format!("the best of {run} on {count} training images set aside"))
+            }
+        };
+        let settings = Settings::Sgd(SgdOptions { epochs, patience: epochs, ..options.clone() });
+        let head = fit_again(training, &settings, pos_weight, device, progress)?;
+        let out_of_fold = self.out_of_fold(training, FOLDS, &settings, device, progress)?;
+        let description = format!("AdamW, {epochs} epochs ({origin}); a positive image weighs {pos_weight:.3}");
+        Ok(Fitted { head, settings, description, pos_weight, out_of_fold })
+    }
+
+    /// Training photos to fit to and some to stop by, no group on both sides; `None` where a class has one group only.
+    fn set_aside(&self, training: &Side) -> Option<[Side; 2]> {
+        let splits = split::stratified(&labels_of(&training.labels), &training.groups, SET_ASIDE, self.seed).ok()?;
+        let of = |wanted| {
+            let rows = splits.iter().enumerate().filter(|(_, split)| **split == wanted);
+            training.select(&rows.map(|(row, _)| row).collect::<Vec<_>>())
+        };
+        Some([of(Split::Train), of(Split::Validation)])
     }
 
     fn fit_exact(
         &self,
         examples: &Examples<'_>,
-        groups: &[usize],
+        training: &Side,
         l2: L2,
         progress: &dyn Progress,
     ) -> Result<Fitted, PipelineError> {
-        // With too few images of a class there are no folds.
-        let folds = split::folds(&labels_of(examples.labels()), groups, FOLDS, self.seed).ok();
+        let folds = self.divide(training, FOLDS);
         let fit = exact::fit(examples, folds.as_deref(), &ExactOptions { l2 }, progress)?;
         let origin = match (l2, &fit.cross_validation) {
             (L2::Fixed(_), _) => "as given".to_owned(),
             (L2::Auto, Some(chosen)) => format!("chosen by {}-fold cross-validation", chosen.folds),
-            (L2::Auto, None) => "too few images to choose it".to_owned(),
+            (L2::Auto, None) => "the usual one, for there are too few images to choose it".to_owned(),
         };
         let (strength, pos_weight) = (fit.l2, examples.pos_weight());
         // Three digits, as a person would write them.
         let strength: f64 = format!("{strength:.2e}").parse().unwrap_or(strength);
-        let description = format!("exact optimum, L2 {strength} ({origin}); a positive image weighs {pos_weight:.3}");
+        let description = format!(
+            "exact optimum on features of one scale, L2 {strength} ({origin}); a positive image weighs {pos_weight:.3}"
+        );
         let logits = fit.cross_validation.map(|found| found.logits);
         let out_of_fold = folds.zip(logits).map(|(folds, logits)| OutOfFold { folds, logits });
         Ok(Fitted { head: fit.head, settings: Settings::Exact { l2: fit.l2 }, description, pos_weight, out_of_fold })
     }
 
     /// Out-of-fold logits of training and validation photos together, where they are wanted and can be had.
+    ///
+    /// Where nothing could be held out of the training photos there are none either: what the head decides by was not
+    /// chosen as that of these heads would be, so their numbers would not be its numbers.
     pub(super) fn pool_out_of_fold(
         &self,
         pool: &Side,
@@ -121,33 +166,33 @@ impl TrainOptions {
         device: Device,
         progress: &dyn Progress,
     ) -> Result<Option<OutOfFold>, PipelineError> {
-        if self.folds < 2 {
+        if self.folds < 2 || fitted.out_of_fold.is_none() {
             return Ok(None);
         }
-        let found = self.out_of_fold(pool, self.folds, &fitted.settings, device, progress)?;
-        if found.is_none() {
-            let folds = self.folds;
-            progress.note(&format!("no {folds}-fold cross-validation: a class has fewer groups of images than folds"));
-        }
-        Ok(found)
+        self.out_of_fold(pool, self.folds, &fitted.settings, device, progress)
     }
 
-    /// Logits of heads of the same settings, fold by fold; `None` where a class has fewer groups than there are folds.
+    /// Folds of whole groups, `[N]` ids from 0: `most` of them, or as many as the class with fewer groups has; `None` where
+    /// that has one.
+    fn divide(&self, side: &Side, most: usize) -> Option<Vec<usize>> {
+        let labels = labels_of(&side.labels);
+        (2..=most).rev().find_map(|count| split::folds(&labels, &side.groups, count, self.seed).ok())
+    }
+
+    /// Logits of heads of the same settings, fold by fold; `None` where a class has one group only.
     pub(super) fn out_of_fold(
         &self,
         side: &Side,
-        count: usize,
+        most: usize,
         settings: &Settings,
         device: Device,
         progress: &dyn Progress,
     ) -> Result<Option<OutOfFold>, PipelineError> {
-        let Ok(folds) = split::folds(&labels_of(&side.labels), &side.groups, count, self.seed) else {
-            return Ok(None);
-        };
+        let Some(folds) = self.divide(side, most) else { return Ok(None) };
+        let count = folds.iter().max().map_or(0, |last| last + 1);
         let logits = match settings {
             Settings::Exact { l2 } => {
-                let pos_weight = head::pos_weight(&side.labels, self.balance);
-                let examples = Examples::new(&side.features, &side.labels, pos_weight)?;
+                let examples = Examples::new(&side.features, &side.labels, self.pos_weight(side))?;
                 cross_validate(&examples, &folds, &[*l2], progress)?.logits
             }
             Settings::Sgd(_) => {
@@ -156,7 +201,7 @@ impl TrainOptions {
                     let (held_out, fitted): (Vec<usize>, Vec<usize>) =
                         (0..side.len()).partition(|&row| folds.get(row) == Some(&fold));
                     let fitted = side.select(&fitted);
-                    let pos_weight = head::pos_weight(&fitted.labels, self.balance);
+                    let pos_weight = self.pos_weight(&fitted);
                     let head = fit_again(&fitted, settings, pos_weight, device, progress)?;
                     for row in held_out {
                         logits[row] = head.logit(side.features.row(row))?;

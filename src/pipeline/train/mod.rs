@@ -89,7 +89,7 @@ pub enum SolverChoice {
         /// Strength of the penalty.
         l2: L2,
     },
-    /// AdamW in mini-batches with early stopping.
+    /// AdamW in mini-batches, stopped early by a part of the training photos.
     Sgd {
         /// Most passes over the features.
         epochs: usize,
@@ -110,8 +110,8 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let Prepared { photos, training, validation, test, pool, .. } = &prepared;
     let device = photos.target.device;
 
-    let fitted = options.fit(training, validation, device, progress)?;
-    let decided = decide::decide(options.threshold, fitted.out_of_fold.as_ref(), &training.labels)?;
+    let fitted = options.fit(training, device, progress)?;
+    let decided = decide::decide(options.threshold, fitted.out_of_fold.as_ref(), &training.labels, fitted.pos_weight)?;
     let measured = [("validation", validation), ("test", test)]
         .into_iter()
         .filter(|(_, side)| side.len() > 0)
