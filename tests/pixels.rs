@@ -195,6 +195,40 @@ fn a_part_of_a_jpeg_that_was_zeroed_or_lost_is_damage() {
     }
 }
 
+#[test]
+fn a_jpeg_within_a_tiff_is_read_whole_or_not_at_all() {
+    let jpeg = golden("jpeg_rgb.jpg");
+    let tiff = |jpeg: &[u8]| {
+        let (width, height, values) = (24, 18, 10 + 9 * 12 + 4);
+        let entries: [(u16, u16, u32, u32); 9] = [
+            (256, 4, 1, width),
+            (257, 4, 1, height),
+            (258, 3, 3, values),
+            (259, 3, 1, 7),
+            (262, 3, 1, 2),
+            (273, 4, 1, values + 6),
+            (277, 3, 1, 3),
+            (278, 4, 1, height),
+            (279, 4, 1, u32::try_from(jpeg.len()).unwrap()),
+        ];
+        let mut bytes = b"II*\0\x08\0\0\0\x09\0".to_vec();
+        for (tag, kind, count, value) in entries {
+            bytes.extend(
+                [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat(),
+            );
+        }
+        bytes.extend(b"\0\0\0\0\x08\0\x08\0\x08\0");
+        bytes.extend(jpeg);
+        bytes
+    };
+    let whole = decode(&tiff(&jpeg), &Limits::default()).unwrap();
+    assert_eq!((whole.width, whole.height), (24, 18));
+    let half = jpeg.len() / 2;
+    for damaged in [[&jpeg[..half], b"\xff\xd9"].concat(), [&jpeg[..half], &jpeg[half + 40..]].concat()] {
+        assert!(is_lost(&damaged) && is_lost(&tiff(&damaged)));
+    }
+}
+
 fn pixels_of(image: &Rgb) -> Vec<[u8; 3]> {
     let mut pixels = image.data.as_chunks::<3>().0.to_vec();
     pixels.sort_unstable();

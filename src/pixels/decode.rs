@@ -128,6 +128,7 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result
                     tiff::divide_by_alpha(color, samples);
                 }
             };
+            tiff::jpegs(bytes).try_for_each(|part| jpeg::check(&part, &deadline, limits, format))?;
             Ok((pixels(format, decoder, limits, depth, &change)?, orientation))
         }
         Format::Bmp => read(format, BmpDecoder::new(pieces()), limits, depth),

@@ -10,10 +10,11 @@
 //!
 //! A file without its end marker is read if all blocks are there: no pixel is missing, and so do Pillow and torchvision.
 //!
-//! Reported upstream, to zune-jpeg (0.5.15), which was used here before: `BitStream::refill` puts zeros into the buffer once
-//! it has seen a marker, also in strict mode, and nothing counts how many of them are used; a baseline file cut at half its
-//! length with `FF D9` put on decodes without an error, its lower half in the colour of the last block. A progressive file
-//! that ends after its first scan does too. To reproduce: `head -c 50000 photo.jpg > cut.jpg; printf '\xff\xd9' >> cut.jpg`.
+//! For upstream, zune-jpeg (0.5.15), which was used here before and still decodes JPEG within TIFF: `BitStream::refill` puts
+//! zeros into the buffer once it has seen a marker, also in strict mode, and nothing counts how many of them are used; a
+//! baseline file cut at half its length with `FF D9` put on decodes without an error, its lower half in the colour of the last
+//! block. A progressive file that ends after its first scan does too. To reproduce: `head -c 50000 photo.jpg > cut.jpg;
+//! printf '\xff\xd9' >> cut.jpg`. Wanted: in strict mode an error once more bits are taken than the scan holds.
 
 mod colour;
 mod frame;
@@ -77,6 +78,17 @@ pub(super) fn decode_part<T>(
     let jpeg = Jpeg::open(bytes, limits)?;
     let (region, besides) = wanted(jpeg.size(), jpeg.orientation());
     Ok((jpeg.decode(region, deadline)?, besides))
+}
+
+/// Whether a JPEG inside of another `format` is all there, for decoders that would not say; one of a kind that is not read
+/// here is left to them.
+pub(super) fn check(bytes: &[u8], deadline: &Deadline, limits: &Limits, format: Format) -> Result<(), DecodeError> {
+    let corner = |_, _| (Region { x: 0, y: 0, width: 1, height: 1 }, ());
+    match decode_part(bytes, deadline, limits, corner) {
+        Err(DecodeError::Truncated { .. }) => Err(DecodeError::Truncated { format }),
+        Err(DecodeError::Damaged { reason, .. }) => Err(DecodeError::Damaged { format, reason }),
+        _ => Ok(()),
+    }
 }
 
 /// A JPEG whose headers are read, and within the limits.

@@ -14,13 +14,20 @@ const NEW_SUBFILE_TYPE: u16 = 254;
 const IMAGE_WIDTH: u16 = 256;
 const IMAGE_LENGTH: u16 = 257;
 const BITS_PER_SAMPLE: u16 = 258;
+const COMPRESSION: u16 = 259;
 const PHOTOMETRIC: u16 = 262;
+const STRIPS: [u16; 2] = [273, 279];
 const PLANAR_CONFIGURATION: u16 = 284;
 const TILE_WIDTH: u16 = 322;
+const TILES: [u16; 2] = [324, 325];
 const SUB_IFDS: u16 = 330;
 const EXTRA_SAMPLES: u16 = 338;
 const SAMPLE_FORMAT: u16 = 339;
+const JPEG_TABLES: u16 = 347;
 const DNG_VERSION: u16 = 50706;
+
+/// The compression whose strips and tiles are JPEGs that share their tables.
+const JPEG: u64 = 7;
 
 /// Photometric interpretations of a sensor's own numbers: one colour a pixel, and all three before any curve.
 const SENSOR: [u64; 2] = [32_803, 34_892];
@@ -28,6 +35,9 @@ const SENSOR: [u64; 2] = [32_803, 34_892];
 /// Most directories that are looked at, and most numbers of a tag: raw files have a dozen and four.
 const MAX_DIRECTORIES: usize = 1024;
 const MAX_NUMBERS: usize = 16;
+
+/// Most strips or tiles, and most bytes of the tables that they share, of which a segment holds less.
+const MAX_PARTS: usize = 1 << 20;
 
 /// Most entries of all directories together: hostile files have directories that overlap.
 const MAX_ENTRIES: usize = 1 << 18;
@@ -66,6 +76,30 @@ fn check(bytes: &[u8]) -> Result<(), DecodeError> {
         });
     }
     Ok(())
+}
+
+/// The strips or tiles of the first image where these are JPEGs, each with the tables that they share.
+pub(super) fn jpegs(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let parts = || {
+        let file = File::open(bytes)?;
+        let directory = file.directory(file.first()?)?;
+        if file.one(&directory, COMPRESSION) != Some(JPEG) {
+            return None;
+        }
+        let numbers = |tag| file.first_numbers(&directory, tag, MAX_PARTS).into_iter();
+        let tables: Vec<u8> = numbers(JPEG_TABLES).map(|byte| byte as u8).collect();
+        let parts = [STRIPS, TILES].map(|[places, lengths]| numbers(places).zip(numbers(lengths)));
+        Some((tables, parts.into_iter().flatten()))
+    };
+    parts().into_iter().flat_map(move |(tables, parts)| {
+        let tables = tables.strip_suffix(b"\xff\xd9").unwrap_or(&tables).to_vec();
+        parts.map_while(move |(place, length)| {
+            let place = usize::try_from(place).ok()?;
+            let part = bytes.get(place..place.checked_add(usize::try_from(length).ok()?)?)?;
+            // Both begin with a marker for the beginning.
+            Some(if tables.is_empty() { part.to_vec() } else { [&tables, part.get(2..)?].concat() })
+        })
+    })
 }
 
 /// How the decoder changes the numbers of the first image.
@@ -186,11 +220,15 @@ impl<'a> File<'a> {
 
     /// The whole numbers of a tag, or their first few.
     fn numbers(&self, directory: &Directory, tag: u16) -> Vec<u64> {
+        self.first_numbers(directory, tag, MAX_NUMBERS)
+    }
+
+    fn first_numbers(&self, directory: &Directory, tag: u16, most: usize) -> Vec<u64> {
         let (first, count) = directory.entries;
         let mut entries = (0..count).map(|entry| first.saturating_add(entry * self.entry_bytes()));
         let numbers = entries.find(|&at| self.number(at, 2) == Some(tag.into())).and_then(|entry| {
             let width = match self.number(entry + 2, 2)? {
-                1 => 1,
+                1 | 7 => 1,
                 3 => 2,
                 4 | 13 => 4,
                 16 | 18 => 8,
@@ -200,7 +238,7 @@ impl<'a> File<'a> {
             let inline = entry + 4 + self.offset;
             let at = if count.checked_mul(width)? <= self.offset { inline } else { self.place(inline)? };
             let one = |index: usize| self.number(at.checked_add(index * width)?, width);
-            Some((0..count.min(MAX_NUMBERS)).map_while(one).collect())
+            Some((0..count.min(most)).map_while(one).collect())
         });
         numbers.unwrap_or_default()
     }
