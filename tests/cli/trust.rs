@@ -211,20 +211,32 @@ fn classes_that_differ_in_their_files_alone_are_warned_of() {
 
 #[test]
 fn the_pages_of_train_and_evaluate_hold_everything_in_one_file() {
-    let dir = scenes(20);
+    let dir = scenes(30);
+    scene(&dir, "imgs/dark/wrong.ppm", 120, 2000);
+    for (name, shade, seed) in [("dark/new", 10, 3000), ("dark/odd", 120, 3001), ("light/new", 120, 3002)] {
+        scene(&dir, &format!("new/{name}.ppm"), shade, seed);
+    }
     let report = json(&dir, &["--report", "train.html"]);
     assert_eq!(report["page"], "train.html");
-    let said = run(dir.command().args(["evaluate", "--data", "imgs", "--report", "evaluate.html"]));
+    let said = run(dir.command().args(["evaluate", "--data", "new", "--report", "evaluate.html"]));
     assert_eq!(said.code, Some(0), "{}", said.err);
-    for (name, command) in
-        [("train.html", "resnet-binary train --data imgs"), ("evaluate.html", "--data imgs --report")]
+    for (name, command) in [("train.html", "resnet-binary train --data imgs"), ("evaluate.html", "--data new --report")]
     {
         let page = std::fs::read_to_string(dir.path(name)).unwrap();
         assert!(page.starts_with("<!DOCTYPE html>") && page.contains(command), "{name}");
         assert!(page.contains("data:image/jpeg;base64,") && !page.contains("src=\"http"), "{name}");
         assert!(page.contains("ROC") && page.contains("calibration"), "{name}");
     }
-    assert!(std::fs::read_to_string(dir.path("train.html")).unwrap().contains("Do I need more photos?"));
+    let page = |name: &str| std::fs::read_to_string(dir.path(name)).unwrap();
+    assert!(page("train.html").contains("Do I need more photos?"));
+    // Photos are named within their folder, and none that was answered rightly is shown as a mistake.
+    assert!(page("train.html").contains(">dark/wrong.ppm<") && !page("train.html").contains("imgs/dark/wrong.ppm<"));
+    let mistakes = page("evaluate.html");
+    assert!(
+        mistakes.contains(">dark/odd.ppm<")
+            && !mistakes.contains("dark/new.ppm")
+            && !mistakes.contains("light/new.ppm")
+    );
     let first = std::fs::read(dir.path("train.html")).unwrap();
     json(&dir, &["--report", "train.html"]);
     assert!(first == std::fs::read(dir.path("train.html")).unwrap(), "the same run makes the same page");
