@@ -12,7 +12,7 @@
 // What the compiler cannot check: calls into libtorch that tch lacks, files as memory.
 mod foreign;
 
-pub use foreign::leave;
+pub use foreign::{Allocator, end_clearly_without_memory, leave};
 
 // Files: reading with the path in the error, writing whole or not at all.
 pub mod files;

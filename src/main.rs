@@ -2,6 +2,10 @@
 
 mod cli;
 
+#[global_allocator]
+static ALLOCATOR: resnet_binary::Allocator = resnet_binary::Allocator;
+
 fn main() {
+    resnet_binary::end_clearly_without_memory();
     resnet_binary::leave(cli::run().code())
 }

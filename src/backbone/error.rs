@@ -187,7 +187,7 @@ impl BackboneError {
             }
             Self::NoSuchGpu { .. } => "give a smaller number, or `--device cuda` for the first".into(),
             Self::NoMps => "leave `--device` out to use the CPU".into(),
-            Self::OutOfMemory => "give a smaller `--batch`, or free memory on the device".into(),
+            Self::OutOfMemory => "give a smaller `--batch`, free memory on the device, or raise the limit that `ulimit -v` shows".into(),
             Self::Libtorch(_) => return None,
         })
     }
@@ -217,6 +217,14 @@ fn is_other_card(reason: &str) -> bool {
     ["no kernel image", "invalid device function"].iter().any(|part| reason.contains(part))
 }
 
+impl BackboneError {
+    /// What stopped tch, which unwraps errors of libtorch in some places.
+    pub(super) fn of_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        TchError::Torch(text.unwrap_or("tch stopped without a message").to_owned()).into()
+    }
+}
+
 impl From<TchError> for BackboneError {
     fn from(error: TchError) -> Self {
         let text = match error {
@@ -224,7 +232,10 @@ impl From<TchError> for BackboneError {
             other => other.to_string(),
         };
         // libtorch, the CPU's allocator, cuDNN and cuBLAS each have words of their own for it.
-        if ["out of memory", "not enough memory", "STATUS_ALLOC_FAILED"].iter().any(|part| text.contains(part)) {
+        if ["out of memory", "not enough memory", "can't allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED"]
+            .iter()
+            .any(|part| text.contains(part))
+        {
             return Self::OutOfMemory;
         }
         // libtorch appends a C++ backtrace; its first line says what happened.

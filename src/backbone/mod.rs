@@ -21,6 +21,7 @@ pub mod shapes;
 mod target;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -153,8 +154,10 @@ type Values<'a> = dyn Fn(&str) -> Result<Tensor, BackboneError> + Sync + 'a;
 /// tch's vision module in a store of its own, with the values of a file.
 fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, BackboneError> {
     let mut store = VarStore::new(device);
-    // Registers the 265 tensors; the closure it gives panics on a failing device, so `Folded` runs in its place.
-    let _module = tch::vision::resnet::resnet50_no_final_layer(&store.root());
+    // Registers the 265 tensors, and panics where one finds no memory; the closure it gives panics on a failing device, so
+    // `Folded` runs in its place.
+    let register = || drop(tch::vision::resnet::resnet50_no_final_layer(&store.root()));
+    catch_unwind(AssertUnwindSafe(register)).map_err(|panic| BackboneError::of_panic(panic.as_ref()))?;
     store.freeze();
     let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
     variables.into_par_iter().try_for_each(|(tensor, mut variable)| {

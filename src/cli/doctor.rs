@@ -48,7 +48,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let options = DoctorOptions {
         device: args.device,
-        threads: args.threads.map(NonZeroUsize::get),
+        threads: Some(options::threads(args.threads, terminal)?),
         cache: options::cache_folder(args.cache.as_deref()),
         places: Places::from_environment(),
         speed: args.speed.map(NonZeroUsize::get),

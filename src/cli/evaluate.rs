@@ -65,7 +65,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         split: args.split,
         seed: args.seed,
         page: args.report.map(|path| PageOptions { path, command: options::command_line() }),
-        backbone: args.backbone.options(args.weights),
+        backbone: args.backbone.options(args.weights, terminal)?,
     };
     let report = pipeline::evaluate(&options, terminal)?;
     let text = if args.json {

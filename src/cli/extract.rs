@@ -11,7 +11,7 @@ use super::terminal::{self, Exit, Terminal};
 /// Write the 2048 features of every photo to a safetensors file
 ///
 /// The file holds `features` f32 [N, 2048] and `labels` i64 [N], in the order of the sorted paths; paths and class names
-/// are in its metadata.
+/// are in its metadata, paths as `predict --json` writes them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         output: args.output,
         preprocess: args.pixels.preprocess(),
         auto_levels: args.pixels.auto_levels(),
-        backbone: args.backbone.options(Some(args.weights)),
+        backbone: args.backbone.options(Some(args.weights), terminal)?,
     };
     let summary = pipeline::extract(&options, terminal)?;
     terminal::print(&summary.to_string())?;

@@ -13,8 +13,11 @@ use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
 use resnet_binary::files;
 use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
 use resnet_binary::pixels::{Levels, Limits, Preprocess};
+use resnet_binary::progress::Progress;
 use resnet_binary::report::shell_word;
 use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
+
+use super::terminal::Terminal;
 
 /// Where the backbone comes from and what runs it.
 #[derive(Debug, clap::Args)]
@@ -55,21 +58,41 @@ impl Network {
 }
 
 impl Backbone {
-    pub(crate) fn options(&self, weights: Option<WeightsSource>) -> BackboneOptions {
-        if let Some(threads) = self.threads {
-            // Loading the network and fitting the head keep to it too. It can only fail when a pool was made before.
-            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
-        }
-        BackboneOptions {
+    pub(crate) fn options(
+        &self,
+        weights: Option<WeightsSource>,
+        terminal: &Terminal,
+    ) -> anyhow::Result<BackboneOptions> {
+        Ok(BackboneOptions {
             weights,
             device: self.device,
             precision: self.precision,
             cache: cache_folder(self.cache.as_deref()),
-            threads: self.threads.map(NonZeroUsize::get),
+            threads: Some(threads(self.threads, terminal)?),
             batch: self.batch.map(NonZeroUsize::get),
             places: Places::from_environment(),
             fetch: self.network.fetch_options(),
-        }
+        })
+    }
+}
+
+/// How many threads work: as many as were asked for, at most those that the process may use at once, for more only get in
+/// each other's way. Loading the network and fitting the head keep to it too, whatever the environment says.
+///
+/// # Errors
+/// If the system does not start them.
+pub(crate) fn threads(given: Option<NonZeroUsize>, terminal: &Terminal) -> anyhow::Result<usize> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let threads = given.map_or(cores, |given| given.get().min(cores));
+    if let Some(given) = given.filter(|given| given.get() > threads) {
+        terminal.warn(&format!("`--threads {given}`: this process may use {cores} at once, so {threads} are started"));
+    }
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        // A pool that was made before stays.
+        Err(error) if std::error::Error::source(&error).is_some() => Err(anyhow::anyhow!(
+            "cannot start {threads} threads: {error}; give fewer with `--threads`, or raise the limits that `ulimit -a` shows"
+        )),
+        _ => Ok(threads),
     }
 }
 
@@ -106,6 +129,12 @@ pub(crate) struct Source {
     /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]
     #[arg(long, value_name = "top|leaf|LEVEL")]
     classes_from: Option<ClassesFrom>,
+    /// The CSV's column of paths, by its name or its number from 1 [default: found by its name and what it holds]
+    #[arg(long, value_name = "COLUMN")]
+    path_column: Option<String>,
+    /// The CSV's column of labels, by its name or its number from 1 [default: found by its name and what it holds]
+    #[arg(long, value_name = "COLUMN")]
+    label_column: Option<String>,
 }
 
 /// One of two ways to say it.
@@ -123,8 +152,8 @@ struct Place {
 impl Source {
     /// The folder or CSV, and how it is to be read.
     pub(crate) fn into_parts(self) -> (PathBuf, ReadOptions) {
-        let Place { data, bare } = self.place;
-        (data.or(bare).unwrap_or_default(), ReadOptions { classes_from: self.classes_from })
+        let Self { place: Place { data, bare }, classes_from, path_column, label_column } = self;
+        (data.or(bare).unwrap_or_default(), ReadOptions { classes_from, path_column, label_column })
     }
 }
 

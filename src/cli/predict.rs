@@ -1,6 +1,6 @@
 //! `resnet-binary predict`
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use resnet_binary::backbone::Pooling;
 use resnet_binary::decision::Review;
 use resnet_binary::features::Inputs;
+use resnet_binary::files::{Text, escaped};
 use resnet_binary::pipeline::{self, Answer, Argument, Arguments, Cam, MapOutput, PredictOptions, Prediction, Similar};
 use resnet_binary::report::heatmap;
 use resnet_binary::weights::WeightsSource;
@@ -24,6 +25,9 @@ use super::terminal::{self, Exit, Terminal};
 ///
 /// One row for every input, in input order, as results arrive; a photo that cannot be read is a row with the reason. The
 /// probability is that of the positive class, which every row names.
+///
+/// A list on standard input is UTF-8, or UTF-16 with a byte-order mark. In a path that is not UTF-8, text and JSON show each
+/// byte that is none as `\xHH` and a backslash as `\\`; CSV has the bytes themselves.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -104,7 +108,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         threshold: args.threshold,
         review: args.review,
         explain: args.explain.then_some(NEAREST),
-        backbone: args.backbone.options(args.weights),
+        backbone: args.backbone.options(args.weights, terminal)?,
     };
     let mut rows = Rows { format, csv_header_is_due: format == Format::Csv, failure: None };
     let unreadable = pipeline::predict(&options, &mut inputs, terminal, &mut |prediction| rows.print(&prediction))?;
@@ -139,7 +143,7 @@ fn arguments(paths: Vec<PathBuf>, null: bool, terminal: &Terminal) -> io::Result
         }
         stdin_is_taken |= is_stdin;
         arguments.push(if is_stdin {
-            Argument::List(Box::new(Lines::of_stdin(if null { 0 } else { b'\n' }, terminal.stop_flag())))
+            Argument::List(Box::new(Lines::of_stdin(if null { 0 } else { b'\n' }, terminal.stop_flag())?))
         } else {
             Argument::Path(path)
         });
@@ -158,10 +162,13 @@ const POLL: Duration = Duration::from_millis(100);
 
 impl Lines {
     /// Reads on a thread that is never joined: a read from a silent pipe cannot be interrupted.
-    fn of_stdin(separator: u8, stop: Arc<AtomicBool>) -> Self {
+    fn of_stdin(separator: u8, stop: Arc<AtomicBool>) -> io::Result<Self> {
         let (send, paths) = bounded(1024);
-        std::thread::spawn(move || {
-            for line in io::stdin().lock().split(separator) {
+        std::thread::Builder::new().spawn(move || {
+            let input = io::stdin().lock();
+            // What separates its paths by NUL writes their bytes, and no byte-order mark.
+            let input: Box<dyn Read> = if separator == 0 { Box::new(input) } else { Box::new(Text::new(input)) };
+            for line in BufReader::new(input).split(separator) {
                 let Ok(mut line) = line else { return };
                 if separator == b'\n' && line.last() == Some(&b'\r') {
                     line.pop();
@@ -170,8 +177,8 @@ impl Lines {
                     return;
                 }
             }
-        });
-        Self { paths, stop }
+        })?;
+        Ok(Self { paths, stop })
     }
 }
 
@@ -210,8 +217,8 @@ struct Rows {
 impl Rows {
     fn print(&mut self, prediction: &Prediction) -> ControlFlow<()> {
         let text = match self.format {
-            Format::Text => text_row(prediction),
-            Format::Json => json_row(prediction),
+            Format::Text => text_row(prediction).into(),
+            Format::Json => json_row(prediction).into(),
             Format::Csv => match csv_row(prediction, std::mem::take(&mut self.csv_header_is_due)) {
                 Ok(text) => text,
                 Err(error) => {
@@ -220,7 +227,7 @@ impl Rows {
                 }
             },
         };
-        match terminal::print(&text) {
+        match terminal::print_bytes(&text) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 self.failure = Some(error);
@@ -231,7 +238,7 @@ impl Rows {
 }
 
 fn text_row(prediction: &Prediction) -> String {
-    let path = prediction.path.display();
+    let path = escaped::text(&prediction.path);
     let mut rows = Vec::new();
     match &prediction.outcome {
         Ok(answer) => {
@@ -242,7 +249,7 @@ fn text_row(prediction: &Prediction) -> String {
             rows.push(format!("{:width$}  P({positive}) = {:.4}  {path}{mark}", label.word(), answer.probability));
             rows.extend(answer.nearest.iter().flatten().map(|photo| {
                 let Similar { path, class, similarity } = photo;
-                format!("{:width$}    like {similarity:.2}  {class}  {}", "", path.display())
+                format!("{:width$}    like {similarity:.2}  {class}  {}", "", escaped::text(path))
             }));
             rows.extend(answer.cam.as_ref().map(|cam| cam_row(cam, answer)));
         }
@@ -262,7 +269,7 @@ fn cam_row(Cam { path, map }: &Cam, answer: &Answer) -> String {
     format!(
         "    {}: logit {logit:.4} = bias {bias:.4} + {way} of {side}×{side} cells {evidence:.4}; {orange} speaks for \
          {}, {blue} for {}",
-        path.display(),
+        escaped::text(path),
         answer.positive,
         answer.negative
     )
@@ -271,11 +278,11 @@ fn cam_row(Cam { path, map }: &Cam, answer: &Answer) -> String {
 /// The map as numbers, row by row from the top.
 fn cam_json(Cam { path, map }: &Cam) -> serde_json::Value {
     let rows: Vec<_> = map.cells.chunks(map.side.max(1)).collect();
-    json!({ "path": path.to_string_lossy(), "head": map.pooling, "bias": map.bias, "cells": rows })
+    json!({ "path": escaped::text(path), "head": map.pooling, "bias": map.bias, "cells": rows })
 }
 
 fn json_row(prediction: &Prediction) -> String {
-    let path = prediction.path.to_string_lossy();
+    let path = escaped::text(&prediction.path);
     let row = match &prediction.outcome {
         Ok(answer) => {
             let mut row = json!({
@@ -304,31 +311,30 @@ fn json_row(prediction: &Prediction) -> String {
     format!("{row}\n")
 }
 
-fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<String> {
+fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     if with_header {
         writer.write_record(["path", "label", "positive", "probability", "logit", "unfamiliar", "error"])?;
     }
-    let path = prediction.path.to_string_lossy();
+    let path = prediction.path.as_os_str().as_encoded_bytes();
     match &prediction.outcome {
         Ok(answer) => {
             let (probability, logit) = (answer.probability.to_string(), answer.logit.to_string());
             let unfamiliar = answer.unfamiliar.map(|mark| mark.to_string()).unwrap_or_default();
             writer.write_record([
-                &path,
-                answer.label.word(),
-                &answer.positive,
-                &probability,
-                &logit,
-                &unfamiliar,
-                "",
+                path,
+                answer.label.word().as_bytes(),
+                answer.positive.as_bytes(),
+                probability.as_bytes(),
+                logit.as_bytes(),
+                unfamiliar.as_bytes(),
+                b"",
             ])?;
         }
-        Err(reason) => writer.write_record([&path, "", "", "", "", "", reason.as_str()])?,
+        Err(reason) => writer.write_record([path, b"", b"", b"", b"", b"", reason.as_bytes()])?,
     }
     writer.flush()?;
-    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-    String::from_utf8(bytes).map_err(io::Error::other)
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
 #[cfg(test)]
@@ -363,9 +369,9 @@ mod tests {
     fn csv_quotes_what_needs_it_and_has_its_header_once() {
         let first = csv_row(&prediction("a, \"b\".jpg"), true).unwrap();
         assert!(first.starts_with(
-            "path,label,positive,probability,logit,unfamiliar,error\n\"a, \"\"b\"\".jpg\",bees,bees,0.75,"
+            b"path,label,positive,probability,logit,unfamiliar,error\n\"a, \"\"b\"\".jpg\",bees,bees,0.75,"
         ));
         let error = Prediction { path: "x".into(), outcome: Err("empty file".into()) };
-        assert_eq!(csv_row(&error, false).unwrap(), "x,,,,,,empty file\n");
+        assert_eq!(csv_row(&error, false).unwrap(), b"x,,,,,,empty file\n");
     }
 }

@@ -302,8 +302,16 @@ pub(crate) fn print_error(message: &dyn fmt::Display, hint: Option<&str>) {
 /// # Errors
 /// The system's, [`io::ErrorKind::BrokenPipe`] among them: `main` ends quietly on that one.
 pub(crate) fn print(text: &str) -> io::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// [`print`] for results that need not be text, as paths need not be.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(bytes)?;
     stdout.flush()
 }
 

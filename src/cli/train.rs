@@ -43,7 +43,8 @@ pub(crate) struct Args {
     /// video
     #[arg(long, value_name = "REGEX", help_heading = "Data", value_parser = options::group_by)]
     group_by: Option<GroupBy>,
-    /// Corrections on top of the labels: a CSV with the columns path,label, where a label may be `drop`
+    /// Corrections on top of the labels: a CSV with the columns path,label, where a label may be `drop`; links to a photo
+    /// and copies of it that have its class follow
     #[arg(long, value_name = "CSV", help_heading = "Data")]
     fixes: Option<PathBuf>,
     /// Write the photos whose label is doubtful as a CSV, the most doubtful first, in the form that `--fixes` takes
@@ -143,7 +144,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let json = args.json;
     let Some(pooling) = args.head.kind.pooling() else { return Ok(refuse_no_pooling(args.pixels.preprocess().crop)) };
-    let report = pipeline::train(&args.options(pooling), terminal)?;
+    let report = pipeline::train(&args.options(pooling, terminal)?, terminal)?;
     let text = if json {
         format!("{}\n", serde_json::to_string(&report).context("cannot write the report as JSON")?)
     } else {
@@ -166,10 +167,10 @@ fn refuse_no_pooling(image_size: u32) -> Exit {
 }
 
 impl Args {
-    fn options(self, pooling: Pooling) -> TrainOptions {
+    fn options(self, pooling: Pooling, terminal: &Terminal) -> anyhow::Result<TrainOptions> {
         let Self { data, head, .. } = self;
         let (source, read_options) = data.source.into_parts();
-        TrainOptions {
+        Ok(TrainOptions {
             on_unreadable: data.reading.on_unreadable(),
             limits: data.reading.limits(),
             data: source,
@@ -186,7 +187,7 @@ impl Args {
             preprocess: self.pixels.preprocess(),
             auto_levels: self.pixels.auto_levels(),
             pooling,
-            backbone: self.backbone.options(Some(self.weights)),
+            backbone: self.backbone.options(Some(self.weights), terminal)?,
             folds: head.cv,
             refit: head.refit,
             threshold: head.threshold,
@@ -198,6 +199,6 @@ impl Args {
                 Solver::Exact => SolverChoice::Exact { l2: head.l2 },
                 Solver::Sgd => SolverChoice::Sgd { epochs: head.epochs, lr: head.lr, batch_size: head.batch_size },
             },
-        }
+        })
     }
 }

@@ -151,6 +151,32 @@ pub enum DatasetError {
         column: &'static str,
         /// The first columns that there are.
         found: String,
+        /// What an option would call those that could be meant; none where there is no option.
+        candidates: Vec<String>,
+    },
+    /// Several columns could be meant.
+    #[error("`{}` has several columns that could be the {column}: {}", path.display(), found.join(", "))]
+    SeveralColumns {
+        /// The CSV.
+        path: PathBuf,
+        /// What they could be.
+        column: &'static str,
+        /// Them.
+        found: Vec<String>,
+        /// What an option would call them.
+        candidates: Vec<String>,
+    },
+    /// An option names a column that is not there.
+    #[error("`{}` has no column `{given}`, which `{option}` names", path.display())]
+    NoSuchColumn {
+        /// The CSV.
+        path: PathBuf,
+        /// `--path-column` or `--label-column`.
+        option: &'static str,
+        /// What it names.
+        given: String,
+        /// What could be given.
+        columns: Vec<String>,
     },
     /// The first line names a column twice.
     #[error("`{}` has two columns `{column}`: expected one", path.display())]
@@ -233,6 +259,9 @@ pub enum RowProblem {
         /// How long it is.
         length: usize,
     },
+    /// A path without an extension that is that of several images.
+    #[error("could mean `{}` or `{}`", .0[0].display(), .0[1].display())]
+    SeveralImages([PathBuf; 2]),
     /// No name of a split.
     #[error("has the split `{0}`: expected train, val or test")]
     Split(String),
@@ -265,6 +294,8 @@ pub enum RowProblem {
         line: u64,
     },
 }
+
+const FIRST_LINE: &str = "the first line is `path,label` or `path,label,split`";
 
 fn aside(passed_over: &PassedOver) -> String {
     if passed_over.is_empty() { String::new() } else { format!(" (passed over: {passed_over})") }
@@ -359,8 +390,23 @@ impl DatasetError {
             Self::NotATable { .. } => Some(
                 "give a folder with one folder for each class, or a CSV with the columns path,label[,split]".to_owned(),
             ),
-            Self::MissingColumn { .. } | Self::TwoColumns { .. } => {
-                Some("the first line is `path,label` or `path,label,split`".to_owned())
+            Self::MissingColumn { candidates, .. } if candidates.is_empty() => Some(FIRST_LINE.to_owned()),
+            Self::TwoColumns { .. } => Some(FIRST_LINE.to_owned()),
+            Self::SeveralColumns { column: "split", .. } => Some("name the one that counts `split`".to_owned()),
+            Self::MissingColumn { column, candidates, .. } | Self::SeveralColumns { column, candidates, .. } => {
+                let options =
+                    candidates.iter().take(12).map(|name| format!("`--{column}-column {}`", shell_word(name)));
+                Some(format!("add {}, whichever it is", options.collect::<Vec<_>>().join(" or ")))
+            }
+            Self::NoSuchColumn { option, given, columns, .. } => {
+                let near = nearest(given, columns.iter().map(String::as_str)).map(|name| vec![name.to_owned()]);
+                let words = near
+                    .as_ref()
+                    .unwrap_or(columns)
+                    .iter()
+                    .take(12)
+                    .map(|name| format!("`{option} {}`", shell_word(name)));
+                Some(format!("give {}, or the number of a column", words.collect::<Vec<_>>().join(" or ")))
             }
             Self::NoRows { .. } => Some("add a line for each image, such as `photos/1.jpg,ants`".to_owned()),
             Self::Row { problem, .. } => problem.hint(),
@@ -388,6 +434,7 @@ impl RowProblem {
                 let near = nearest(label, known.iter().map(String::as_str));
                 near.map(|name| format!("did you mean `{name}`?"))
             }
+            Self::SeveralImages(_) => Some("write its path in full, from the folder of the CSV".to_owned()),
             Self::DropIsAClass => Some("rename the class".to_owned()),
             Self::Empty(_) | Self::Split(_) | Self::TooLong { .. } => None,
         }

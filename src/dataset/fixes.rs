@@ -2,14 +2,17 @@
 //! label is the name of a class or `drop`.
 //!
 //! It is read as a CSV of images is ([`super::open`]): any separator, relative paths from its own folder. Whatever it says
-//! must be about an image of the data and agree with itself; the user's files stay as they are.
+//! must be about an image of the data and agree with itself; the user's files stay as they are. A line is about a photo and
+//! not about a name: other paths of the same file or the same bytes follow it, or it is said that they do not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use super::classes::Found;
 use super::{Dataset, DatasetError, IsImage, Label, RowProblem, split, table};
-use crate::files::Kind;
+use crate::files::{self, ContentHash, Kind, escaped};
 use crate::progress::Progress;
 
 /// The label that leaves an image out.
@@ -24,6 +27,8 @@ pub struct Fixed {
     pub dropped: usize,
     /// Images that had the class already.
     pub already_so: usize,
+    /// How many of all these were not named, but are the same photo as one that was: a link to it, or the same bytes.
+    pub copies: usize,
 }
 
 /// A correction that is proposed.
@@ -74,29 +79,39 @@ pub fn apply(
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Fixed, DatasetError> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let mut images = Places::of(dataset);
-    // What each image is to become, and on which line that stands.
-    let mut wanted: HashMap<usize, (String, u64)> = HashMap::new();
-    table::read(file, is_image, progress, &mut |mut row, line| {
-        row.label = dataset.check_label(&row.label)?;
-        let path = table::place_of(folder, &row.path);
-        let image = images.find(&path).ok_or_else(|| RowProblem::UnknownPath(path.clone()))?;
-        match wanted.get(&image) {
-            Some((there, line)) if *there != row.label => {
-                let (here, there, line) = (row.label, there.clone(), *line);
-                Err(RowProblem::Conflict { path, what: "label", here, there, line })
-            }
-            Some(_) => Ok(()),
-            None => {
-                wanted.insert(image, (row.label, line));
-                Ok(())
-            }
+    let table = table::read(file, None, is_image, progress)?;
+    let mut images = Images::of(dataset);
+    let mut wanted = Wanted::new();
+    for row in &table.rows {
+        let fail = |problem| table::wrong_row(file, row.line, problem);
+        let label = dataset.check_label(&row.label).map_err(fail)?;
+        let named = images.named(&row.path);
+        if named.is_empty() {
+            return Err(fail(RowProblem::UnknownPath(row.path.clone())));
         }
-    })?;
-    let fixed = dataset.change(&wanted);
+        named
+            .into_iter()
+            .try_for_each(|image| note(&mut wanted, image, &label, row.line, row.path.clone()))
+            .map_err(fail)?;
+    }
+    let (copies, left) = images.follow(&mut wanted).map_err(|(line, problem)| table::wrong_row(file, line, problem))?;
+    dataset.warnings.extend(table.warnings);
+    dataset.warnings.extend(left);
+    let fixed = Fixed { copies, ..dataset.change(&wanted) };
     dataset.check_labels()?;
     Ok(fixed)
+}
+
+/// What each image is to become, by its place in the data set, and on which line that stands.
+type Wanted = HashMap<usize, (String, u64)>;
+
+/// A second line about an image must say the same.
+fn note(wanted: &mut Wanted, image: usize, label: &str, line: u64, path: PathBuf) -> Result<(), RowProblem> {
+    let (there, first) = wanted.entry(image).or_insert_with(|| (label.to_owned(), line));
+    if there == label {
+        return Ok(());
+    }
+    Err(RowProblem::Conflict { path, what: "label", here: label.to_owned(), there: there.clone(), line: *first })
 }
 
 impl Dataset {
@@ -116,7 +131,7 @@ impl Dataset {
     }
 
     /// Gives the images their wanted classes and takes those to be dropped away.
-    fn change(&mut self, wanted: &HashMap<usize, (String, u64)>) -> Fixed {
+    fn change(&mut self, wanted: &Wanted) -> Fixed {
         let mut fixed = Fixed::default();
         let samples = std::mem::take(&mut self.samples);
         for (image, mut sample) in samples.into_iter().enumerate() {
@@ -151,33 +166,91 @@ impl Dataset {
     }
 }
 
-/// Which image lies where, however its path is written.
-struct Places {
+/// Which image lies where, however its path is written, and which are the same photo.
+struct Images {
     paths: Vec<PathBuf>,
+    classes: Vec<String>,
     absolute: HashMap<PathBuf, usize>,
     /// With links followed and `..` resolved: made only when a path is not found without.
-    canonical: Option<HashMap<PathBuf, usize>>,
+    canonical: Option<HashMap<PathBuf, Vec<usize>>>,
 }
 
-impl Places {
+impl Images {
     fn of(dataset: &Dataset) -> Self {
         let paths: Vec<PathBuf> = dataset.samples.iter().map(|sample| sample.path.clone()).collect();
         let absolute = paths.iter().enumerate().map(|(image, path)| (absolute(path), image)).collect();
-        Self { paths, absolute, canonical: None }
+        let name = |class: usize| dataset.classes.name(class).unwrap_or_default().to_owned();
+        let classes = dataset.samples.iter().map(|sample| name(sample.class)).collect();
+        Self { paths, classes, absolute, canonical: None }
     }
 
-    fn find(&mut self, path: &Path) -> Option<usize> {
+    /// The image at a path; all that are links to it where it is not in the data itself.
+    fn named(&mut self, path: &Path) -> Vec<usize> {
         if let Some(image) = self.absolute.get(&absolute(path)) {
-            return Some(*image);
+            return vec![*image];
         }
-        let path = path.canonicalize().ok()?;
+        let Ok(path) = path.canonicalize() else { return Vec::new() };
         let paths = &self.paths;
         let canonical = self.canonical.get_or_insert_with(|| {
-            let resolved =
-                paths.iter().enumerate().filter_map(|(image, path)| Some((path.canonicalize().ok()?, image)));
-            resolved.collect()
+            let mut canonical: HashMap<PathBuf, Vec<usize>> = HashMap::new();
+            for (image, path) in paths.iter().enumerate() {
+                canonical.entry(path.canonicalize().unwrap_or_default()).or_default().push(image);
+            }
+            canonical
         });
-        canonical.get(&path).copied()
+        canonical.get(&path).cloned().unwrap_or_default()
+    }
+
+    /// What is said of an image holds for every other path of the same photo that has the same class and no line of its own.
+    /// Returns how many there are, and in words those of another class, which stay as they are.
+    fn follow(&self, wanted: &mut Wanted) -> Result<(usize, Vec<String>), (u64, RowProblem)> {
+        let mut named: Vec<(usize, String, u64)> =
+            wanted.iter().map(|(image, (label, line))| (*image, label.clone(), *line)).collect();
+        named.sort_unstable_by_key(|(image, _, line)| (*line, *image));
+        let of_its_own: HashSet<usize> = wanted.keys().copied().collect();
+        let same = self.same_photos(&of_its_own);
+        let (mut copies, mut left) = (HashSet::new(), Vec::new());
+        for (image, label, line) in named {
+            for &copy in same.get(&image).into_iter().flatten().filter(|copy| !of_its_own.contains(copy)) {
+                let [class, its_class] = [image, copy].map(|image| self.classes.get(image).map_or("", String::as_str));
+                let [path, its_path] = [image, copy].map(|image| self.paths.get(image).cloned().unwrap_or_default());
+                if class == its_class {
+                    note(wanted, copy, &label, line, its_path).map_err(|problem| (line, problem))?;
+                    copies.insert(copy);
+                } else if its_class != label {
+                    let [path, its_path] = [&path, &its_path].map(|path| escaped::text(path));
+                    left.push(format!(
+                        "the fixes name `{path}`, and `{its_path}` is the same photo: it stays as `{its_class}`, for it has no line of its own"
+                    ));
+                }
+            }
+        }
+        Ok((copies.len(), left))
+    }
+
+    /// Of each of some images the others that have the same bytes, as links to one file have. Only files as long as one of
+    /// these are read.
+    fn same_photos(&self, of: &HashSet<usize>) -> HashMap<usize, Vec<usize>> {
+        let sizes: Vec<Option<u64>> = self.paths.par_iter().map(|path| files::size(path).ok()).collect();
+        let mut as_long: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (image, size) in sizes.iter().enumerate() {
+            as_long.entry(size.unwrap_or(0)).or_default().push(image);
+        }
+        as_long.retain(|size, images| *size > 0 && images.len() > 1 && images.iter().any(|image| of.contains(image)));
+        let images: Vec<usize> = as_long.into_values().flatten().collect();
+        let hash = |image: &usize| Some((ContentHash::of_file(self.paths.get(*image)?).ok()?, *image));
+        let mut by_content: HashMap<ContentHash, Vec<usize>> = HashMap::new();
+        for (hash, image) in images.par_iter().filter_map(hash).collect::<Vec<_>>() {
+            by_content.entry(hash).or_default().push(image);
+        }
+        let mut same = HashMap::new();
+        for mut images in by_content.into_values() {
+            images.sort_unstable();
+            for image in images.iter().filter(|image| of.contains(image)) {
+                same.insert(*image, images.iter().copied().filter(|other| other != image).collect());
+            }
+        }
+        same
     }
 }
 

@@ -170,6 +170,10 @@ pub const HEAD: usize = 512;
 pub struct ReadOptions {
     /// Which folders name the classes. `None` to find them.
     pub classes_from: Option<ClassesFrom>,
+    /// The column of a CSV that holds the paths: its name, or its number from 1. `None` to find it.
+    pub path_column: Option<String>,
+    /// The column of a CSV that holds the labels, as [`Self::path_column`].
+    pub label_column: Option<String>,
 }
 
 /// Finds the labelled images of a folder or a CSV; `positive` names the class that counts as positive.
@@ -221,10 +225,14 @@ fn list(
         return Err(archive);
     }
     progress.start("looking for images", Unit::Images, None);
+    if metadata.is_dir() && (options.path_column.is_some() || options.label_column.is_some()) {
+        let reason = "it is a folder, and `--path-column` and `--label-column` name columns".to_owned();
+        return Err(DatasetError::NotATable { path: path.to_path_buf(), reason });
+    }
     let listing = if metadata.is_dir() {
         folder::list(path, options.classes_from, expected, is_image, progress)
     } else {
-        table::list(path, is_image, progress)
+        table::list(path, options, is_image, progress)
     };
     progress.finish();
     listing

@@ -108,7 +108,7 @@ pub enum FeatureError {
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// A photo could not be read and the caller wants to stop there.
-    #[error("cannot read `{}`: {reason}", path.display())]
+    #[error("cannot read `{}`: {reason}", crate::files::escaped::text(path))]
     Unreadable {
         /// The photo.
         path: PathBuf,
@@ -118,6 +118,9 @@ pub enum FeatureError {
     /// The rows could not be put down.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The system starts no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
     /// There is no memory for so many rows.
     #[error("the features of {rows} photos, {width} numbers each, need {:.1} GB and memory for them is refused",
         *rows as f64 * *width as f64 * 4e-9)]
@@ -234,15 +237,26 @@ impl Extractor<'_> {
         let (deliver, delivered) = bounded(tickets_at_once);
         let (decoded, to_feed) = bounded(waiting.max(1));
         let result = std::thread::scope(|scope| {
-            for _ in 0..workers {
+            for number in 0..workers {
                 let own = || Network::Own(OnceCell::new());
                 let network = if devices.is_empty() { own() } else { Network::Feeders(decoded.clone()) };
                 let worker = Worker::new(&shared, network, tickets.clone(), deliver.clone());
-                scope.spawn(move || worker.run(scope));
+                let started = std::thread::Builder::new().spawn_scoped(scope, move || worker.run(scope));
+                if let Err(error) = started {
+                    if number == 0 {
+                        return Err(FeatureError::Thread(error));
+                    }
+                    // The system allows no more: those that there are do the work.
+                    break;
+                }
             }
             for &device in devices {
                 let feeder = Feeder::new(&shared, to_feed.clone(), deliver.clone());
-                scope.spawn(move || feeder.run(&|| open(device)));
+                let started = std::thread::Builder::new().spawn_scoped(scope, move || feeder.run(&|| open(device)));
+                if let Err(error) = started {
+                    shared.stop.store(true, Ordering::Relaxed);
+                    return Err(FeatureError::Thread(error));
+                }
             }
             // Only the threads' own ends are left, so that the loop below ends with the last of them, and a worker's
             // chunk finds the channel closed when all feeders are gone.

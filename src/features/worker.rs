@@ -150,7 +150,8 @@ impl<'a> Worker<'a> {
         }
         if !self.shared.is_loading.swap(true, Ordering::Relaxed) {
             // The weights load while the first photos are decoded; an error comes back to whoever asks next.
-            scope.spawn(move || drop(backbone.engine()));
+            // Without a thread of its own for it, it loads when it is needed.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(backbone.engine()));
         }
         let loaded = preprocess.load_with_facts(&bytes, limits);
         let (crop, facts) = loaded.map_err(|error| error.of_file(path))?;

@@ -3,7 +3,9 @@
 //! Promise: a reader of any file this program writes sees the old content or the new, never a part. That is why the
 //! plain `std::fs` writers are banned elsewhere (`clippy.toml`). Users' photos are only ever opened for reading.
 
+pub mod escaped;
 mod leftovers;
+mod text;
 mod whole;
 
 use std::fmt;
@@ -17,6 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::foreign::mapping::Mapping;
 
 pub use leftovers::{WalkRoot, is_leftover};
+pub use text::Text;
 pub use whole::{Batch, check_writable, scratch, sweep, write};
 
 /// A file operation that failed: what was tried, on which path, and the system's reason.
@@ -53,6 +56,9 @@ impl FileError {
             io::ErrorKind::ReadOnlyFilesystem => Some("write to a folder that is not read-only".to_owned()),
             io::ErrorKind::IsADirectory => Some(format!("name a file, such as one in `{path}`")),
             io::ErrorKind::NotADirectory => Some("check the path: one of its folders is a file".to_owned()),
+            io::ErrorKind::OutOfMemory => {
+                Some("close other programs, or raise the limit that `ulimit -v` shows".to_owned())
+            }
             io::ErrorKind::TimedOut => Some("copy it to a disk of this machine, or raise `--max-seconds`".to_owned()),
             _ => None,
         }

@@ -2,17 +2,20 @@
 //!
 //! [`onednn`] calls three operators of libtorch that tch has no call for; [`libtorch`] asks it about itself, sets the
 //! switches of its GPU arithmetic and calls an operator that tch calls wrongly; [`stream`] copies beside a GPU's
-//! computation; [`driver`] asks NVIDIA's driver about its cards; [`mapping`] maps a file into memory; [`leave`] ends the
-//! process. Each `unsafe` block says what makes it sound. Nothing here knows what an image or a network is.
+//! computation; [`driver`] asks NVIDIA's driver about its cards; [`mapping`] maps a file into memory; [`Allocator`] makes the
+//! end of memory an error; [`leave`] ends the process, and a look at the current folder begins it. Each `unsafe` block says
+//! what makes it sound. Nothing here knows what an image or a network is.
 
 #![expect(unsafe_code, reason = "this is the one module for it")]
 
 pub(crate) mod driver;
 pub(crate) mod libtorch;
 pub(crate) mod mapping;
+mod memory;
 mod message;
 pub(crate) mod onednn;
 mod process;
 pub(crate) mod stream;
 
+pub use memory::{Allocator, end_clearly_without_memory};
 pub use process::leave;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::backbone::Pooling;
 use crate::decision::{Calibration, ThresholdRule};
 use crate::features::FeatureMatrix;
-use crate::files::{self, ContentHash, Kind};
+use crate::files::{self, ContentHash, Kind, escaped};
 use crate::head::{Head, HeadError};
 use crate::index::{Index, Neighbour};
 use crate::metrics::Metrics;
@@ -132,6 +132,7 @@ pub struct IndexFacts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Where it lay.
+    #[serde(with = "escaped")]
     pub path: PathBuf,
     /// What it was said to show.
     pub class: String,

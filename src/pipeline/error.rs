@@ -139,6 +139,9 @@ impl PipelineError {
             Self::Grouping(error) => error.hint(),
             Self::Decision(error) => error.hint(),
             Self::Calibration(error) => error.hint(),
+            Self::Feature(FeatureError::Thread(_)) => {
+                Some("give fewer `--threads`, or raise the limits that `ulimit -a` shows".to_owned())
+            }
             Self::Feature(FeatureError::Memory { .. }) => {
                 Some("use fewer photos, a smaller `--image-size`, or `--head gap`".to_owned())
             }

@@ -12,7 +12,7 @@ use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
 use crate::dataset::ReadOptions;
 use crate::features::{FeatureError, Rows};
-use crate::files::{self, FileError, Kind};
+use crate::files::{self, FileError, Kind, escaped};
 use crate::model;
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
@@ -104,7 +104,7 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
     };
     let mut rows = Spool { path: &options.output, file: BufWriter::new(files::scratch(&options.output)?) };
     let photos = reading.run(&mut rows, progress)?;
-    let paths: Vec<_> = photos.samples.iter().map(|sample| sample.path.to_string_lossy()).collect();
+    let paths: Vec<_> = photos.samples.iter().map(|sample| escaped::text(&sample.path)).collect();
     let labels: Vec<i64> = photos.labels().iter().map(|&positive| i64::from(positive)).collect();
     let facts = serde_json::json!({
         "paths": paths,

@@ -10,7 +10,7 @@ use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
 use crate::dataset::fixes::{self, Fixed};
 use crate::dataset::{self, ClassMap, Label, ReadOptions, Sample, Split};
 use crate::features::{Extraction, Extractor, Rows};
-use crate::files::ContentHash;
+use crate::files::{ContentHash, escaped};
 use crate::model::Model;
 use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
@@ -67,7 +67,8 @@ impl Photos {
     /// The SHA-256 over path and content of every photo, in order: the same photos under the same names have the same.
     pub(super) fn fingerprint(&self) -> String {
         let lines = self.samples.iter().zip(&self.extraction.hashes);
-        let lines: Vec<String> = lines.map(|(sample, hash)| format!("{hash} {}", sample.path.display())).collect();
+        let lines: Vec<String> =
+            lines.map(|(sample, hash)| format!("{hash} {}", escaped::text(&sample.path))).collect();
         ContentHash::of(lines.join("\n").as_bytes()).to_string()
     }
 
@@ -160,7 +161,7 @@ impl Reading<'_> {
         let not_listed = found.unreadable.into_iter().map(|item| Skipped { path: item.path, reason: item.reason });
         let unreadable: Vec<_> = not_listed.chain(unreadable).collect();
         for skipped in &unreadable {
-            progress.warn(&format!("left out `{}`: {}", skipped.path.display(), skipped.reason));
+            progress.warn(&format!("left out `{}`: {}", escaped::text(&skipped.path), skipped.reason));
         }
         let remedy = if self.model.is_none() { Remedy::Choose } else { Remedy::TrainAgain };
         levels::say(&extraction.noticed, preprocess.levels, remedy, progress);

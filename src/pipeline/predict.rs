@@ -10,6 +10,7 @@ use super::{Arguments, BackboneOptions, Extractor, MapOutput, OnUnreadable, Pipe
 use crate::backbone::{ActivationMap, Linear, Readout};
 use crate::decision::{self, Decision, Review};
 use crate::features::{FeatureError, Noticed, Photo};
+use crate::files::escaped;
 use crate::model::Model;
 use crate::pixels::Limits;
 use crate::progress::{Progress, Unit};
@@ -90,6 +91,7 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Similar {
     /// Where it lay at training.
+    #[serde(with = "escaped")]
     pub path: PathBuf,
     /// What it was said to show.
     pub class: String,

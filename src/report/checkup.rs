@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::files::escaped;
+
 /// The state of everything that a run needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Checkup {
@@ -29,6 +31,7 @@ pub struct Checkup {
     /// The cache, in words.
     pub cache: String,
     /// Its folder; `None` if it is off.
+    #[serde(serialize_with = "escaped::serialize_option")]
     pub cache_folder: Option<PathBuf>,
     /// What is wrong, gravest first: the first one's code is the exit code.
     pub problems: Vec<Problem>,
@@ -63,6 +66,7 @@ pub struct WeightsState {
     /// What `--weights` calls them.
     pub name: String,
     /// Where they are.
+    #[serde(serialize_with = "escaped::serialize_option")]
     pub path: Option<PathBuf>,
     /// Bytes of the file.
     pub bytes: Option<u64>,

@@ -7,14 +7,17 @@ use serde::Serialize;
 
 use super::{Method, Skipped, estimates, rounded, write_confusion, write_estimate};
 use crate::features::Noticed;
+use crate::files::escaped;
 use crate::metrics::Metrics;
 
 /// A model's numbers on labelled photos.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EvaluateReport {
     /// The folder or CSV.
+    #[serde(with = "escaped")]
     pub data: PathBuf,
     /// The model file.
+    #[serde(with = "escaped")]
     pub model: PathBuf,
     /// The positive class.
     pub positive: String,
@@ -35,6 +38,7 @@ pub struct EvaluateReport {
     /// Images whose features were computed in an earlier run.
     pub features_from_cache: usize,
     /// Where the page is, if one was wanted.
+    #[serde(serialize_with = "escaped::serialize_option")]
     pub page: Option<PathBuf>,
     /// Photos that could not be read.
     pub unreadable: Vec<Skipped>,

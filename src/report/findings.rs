@@ -5,14 +5,17 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::files::escaped;
 use crate::metrics::Estimate;
 
 /// Two photos that show the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NearDuplicate {
     /// One of them.
+    #[serde(with = "escaped")]
     pub first: PathBuf,
     /// The other.
+    #[serde(with = "escaped")]
     pub second: PathBuf,
     /// `identical`, `near copy` or `mirrored`.
     pub kind: &'static str,
@@ -52,7 +55,7 @@ impl fmt::Display for Relatives {
             }
             None => writeln!(out, "copies      none found")?,
             Some(pair) => {
-                let (first, second, kind) = (pair.first.display(), pair.second.display(), pair.kind);
+                let (first, second, kind) = (escaped::text(&pair.first), escaped::text(&pair.second), pair.kind);
                 let across = pairs.iter().filter(|pair| pair.across_splits).count();
                 let kept = match across {
                     0 => "kept on one side".to_owned(),
@@ -104,6 +107,7 @@ impl fmt::Display for Leak {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LabelError {
     /// The photo.
+    #[serde(with = "escaped")]
     pub path: PathBuf,
     /// Its label.
     pub given: String,

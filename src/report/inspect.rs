@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::backbone::shapes::Shapes;
+use crate::files::escaped;
 
 /// The table, and what was compared with it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,6 +30,7 @@ pub struct InspectReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightsFit {
     /// The file; `None` for seeded random weights, which are made to fit.
+    #[serde(serialize_with = "escaped::serialize_option")]
     pub path: Option<PathBuf>,
     /// What `--weights` calls it.
     pub name: String,
@@ -44,6 +46,7 @@ pub struct WeightsFit {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelFit {
     /// The file.
+    #[serde(with = "escaped")]
     pub path: PathBuf,
     /// `gap` or `flatten`.
     pub head: String,

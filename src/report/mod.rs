@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::files::escaped;
 use crate::metrics::{Confusion, Estimate, Metrics};
 
 pub use crate::files::shell_word;
@@ -30,6 +31,7 @@ pub use train::TrainReport;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     /// The file.
+    #[serde(with = "escaped")]
     pub path: PathBuf,
     /// Why it could not be read.
     pub reason: String,

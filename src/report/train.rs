@@ -13,6 +13,7 @@ use crate::backbone::{Pooling, layout};
 use crate::dataset::fixes::Fixed;
 use crate::decision::Choice;
 use crate::features::Noticed;
+use crate::files::escaped;
 use crate::metrics::Metrics;
 use crate::pixels::Levels;
 use crate::weights::WeightsId;
@@ -21,6 +22,7 @@ use crate::weights::WeightsId;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainReport {
     /// The folder or CSV.
+    #[serde(with = "escaped")]
     pub data: PathBuf,
     /// The classes with their counts of readable images.
     pub classes: Vec<ClassCount>,
@@ -94,12 +96,15 @@ pub struct TrainReport {
     /// Heads that see less than the photo; none where there were too few images for folds.
     pub shortcuts: Vec<Shortcut>,
     /// Where the page is, if one was wanted.
+    #[serde(serialize_with = "escaped::serialize_option")]
     pub page: Option<PathBuf>,
     /// Where the model is.
+    #[serde(with = "escaped")]
     pub model: PathBuf,
     /// Its size.
     pub model_bytes: u64,
     /// A photo to try it on.
+    #[serde(serialize_with = "escaped::serialize_option")]
     pub example: Option<PathBuf>,
 }
 
@@ -158,8 +163,12 @@ impl TrainReport {
         if let Some(Levels { low, high }) = self.levels {
             writeln!(out, "levels      of photos with 16 bits a channel, {low} is black and {high} is white")?;
         }
-        if let Some(Fixed { relabelled, dropped, already_so }) = self.fixes {
-            writeln!(out, "fixes       {relabelled} relabelled, {dropped} dropped, {already_so} as they were")?;
+        if let Some(Fixed { relabelled, dropped, already_so, copies }) = self.fixes {
+            let copies = match copies {
+                0 => String::new(),
+                some => format!("; {some} of these as copies of or links to photos that were named"),
+            };
+            writeln!(out, "fixes       {relabelled} relabelled, {dropped} dropped, {already_so} as they were{copies}")?;
         }
         writeln!(out, "split       {}", self.split_in_words())?;
         write!(out, "{}", self.relatives)?;
@@ -200,7 +209,7 @@ impl TrainReport {
                     writeln!(out, "\nlabels      {} seem doubtful: too many, the head is unsure itself", found.len())?;
                 }
                 Some(LabelError { path, given, suggested, .. }) => {
-                    let (count, path) = (found.len(), path.display());
+                    let (count, path) = (found.len(), escaped::text(path));
                     writeln!(out, "\nlabels      {count} doubtful, such as {path}: {given}, perhaps {suggested}")?;
                 }
             }

@@ -1,11 +1,9 @@
 //! The table of everything that can be wrong: each row has its exit code, its message, and no panic.
 
-use crate::setup::{Dir, TRAIN, photo, run};
+use crate::setup::{Dir, QUICK, TRAIN, photo, run};
 
 /// Name, what to prepare, arguments, exit code, words on stderr (or stdout).
 type Row = (&'static str, fn(&Dir), &'static [&'static str], i32, &'static [&'static str]);
-
-const QUICK: [&str; 4] = ["--weights", "random:0", "--image-size", "32"];
 
 fn nothing(_: &Dir) {}
 

@@ -28,9 +28,14 @@ impl Dir {
         self.0.path().join(name)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a test makes its own files")]
     pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
-        let path = self.path(name);
+        self.file_at(Path::new(name), content)
+    }
+
+    /// [`Dir::file`] with a path that need not be text.
+    #[expect(clippy::disallowed_methods, reason = "a test makes its own files")]
+    pub(crate) fn file_at(&self, name: &Path, content: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
         path
@@ -56,7 +61,12 @@ impl Dir {
 
     /// The binary, in this folder, with a cache folder of its own and no network.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_resnet-binary"));
+        self.command_of(env!("CARGO_BIN_EXE_resnet-binary"))
+    }
+
+    /// Another program in the same way.
+    pub(crate) fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.0.path());
         for name in ["HF_ENDPOINT", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "NO_COLOR"] {
             command.env_remove(name);
@@ -82,6 +92,9 @@ impl Dir {
 
 /// The quickest training there is.
 pub(crate) const TRAIN: [&str; 7] = ["train", "--data", "imgs", "--weights", "random:0", "--image-size", "32"];
+
+/// Of any training.
+pub(crate) const QUICK: [&str; 4] = ["--weights", "random:0", "--image-size", "32"];
 
 /// Bytes of a photo that every decoder reads: binary PPM with a little texture.
 pub(crate) fn photo(shade: u8) -> Vec<u8> {

@@ -20,7 +20,7 @@ fn images_get_the_class_of_their_line_or_are_left_out() {
     let text = "path,label\nimgs/ants/1.jpg,bees\n./imgs/bees/3.jpg,drop\nimgs/bees/4.jpg,bees\nimgs/ants/1.jpg,bees\n";
     let (tree, result) = fixed(text);
     let (dataset, counts) = result.unwrap();
-    assert_eq!(counts, Fixed { relabelled: 1, dropped: 1, already_so: 1 });
+    assert_eq!(counts, Fixed { relabelled: 1, dropped: 1, already_so: 1, copies: 0 });
     let expected = ["imgs/ants/1.jpg bees", "imgs/ants/2.jpg ants", "imgs/bees/4.jpg bees", "imgs/bees/5.jpg bees"];
     assert_eq!(tree.listed(&dataset), expected);
 }
@@ -86,4 +86,89 @@ fn a_class_named_drop_is_not_guessed_at() {
     let error = apply(&mut dataset, &file, &is_image, &Silent).unwrap_err();
     assert!(error.to_string().ends_with("which leaves an image out but is a class here too"), "{error}");
     assert_eq!(error.hint().unwrap(), "rename the class");
+}
+
+/// Files with content of their own, unless `copies` says whose they have.
+fn photos(files: &[(&str, &str)]) -> (Tree, Dataset) {
+    let tree = Tree::of(&[]);
+    for (path, content) in files {
+        tree.file(path, format!("IMG{content}").as_bytes());
+    }
+    let dataset = open(&tree.path("imgs"), None).unwrap();
+    (tree, dataset)
+}
+
+#[test]
+fn a_line_is_about_the_photo_and_its_copies_follow_unless_they_have_another_class() {
+    let files =
+        [("ants/1", "a"), ("ants/copy", "a"), ("ants/2", "b"), ("bees/3", "a"), ("bees/4", "c"), ("bees/5", "d")];
+    let files = files.map(|(path, content)| (format!("imgs/{path}"), content));
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (path.as_str(), *content)).collect();
+    for (text, counts, expected, said) in [
+        (
+            "path,label\nimgs/ants/1,drop\n",
+            Fixed { dropped: 2, copies: 1, ..Fixed::default() },
+            &["imgs/ants/2 ants", "imgs/bees/3 bees", "imgs/bees/4 bees", "imgs/bees/5 bees"][..],
+            Some("bees/3` is the same photo: it stays as `bees`"),
+        ),
+        (
+            "path,label\nimgs/ants/1,bees\n",
+            Fixed { relabelled: 2, copies: 1, ..Fixed::default() },
+            &[
+                "imgs/ants/1 bees",
+                "imgs/ants/2 ants",
+                "imgs/ants/copy bees",
+                "imgs/bees/3 bees",
+                "imgs/bees/4 bees",
+                "imgs/bees/5 bees",
+            ],
+            None,
+        ),
+        // A line of its own holds.
+        (
+            "path,label\nimgs/ants/1,drop\nimgs/ants/copy,ants\nimgs/bees/3,drop\n",
+            Fixed { dropped: 2, already_so: 1, ..Fixed::default() },
+            &["imgs/ants/2 ants", "imgs/ants/copy ants", "imgs/bees/4 bees", "imgs/bees/5 bees"],
+            None,
+        ),
+    ] {
+        let (tree, mut dataset) = photos(&files);
+        let file = tree.file("fixes.csv", text.as_bytes());
+        let found = apply(&mut dataset, &file, &is_image, &Silent).unwrap();
+        assert_eq!(
+            (found, tree.listed(&dataset)),
+            (counts, expected.iter().map(|&row| row.to_owned()).collect()),
+            "{text:?}"
+        );
+        assert_eq!(dataset.warnings.len(), usize::from(said.is_some()), "{:?}", dataset.warnings);
+        assert!(said.is_none_or(|said| dataset.warnings[0].contains(said)), "{:?}", dataset.warnings);
+    }
+    let (tree, mut dataset) = photos(&[("imgs/a/1", "x"), ("imgs/a/2", "x"), ("imgs/a/3", "x"), ("imgs/b/4", "y")]);
+    let file = tree.file("fixes.csv", b"path,label\nimgs/a/1,drop\nimgs/a/2,b\n");
+    let error = apply(&mut dataset, &file, &is_image, &Silent).unwrap_err();
+    assert!(error.to_string().contains("a/3` the label `b`, line 2 gives it `drop`"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_one_photo_are_one_photo() {
+    use std::os::unix::fs::symlink;
+    let (tree, _) = photos(&[("imgs/ants/1", "a"), ("imgs/ants/2", "b"), ("imgs/bees/3", "c"), ("outside", "d")]);
+    std::fs::hard_link(tree.path("imgs/ants/1"), tree.path("imgs/ants/hard")).unwrap();
+    symlink(tree.path("imgs/ants/1"), tree.path("imgs/ants/soft")).unwrap();
+    symlink(tree.path("outside"), tree.path("imgs/ants/x")).unwrap();
+    symlink(tree.path("outside"), tree.path("imgs/bees/y")).unwrap();
+    let apply = |text: &str| {
+        let mut dataset = open(&tree.path("imgs"), None).unwrap();
+        let file = tree.file("fixes.csv", text.as_bytes());
+        (apply(&mut dataset, &file, &is_image, &Silent).unwrap(), dataset)
+    };
+    for named in ["1", "hard", "soft"] {
+        let (fixed, dataset) = apply(&format!("path,label\nimgs/ants/{named},drop\n"));
+        assert_eq!(fixed, Fixed { dropped: 3, copies: 2, ..Fixed::default() }, "{named}");
+        assert_eq!(dataset.samples.len(), 4, "{named}");
+    }
+    // What is named by its own place is dropped under every name that it has.
+    let (fixed, dataset) = apply("path,label\noutside,drop\n");
+    assert_eq!((fixed.dropped, dataset.samples.len()), (2, 5));
 }

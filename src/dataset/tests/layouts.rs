@@ -5,7 +5,7 @@ use crate::dataset::{self, ClassMap, ClassesFrom, Dataset, DatasetError, ReadOpt
 use crate::progress::Silent;
 
 fn read(tree: &Tree, from: Option<&str>, positive: Option<&str>) -> Result<Dataset, DatasetError> {
-    let options = ReadOptions { classes_from: from.map(|text| text.parse().unwrap()) };
+    let options = ReadOptions { classes_from: from.map(|text| text.parse().unwrap()), ..ReadOptions::default() };
     dataset::open(tree.0.path(), &options, positive, &super::is_image, &Silent)
 }
 

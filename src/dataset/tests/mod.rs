@@ -19,7 +19,7 @@ impl Tree {
     fn of(images: &[&str]) -> Self {
         let tree = Self(tempfile::tempdir().unwrap());
         for image in images {
-            tree.file(image, b"IMG");
+            tree.file(image, format!("IMG {image}").as_bytes());
         }
         tree
     }

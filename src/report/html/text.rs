@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::files::escaped;
 use crate::report::rounded;
 
 /// Longest name or path on the page, in characters; of a longer one the middle is left out.
@@ -63,7 +64,7 @@ pub(super) struct File<'a>(pub(super) &'a Path);
 
 impl fmt::Display for File<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "<bdi class=\"path\">{}</bdi>", Text(&shortened(&self.0.to_string_lossy(), LONGEST)))
+        write!(out, "<bdi class=\"path\">{}</bdi>", Text(&shortened(&escaped::text(self.0), LONGEST)))
     }
 }
 

@@ -1,0 +1,323 @@
+//! The cells of a column of paths → the files that they mean.
+//!
+//! A path is meant as it is written, from the folder of the CSV; with backslashes, blanks around it or its extension left
+//! out, if only so it is a file. Where no path of the table is one, or where absolute paths are none, the table was made
+//! elsewhere: then the files are looked for by the ends of the paths, from the current folder, and in the folders below the
+//! table. Such a reading counts only if it finds a file for every path, and it is said.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
+
+use crate::dataset::{HEAD, IsImage};
+use crate::files;
+
+/// No path of the system is longer.
+const MAX_BYTES: usize = 4096;
+
+/// Folders below a table are looked through to this depth and this number of files.
+const MAX_DEPTH: usize = 6;
+const MAX_FILES: usize = 200_000;
+
+/// Where the files of a column are.
+pub(super) struct Resolved {
+    /// Of each cell, in their order; as it is written where there is no such file.
+    pub(super) paths: Vec<PathBuf>,
+    /// How many of them are files.
+    pub(super) found: usize,
+    /// What should be known about paths that were not taken as they are written.
+    pub(super) notice: Option<String>,
+}
+
+/// A cell that means several images: its place, and two of them.
+pub(super) struct Ambiguous(pub(super) usize, pub(super) [PathBuf; 2]);
+
+enum Found {
+    Nothing,
+    One(PathBuf),
+    Several([PathBuf; 2]),
+}
+
+impl Found {
+    fn is_any(&self) -> bool {
+        !matches!(self, Self::Nothing)
+    }
+}
+
+/// Looks for files, and remembers the folders that it looked into.
+pub(super) struct Finder<'a> {
+    table: &'a Path,
+    folder: &'a Path,
+    is_image: IsImage<'a>,
+    /// The names in a folder, by what they are without their extension.
+    stems: Mutex<HashMap<PathBuf, Arc<Stems>>>,
+}
+
+type Stems = HashMap<OsString, Vec<String>>;
+
+impl<'a> Finder<'a> {
+    /// For the paths of a CSV.
+    pub(super) fn new(table: &'a Path, is_image: IsImage<'a>) -> Self {
+        let folder = table.parent().unwrap_or(Path::new(""));
+        Self { table, folder, is_image, stems: Mutex::default() }
+    }
+
+    /// Whether a cell is the path of a file as it is written, or nearly.
+    pub(super) fn is_file(&self, cell: &[u8]) -> bool {
+        readings(cell).any(|path| place_of(self.folder, &path).is_file())
+    }
+
+    /// As [`Self::is_file`], also with its extension left out.
+    pub(super) fn finds(&self, cell: &[u8]) -> bool {
+        readings(cell).any(|path| self.look(&place_of(self.folder, &path)).is_any())
+    }
+
+    /// The files that the cells of one column mean.
+    pub(super) fn resolve(&self, cells: &[&[u8]]) -> Result<Resolved, Ambiguous> {
+        let find = |cell: &&[u8]| {
+            readings(cell)
+                .map(|path| self.look(&place_of(self.folder, &path)))
+                .find(Found::is_any)
+                .unwrap_or(Found::Nothing)
+        };
+        let found: Vec<Found> = cells.par_iter().map(find).collect();
+        let mut paths = Vec::with_capacity(cells.len());
+        let mut lost = Vec::new();
+        for (place, (found, cell)) in found.into_iter().zip(cells).enumerate() {
+            match found {
+                Found::One(path) => paths.push(path),
+                Found::Several(images) => return Err(Ambiguous(place, images)),
+                Found::Nothing => {
+                    paths.push(place_of(self.folder, &readings(cell).next().unwrap_or_default()));
+                    lost.push(place);
+                }
+            }
+        }
+        let mut found = cells.len() - lost.len();
+        let is_from_elsewhere = found == 0 && !paths.par_iter().any(|path| path.exists());
+        if !is_from_elsewhere {
+            // A relative path beside others that are there is that of a missing file.
+            lost.retain(|&place| cells.get(place).is_some_and(|cell| is_absolute(cell)));
+        }
+        let wanted: Vec<&[u8]> = lost.iter().filter_map(|&place| cells.get(place).copied()).collect();
+        let elsewhere = self.look_elsewhere(&wanted, is_from_elsewhere);
+        let elsewhere =
+            elsewhere.map_err(|Ambiguous(place, images)| Ambiguous(lost.get(place).copied().unwrap_or(0), images))?;
+        let mut notice = None;
+        if let Some((way, files)) = elsewhere {
+            found += files.len();
+            if let (Some(cell), Some(file)) = (wanted.first(), files.first()) {
+                let (table, count, cell) = (self.table.display(), files.len(), String::from_utf8_lossy(cell));
+                notice = Some(format!(
+                    "{count} paths in `{table}` lead nowhere as they are written; all were found {way}, such as `{cell}` at `{}`",
+                    file.display()
+                ));
+            }
+            for (place, file) in lost.into_iter().zip(files) {
+                if let Some(path) = paths.get_mut(place) {
+                    *path = file;
+                }
+            }
+        }
+        Ok(Resolved { paths, found, notice })
+    }
+
+    /// The first way in which all cells are files, and these.
+    fn look_elsewhere(
+        &self,
+        cells: &[&[u8]],
+        everywhere: bool,
+    ) -> Result<Option<(&'static str, Vec<PathBuf>)>, Ambiguous> {
+        if cells.is_empty() || cells.iter().any(|cell| cell.len() > MAX_BYTES) {
+            return Ok(None);
+        }
+        let parts: Vec<Vec<&[u8]>> = cells.iter().map(|cell| parts(cell)).collect();
+        if let Some(files) = self.by_their_ends(&parts) {
+            return Ok(Some(("by their ends, without the folders before", files)));
+        }
+        if !everywhere {
+            return Ok(None);
+        }
+        let whole: Vec<&[&[u8]]> = parts.iter().map(Vec::as_slice).collect();
+        let is_relative = !cells.iter().any(|cell| is_absolute(cell));
+        if let Some(files) = is_relative.then(|| self.all_below(Path::new(""), &whole)).flatten() {
+            return Ok(Some(("from the current folder", files)));
+        }
+        let files = if is_relative { self.in_folders_below(&parts)? } else { None };
+        Ok(files.map(|files| ("in the folders below it", files)))
+    }
+
+    /// As many folders as need be left off at the beginning, the same for all; or else as many parts kept at the end.
+    fn by_their_ends(&self, cells: &[Vec<&[u8]>]) -> Option<Vec<PathBuf>> {
+        let shortest = cells.iter().map(Vec::len).min().filter(|&shortest| shortest > 0)?;
+        let first = cells.first()?;
+        let common =
+            (0..shortest - 1).take_while(|&part| cells.iter().all(|cell| cell.get(part) == first.get(part))).count();
+        let without =
+            |dropped: usize| cells.iter().map(|cell| cell.get(dropped..).unwrap_or_default()).collect::<Vec<_>>();
+        let kept = |kept: usize| {
+            cells.iter().map(|cell| cell.get(cell.len().saturating_sub(kept)..).unwrap_or_default()).collect::<Vec<_>>()
+        };
+        let ends = (0..=common).map(without).chain((1..=shortest).rev().map(kept));
+        ends.filter_map(|ends| self.all_below(self.folder, &ends)).find(|files| {
+            let [cells, files] =
+                [cells.iter().collect::<HashSet<_>>().len(), files.iter().collect::<HashSet<_>>().len()];
+            // Two photos that would become one are not what was meant.
+            cells == files
+        })
+    }
+
+    /// The files of all cells, if each has one.
+    fn all_below(&self, base: &Path, cells: &[&[&[u8]]]) -> Option<Vec<PathBuf>> {
+        let find = |cell: &&[&[u8]]| match self.look(&base.join(path_of(&cell.join(&b'/'))?)) {
+            Found::One(path) => Some(path),
+            Found::Nothing | Found::Several(_) => None,
+        };
+        find(cells.first()?)?;
+        cells.par_iter().map(find).collect()
+    }
+
+    /// The files of all cells in one of the folders below the table, or each where its name is the only one.
+    fn in_folders_below(&self, cells: &[Vec<&[u8]>]) -> Result<Option<Vec<PathBuf>>, Ambiguous> {
+        let files = self.files_below();
+        let mut by_name: HashMap<&OsStr, Vec<&Path>> = HashMap::new();
+        for file in &files {
+            for name in [file.file_name(), file.file_stem().filter(|stem| Some(*stem) != file.file_name())]
+                .into_iter()
+                .flatten()
+            {
+                by_name.entry(name).or_default().push(file);
+            }
+        }
+        let mut found = Vec::with_capacity(cells.len());
+        for cell in cells {
+            let Some(path) = path_of(&cell.join(&b'/')) else { return Ok(None) };
+            let candidates: Vec<&Path> =
+                path.file_name().and_then(|name| by_name.get(name)).into_iter().flatten().copied().collect();
+            let whole: Vec<&Path> = candidates.iter().copied().filter(|file| file.ends_with(&path)).collect();
+            let is_it = |file: &&Path| file.with_extension("").ends_with(&path) && self.is_image(file);
+            let candidates = if whole.is_empty() { candidates.into_iter().filter(is_it).collect() } else { whole };
+            if candidates.is_empty() {
+                return Ok(None);
+            }
+            found.push((cell.len(), candidates));
+        }
+        // The folder that a candidate's cell would start from.
+        let start = |parts: usize, file: &Path| file.ancestors().nth(parts).map(Path::to_path_buf);
+        let starts = found
+            .iter()
+            .map(|(parts, files)| files.iter().filter_map(|file| start(*parts, file)).collect::<HashSet<_>>());
+        let starts = starts.reduce(|all, some| all.intersection(&some).cloned().collect()).unwrap_or_default();
+        let only = if starts.len() == 1 { starts.into_iter().next() } else { None };
+        let mut files = Vec::with_capacity(found.len());
+        for (place, (parts, candidates)) in found.iter().enumerate() {
+            let chosen = candidates.iter().find(|file| only.is_some() && start(*parts, file) == only);
+            match (chosen, candidates.as_slice()) {
+                (Some(file), _) | (None, [file]) => files.push(file.to_path_buf()),
+                (None, [a, b, ..]) => return Err(Ambiguous(place, [a.to_path_buf(), b.to_path_buf()])),
+                (None, []) => return Ok(None),
+            }
+        }
+        Ok(Some(files))
+    }
+
+    fn files_below(&self) -> Vec<PathBuf> {
+        let root = if self.folder == Path::new("") { Path::new(".") } else { self.folder };
+        let is_shown = |entry: &DirEntry| !files::is_leftover(entry);
+        let walk = WalkDir::new(root).max_depth(MAX_DEPTH).follow_links(true).into_iter().filter_entry(is_shown);
+        let files = walk.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).take(MAX_FILES);
+        let mut files: Vec<PathBuf> = files.map(|entry| without_dots(entry.path())).collect();
+        files.sort();
+        files
+    }
+
+    /// The file at a place, or the only image there that is called so without its extension.
+    fn look(&self, place: &Path) -> Found {
+        if place.is_file() {
+            return Found::One(place.to_path_buf());
+        }
+        let (Some(folder), Some(stem)) = (place.parent(), place.file_name()) else { return Found::Nothing };
+        let names = self.stems_in(folder);
+        let mut images =
+            names.get(stem).into_iter().flatten().map(|name| folder.join(name)).filter(|image| self.is_image(image));
+        match (images.next(), images.next()) {
+            (None, _) => Found::Nothing,
+            (Some(image), None) => Found::One(image),
+            (Some(first), Some(second)) => Found::Several([first, second]),
+        }
+    }
+
+    fn is_image(&self, path: &Path) -> bool {
+        files::head(path, HEAD).is_ok_and(|head| (self.is_image)(path, &head))
+    }
+
+    fn stems_in(&self, folder: &Path) -> Arc<Stems> {
+        let known = || self.stems.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stems) = known().get(folder) {
+            return Arc::clone(stems);
+        }
+        let here = if folder == Path::new("") { Path::new(".") } else { folder };
+        let mut stems = Stems::new();
+        for name in files::names(here).unwrap_or_default() {
+            if let Some(stem) = Path::new(&name).file_stem().filter(|stem| *stem != name.as_str()) {
+                stems.entry(stem.to_os_string()).or_default().push(name);
+            }
+        }
+        Arc::clone(known().entry(folder.to_path_buf()).or_insert(Arc::new(stems)))
+    }
+}
+
+/// The paths that a cell may mean, the likeliest first: as it is, without blanks around it, with slashes.
+fn readings(cell: &[u8]) -> impl Iterator<Item = PathBuf> {
+    let trimmed = cell.trim_ascii();
+    let slashed =
+        trimmed.contains(&b'\\').then(|| trimmed.iter().map(|&byte| if byte == b'\\' { b'/' } else { byte }).collect());
+    let readings = [Some(cell.to_vec()), (trimmed != cell).then(|| trimmed.to_vec()), slashed];
+    readings.into_iter().flatten().filter_map(|bytes: Vec<u8>| path_of(&bytes))
+}
+
+/// The folders and the name that a path of any system consists of, without its drive.
+fn parts(cell: &[u8]) -> Vec<&[u8]> {
+    let cell = cell.trim_ascii();
+    let cell = if is_drive(cell) { cell.get(2..).unwrap_or_default() } else { cell };
+    let parts = cell.split(|byte| matches!(byte, b'/' | b'\\'));
+    parts.filter(|part| !part.is_empty() && *part != b".").collect()
+}
+
+/// Whether a path is absolute on any system.
+fn is_absolute(cell: &[u8]) -> bool {
+    let cell = cell.trim_ascii();
+    is_drive(cell) || matches!(cell.first(), Some(b'/' | b'\\'))
+}
+
+/// Whether a path begins as `C:\` or `C:/`.
+fn is_drive(cell: &[u8]) -> bool {
+    matches!(cell, [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic())
+}
+
+/// A path is bytes where the system's paths are, so that every name can be listed; elsewhere it has to be text.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+pub(super) fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(PathBuf::from(OsStr::from_bytes(bytes)))
+}
+
+#[cfg(not(unix))]
+pub(super) fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    std::str::from_utf8(bytes).map(PathBuf::from).ok()
+}
+
+/// Where the file of a row is, whose CSV lies in `folder`.
+pub(in crate::dataset) fn place_of(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(without_dots(path))
+}
+
+/// `./a.jpg` and `a.jpg` are one file. What `..` means depends on links, so it stays.
+pub(in crate::dataset) fn without_dots(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}
