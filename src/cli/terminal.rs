@@ -255,7 +255,7 @@ impl Task {
             Unit::Images => format!("{} images, {rate:.1} images/s", self.done),
             Unit::Steps => format!("{} steps", self.done),
         };
-        let share = self.total.filter(|&total| total > 0).map(|total| self.done * 100 / total);
+        let share = self.total.filter(|&total| total > 0 && self.done > 0).map(|total| self.done * 100 / total);
         let share = share.map(|share| format!(" ({share} %)")).unwrap_or_default();
         let _ = writeln!(io::stderr(), "{}: {amount}{share}", self.name);
     }
