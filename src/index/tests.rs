@@ -76,7 +76,7 @@ fn eight_bits_change_a_similarity_by_less_than_a_hundredth() {
 }
 
 #[test]
-fn about_one_of_twenty_new_photos_of_the_kind_is_marked_and_nearly_all_of_another() {
+fn at_most_one_of_ten_new_photos_of_the_kind_is_marked_and_nearly_all_of_another() {
     let (mut familiar, mut foreign) = (0, 0);
     for seed in 0..20 {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -85,7 +85,7 @@ fn about_one_of_twenty_new_photos_of_the_kind_is_marked_and_nearly_all_of_anothe
         familiar += marked(&index, &kind.photos(100, &mut random));
         foreign += marked(&index, &other.photos(100, &mut random));
     }
-    assert!((40..=160).contains(&familiar), "{familiar} of 2000 of the kind");
+    assert!((20..=200).contains(&familiar), "{familiar} of 2000 of the kind");
     assert!(foreign >= 1980, "{foreign} of 2000 of another");
 }
 
