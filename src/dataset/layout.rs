@@ -252,12 +252,18 @@ impl<'a> Chains<'a> {
     }
 
     /// The first level from `from` on with several folders, where all images lie below it and no folder on the way to
-    /// it is one of those `expected`; `from` itself if there is none.
-    fn branching(&self, from: usize, expected: Expected<'_>) -> usize {
+    /// it is one of those `expected`; `from` itself if there is none. Each split has a way of its own: `train/train/cats`
+    /// beside `test/test/cats`.
+    fn branching(&self, from: usize, split: Option<usize>, expected: Expected<'_>) -> usize {
         let is_passage = |level: &usize| {
-            let names = self.names(*level);
-            let is_expected = names.iter().any(|name| expected.has(name));
-            names.len() == 1 && !is_expected && self.0.keys().all(|chain| chain.len() > level + 1)
+            let mut inside: BTreeMap<Option<&OsStr>, BTreeSet<&OsStr>> = BTreeMap::new();
+            for chain in self.0.keys() {
+                let top = split.and_then(|split| chain.get(split).copied());
+                inside.entry(top).or_default().extend(chain.get(*level));
+            }
+            let is_expected = self.names(*level).iter().any(|name| expected.has(name));
+            let is_alone = inside.values().all(|names| names.len() == 1);
+            is_alone && !is_expected && self.0.keys().all(|chain| chain.len() > level + 1)
         };
         let level = (from..self.depth()).find(|level| !is_passage(level)).unwrap_or(from);
         if self.names(level).len() > 1 { level } else { from }
@@ -266,7 +272,7 @@ impl<'a> Chains<'a> {
     /// How many folders lie one in the other, each with nothing beside it, before there is a choice. A folder of training
     /// images alone is no such folder, unless there are splits in it.
     fn lead(&self, root: &Path, folders: &[PathBuf], expected: Expected<'_>) -> usize {
-        let level = self.branching(0, expected);
+        let level = self.branching(0, None, expected);
         let has_company =
             |passage: usize| folders.iter().filter(|folder| parts(root, folder).len() == passage + 1).count() > 1;
         let is_split = |passage: usize| self.names(passage).iter().any(|name| split_of(name).is_some());
@@ -311,7 +317,7 @@ impl<'a> Chains<'a> {
         split: Option<usize>,
         expected: Expected<'_>,
     ) -> Result<usize, DatasetError> {
-        let first = if split == Some(lead) { self.branching(lead + 1, expected) } else { lead };
+        let first = if split == Some(lead) { self.branching(lead + 1, split, expected) } else { lead };
         let inner = self.inner_readings(first, lead, split);
         if inner.is_empty() {
             return Ok(first);

@@ -89,7 +89,7 @@ pub struct Unreadable {
 /// What was left out on purpose, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PassedOver {
-    /// Hidden files and folders, and those that systems leave behind ([`files::is_leftover`]); a folder counts once.
+    /// Hidden files and folders, and those that systems leave behind ([`crate::files::is_leftover`]); a folder counts once.
     pub hidden: usize,
     /// Folders with nothing in them.
     pub empty_folders: usize,
@@ -232,7 +232,11 @@ fn list(
     let listing = if metadata.is_dir() {
         folder::list(path, options.classes_from, expected, is_image, progress)
     } else {
-        table::list(path, options, is_image, progress)
+        table::list(path, options, is_image, progress).map(|mut listing| {
+            let warning = "`--classes-from` has no say: a CSV names the class of each image itself".to_owned();
+            listing.warnings.extend(options.classes_from.map(|_| warning));
+            listing
+        })
     };
     progress.finish();
     listing

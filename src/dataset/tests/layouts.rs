@@ -96,6 +96,8 @@ fn folders_within_a_folder_of_their_own_are_found_and_that_is_said() {
     assert!(dataset.warnings[0].ends_with("flowers` in its place"), "{:?}", dataset.warnings);
     check(&below(&["train/train", "train/test"], &["a", "b"]), None, ["a", "b"], [4, 0, 0, 4]);
     check(&below(&["train/photos", "val/photos"], &["a", "b"]), None, ["a", "b"], [0, 4, 4, 0]);
+    let repeated = below(&["training_set/training_set", "test_set/test_set"], &["cats", "dogs"]);
+    check(&repeated, None, ["cats", "dogs"], [4, 0, 0, 4]);
 
     // A class beside which the other is still empty, or lies loose, is no such folder.
     for other in ["bees/", "1.jpg"] {
