@@ -68,6 +68,8 @@ pub struct Fitted<'a> {
     pub folds: &'a [usize],
     /// The real head's out-of-fold logits, `[N]`.
     pub logits: &'a [f64],
+    /// `[N]`, the same number for photos that belong together.
+    pub groups: &'a [usize],
     /// What the classes weigh.
     pub balance: Balance,
     /// The real head's strength, which suits the border too: its features are of the same kind.
@@ -124,7 +126,7 @@ fn measure(
     if fitted.logits.len() != fitted.labels.len() {
         return Err(HeadError::LabelCount { labels: fitted.labels.len(), rows: fitted.logits.len() });
     }
-    let auc = |logits: &[f64]| auc(fitted.labels, logits);
+    let auc = |logits: &[f64]| auc(fitted.labels, fitted.groups, logits);
     let (Some(auc), Some(real)) = (auc(&validated.logits), auc(fitted.logits)) else {
         return Err(HeadError::OneClass { positives: 0, negatives: 0 });
     };
@@ -132,15 +134,16 @@ fn measure(
 }
 
 /// ROC-AUC with its interval; `None` without both classes, and for logits that are no numbers.
-fn auc(labels: &[bool], logits: &[f64]) -> Option<Estimate> {
+fn auc(labels: &[bool], groups: &[usize], logits: &[f64]) -> Option<Estimate> {
     let probabilities: Vec<f64> = logits.par_iter().map(|&logit| head::probability(logit)).collect();
-    ranking::roc_auc_interval(&Scores::new(labels, &probabilities).ok()?).ok()
+    ranking::roc_auc_interval(&Scores::new(labels, &probabilities).ok()?.in_groups(groups).ok()?).ok()
 }
 
 impl Shortcut {
     /// Whether the probe is better than chance and goes this part of the real head's way.
     fn reaches(&self, part: f64) -> bool {
-        self.auc.low > CLEARLY_ABOVE_CHANCE && self.auc.value - 0.5 >= part * (self.real.value - 0.5)
+        self.auc.low.is_some_and(|low| low > CLEARLY_ABOVE_CHANCE)
+            && self.auc.value - 0.5 >= part * (self.real.value - 0.5)
     }
 
     fn warning_of_facts(&self) -> Option<String> {

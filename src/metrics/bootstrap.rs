@@ -1,18 +1,25 @@
 //! Intervals of measures that have no formula: the validation images drawn anew, thousands of times.
 //!
 //! Stratified: each resample draws, with replacement, as many positive images from the positive ones and as many
-//! negative ones from the negative as there are, so that no resample lacks a class. Resample `i` has a random stream
-//! of its own, so the result depends on the seed alone, not on the number of threads.
+//! negative ones from the negative as there are, so that no resample lacks a class. Images that belong together are drawn
+//! together: what is drawn is groups, and those that hold both classes are a stratum of their own. Resample `i` has a
+//! random stream of its own, so the result depends on the seed alone, not on the number of threads.
+//!
+//! A few images that all are answered rightly say nothing of what a mistake costs, and no resample of them does. So each
+//! resample also draws labels by the probabilities themselves: what the losses would vary by if the probabilities were
+//! right. The larger of the two deviations counts.
+
+use std::collections::HashMap;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::interval::{Estimate, on_log_scale, on_logit_scale, wilson};
-use super::probability::{Bins, brier_of, log_loss_of};
+use super::interval::{Estimate, on_log_scale, on_logit_scale, score_interval};
+use super::probability::{Bins, MOST_LOG_LOSS, brier_of, log_loss_of};
 use super::ranking::Ranking;
-use super::{Scores, Undefined, probability, ranking};
+use super::{Answers, LEAST_GROUPS, LEAST_GROUPS_OF_BINS, Scores, Undefined, probability, ranking};
 
 /// With fewer, the outer 2.5 % are one or two resamples.
 pub const LEAST_RESAMPLES: u32 = 100;
@@ -45,15 +52,36 @@ pub(super) struct Resampled {
 }
 
 impl Resampled {
-    pub(super) fn of(scores: &Scores<'_>, bootstrap: Bootstrap) -> Self {
-        let [precisions, losses, briers, errors, chance_errors] = resample(scores, bootstrap);
+    pub(super) fn of(scores: &Scores<'_>, answers: &Answers, bootstrap: Bootstrap) -> Self {
+        let groups = scores.fewest_groups();
+        let alone = |value: Result<f64, Undefined>| value.map(Estimate::without_interval);
+        let average_precision = ranking::average_precision(scores);
+        let (log_loss, brier) = (probability::log_loss(scores), probability::brier(scores));
+        let calibration_error = probability::expected_calibration_error(scores);
+        if groups < LEAST_GROUPS {
+            return Self {
+                average_precision: alone(average_precision),
+                log_loss: alone(log_loss),
+                brier: alone(brier),
+                calibration_error: alone(calibration_error),
+            };
+        }
+        let Columns { precisions, losses, briers, errors, chance_losses, chance_briers, chance_errors } =
+            resample(scores, bootstrap);
+        // Resamples of n have the variance of n − 1.
+        let few = (groups as f64 / (groups - 1) as f64).sqrt();
+        let larger = |resampled: &[f64], by_chance: &[f64]| few * deviation(resampled).max(deviation(by_chance));
+        let [positive_trials, trials] = scores.least_trials();
         Self {
-            average_precision: ranking::average_precision(scores)
-                .map(|value| share(value, &precisions, scores.positives())),
-            log_loss: probability::log_loss(scores).map(|value| on_log_scale(value, deviation(&losses))),
-            brier: probability::brier(scores).map(|value| share(value, &briers, scores.count())),
-            calibration_error: probability::expected_calibration_error(scores)
-                .map(|value| mirrored(value, errors, chance_errors)),
+            average_precision: average_precision.map(|value| share(value, deviation(&precisions), positive_trials)),
+            log_loss: log_loss
+                .map(|value| on_log_scale(value, larger(&losses, &chance_losses)).within(0.0, MOST_LOG_LOSS)),
+            brier: brier.map(|value| share(value, larger(&briers, &chance_briers), trials)),
+            calibration_error: if groups < LEAST_GROUPS_OF_BINS {
+                alone(calibration_error)
+            } else {
+                calibration_error.map(|value| mirrored(value, errors, chance_errors, unseen_errors(answers)))
+            },
         }
     }
 }
@@ -61,26 +89,29 @@ impl Resampled {
 /// From the deviation over the resamples, on the logit scale: it holds its promise on fewer images than the plain
 /// quantiles do. At 0 and 1 every resample says the same; there it is Wilson's interval of so many trials
 /// (for the average precision the binomial interval of Boyd, Eng and Page 2013, ECML PKDD).
-fn share(value: f64, resamples: &[f64], trials: usize) -> Estimate {
-    if value > 0.0 && value < 1.0 {
-        return on_logit_scale(value, deviation(resamples));
-    }
-    let successes = if value > 0.0 { trials } else { 0 };
-    wilson(successes, trials).unwrap_or(Estimate { value, low: 0.0, high: 1.0 })
+fn share(value: f64, deviation: f64, trials: f64) -> Estimate {
+    if value > 0.0 && value < 1.0 { on_logit_scale(value, deviation) } else { score_interval(value, trials) }
+}
+
+/// By how much the share of wrong answers may be larger than it was here.
+fn unseen_errors(answers: &Answers) -> f64 {
+    let accuracy = answers.accuracy().ok();
+    accuracy.and_then(|accuracy| Some(accuracy.value - accuracy.low?)).unwrap_or(0.0)
 }
 
 /// The middle 95 % of the resamples mirrored at the value (basic bootstrap, Davison and Hinkley 1997, 5.2).
 ///
 /// A calibration error is never negative, so noise alone makes it larger, and a resample has the noise twice. What the
 /// resamples gained over the value is taken off it again. Where perfect calibration would give as large a value in
-/// 2.5 % of draws (consistency resampling, Bröcker and Smith 2007), the interval begins at 0.
-fn mirrored(value: f64, resamples: Vec<f64>, by_chance: Vec<f64>) -> Estimate {
+/// 2.5 % of draws (consistency resampling, Bröcker and Smith 2007), the interval begins at 0. Wrong answers that the few
+/// images do not show would go into it whole, `unseen` at most: so far it reaches at least.
+fn mirrored(value: f64, resamples: Vec<f64>, by_chance: Vec<f64>, unseen: f64) -> Estimate {
     let [low, high] = tails(resamples);
     let [_, chance] = tails(by_chance);
     let end = |end: f64| (2.0 * value - end).clamp(0.0, 1.0);
     // A few images have few possible values, equal but for the order in which they were summed.
     let low_end = if value <= chance + ROUNDING { 0.0 } else { end(high).min(value) };
-    Estimate { value, low: low_end, high: end(low).max(value) }
+    Estimate::new(value, low_end, end(low).max((value + unseen).min(1.0)))
 }
 
 /// The standard deviation over the resamples.
@@ -102,55 +133,116 @@ fn tails(mut values: Vec<f64>) -> [f64; 2] {
     })
 }
 
-/// Average precision, log loss, Brier score and calibration error of each resample, and a calibration error with labels
-/// drawn from the probabilities themselves; what is undefined is NaN.
-fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> [Vec<f64>; 5] {
+/// What the resamples gave, one number each; with labels drawn from the probabilities themselves, `chance_`. What is
+/// undefined is NaN.
+#[derive(Default)]
+struct Columns {
+    precisions: Vec<f64>,
+    losses: Vec<f64>,
+    briers: Vec<f64>,
+    errors: Vec<f64>,
+    chance_losses: Vec<f64>,
+    chance_briers: Vec<f64>,
+    chance_errors: Vec<f64>,
+}
+
+fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> Columns {
     // In order of rank: each resample then walks through memory once, and the images' own order does not matter.
-    let mut pairs: Vec<(bool, f64)> = scores.pairs().collect();
-    pairs.sort_by(|(label, probability), (other_label, other)| {
+    let mut images: Vec<((bool, f64), usize)> = scores.pairs().zip(scores.groups()).collect();
+    images.sort_by(|((label, probability), _), ((other_label, other), _)| {
         other.total_cmp(probability).then(label.cmp(other_label))
     });
+    let (pairs, groups): (Vec<(bool, f64)>, Vec<usize>) = images.into_iter().unzip();
     let (labels, probabilities): (Vec<bool>, Vec<f64>) = pairs.into_iter().unzip();
-    let scores = &Scores { labels: &labels, probabilities: &probabilities };
+    let groups = members(&groups);
+    let scores = &Scores { labels: &labels, probabilities: &probabilities, groups: None };
     let ranking = Ranking::of(scores);
     let bins = Bins::of(scores);
-    let costs: Vec<[f64; 2]> = scores.pairs().map(|(label, p)| [log_loss_of(label, p), brier_of(label, p)]).collect();
-    let [negatives, positives] = strata(scores);
-    let measure = |times: &mut Vec<u32>, resample: u32| {
+    let costs_of = |label, probability| [log_loss_of(label, probability), brier_of(label, probability)];
+    let costs: Vec<[f64; 2]> = scores.pairs().map(|(label, probability)| costs_of(label, probability)).collect();
+    let strata = strata(scores, &groups);
+    let measure = |(times, by_chance): &mut (Vec<u32>, Vec<bool>), resample: u32| {
         let mut random = ChaCha8Rng::seed_from_u64(bootstrap.seed);
         random.set_stream(u64::from(resample));
         times.fill(0);
-        draw(&negatives, times, &mut random);
-        draw(&positives, times, &mut random);
-        let [loss, brier] = weighted_means(&costs, times);
-        let chance = bins.error_by_chance(|probability| random.random::<f64>() < probability);
-        [ranking.average_precision(times), loss, brier, bins.error(times), chance]
+        strata.iter().for_each(|stratum| draw(stratum, times, &mut random));
+        let all: f64 = times.iter().map(|&count| f64::from(count)).sum();
+        let weighted = costs.iter().zip(&*times).map(|(cost, &count)| cost.map(|cost| cost * f64::from(count)));
+        let [loss, brier] = sum(weighted).map(|sum| sum / all);
+        for group in &groups {
+            // One draw for all of a group: copies of one photo have one label.
+            let drawn: f64 = random.random();
+            for &image in group {
+                if let Some(label) = by_chance.get_mut(image as usize) {
+                    *label = drawn < scores.probability(image);
+                }
+            }
+        }
+        let chances = probabilities.iter().zip(&*by_chance).map(|(&probability, &label)| costs_of(label, probability));
+        let [chance_loss, chance_brier] = sum(chances).map(|sum| sum / scores.count() as f64);
+        let precision = ranking.average_precision(times);
+        [precision, loss, brier, bins.error(times), chance_loss, chance_brier, bins.error_with(by_chance)]
     };
-    let start = || vec![0; scores.count()];
-    let rows: Vec<[f64; 5]> = (0..bootstrap.resamples).into_par_iter().map_init(start, measure).collect();
-    std::array::from_fn(|column| rows.iter().filter_map(|row| row.get(column).copied()).collect())
+    let start = || (vec![0; scores.count()], vec![false; scores.count()]);
+    let rows: Vec<[f64; 7]> = (0..bootstrap.resamples).into_par_iter().map_init(start, measure).collect();
+    let mut columns = Columns::default();
+    for [precision, loss, brier, error, chance_loss, chance_brier, chance_error] in rows {
+        columns.precisions.push(precision);
+        columns.losses.push(loss);
+        columns.briers.push(brier);
+        columns.errors.push(error);
+        columns.chance_losses.push(chance_loss);
+        columns.chance_briers.push(chance_brier);
+        columns.chance_errors.push(chance_error);
+    }
+    columns
 }
 
-/// The images of each class.
-fn strata(scores: &Scores<'_>) -> [Vec<u32>; 2] {
-    let (positives, negatives) = (0..scores.count() as u32).partition(|&image| scores.is_positive(image));
-    [negatives, positives]
+/// The images of each group, in the order of its first one.
+fn members(groups: &[usize]) -> Vec<Vec<u32>> {
+    let mut places = HashMap::new();
+    let mut members: Vec<Vec<u32>> = Vec::new();
+    for (image, group) in groups.iter().enumerate() {
+        let place = *places.entry(group).or_insert(members.len());
+        if place == members.len() {
+            members.push(Vec::new());
+        }
+        if let Some(group) = members.get_mut(place) {
+            group.push(image as u32);
+        }
+    }
+    members
 }
 
-fn draw(stratum: &[u32], times: &mut [u32], random: &mut ChaCha8Rng) {
+/// The groups of negative images, of positive ones, and those that hold both.
+fn strata<'a>(scores: &Scores<'_>, groups: &'a [Vec<u32>]) -> [Vec<&'a [u32]>; 3] {
+    let mut strata: [Vec<&[u32]>; 3] = Default::default();
+    let [negatives, positives, both] = &mut strata;
+    for group in groups {
+        let found = group.iter().filter(|&&image| scores.is_positive(image)).count();
+        let stratum = if found == 0 {
+            &mut *negatives
+        } else if found == group.len() {
+            &mut *positives
+        } else {
+            &mut *both
+        };
+        stratum.push(group);
+    }
+    strata
+}
+
+fn draw(stratum: &[&[u32]], times: &mut [u32], random: &mut ChaCha8Rng) {
     for _ in stratum {
         let drawn = stratum.get(random.random_range(0..stratum.len() as u32) as usize);
-        if let Some(count) = drawn.and_then(|&image| times.get_mut(image as usize)) {
-            *count += 1;
+        for &image in drawn.copied().unwrap_or_default() {
+            if let Some(count) = times.get_mut(image as usize) {
+                *count += 1;
+            }
         }
     }
 }
 
-fn weighted_means(costs: &[[f64; 2]], times: &[u32]) -> [f64; 2] {
-    let mut sums = [0.0; 2];
-    for ([loss, brier], &count) in costs.iter().zip(times) {
-        sums[0] += loss * f64::from(count);
-        sums[1] += brier * f64::from(count);
-    }
-    sums.map(|sum| sum / costs.len() as f64)
+fn sum(costs: impl Iterator<Item = [f64; 2]>) -> [f64; 2] {
+    costs.fold([0.0; 2], |[loss, brier], [other_loss, other_brier]| [loss + other_loss, brier + other_brier])
 }

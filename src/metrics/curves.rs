@@ -1,8 +1,9 @@
 //! What the pictures of a classifier are drawn from: the counts at every threshold, and the bins of the calibration.
 
+use super::confusion::share_of;
 use super::probability::{CALIBRATION_BINS, bin_of};
 use super::ranking::Ranking;
-use super::{Confusion, Scores, Undefined};
+use super::{Confusion, Estimate, Scores, Undefined};
 
 /// The answers at a threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +43,8 @@ pub struct CalibrationBin {
     pub positives: usize,
     /// Mean probability of the positive class; 0 without images.
     pub mean_probability: f64,
+    /// The share that is positive; `None` without images.
+    pub share: Option<Estimate>,
 }
 
 /// The [`CALIBRATION_BINS`] bins of the calibration error, from probability 0 to 1; an edge belongs to the bin below it.
@@ -51,15 +54,19 @@ pub struct CalibrationBin {
 pub fn calibration_bins(scores: &Scores<'_>) -> Result<[CalibrationBin; CALIBRATION_BINS], Undefined> {
     scores.some_images()?;
     let mut bins = [CalibrationBin::default(); CALIBRATION_BINS];
-    for (is_positive, probability) in scores.pairs() {
-        if let Some(bin) = bins.get_mut(bin_of(probability)) {
+    let mut labels: [Vec<(f64, usize)>; CALIBRATION_BINS] = Default::default();
+    for ((is_positive, probability), group) in scores.pairs().zip(scores.groups()) {
+        let place = bin_of(probability);
+        if let (Some(bin), Some(labels)) = (bins.get_mut(place), labels.get_mut(place)) {
             bin.images += 1;
             bin.positives += usize::from(is_positive);
             bin.mean_probability += probability;
+            labels.push((f64::from(u8::from(is_positive)), group));
         }
     }
-    for bin in bins.iter_mut().filter(|bin| bin.images > 0) {
+    for (bin, labels) in bins.iter_mut().zip(&labels).filter(|(bin, _)| bin.images > 0) {
         bin.mean_probability /= bin.images as f64;
+        bin.share = share_of(labels);
     }
     Ok(bins)
 }

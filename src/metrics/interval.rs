@@ -5,22 +5,37 @@ use serde::{Deserialize, Serialize};
 /// The 97.5 % quantile of the normal distribution: both tails together leave 5 %.
 pub const Z: f64 = 1.959_963_984_540_054;
 
-/// A number and its 95 % interval.
+/// A number and its 95 % interval, where there are photos enough for one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The number itself.
     pub value: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
+    /// Lower end of the interval; `None` where there are too few photos for it.
+    pub low: Option<f64>,
+    /// Upper end of the interval; there where the lower one is.
+    pub high: Option<f64>,
 }
 
 impl Estimate {
+    /// A number with both ends.
+    pub fn new(value: f64, low: f64, high: f64) -> Self {
+        Self { value, low: Some(low), high: Some(high) }
+    }
+
+    /// A number alone.
+    pub fn without_interval(value: f64) -> Self {
+        Self { value, low: None, high: None }
+    }
+
+    /// Both ends.
+    pub fn interval(&self) -> Option<[f64; 2]> {
+        Some([self.low?, self.high?])
+    }
+
     /// The same with both ends no further out than the measure can go.
     #[must_use]
     pub fn within(self, least: f64, most: f64) -> Self {
-        Self { value: self.value, low: self.low.max(least), high: self.high.min(most) }
+        Self { low: self.low.map(|low| low.max(least)), high: self.high.map(|high| high.min(most)), ..self }
     }
 }
 
@@ -29,19 +44,20 @@ impl Estimate {
 /// Unlike the textbook's `p ± 1.96 √(p (1 − p) / n)` it never leaves \[0, 1\] and has a width at 0 and at 1, where a
 /// small validation split often is. Wilson (1927), JASA 22.
 pub fn wilson(successes: usize, trials: usize) -> Option<Estimate> {
-    if trials == 0 {
-        return None;
-    }
-    let n = trials as f64;
-    let value = successes as f64 / n;
+    (trials > 0).then(|| score_interval(successes as f64 / trials as f64, trials as f64))
+}
+
+/// Wilson's interval of a share that stands on so many independent trials, which need not be a whole number.
+pub fn score_interval(value: f64, trials: f64) -> Estimate {
+    let n = trials;
     let spread = Z * Z / n;
     let centre = value + spread / 2.0;
     let half = Z * (value * (1.0 - value) / n + spread / (4.0 * n)).sqrt();
     let end = |end: f64| (end / (1.0 + spread)).clamp(0.0, 1.0);
     // At 0 and 1 rounding would leave the ends a hair inside.
-    let low = if successes == 0 { 0.0 } else { end(centre - half) };
-    let high = if successes == trials { 1.0 } else { end(centre + half) };
-    Some(Estimate { value, low, high })
+    let low = if value <= 0.0 { 0.0 } else { end(centre - half) };
+    let high = if value >= 1.0 { 1.0 } else { end(centre + half) };
+    Estimate::new(value, low, high)
 }
 
 /// The interval of `measure(a, b)`, which grows with both, from those of two independent proportions.
@@ -49,28 +65,31 @@ pub fn wilson(successes: usize, trials: usize) -> Option<Estimate> {
 /// Square and add: each end lies as far from the value as the two changes together, `√(Δa² + Δb²)`, where Δa is what
 /// the measure loses (gains) when `a` alone goes to its own low (high) end. For a sum this is Newcombe's hybrid score
 /// interval (1998, Statistics in Medicine 17), in general the MOVER of Zou and Donner (2008, ibid. 27). It keeps a
-/// width where no error was seen, and a bootstrap would claim certainty.
+/// width where no error was seen, and a bootstrap would claim certainty. There is none where one of the two has none.
 pub fn combine(a: Estimate, b: Estimate, measure: impl Fn(f64, f64) -> f64) -> Estimate {
     let value = measure(a.value, b.value);
-    let down = (value - measure(a.low, b.value)).hypot(value - measure(a.value, b.low));
-    let up = (measure(a.high, b.value) - value).hypot(measure(a.value, b.high) - value);
-    Estimate { value, low: value - down, high: value + up }
+    let (Some([a_low, a_high]), Some([b_low, b_high])) = (a.interval(), b.interval()) else {
+        return Estimate::without_interval(value);
+    };
+    let down = (value - measure(a_low, b.value)).hypot(value - measure(a.value, b_low));
+    let up = (measure(a_high, b.value) - value).hypot(measure(a.value, b_high) - value);
+    Estimate::new(value, value - down, value + up)
 }
 
-/// Newcombe's interval of a ROC-AUC of `value` on so many positive and negative images.
+/// Newcombe's interval of a ROC-AUC of `value` on so many independent positive and negative images.
 ///
 /// The score interval that solves |θ − value| = z·√V(θ), V being Hanley and `McNeil`'s variance at the true θ with both
 /// counts replaced by their mean; wide even at 1, where no variance can be estimated from the scores.
 /// Newcombe (2006), Statistics in Medicine 25, part 2, method 5.
-pub fn newcombe_auc(value: f64, positives: usize, negatives: usize) -> Estimate {
-    let (m, n) = (positives as f64, negatives as f64);
+pub fn newcombe_auc(value: f64, positives: f64, negatives: f64) -> Estimate {
+    let (m, n) = (positives, negatives);
     let other_pairs = f64::midpoint(m, n) - 1.0;
     let variance = |theta: f64| {
         let same_image = (1.0 - theta) / (2.0 - theta) + theta / (1.0 + theta);
         (theta * (1.0 - theta) * (1.0 + other_pairs * same_image) / (m * n)).max(0.0)
     };
     let is_within = |theta: f64| (theta - value).abs() <= Z * variance(theta).sqrt();
-    Estimate { value, low: boundary(value, 0.0, is_within), high: boundary(value, 1.0, is_within) }
+    Estimate::new(value, boundary(value, 0.0, is_within), boundary(value, 1.0, is_within))
 }
 
 /// The last point from `inside` towards `outside` at which the condition holds.
@@ -94,13 +113,19 @@ pub fn on_logit_scale(value: f64, deviation: f64) -> Estimate {
     let half = Z * deviation / (value * (1.0 - value));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     // Where the deviation is 0, rounding could leave the value outside.
-    Estimate { value, low: sigmoid(logit - half).min(value), high: sigmoid(logit + half).max(value) }
+    Estimate::new(value, sigmoid(logit - half).min(value), sigmoid(logit + half).max(value))
 }
 
-/// The interval of a positive `value` that has no upper bound, taken on the logarithmic scale.
+/// The interval of a positive `value` that has no upper bound, taken on the logarithmic scale; none where it would reach
+/// over a hundred times the value, for then it says nothing.
 pub fn on_log_scale(value: f64, deviation: f64) -> Estimate {
+    const MOST: f64 = 100.0;
     let factor = (Z * deviation / value).exp();
-    Estimate { value, low: value / factor, high: value * factor }
+    if factor <= MOST {
+        Estimate::new(value, value / factor, value * factor)
+    } else {
+        Estimate::without_interval(value)
+    }
 }
 
 #[cfg(test)]
@@ -110,9 +135,11 @@ mod tests {
     #[test]
     fn a_perfect_result_on_few_images_is_not_certain() {
         let accuracy = wilson(20, 20).unwrap();
-        assert!((accuracy.low - 0.8389).abs() < 1e-4 && accuracy.high >= 1.0, "{accuracy:?}");
-        let auc = newcombe_auc(1.0, 10, 10);
-        assert!(auc.low > 0.7 && auc.low < 0.95 && auc.high >= 1.0, "{auc:?}");
+        let [low, high] = accuracy.interval().unwrap();
+        assert!((low - 0.8389).abs() < 1e-4 && high >= 1.0, "{accuracy:?}");
+        let auc = newcombe_auc(1.0, 10.0, 10.0);
+        let [low, high] = auc.interval().unwrap();
+        assert!(low > 0.7 && low < 0.95 && high >= 1.0, "{auc:?}");
     }
 
     #[test]
@@ -123,7 +150,10 @@ mod tests {
     #[test]
     fn combining_with_a_constant_changes_nothing() {
         let share = wilson(7, 10).unwrap();
-        let same = combine(share, Estimate { value: 1.0, low: 1.0, high: 1.0 }, |a, b| a * b);
-        assert!((same.low - share.low).abs() < 1e-15 && (same.high - share.high).abs() < 1e-15);
+        let same = combine(share, Estimate::new(1.0, 1.0, 1.0), |a, b| a * b);
+        let ends = share.interval().unwrap().into_iter().zip(same.interval().unwrap());
+        assert!(ends.into_iter().all(|(share, same)| (share - same).abs() < 1e-15));
+        let alone = combine(share, Estimate::without_interval(1.0), |a, b| a * b);
+        assert_eq!(alone, Estimate::without_interval(share.value));
     }
 }

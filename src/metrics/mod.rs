@@ -23,16 +23,17 @@
 pub mod bootstrap;
 pub mod confusion;
 pub mod curves;
+mod groups;
 pub mod interval;
 pub mod probability;
 pub mod ranking;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 pub use bootstrap::Bootstrap;
-pub use confusion::Confusion;
+pub use confusion::{Answers, Confusion};
 pub use interval::Estimate;
 
 /// Labels and probabilities that cannot be measured at all: a flaw of whoever made them.
@@ -54,6 +55,14 @@ pub enum MetricsError {
         image: usize,
         /// What was given.
         value: f64,
+    },
+    /// Not one group for each label.
+    #[error("there are {groups} ids of groups for {labels} labels")]
+    Groups {
+        /// How many labels.
+        labels: usize,
+        /// How many ids.
+        groups: usize,
     },
     /// A threshold that nothing can be compared with.
     #[error("the threshold is {0}: expected a finite number")]
@@ -94,11 +103,20 @@ pub enum Undefined {
     TooFewImages,
 }
 
-/// One probability of the positive class for each label: as many, none NaN, all within \[0, 1\].
+/// Groups of images of each class that every interval takes: one alone says nothing of what others are like.
+pub const LEAST_GROUPS: usize = 2;
+
+/// Groups of images of each class that the interval of the calibration error takes: with fewer its bins are empty.
+pub const LEAST_GROUPS_OF_BINS: usize = 20;
+
+/// One probability of the positive class for each label: as many, none NaN, all within \[0, 1\]; and which images belong
+/// together, so that they do not count as independent ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Scores<'a> {
     labels: &'a [bool],
     probabilities: &'a [f64],
+    /// `[N]` ids; `None` where each image stands for itself.
+    groups: Option<&'a [usize]>,
 }
 
 impl<'a> Scores<'a> {
@@ -118,7 +136,19 @@ impl<'a> Scores<'a> {
                 let value = probabilities.get(image).copied().unwrap_or(f64::NAN);
                 Err(MetricsError::NotAProbability { image, value })
             }
-            None => Ok(Self { labels, probabilities }),
+            None => Ok(Self { labels, probabilities, groups: None }),
+        }
+    }
+
+    /// The same with `[N]` ids, equal for images that belong together: copies, one burst, one patient.
+    ///
+    /// # Errors
+    /// [`MetricsError::Groups`] for another number of them.
+    pub fn in_groups(self, groups: &'a [usize]) -> Result<Self, MetricsError> {
+        if groups.len() == self.labels.len() {
+            Ok(Self { groups: Some(groups), ..self })
+        } else {
+            Err(MetricsError::Groups { labels: self.labels.len(), groups: groups.len() })
         }
     }
 
@@ -135,6 +165,41 @@ impl<'a> Scores<'a> {
     /// Label and probability of each image, in order.
     pub fn pairs(&self) -> impl Iterator<Item = (bool, f64)> {
         self.labels.iter().copied().zip(self.probabilities.iter().copied())
+    }
+
+    /// The group of an image below [`Self::count`].
+    fn group(&self, image: usize) -> usize {
+        self.groups.and_then(|groups| groups.get(image).copied()).unwrap_or(image)
+    }
+
+    /// The group of each image, in order.
+    pub fn groups(&self) -> impl Iterator<Item = usize> {
+        (0..self.count()).map(|image| self.group(image))
+    }
+
+    /// Groups that hold a negative image, groups that hold a positive one, and all groups.
+    pub fn count_groups(&self) -> [usize; 3] {
+        let of = |counts: &dyn Fn(bool) -> bool| {
+            let images = self.labels.iter().zip(self.groups()).filter(|(label, _)| counts(**label));
+            images.map(|(_, group)| group).collect::<HashSet<_>>().len()
+        };
+        [of(&|label| !label), of(&|label| label), of(&|_| true)]
+    }
+
+    /// Groups of the class that has fewer of them, of those that are there.
+    fn fewest_groups(&self) -> usize {
+        let [negatives, positives, _] = self.count_groups();
+        [negatives, positives].into_iter().filter(|&groups| groups > 0).min().unwrap_or(0)
+    }
+
+    /// As many positive images, and as many images, would say as much if all images of a group were the same.
+    fn least_trials(&self) -> [f64; 2] {
+        let of = |counts: &dyn Fn(bool) -> bool| {
+            let images = self.labels.iter().zip(self.groups()).filter(|(label, _)| counts(**label));
+            let design = groups::Design::of(&images.map(|(_, group)| (0.0, group)).collect::<Vec<_>>());
+            design.map_or(0.0, |design| design.least_trials)
+        };
+        [of(&|label| label), of(&|_| true)]
     }
 
     /// Of an image below [`Self::count`].
@@ -171,6 +236,9 @@ pub struct Metrics {
     pub count: usize,
     /// Positive images among them.
     pub positives: usize,
+    /// Groups of images that belong together, negative and positive ones; as many as images where none do.
+    #[serde(default)]
+    pub groups: [usize; 2],
     /// The answer is positive at or above it.
     pub threshold: f64,
     /// The answers, counted.
@@ -201,51 +269,59 @@ pub struct Metrics {
     pub expected_calibration_error: Option<Estimate>,
     /// Name of each measure that has no value → why.
     pub undefined: BTreeMap<String, String>,
+    /// Name of each measure that has a value and no interval → why.
+    #[serde(default)]
+    pub without_interval: BTreeMap<String, String>,
     /// What the bootstrap intervals were made with.
     pub bootstrap: Bootstrap,
 }
 
-/// Measures the probabilities of the positive class against the labels (`true` is positive).
+/// Why a number stands without an interval, in every view.
+pub const TOO_FEW: &str = "too few photos for an interval";
+
+/// Measures the probabilities of the positive class against the labels.
 ///
 /// # Errors
-/// [`MetricsError`] for labels and probabilities that do not belong together.
-pub fn evaluate(
-    labels: &[bool],
-    probabilities: &[f64],
-    threshold: f64,
-    bootstrap: Bootstrap,
-) -> Result<Metrics, MetricsError> {
-    let scores = Scores::new(labels, probabilities)?;
+/// [`MetricsError`] for a threshold that is no number and too few resamples.
+pub fn evaluate(scores: &Scores<'_>, threshold: f64, bootstrap: Bootstrap) -> Result<Metrics, MetricsError> {
     if !threshold.is_finite() {
         return Err(MetricsError::Threshold(threshold));
     }
     if bootstrap.resamples < bootstrap::LEAST_RESAMPLES {
         return Err(MetricsError::TooFewResamples(bootstrap.resamples));
     }
-    let confusion = Confusion::at(&scores, threshold);
-    let resampled = bootstrap::Resampled::of(&scores, bootstrap);
-    let mut undefined = BTreeMap::new();
+    let answers = Answers::at(scores, threshold);
+    let resampled = bootstrap::Resampled::of(scores, &answers, bootstrap);
+    let [negative_groups, positive_groups, _] = scores.count_groups();
+    let (mut undefined, mut without_interval) = (BTreeMap::new(), BTreeMap::new());
     let mut known = |name: &str, measure: Result<Estimate, Undefined>| {
-        measure.map_err(|reason| undefined.insert(name.to_owned(), reason.to_string())).ok()
+        let known = measure.map_err(|reason| undefined.insert(name.to_owned(), reason.to_string())).ok();
+        if known.is_some_and(|estimate| estimate.interval().is_none()) {
+            let reason = format!("{TOO_FEW}: {positive_groups} positive and {negative_groups} negative ones");
+            without_interval.insert(name.to_owned(), reason);
+        }
+        known
     };
     Ok(Metrics {
         count: scores.count(),
         positives: scores.positives(),
+        groups: [negative_groups, positive_groups],
         threshold,
-        confusion,
-        accuracy: known("accuracy", confusion.accuracy()),
-        balanced_accuracy: known("balanced_accuracy", confusion.balanced_accuracy()),
-        sensitivity: known("sensitivity", confusion.sensitivity()),
-        specificity: known("specificity", confusion.specificity()),
-        precision: known("precision", confusion.precision()),
-        f1: known("f1", confusion.f1()),
-        mcc: known("mcc", confusion.matthews()),
-        roc_auc: known("roc_auc", ranking::roc_auc_interval(&scores)),
+        confusion: answers.confusion,
+        accuracy: known("accuracy", answers.accuracy()),
+        balanced_accuracy: known("balanced_accuracy", answers.balanced_accuracy()),
+        sensitivity: known("sensitivity", answers.sensitivity()),
+        specificity: known("specificity", answers.specificity()),
+        precision: known("precision", answers.precision()),
+        f1: known("f1", answers.f1()),
+        mcc: known("mcc", answers.matthews()),
+        roc_auc: known("roc_auc", ranking::roc_auc_interval(scores)),
         pr_auc: known("pr_auc", resampled.average_precision),
         log_loss: known("log_loss", resampled.log_loss),
         brier: known("brier", resampled.brier),
         expected_calibration_error: known("expected_calibration_error", resampled.calibration_error),
         undefined,
+        without_interval,
         bootstrap,
     })
 }

@@ -5,6 +5,9 @@ use super::{Scores, Undefined};
 /// Bins of the calibration error, equally wide.
 pub const CALIBRATION_BINS: usize = 10;
 
+/// What one certain mistake costs: −ln(2.2e-16).
+pub(super) const MOST_LOG_LOSS: f64 = 36.043_653_389_117_15;
+
 /// Mean of −ln(probability given to what is true), in nats: what the head minimises.
 ///
 /// Probabilities are kept 2.2e-16 away from 0 and 1, as scikit-learn does: one certain mistake costs 36, not infinity.
@@ -65,9 +68,10 @@ impl Bins {
         error(rows.map(|(&(bin, probability, is_positive), &count)| (bin, probability, is_positive, f64::from(count))))
     }
 
-    /// The calibration error with labels drawn anew, each by its own probability.
-    pub(super) fn error_by_chance(&self, mut draw: impl FnMut(f64) -> bool) -> f64 {
-        error(self.0.iter().map(|&(bin, probability, _)| (bin, probability, draw(probability), 1.0)))
+    /// The calibration error with other labels.
+    pub(super) fn error_with(&self, labels: &[bool]) -> f64 {
+        let rows = self.0.iter().zip(labels);
+        error(rows.map(|(&(bin, probability, _), &label)| (bin, probability, label, 1.0)))
     }
 }
 

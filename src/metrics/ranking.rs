@@ -1,7 +1,8 @@
 //! How well the probabilities put positive images above negative ones, whatever the threshold.
 
+use super::groups::{Design, sums};
 use super::interval::{Estimate, newcombe_auc, on_logit_scale};
-use super::{Scores, Undefined};
+use super::{LEAST_GROUPS, Scores, Undefined};
 
 /// The probability that a positive image scores above a negative one, ties counting half: area under the ROC curve.
 ///
@@ -12,26 +13,35 @@ pub fn roc_auc(scores: &Scores<'_>) -> Result<f64, Undefined> {
 }
 
 /// [`roc_auc`] with its interval: `DeLong`'s variance on the logit scale (Pepe 2003, The Statistical Evaluation of
-/// Medical Tests, 5.2.4), which keeps its promise near 1 better than on the plain scale; where that variance is 0 or
-/// cannot be had (perfect separation, one image of a class), Newcombe's ([`newcombe_auc`]).
+/// Medical Tests, 5.2.4), which keeps its promise near 1 better than on the plain scale; where that variance is 0
+/// (perfect separation), Newcombe's ([`newcombe_auc`]). None where a class has fewer than [`LEAST_GROUPS`].
 ///
 /// # Errors
 /// [`Undefined`] where a class has no images.
 pub fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefined> {
     let placements = Placements::of(scores)?;
     let area = placements.area();
+    let (Some(positives), Some(negatives)) = (Design::of(&placements.positives), Design::of(&placements.negatives))
+    else {
+        return Ok(Estimate::without_interval(area));
+    };
+    if positives.groups.min(negatives.groups) < LEAST_GROUPS {
+        return Ok(Estimate::without_interval(area));
+    }
     Ok(match placements.variance() {
         Some(variance) if variance > 0.0 && area > 0.0 && area < 1.0 => on_logit_scale(area, variance.sqrt()),
-        _ => newcombe_auc(area, placements.positives.len(), placements.negatives.len()),
+        _ => newcombe_auc(area, positives.least_trials, negatives.least_trials),
     })
 }
 
-/// `DeLong`'s variance of the ROC-AUC; it takes two images of each class.
+/// `DeLong`'s variance of the ROC-AUC; it takes two groups of images of each class.
 ///
-/// `DeLong` et al. (1988), Biometrics 44: S₁₀ / m + S₀₁ / n, the sample variances of the two kinds of placements.
+/// `DeLong` et al. (1988), Biometrics 44: S₁₀ / m + S₀₁ / n, the variances of the means of the two kinds of placements.
+/// Groups make each larger by its design effect, and those that hold both classes add twice the covariance of the two
+/// means, as in Obuchowski (1997), Biometrics 53; where it is negative, nothing.
 ///
 /// # Errors
-/// [`Undefined`] where a class has fewer than two images.
+/// [`Undefined`] where a class has fewer than two groups of images.
 pub fn delong_variance(scores: &Scores<'_>) -> Result<f64, Undefined> {
     Placements::of(scores)?.variance().ok_or(Undefined::TooFewImages)
 }
@@ -89,10 +99,10 @@ impl<'a> Ranking<'a> {
     }
 }
 
-/// For each image the share of the other class that it is rightly ranked against, ties counting half.
+/// For each image the share of the other class that it is rightly ranked against, ties counting half, and its group.
 struct Placements {
-    positives: Vec<f64>,
-    negatives: Vec<f64>,
+    positives: Vec<(f64, usize)>,
+    negatives: Vec<(f64, usize)>,
 }
 
 impl Placements {
@@ -107,8 +117,14 @@ impl Placements {
             let negatives = tied.len() - positives;
             let negatives_below = (n - negatives_above - negatives) as f64 + negatives as f64 / 2.0;
             let beaten_by = positives_above as f64 + positives as f64 / 2.0;
-            placements.positives.extend(std::iter::repeat_n(negatives_below / n as f64, positives));
-            placements.negatives.extend(std::iter::repeat_n(beaten_by / m as f64, negatives));
+            for &image in tied {
+                let group = scores.group(image as usize);
+                if scores.is_positive(image) {
+                    placements.positives.push((negatives_below / n as f64, group));
+                } else {
+                    placements.negatives.push((beaten_by / m as f64, group));
+                }
+            }
             positives_above += positives;
             negatives_above += negatives;
         }
@@ -116,21 +132,20 @@ impl Placements {
     }
 
     fn area(&self) -> f64 {
-        mean(&self.positives)
+        self.positives.iter().map(|(placement, _)| placement).sum::<f64>() / self.positives.len() as f64
     }
 
     fn variance(&self) -> Option<f64> {
-        let part = |placements: &[f64]| Some(sample_variance(placements)? / placements.len() as f64);
-        Some(part(&self.positives)? + part(&self.negatives)?)
+        let (positives, negatives) = (Design::of(&self.positives)?, Design::of(&self.negatives)?);
+        Some(positives.variance? + negatives.variance? + self.shared_groups().max(0.0))
     }
-}
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn sample_variance(values: &[f64]) -> Option<f64> {
-    let centre = mean(values);
-    let squares: f64 = values.iter().map(|value| (value - centre).powi(2)).sum();
-    (values.len() > 1).then(|| squares / (values.len() - 1) as f64)
+    /// Twice the covariance of the two means by the groups that hold both classes.
+    fn shared_groups(&self) -> f64 {
+        let area = self.area();
+        let of_negatives = sums(&self.negatives, area);
+        let both = sums(&self.positives, area);
+        let both = both.iter().filter_map(|(group, (sum, _))| Some(sum * of_negatives.get(group)?.0));
+        2.0 * both.sum::<f64>() / (self.positives.len() * self.negatives.len()) as f64
+    }
 }

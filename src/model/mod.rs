@@ -32,6 +32,9 @@ pub use error::ModelError;
 /// Version of the format that this program writes and reads.
 pub const FORMAT_VERSION: u32 = 3;
 
+/// With fewer photos of a class nothing is chosen by cross-validation: probabilities are then no more than a model's word.
+pub const FEW_FOR_FOLDS: usize = 5;
+
 /// The metadata entry that holds the facts.
 const ENTRY: &str = "resnet_binary";
 const WEIGHT: &str = "head.weight";
@@ -117,6 +120,24 @@ pub struct Facts {
     /// What [`Model::index`] is besides its rows.
     #[serde(default)]
     pub index: IndexFacts,
+}
+
+impl Facts {
+    /// What to say before any answer of a model that learned from next to nothing.
+    pub fn few_photos(&self) -> Option<String> {
+        let Training { images, positives, validation_images, validation_positives, refitted, .. } = self.training;
+        let (images, positives) =
+            if refitted { (images + validation_images, positives + validation_positives) } else { (images, positives) };
+        let classes = [(&self.negative, images.saturating_sub(positives)), (&self.positive, positives)];
+        let (class, photos) = classes.into_iter().min_by_key(|(_, photos)| *photos)?;
+        (photos < FEW_FOR_FOLDS).then(|| {
+            let noun = if photos == 1 { "photo" } else { "photos" };
+            format!(
+                "this model was trained on {photos} {noun} of `{class}`: its probabilities tell you little, however \
+                 certain they look"
+            )
+        })
+    }
 }
 
 /// An [`Index`] without its rows.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::copies::Copies;
 use super::gallery::Gallery;
 use super::memory::COPIES_IN_EVALUATION;
 use super::outputs::{Inputs, Output, Outputs, weights_file};
@@ -11,12 +12,12 @@ use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::dataset::ReadOptions;
 use crate::dataset::split::Split;
 use crate::features::FeatureMatrix;
-use crate::metrics::{self, Bootstrap};
+use crate::metrics::{self, Bootstrap, Scores};
 use crate::model::Model;
 use crate::pixels::Limits;
 use crate::progress::Progress;
-use crate::report::EvaluateReport;
 use crate::report::html::{self, Data, Decision, Network, Page, Seen, Unfamiliar};
+use crate::report::{EvaluateReport, FewPhotos};
 
 /// What `evaluate` needs to know.
 #[derive(Debug, Clone)]
@@ -76,12 +77,20 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     let rows = if only_trained_on { known } else { new };
     let all_labels = photos.labels();
     let labels: Vec<bool> = rows.iter().filter_map(|&row| all_labels.get(row).copied()).collect();
+    let all_groups = Copies::find(&photos, &features).groups;
+    let groups: Vec<usize> = rows.iter().filter_map(|&row| all_groups.get(row).copied()).collect();
     let features = features.select(&rows);
     let logits = model.head.logits(&features)?;
     let probabilities: Vec<f64> = logits.iter().map(|&logit| model.facts.calibration.apply(logit)).collect();
     let threshold = options.threshold.unwrap_or(model.facts.threshold);
     let bootstrap = Bootstrap { seed: options.seed, ..Bootstrap::default() };
-    let metrics = metrics::evaluate(&labels, &probabilities, threshold, bootstrap)?;
+    let scores = Scores::new(&labels, &probabilities)?.in_groups(&groups)?;
+    let metrics = metrics::evaluate(&scores, threshold, bootstrap)?;
+    let [negatives, positives] = metrics.groups;
+    let few_photos = FewPhotos::of([
+        (&model.facts.negative, metrics.count - metrics.positives, negatives),
+        (&model.facts.positive, metrics.positives, positives),
+    ]);
     let report = EvaluateReport {
         data: options.data.clone(),
         model: options.model.clone(),
@@ -93,6 +102,7 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
         noticed: photos.extraction.noticed.clone(),
         unfamiliar: model.unfamiliar_among(&features),
         metrics,
+        few_photos,
         features_from_cache: photos.extraction.from_cache,
         page: options.page.as_ref().map(|page| page.path.clone()),
         unreadable: photos.unreadable.clone(),
@@ -100,7 +110,13 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     if only_trained_on {
         progress.warn(ONLY_TRAINED_ON);
     }
-    let scored = Scored { rows: &rows, labels: &labels, probabilities: &probabilities, metrics: &report.metrics };
+    let scored = Scored {
+        rows: &rows,
+        labels: &labels,
+        groups: &groups,
+        probabilities: &probabilities,
+        metrics: &report.metrics,
+    };
     if let Some(page) = &options.page {
         let html = options.page(page, &photos, &model, &report, &scored, progress)?;
         outputs.add(&page.path, |file| file.write_all(html.as_bytes()))?;
@@ -123,7 +139,8 @@ impl EvaluateOptions {
             limits: &self.limits,
             on_unreadable: self.on_unreadable,
             backbone: &self.backbone,
-            asides: false,
+            // Copies are told by their thumbnails.
+            asides: true,
         }
     }
 
@@ -163,6 +180,7 @@ impl EvaluateOptions {
                 image_size: model.facts.preprocess.crop,
                 head: format!("{} of `{}`", model.facts.training.solver, self.model.display()),
             }),
+            warnings: report.few_photos.iter().map(ToString::to_string).collect(),
             measured: vec![scored.measured(name, seen)],
             decision: Some(Decision {
                 rule: model.facts.threshold_rule.to_string(),

@@ -1,5 +1,6 @@
 //! The stories that the commands tell: train, evaluate, predict, extract. The only library room that names every other.
 
+mod copies;
 mod doctor;
 mod error;
 mod evaluate;

@@ -120,6 +120,9 @@ pub fn predict(
 ) -> Result<usize, PipelineError> {
     let model = Model::read(&options.model)?;
     let decision = Decision::new(options.threshold.unwrap_or(model.facts.threshold), options.review)?;
+    if let Some(few) = model.facts.few_photos() {
+        progress.warn(&few);
+    }
     let cache = options.backbone.open_cache(progress);
     let backbone = options.backbone.open_for(&options.model, &model, cache.as_ref(), progress)?;
     let mut maps =

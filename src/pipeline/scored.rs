@@ -21,6 +21,8 @@ pub(super) struct Scored<'a> {
     pub(super) rows: &'a [usize],
     /// `[N]`
     pub(super) labels: &'a [bool],
+    /// `[N]`, the same number for photos that belong together.
+    pub(super) groups: &'a [usize],
     /// `[N]`
     pub(super) probabilities: &'a [f64],
     pub(super) metrics: &'a Metrics,
@@ -35,6 +37,7 @@ impl Scored<'_> {
             metrics: self.metrics.clone(),
             labels: self.labels.to_vec(),
             probabilities: self.probabilities.to_vec(),
+            groups: self.groups.to_vec(),
         }
     }
 

@@ -33,6 +33,8 @@ pub struct CrossValidationReport {
     pub folds: usize,
     /// Images of all folds: training and validation.
     pub images: usize,
+    /// The fewest images of a class in a fold; those that belong together count once.
+    pub fewest_of_a_class: usize,
     /// Share of right answers.
     pub accuracy: Option<Spread>,
     /// Mean of sensitivity and specificity.
@@ -56,6 +58,20 @@ pub struct LearningPoint {
     pub log_loss: Spread,
 }
 
+/// With fewer of a class in a fold its numbers are of single photos.
+const FEW_IN_A_FOLD: usize = 4;
+
+impl CrossValidationReport {
+    /// What so few images allow.
+    pub fn few(&self) -> Option<String> {
+        let fewest = self.fewest_of_a_class;
+        (fewest < FEW_IN_A_FOLD).then(|| {
+            let photos = if fewest == 1 { "photo" } else { "photos" };
+            format!("a fold has as few as {fewest} {photos} of a class: mean and deviation tell you little")
+        })
+    }
+}
+
 impl fmt::Display for CrossValidationReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "{}-fold     {} images, mean ± deviation between folds", self.folds, self.images)?;
@@ -67,7 +83,10 @@ impl fmt::Display for CrossValidationReport {
                 None => writeln!(out, "  {name:<10}not defined")?,
             }
         }
-        Ok(())
+        match self.few() {
+            Some(few) => writeln!(out, "  {few}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Method, Skipped, estimates, rounded, write_confusion, write_estimate};
+use super::{FewPhotos, Method, Skipped, estimates, in_groups, rounded, write_confusion, write_estimate};
 use crate::features::Noticed;
 use crate::files::escaped;
 use crate::metrics::Metrics;
@@ -37,6 +37,8 @@ pub struct EvaluateReport {
     pub metrics: Metrics,
     /// Images whose features were computed in an earlier run.
     pub features_from_cache: usize,
+    /// A class that has too few photos for these numbers to tell much.
+    pub few_photos: Option<FewPhotos>,
     /// Where the page is, if one was wanted.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub page: Option<PathBuf>,
@@ -68,6 +70,9 @@ impl fmt::Display for EvaluateReport {
             0 => writeln!(out)?,
             unreadable => writeln!(out, "; {unreadable} unreadable")?,
         }
+        if let Some(in_groups) = in_groups(metrics, [&self.negative, &self.positive]) {
+            writeln!(out, "            {in_groups}")?;
+        }
         let threshold = rounded(metrics.threshold);
         writeln!(out, "model       {}, `{positive}` from a probability of {threshold}", self.model.display())?;
         writeln!(out)?;
@@ -88,8 +93,11 @@ impl fmt::Display for EvaluateReport {
         if let Some(unfamiliar) = self.unfamiliar {
             writeln!(out, "\nunfamiliar  {unfamiliar} of {count} are unlike the training photos")?;
         }
-        match &self.page {
-            Some(page) => writeln!(out, "\npage        {}", page.display()),
+        if let Some(page) = &self.page {
+            writeln!(out, "\npage        {}", page.display())?;
+        }
+        match &self.few_photos {
+            Some(few) => writeln!(out, "\n{few}"),
             None => Ok(()),
         }
     }

@@ -32,9 +32,9 @@ pub struct NearDuplicate {
 pub struct Relatives {
     /// Pairs of photos that show the same; of many copies of one photo not all pairs.
     pub near_duplicates: Vec<NearDuplicate>,
-    /// Photos in the largest group of them, where that is so large that they are alike by nature; only byte-identical
-    /// files are then kept together.
-    pub all_alike: Option<usize>,
+    /// Photos of groups so large that they are alike by nature, a fixed camera over one scene: of them only byte-identical
+    /// files are kept together.
+    pub set_aside: usize,
     /// Groups that `--group-by` made, where it was given.
     pub groups: Option<usize>,
     /// Photos whose path does not match it.
@@ -45,14 +45,7 @@ impl fmt::Display for Relatives {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pairs = &self.near_duplicates;
         match pairs.first() {
-            Some(_) if self.all_alike.is_some() => {
-                let alike = self.all_alike.unwrap_or_default();
-                writeln!(
-                    out,
-                    "copies      cannot be told: {alike} photos look alike; only identical files are kept together \
-                     (`--group-by` says what belongs together)"
-                )?;
-            }
+            None if self.set_aside > 0 => {}
             None => writeln!(out, "copies      none found")?,
             Some(pair) => {
                 let (first, second, kind) = (escaped::text(&pair.first), escaped::text(&pair.second), pair.kind);
@@ -64,6 +57,15 @@ impl fmt::Display for Relatives {
                 let count = counted(pairs.len(), "pair", "pairs");
                 writeln!(out, "copies      {count}, {kept}, such as {first} and {second} ({kind})")?;
             }
+        }
+        if self.set_aside > 0 {
+            let title = if pairs.is_empty() { "copies" } else { "" };
+            writeln!(
+                out,
+                "{title:<12}cannot be told among {} photos that all look alike; of these only identical files are kept \
+                 together (`--group-by` says what belongs together)",
+                self.set_aside
+            )?;
         }
         if let (Some(groups), Some(unmatched)) = (self.groups, self.unmatched) {
             writeln!(out, "groups      {groups} by `--group-by`; {unmatched} photos match nothing and stand alone")?;

@@ -5,6 +5,7 @@
 mod checkup;
 mod cross_validation;
 mod evaluate;
+mod few;
 mod findings;
 pub mod heatmap;
 pub mod html;
@@ -17,12 +18,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::files::escaped;
-use crate::metrics::{Confusion, Estimate, Metrics};
+use crate::metrics::{Confusion, Estimate, Metrics, TOO_FEW};
 
 pub use crate::files::shell_word;
 pub use checkup::{Checkup, Problem, Trial, WeightsState};
 pub use cross_validation::{CrossValidationReport, LearningPoint, Spread};
 pub use evaluate::EvaluateReport;
+pub use few::FewPhotos;
 pub use findings::{LabelError, Leak, NearDuplicate, Relatives, Shortcut};
 pub use inspect::{InspectReport, ModelFit, WeightsFit};
 pub use train::TrainReport;
@@ -77,7 +79,7 @@ impl fmt::Display for CalibrationReport {
 }
 
 /// A threshold in as many digits as a person reads.
-fn rounded(threshold: f64) -> f64 {
+pub(crate) fn rounded(threshold: f64) -> f64 {
     (threshold * 1e4).round() / 1e4
 }
 
@@ -143,12 +145,22 @@ fn write_estimate(
     method: Option<&str>,
 ) -> fmt::Result {
     let method = method.map(|method| format!(", {method}")).unwrap_or_default();
-    match estimate {
-        Some(Estimate { value, low, high }) => {
+    let interval = estimate.and_then(Estimate::interval);
+    match (estimate, interval) {
+        (Some(Estimate { value, .. }), Some([low, high])) => {
             writeln!(out, "  {name:<width$}{value:.3}  (95 % interval {low:.3} to {high:.3}{method})")
         }
-        None => writeln!(out, "  {name:<width$}not defined: it needs images and answers of both classes"),
+        (Some(Estimate { value, .. }), None) => writeln!(out, "  {name:<width$}{value:.3}  ({TOO_FEW})"),
+        (None, _) => writeln!(out, "  {name:<width$}not defined: it needs images and answers of both classes"),
     }
+}
+
+/// What the intervals count, where that is less than the photos; of the negative and the positive class.
+fn in_groups(metrics: &Metrics, [negative, positive]: [&str; 2]) -> Option<String> {
+    let [negatives, positives] = metrics.groups;
+    (metrics.positives > positives || metrics.count - metrics.positives > negatives).then(|| {
+        format!("photos that belong together count once in the intervals: {positives} of {positive}, {negatives} of {negative}")
+    })
 }
 
 /// The confusion matrix, with the names of the negative and the positive class.

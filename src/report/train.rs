@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    CalibrationReport, ClassCount, CrossValidationReport, LabelError, Leak, MOST_DOUBTED, Relatives, Shortcut, Skipped,
-    rounded, shell_word, write_confusion, write_estimate,
+    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, LabelError, Leak, MOST_DOUBTED, Relatives,
+    Shortcut, Skipped, in_groups, rounded, shell_word, write_confusion, write_estimate,
 };
 use crate::backbone::{Pooling, layout};
 use crate::dataset::fixes::Fixed;
@@ -95,6 +95,8 @@ pub struct TrainReport {
     pub label_errors: Option<Vec<LabelError>>,
     /// Heads that see less than the photo; none where there were too few images for folds.
     pub shortcuts: Vec<Shortcut>,
+    /// A class that has too few photos for any of these numbers to tell much.
+    pub few_photos: Option<FewPhotos>,
     /// Where the page is, if one was wanted.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub page: Option<PathBuf>,
@@ -133,7 +135,11 @@ impl fmt::Display for TrainReport {
         let example = self.example.as_ref().map_or("photo.jpg".to_owned(), |path| shell_word(&path.to_string_lossy()));
         let model = shell_word(&self.model.to_string_lossy());
         let model = if model == "model.safetensors" { String::new() } else { format!(" --model {model}") };
-        writeln!(out, "next        resnet-binary predict {example}{model}")
+        writeln!(out, "next        resnet-binary predict {example}{model}")?;
+        match &self.few_photos {
+            Some(few) => writeln!(out, "\n{few}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -259,6 +265,9 @@ impl TrainReport {
     fn write_metrics(&self, out: &mut fmt::Formatter<'_>, name: &str, metrics: &Metrics) -> fmt::Result {
         let (count, positives) = (metrics.count, metrics.positives);
         writeln!(out, "{name:<12}{count} images, {positives} {}", self.positive)?;
+        if let Some(in_groups) = in_groups(metrics, [&self.negative, &self.positive]) {
+            writeln!(out, "  {in_groups}")?;
+        }
         let rows = [
             ("accuracy", &metrics.accuracy),
             ("ROC-AUC", &metrics.roc_auc),

@@ -2,7 +2,7 @@
 //!
 //! `train` and `predict`: the way from photos to answers. `output`: who gets to read what. `weights`: known, missing,
 //! refused and fetched. `cache`: features that were computed once. `evaluate`: numbers
-//! on new photos. `shapes`: the network as a table, the flatten head, and everything that does not fit. `cam`: pictures of
+//! on new photos. `numbers`: what few photos and copies make of them. `shapes`: the network as a table, the flatten head, and everything that does not fit. `cam`: pictures of
 //! what speaks for an answer. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made.
 //! `layouts`: folders and commands as people have them. `outputs`: where nothing is written. `formats`: files of other
 //! kinds. `tables`: tables and lists of other programs. `startup`: no folder, no memory. `faults`: kills, two at once,
@@ -23,6 +23,7 @@ mod head;
 mod hostile;
 mod interrupt;
 mod layouts;
+mod numbers;
 mod output;
 mod outputs;
 mod predict;

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use crate::setup::{Dir, Said, TRAIN, run};
 
-fn train(dir: &Dir, more: &[&str]) -> Said {
+pub(crate) fn train(dir: &Dir, more: &[&str]) -> Said {
     run(dir.command().args(TRAIN).args(more))
 }
 
-fn json(dir: &Dir, more: &[&str]) -> Value {
+pub(crate) fn json(dir: &Dir, more: &[&str]) -> Value {
     let said = train(dir, &[more, &["--json"]].concat());
     assert_eq!(said.code, Some(0), "{}", said.err);
     serde_json::from_str(&said.out).unwrap()
@@ -19,7 +19,7 @@ fn rows(said: &Said) -> Vec<Value> {
 }
 
 /// A photo of its own: unlike [`Dir::photo`]'s, no two of them are copies.
-fn scene(dir: &Dir, name: &str, shade: u8, seed: u32) {
+pub(crate) fn scene(dir: &Dir, name: &str, shade: u8, seed: u32) {
     let level = |index: u32| {
         let block = (index / 3 % 40 / 8) + 5 * (index / 120 / 8);
         let mut mixed = block.wrapping_mul(0x9E37_79B9) ^ seed.wrapping_mul(0x85EB_CA6B);
@@ -33,7 +33,7 @@ fn scene(dir: &Dir, name: &str, shade: u8, seed: u32) {
 }
 
 /// `imgs/dark` and `imgs/light` with so many photos each that are no copies of each other.
-fn scenes(each: u32) -> Dir {
+pub(crate) fn scenes(each: u32) -> Dir {
     let dir = Dir::new();
     for number in 0..each {
         scene(&dir, &format!("imgs/dark/{number:02}.ppm"), 10, number);

@@ -133,6 +133,54 @@ fn precision_is_promised_from_exactly_the_images_that_it_takes() {
     );
 }
 
+/// Each score so many times, as one group.
+fn linked(labels: &[bool], probabilities: &[f64], times: usize) -> (Vec<bool>, Vec<f64>, Vec<usize>) {
+    let images = labels.iter().zip(probabilities).enumerate();
+    let copies = images.flat_map(|(image, (&label, &probability))| vec![(label, probability, image); times]);
+    let (mut labels, mut probabilities, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    for (label, probability, group) in copies {
+        labels.push(label);
+        probabilities.push(probability);
+        groups.push(group);
+    }
+    (labels, probabilities, groups)
+}
+
+fn chosen_in_groups(rule: &str, (labels, probabilities, groups): &(Vec<bool>, Vec<f64>, Vec<usize>)) -> Choice {
+    let scores = Scores::new(labels, probabilities).unwrap().in_groups(groups).unwrap();
+    choose(rule.parse().unwrap(), &scores).unwrap()
+}
+
+#[test]
+fn copies_promise_nothing_that_the_photos_do_not() {
+    let (labels, probabilities) = separated(20);
+    let ten_times = linked(&labels, &probabilities, 10);
+    let recall = chosen_in_groups("recall>=0.9", &ten_times);
+    assert_eq!(
+        recall.warning.unwrap(),
+        "recall>=0.9 cannot be promised: there are 200 positive images in 20 groups, to show it takes at least 29 groups; \
+         the threshold finds all of them, which promises a recall of 0.861 with 95 % confidence"
+    );
+    let precision = chosen_in_groups("precision>=0.9", &ten_times);
+    assert_eq!(
+        precision.warning.unwrap(),
+        "precision>=0.9 cannot be promised: at the best threshold 200 of 200 positive answers are right, in 20 groups; to \
+         show it takes at least 29 groups of positive answers, all of them right, or more with mistakes"
+    );
+    let warning = chosen_in_groups("f1", &ten_times).warning.unwrap();
+    assert!(warning.contains("200 positive and 200 negative images in 20 and 20 groups: below 50 groups"), "{warning}");
+}
+
+#[test]
+fn a_large_group_that_is_missed_breaks_no_promise_of_images() {
+    // One burst of 100 among 200 other positives lies below all of them.
+    let labels = vec![true; 300];
+    let probabilities: Vec<f64> = (0..300).map(|image| if image < 200 { 0.9 } else { 0.1 }).collect();
+    let groups: Vec<usize> = (0..300).map(|image| image.min(200)).collect();
+    let choice = chosen_in_groups("recall>=0.95", &(labels, probabilities, groups));
+    assert_eq!(choice.sensitivity, Some(1.0));
+}
+
 #[test]
 fn few_images_are_warned_about() {
     for rule in ["f1", "youden", "cost:fp=1,fn=5"] {
@@ -176,7 +224,7 @@ fn every_confusion(scores: &Scores<'_>, probabilities: &[f64]) -> Vec<Confusion>
 }
 
 fn youden(confusion: &Confusion) -> f64 {
-    confusion.sensitivity().unwrap().value + confusion.specificity().unwrap().value
+    confusion.sensitivity().unwrap() + confusion.specificity().unwrap()
 }
 
 proptest! {
@@ -191,7 +239,7 @@ proptest! {
             if other.true_positive + other.false_positive == 0 && probabilities.contains(&1.0) {
                 continue;
             }
-            prop_assert!(ours(ThresholdRule::F1).f1().unwrap().value >= other.f1().unwrap().value - 1e-12);
+            prop_assert!(ours(ThresholdRule::F1).f1().unwrap() >= other.f1().unwrap() - 1e-12);
             prop_assert!(youden(&ours(ThresholdRule::Youden)) >= youden(&other) - 1e-12);
             prop_assert!(cost(&weighed) <= cost(&other) + 1e-9);
         }
@@ -212,6 +260,16 @@ proptest! {
             prop_assert!(choice.assured.unwrap() >= share - 1e-9);
         } else {
             prop_assert_eq!(choice.confusion.false_negative, 0);
+        }
+    }
+
+    #[test]
+    fn linking_each_photo_several_times_changes_no_choice((labels, probabilities) in scores(), times in 2..6usize) {
+        for rule in ["f1", "youden", "cost:fp=2,fn=3", "recall>=0.8", "precision>=0.6"] {
+            let once = chosen(rule, &labels, &probabilities);
+            let often = chosen_in_groups(rule, &linked(&labels, &probabilities, times));
+            prop_assert_eq!((once.threshold, once.assured), (often.threshold, often.assured));
+            prop_assert_eq!(once.warning.is_some(), often.warning.is_some());
         }
     }
 

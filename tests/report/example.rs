@@ -7,7 +7,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use resnet_binary::metrics::{Bootstrap, Estimate, evaluate, interval};
+use resnet_binary::metrics::{Bootstrap, Estimate, Scores, evaluate, interval};
 use resnet_binary::report::html::{
     Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Leak, Measured, Network, Page, Photo, Picture, Probe,
     Repeat, Seen, Shortcuts, Unfamiliar,
@@ -21,7 +21,7 @@ const THRESHOLD: f64 = 0.46;
 pub(crate) fn page() -> Page {
     let (labels, probabilities) = scores(PHOTOS);
     let few = Bootstrap { resamples: 2000, seed: 0 };
-    let metrics = evaluate(&labels, &probabilities, THRESHOLD, few).unwrap();
+    let metrics = evaluate(&Scores::new(&labels, &probabilities).unwrap(), THRESHOLD, few).unwrap();
     let accuracy = metrics.accuracy.unwrap();
     let photos = photos(&labels, &probabilities);
     let mut certain_errors: Vec<Photo> =
@@ -36,7 +36,14 @@ pub(crate) fn page() -> Page {
         positive: "bees".to_owned(),
         data: Some(data()),
         network: Some(network()),
-        measured: vec![Measured { name: "validation".to_owned(), seen: Seen::Nothing, metrics, labels, probabilities }],
+        measured: vec![Measured {
+            name: "validation".to_owned(),
+            seen: Seen::Nothing,
+            metrics,
+            labels,
+            probabilities,
+            groups: Vec::new(),
+        }],
         cross_validation: Some(cross_validation()),
         decision: Some(Decision {
             rule: "recall>=0.95".to_owned(),
@@ -118,6 +125,7 @@ fn cross_validation() -> CrossValidationReport {
     CrossValidationReport {
         folds: 5,
         images: 398,
+        fewest_of_a_class: 30,
         accuracy: spread(0.807, 0.031),
         balanced_accuracy: spread(0.806, 0.032),
         roc_auc: spread(0.884, 0.025),
@@ -153,6 +161,7 @@ fn copies(accuracy: Estimate) -> Copies {
     };
     let apart = ["training", "validation"];
     Copies {
+        set_aside: 0,
         pairs: vec![
             pair("resized", "imgs/train/bees/29494643_e3410f0d37.jpg", "imgs/val/bees/29494643_small.jpg", apart, 4),
             pair("mirrored", "imgs/train/ants/0013035.jpg", "imgs/val/ants/0013035_flip.jpg", apart, 9),

@@ -10,7 +10,7 @@ mod example;
 
 use std::path::PathBuf;
 
-use resnet_binary::metrics::{Bootstrap, evaluate};
+use resnet_binary::metrics::{Bootstrap, Scores, evaluate};
 use resnet_binary::report::html::{
     Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Measured, Network, Page, Picture, Probe, Repeat, Seen,
     Shortcuts, render,
@@ -37,7 +37,7 @@ fn filled_with(word: &str) -> Page {
     let path = || PathBuf::from(word);
     let labels = [true, false, true, false, true];
     let probabilities = [0.9, 0.2, 0.4, 0.7, 0.6];
-    let metrics = evaluate(&labels, &probabilities, 0.5, Bootstrap::default()).unwrap();
+    let metrics = evaluate(&Scores::new(&labels, &probabilities).unwrap(), 0.5, Bootstrap::default()).unwrap();
     let mut page = example::page();
     for photo in &mut page.certain_errors {
         photo.path = path();
@@ -73,6 +73,7 @@ fn filled_with(word: &str) -> Page {
             metrics,
             labels: labels.to_vec(),
             probabilities: probabilities.to_vec(),
+            groups: Vec::new(),
         }],
         decision: Some(Decision {
             rule: words(),
@@ -82,6 +83,7 @@ fn filled_with(word: &str) -> Page {
             review: None,
         }),
         copies: Some(Copies {
+            set_aside: 0,
             pairs: vec![CopyPair {
                 kind: words(),
                 first: path(),
@@ -151,8 +153,8 @@ fn the_headline_is_a_plain_sentence() {
     let expected = format!(
         "On 153\u{a0}photos it never saw, it was right {:.1}\u{a0}% of the time ({:.1} to {:.1}\u{a0}%).",
         accuracy.value * 100.0,
-        accuracy.low * 100.0,
-        accuracy.high * 100.0
+        accuracy.low.unwrap() * 100.0,
+        accuracy.high.unwrap() * 100.0
     );
     assert_eq!(words, expected);
 }
@@ -311,8 +313,15 @@ fn the_summary_warns_of_what_misleads_and_says_what_is_well() {
         let labels: Vec<bool> = (0..100).map(|image| image % 2 == 0).collect();
         let answer = |(image, &label): (usize, &bool)| if (image < right) == label { 0.9 } else { 0.1 };
         let probabilities: Vec<f64> = labels.iter().enumerate().map(answer).collect();
-        let metrics = evaluate(&labels, &probabilities, 0.5, Bootstrap::default()).unwrap();
-        let measured = Measured { name: "test".to_owned(), seen: Seen::Nothing, metrics, labels, probabilities };
+        let metrics = evaluate(&Scores::new(&labels, &probabilities).unwrap(), 0.5, Bootstrap::default()).unwrap();
+        let measured = Measured {
+            name: "test".to_owned(),
+            seen: Seen::Nothing,
+            metrics,
+            labels,
+            probabilities,
+            groups: Vec::new(),
+        };
         warnings(&Page { measured: vec![measured], ..Page::default() })
     };
     assert!(coin(55).0.iter().any(|words| words.contains("not clearly better than guessing")));

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{LEAST_TELLING, auc};
+use super::LEAST_TELLING;
 use crate::features::FeatureMatrix;
+use crate::head;
+use crate::metrics::{Scores, ranking};
 use crate::pixels::PhotoFacts;
 
 /// Cameras that get a column of their own, the commonest first.
@@ -60,7 +62,8 @@ impl Columns {
                 let values = self.matrix.rows().map(|row| f64::from(row[column])).collect::<Vec<_>>();
                 let most = values.iter().fold(1.0_f64, |most, value| most.max(value.abs()));
                 let scaled: Vec<f64> = values.iter().map(|value| value / most).collect();
-                let area = auc(labels, &scaled)?.value;
+                let probabilities: Vec<f64> = scaled.into_iter().map(head::probability).collect();
+                let area = ranking::roc_auc(&Scores::new(labels, &probabilities).ok()?).ok()?;
                 Some((name.clone(), area.max(1.0 - area)))
             })
             .filter(|(_, area)| *area >= LEAST_TELLING)

@@ -79,7 +79,9 @@ fn shortcuts(cue: Cue, distance: f64, seed: u64) -> Vec<Shortcut> {
         labels.iter().map(|&label| dice.normal() + if label { distance } else { 0.0 } - distance / 2.0).collect();
     let kinds: Vec<Label> = labels.iter().map(|&label| Label::from(label)).collect();
     let folds = split::folds(&kinds, &(0..IMAGES).collect::<Vec<_>>(), 5, seed).unwrap();
-    let fitted = Fitted { labels: &labels, folds: &folds, logits: &logits, balance: Balance::Auto, l2: None };
+    let groups: Vec<usize> = (0..labels.len()).collect();
+    let fitted =
+        Fitted { labels: &labels, groups: &groups, folds: &folds, logits: &logits, balance: Balance::Auto, l2: None };
     probe(fitted, &asides.iter().collect::<Vec<_>>(), &Silent).unwrap()
 }
 
@@ -142,7 +144,9 @@ fn photos_without_a_border_or_a_differing_fact_are_probed_with_what_there_is() {
     let same = Aside::new(&[], facts(&mut dice));
     let labels = [true, false, true, false, true, false, true, false];
     let (folds, logits) = ([0, 0, 0, 0, 1, 1, 1, 1], [0.5; 8]);
-    let fitted = Fitted { labels: &labels, folds: &folds, logits: &logits, balance: Balance::None, l2: None };
+    let groups: Vec<usize> = (0..labels.len()).collect();
+    let fitted =
+        Fitted { labels: &labels, groups: &groups, folds: &folds, logits: &logits, balance: Balance::None, l2: None };
     assert_eq!(probe(fitted, &[&same; 8], &Silent).unwrap(), []);
     let mut others = vec![same.clone(); 8];
     others[3].facts.bytes = 1;

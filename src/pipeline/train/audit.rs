@@ -36,7 +36,8 @@ impl TrainOptions {
         let Some(OutOfFold { folds, logits }) = out_of_fold else { return Ok(Audited::default()) };
         let Prepared { photos, pool, .. } = prepared;
         let asides: Vec<&Aside> = pool.rows.iter().filter_map(|&row| photos.extraction.asides.get(row)).collect();
-        let fitted = shortcut::Fitted { labels: &pool.labels, folds, logits, balance: self.balance, l2 };
+        let fitted =
+            shortcut::Fitted { labels: &pool.labels, groups: &pool.groups, folds, logits, balance: self.balance, l2 };
         let shortcuts: Vec<Shortcut> =
             shortcut::probe(fitted, &asides, progress)?.into_iter().map(shortcut_of).collect();
         let found = labels::find(&pool.labels, &decided.probabilities(logits));

@@ -1,6 +1,7 @@
 //! From out-of-fold logits to what the model decides with: calibration, threshold, and what counts as familiar.
 
 use super::fit::OutOfFold;
+use super::side::Side;
 use crate::decision::calibration::{self, Calibration};
 use crate::decision::{Choice, ThresholdRule, threshold};
 use crate::metrics::Scores;
@@ -19,6 +20,8 @@ pub(super) struct Decided {
     /// What the threshold reaches on the out-of-fold images; `None` without them.
     pub(super) choice: Option<Choice>,
     pub(super) warnings: Vec<String>,
+    /// Whether one of them is that a rare class is missed.
+    pub(super) misses_a_class: bool,
 }
 
 impl Decided {
@@ -33,9 +36,10 @@ impl Decided {
 pub(super) fn decide(
     rule: ThresholdRule,
     out_of_fold: Option<&OutOfFold>,
-    labels: &[bool],
+    side: &Side,
     pos_weight: f64,
 ) -> Result<Decided, PipelineError> {
+    let labels = &side.labels;
     let Some(OutOfFold { folds, logits }) = out_of_fold else {
         return Ok(without_scores(rule, pos_weight));
     };
@@ -46,15 +50,18 @@ pub(super) fn decide(
         log_loss_after: fitted.log_loss_after,
     };
     let probabilities: Vec<f64> = logits.iter().map(|&logit| fitted.calibration.apply(logit)).collect();
-    let choice = threshold::choose(rule, &Scores::new(labels, &probabilities)?)?;
+    let choice = threshold::choose(rule, &Scores::new(labels, &probabilities)?.in_groups(&side.groups)?)?;
     let mut warnings: Vec<String> = choice.warning.iter().cloned().collect();
-    warnings.extend(rare_at_even(rule, &choice, labels));
+    let rare = rare_at_even(rule, &choice, labels);
+    let misses_a_class = rare.is_some();
+    warnings.extend(rare);
     Ok(Decided {
         calibration: fitted.calibration,
         calibrated: Some(calibrated),
         threshold: choice.threshold,
         choice: Some(choice),
         warnings,
+        misses_a_class,
     })
 }
 
@@ -72,7 +79,8 @@ fn without_scores(rule: ThresholdRule, pos_weight: f64) -> Decided {
         "a class has too few training images to hold some of them out: no strength of the penalty and no calibration could \
          be tried{not_chosen}{undone}"
     );
-    Decided { calibration, calibrated: None, threshold, choice: None, warnings: vec![warning] }
+    let warnings = vec![warning];
+    Decided { calibration, calibrated: None, threshold, choice: None, warnings, misses_a_class: false }
 }
 
 /// Where one class is rare, even odds are a high bar for it: that should be known, not found out.

@@ -5,9 +5,13 @@ use super::decide::Decided;
 use super::fit::{Fitted, OutOfFold};
 use super::prepare::Prepared;
 use super::side::{Side, pick};
-use crate::metrics::{self, Bootstrap, Metrics};
+use crate::metrics::{self, Bootstrap, Metrics, Scores};
+use crate::model::FEW_FOR_FOLDS;
 use crate::pipeline::{PipelineError, folds};
-use crate::report::{CrossValidationReport, Leak};
+use crate::report::{CrossValidationReport, Leak, rounded};
+
+/// A class with no more of all photos is rare.
+const RARE: f64 = 0.25;
 
 /// A side of the split with its numbers.
 pub(super) struct Measured<'a> {
@@ -17,6 +21,35 @@ pub(super) struct Measured<'a> {
     /// `[N]`, of the positive class.
     pub(super) probabilities: Vec<f64>,
     pub(super) metrics: Metrics,
+}
+
+impl Measured<'_> {
+    /// What to say where most of a class is missed that is rare, or has too few photos for anything to be chosen by it.
+    pub(super) fn missed(&self, prepared: &Prepared, decided: &Decided) -> Option<String> {
+        let Metrics { confusion, threshold, .. } = self.metrics;
+        let classes = prepared.class_groups();
+        let all: usize = classes.iter().map(|(_, photos, _)| photos).sum();
+        let missed = [
+            (confusion.specificity(), confusion.false_positive, confusion.negatives()),
+            (confusion.sensitivity(), confusion.false_negative, confusion.positives()),
+        ];
+        let of_class = classes.into_iter().zip(missed);
+        let (class, missed, images) =
+            of_class.into_iter().find_map(|((name, photos, groups), (found, missed, images))| {
+                let is_rare = photos as f64 <= RARE * all as f64 || groups < FEW_FOR_FOLDS;
+                (is_rare && found.is_ok_and(|found| found < 0.5)).then_some((name, missed, images))
+            })?;
+        let threshold = rounded(threshold);
+        let step = if decided.choice.is_some() {
+            "`--threshold youden` or `--threshold cost:fp=1,fn=20` weighs the classes otherwise"
+        } else {
+            "there are too few photos of it to choose another threshold by"
+        };
+        Some(format!(
+            "{missed} of {images} {} photos of `{class}` are missed at a threshold of {threshold}: {step}",
+            self.name
+        ))
+    }
 }
 
 impl TrainOptions {
@@ -29,7 +62,7 @@ impl TrainOptions {
         decided: &Decided,
     ) -> Result<Measured<'a>, PipelineError> {
         let probabilities = decided.probabilities(&fitted.head.logits(&side.features)?);
-        let metrics = self.metrics(&side.labels, &probabilities, decided.threshold)?;
+        let metrics = self.metrics(&side.labels, &side.groups, &probabilities, decided.threshold)?;
         Ok(Measured { name, side, probabilities, metrics })
     }
 
@@ -43,7 +76,12 @@ impl TrainOptions {
         }
         let without = match strangers.as_slice() {
             [] => None,
-            rows => Some(self.metrics(&pick(&side.labels, rows), &pick(probabilities, rows), metrics.threshold)?),
+            rows => Some(self.metrics(
+                &pick(&side.labels, rows),
+                &pick(&side.groups, rows),
+                &pick(probabilities, rows),
+                metrics.threshold,
+            )?),
         };
         Ok(Some(Leak {
             split: (*name).to_owned(),
@@ -55,9 +93,16 @@ impl TrainOptions {
         }))
     }
 
-    fn metrics(&self, labels: &[bool], probabilities: &[f64], threshold: f64) -> Result<Metrics, PipelineError> {
+    fn metrics(
+        &self,
+        labels: &[bool],
+        groups: &[usize],
+        probabilities: &[f64],
+        threshold: f64,
+    ) -> Result<Metrics, PipelineError> {
         let bootstrap = Bootstrap { seed: self.seed, ..Bootstrap::default() };
-        Ok(metrics::evaluate(labels, probabilities, threshold, bootstrap)?)
+        let scores = Scores::new(labels, probabilities)?.in_groups(groups)?;
+        Ok(metrics::evaluate(&scores, threshold, bootstrap)?)
     }
 }
 
@@ -68,5 +113,5 @@ pub(super) fn folds(
     decided: &Decided,
 ) -> Result<CrossValidationReport, PipelineError> {
     let probabilities = decided.probabilities(&out_of_fold.logits);
-    folds::measure(&out_of_fold.folds, &pool.labels, &probabilities, decided.threshold)
+    folds::measure(&out_of_fold.folds, &pool.labels, &pool.groups, &probabilities, decided.threshold)
 }

@@ -27,8 +27,9 @@ use crate::head::{Balance, L2};
 use crate::model::{self as model_file, Model};
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
-use crate::report::{TrainReport, html};
+use crate::report::{FewPhotos, TrainReport, html};
 
+use measure::Measured;
 use page::Material;
 use prepare::Prepared;
 
@@ -111,7 +112,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let device = photos.target.device;
 
     let fitted = options.fit(training, device, progress)?;
-    let decided = decide::decide(options.threshold, fitted.out_of_fold.as_ref(), &training.labels, fitted.pos_weight)?;
+    let decided = decide::decide(options.threshold, fitted.out_of_fold.as_ref(), training, fitted.pos_weight)?;
     let measured = [("validation", validation), ("test", test)]
         .into_iter()
         .filter(|(_, side)| side.len() > 0)
@@ -123,12 +124,15 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let cross_validation = out_of_fold.as_ref().map(|found| measure::folds(found, pool, &decided)).transpose()?;
     let audited = options.audit(&prepared, out_of_fold.as_ref(), &decided, fitted.settings.l2(), progress)?;
     progress.check()?;
+    let missed = |measured: &Measured<'_>| measured.missed(&prepared, &decided);
+    let missed: Vec<String> = measured.iter().filter(|_| !decided.misses_a_class).filter_map(missed).collect();
 
     let delivered = options.deliver(&prepared, &fitted, progress)?;
     let fitted_images = delivered.1.len();
     let metrics = measured.first().map(|measured| measured.metrics.clone());
     let model = options.model(&prepared, &fitted, &decided, delivered, metrics);
-    decided.warnings.iter().chain(&audited.warnings).for_each(|warning| progress.warn(warning));
+    let warnings: Vec<String> = missed.into_iter().chain(decided.warnings.iter().cloned()).collect();
+    warnings.iter().chain(&audited.warnings).for_each(|warning| progress.warn(warning));
     let bytes = model.to_bytes(&options.output)?;
     outputs.add(&options.output, |file| file.write_all(&bytes))?;
     options.add_tables(&prepared, &audited, &mut outputs)?;
@@ -170,16 +174,17 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         test: metrics_of("test"),
         label_errors: audited.label_errors,
         shortcuts: audited.shortcuts,
+        few_photos: FewPhotos::of(prepared.class_groups()),
         model_bytes: bytes.len() as u64,
         model: options.output.clone(),
         page: options.page.as_ref().map(|page| page.path.clone()),
         example: photos.samples.first().map(|sample| sample.path.clone()),
         unreadable: photos.unreadable.clone(),
     };
-    let warnings = &decided.warnings;
     // The page shows what was measured: with `--refit`, the head before it.
     let model = Model { head: fitted.head.clone(), ..model };
-    let material = Material { prepared: &prepared, model: &model, report: &report, measured: &measured, warnings };
+    let material =
+        Material { prepared: &prepared, model: &model, report: &report, measured: &measured, warnings: &warnings };
     if let Some(page) = &options.page {
         let html = options.page(page, &material, out_of_fold.as_ref(), progress)?;
         outputs.add(&page.path, |file| file.write_all(html.as_bytes()))?;

@@ -69,7 +69,7 @@ impl TrainOptions {
 impl Measured<'_> {
     fn scored(&self) -> Scored<'_> {
         let Self { side, probabilities, metrics, .. } = self;
-        Scored { rows: &side.rows, labels: &side.labels, probabilities, metrics }
+        Scored { rows: &side.rows, labels: &side.labels, groups: &side.groups, probabilities, metrics }
     }
 }
 
@@ -81,7 +81,7 @@ impl Material<'_> {
             title: format!("{} or {}", report.negative, report.positive),
             negative: report.negative.clone(),
             positive: report.positive.clone(),
-            warnings: self.warnings.to_vec(),
+            warnings: report.few_photos.iter().map(ToString::to_string).chain(self.warnings.iter().cloned()).collect(),
             refit: report.refit_in_words(),
             data: Some(Data {
                 source: report.data.clone(),
@@ -122,7 +122,8 @@ impl Material<'_> {
             let with = leak.accuracy_with?;
             Some(Leak { images: leak.images, measure: "accuracy".to_owned(), with, without: leak.accuracy_without })
         });
-        Copies { pairs: pairs.map(|(number, pair)| copy_pair(pair, gallery, number < MOST_PICTURES)).collect(), leak }
+        let pairs = pairs.map(|(number, pair)| copy_pair(pair, gallery, number < MOST_PICTURES)).collect();
+        Copies { pairs, set_aside: self.report.relatives.set_aside, leak }
     }
 }
 

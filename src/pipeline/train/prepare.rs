@@ -1,10 +1,12 @@
 //! Photos to rows, and rows to sides: what belongs together stays together.
 
+use std::collections::HashSet;
+
 use super::TrainOptions;
 use super::relatives::{self, Kin};
 use super::side::Side;
 use crate::dataset::fixes::Fixed;
-use crate::dataset::split::{self, Split};
+use crate::dataset::split::Split;
 use crate::features::FeatureMatrix;
 use crate::pipeline::PipelineError;
 use crate::pipeline::memory::COPIES_IN_TRAINING;
@@ -33,9 +35,9 @@ impl TrainOptions {
         let (mut photos, fixes) = self.reading().run_fixed(fixes, group_by, &mut features, progress)?;
         let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
         progress.start("looking for copies", Unit::Steps, None);
-        let kin = relatives::find(&photos, &features, self.group_by.as_ref(), &self.data);
+        let mut kin = relatives::find(&photos, &features, self.group_by.as_ref(), &self.data);
         progress.finish();
-        split::assign(&mut photos.samples, &photos.classes, &kin.groups, self.val_fraction, self.seed)?;
+        kin.divide(&mut photos, self.val_fraction, self.seed, progress)?;
         relatives::warn(&kin.report(&photos), progress);
         let side = |is_in: &dyn Fn(Option<Split>) -> bool| Side::of(&photos, &features, &kin.groups, is_in);
         let [training, validation, test] = [Split::Train, Split::Validation, Split::Test]
@@ -59,5 +61,18 @@ impl TrainOptions {
             backbone: &self.backbone,
             asides: true,
         }
+    }
+}
+
+impl Prepared {
+    /// Names of the negative and the positive answer with the photos that the head learns from and is decided on, and how
+    /// many groups they are.
+    pub(super) fn class_groups(&self) -> [(&str, usize, usize); 2] {
+        let classes = &self.photos.classes;
+        [(false, classes.negative_name()), (true, classes.positive_name())].map(|(label, name)| {
+            let photos = self.pool.labels.iter().zip(&self.pool.groups).filter(|(it, _)| **it == label);
+            let groups: HashSet<usize> = photos.clone().map(|(_, group)| *group).collect();
+            (name, photos.count(), groups.len())
+        })
     }
 }

@@ -3,60 +3,83 @@
 use std::path::Path;
 
 use super::side::Side;
-use crate::audit::duplicates::{self, Kind, Pair};
-use crate::audit::groups::{self, GroupBy};
-use crate::dataset::Sample;
-use crate::dataset::split::Split;
+use crate::audit::duplicates::{Kind, Pair};
+use crate::audit::groups::{self, GroupBy, Keyed};
+use crate::dataset::split::{self, Split};
+use crate::dataset::{DatasetError, Label, Sample};
 use crate::features::FeatureMatrix;
+use crate::pipeline::copies::Copies;
 use crate::pipeline::photos::Photos;
-use crate::pixels::Thumbnail;
 use crate::progress::Progress;
 use crate::report::{NearDuplicate, Relatives};
-
-/// Photos in one group of copies above which the likeness is that of the subject: a fixed camera over one kind of part.
-const MOST_COPIES: usize = 4;
-
-/// The same as one part in so many of all photos, where that is more.
-const MOST_COPIES_PART: usize = 5;
 
 /// Relations among all photos.
 pub(super) struct Kin {
     /// `[N]`, the same number for photos that belong together.
     pub(super) groups: Vec<usize>,
-    pairs: Vec<Pair>,
-    /// The size of a group of copies that is too large to be one, where there is one.
-    alike: Option<usize>,
-    /// Groups and unmatched photos of `--group-by`.
-    keyed: Option<(usize, usize)>,
+    copies: Copies,
+    /// What `--group-by` made.
+    keyed: Option<Keyed>,
 }
 
 /// Finds them by content, features and thumbnails, and by the pattern on their paths.
 pub(super) fn find(photos: &Photos, features: &FeatureMatrix, group_by: Option<&GroupBy>, data: &Path) -> Kin {
-    let thumbnails: Vec<&Thumbnail> = photos.extraction.asides.iter().map(|aside| &aside.facts.thumbnail).collect();
-    let found = duplicates::find(features, &thumbnails, &photos.extraction.hashes);
     let paths = photos.samples.iter().map(|sample| sample.path.as_path());
     let keyed = group_by.map(|pattern| pattern.ids(paths, data));
-    let count = photos.samples.len();
-    let alike = Some(largest(&found.groups)).filter(|&size| size > MOST_COPIES.max(count / MOST_COPIES_PART));
-    // Photos that all look alike would leave nothing to divide; byte-identical ones are copies whatever they show.
-    let copies = if alike.is_some() { photos.groups() } else { found.groups };
-    let groups = match &keyed {
-        Some(keyed) => groups::join(count, &[&copies, &keyed.ids]),
-        None => copies,
-    };
-    Kin { groups, pairs: found.pairs, alike, keyed: keyed.map(|keyed| (keyed.groups, keyed.unmatched)) }
-}
-
-/// Photos in the largest group.
-fn largest(groups: &[usize]) -> usize {
-    let mut counts = std::collections::HashMap::new();
-    for group in groups {
-        *counts.entry(group).or_insert(0) += 1;
-    }
-    counts.into_values().max().unwrap_or(0)
+    let mut kin = Kin { groups: Vec::new(), copies: Copies::find(photos, features), keyed };
+    kin.join();
+    kin
 }
 
 impl Kin {
+    /// Divides the photos that have no split, groups whole. Copies must never make that impossible: where a class has too
+    /// few groups, its largest group of near-copies is set aside until it has enough, which is said.
+    ///
+    /// # Errors
+    /// [`DatasetError`] where a class has too few photos, or too few groups by the user's own word.
+    pub(super) fn divide(
+        &mut self,
+        photos: &mut Photos,
+        share: f64,
+        seed: u64,
+        progress: &dyn Progress,
+    ) -> Result<(), DatasetError> {
+        let mut said = None;
+        loop {
+            let failed = match split::assign(&mut photos.samples, &photos.classes, &self.groups, share, seed) {
+                Err(DatasetError::TooFewImages { label, found, needed }) => (label, found, needed),
+                other => return other,
+            };
+            let (label, found, needed) = failed;
+            let of_label = |photo: usize| {
+                let sample = photos.samples.get(photo);
+                sample.is_some_and(|sample| sample.split.is_none() && photos.classes.label(sample.class) == label)
+            };
+            if !self.copies.set_aside_largest(2, &of_label) {
+                return Err(DatasetError::TooFewImages { label, found, needed });
+            }
+            self.join();
+            if said == Some(label) {
+                continue;
+            }
+            said = Some(label);
+            let class =
+                if label == Label::Positive { photos.classes.positive_name() } else { photos.classes.negative_name() };
+            progress.warn(&format!(
+                "the photos of `{class}` look so much alike that copies among them cannot be told; they are divided photo \
+                 by photo, and the numbers may flatter (`--group-by` says what belongs together)"
+            ));
+        }
+    }
+
+    fn join(&mut self) {
+        let copies = &self.copies.groups;
+        self.groups = match &self.keyed {
+            Some(keyed) => groups::join(copies.len(), &[copies, &keyed.ids]),
+            None => copies.clone(),
+        };
+    }
+
     /// Every pair with what it means for the numbers; those across splits and labels first.
     pub(super) fn report(&self, photos: &Photos) -> Relatives {
         let pair = |pair: &Pair| {
@@ -75,10 +98,10 @@ impl Kin {
                 contradict: label(first) != label(second),
             })
         };
-        let mut near_duplicates: Vec<NearDuplicate> = self.pairs.iter().filter_map(pair).collect();
+        let mut near_duplicates: Vec<NearDuplicate> = self.copies.pairs.iter().filter_map(pair).collect();
         near_duplicates.sort_by_key(|pair| (!pair.across_splits, !pair.contradict));
-        let (groups, unmatched) = self.keyed.unzip();
-        Relatives { near_duplicates, all_alike: self.alike, groups, unmatched }
+        let (groups, unmatched) = self.keyed.as_ref().map(|keyed| (keyed.groups, keyed.unmatched)).unzip();
+        Relatives { near_duplicates, set_aside: self.copies.set_aside, groups, unmatched }
     }
 
     /// The places of a side's photos that have no relative among the training photos.

@@ -76,9 +76,10 @@ fn against_guessing(page: &Page) -> Option<Check> {
     let positives = metrics.positives as f64 / metrics.count as f64;
     let (name, share) = if positives >= 0.5 { (&page.positive, positives) } else { (&page.negative, 1.0 - positives) };
     let guess = format!("always answering {} would be right {} of the time", Name(name), percent(share));
-    Some(if accuracy.low > share {
+    let [low, high] = accuracy.interval().unwrap_or([0.0, 1.0]);
+    Some(if low > share {
         Check::new(State::Good, "numbers", format!("The model is clearly better than guessing: {guess}."))
-    } else if accuracy.high < share {
+    } else if high < share {
         Check::new(State::Warning, "numbers", format!("The model is worse than guessing: {guess}."))
             .with_step("Do not use this model: look at the mistakes and the labels first.")
     } else {
@@ -99,7 +100,8 @@ fn trained_on(page: &Page) -> Option<Check> {
 fn precision_of_the_estimate(page: &Page) -> Option<Check> {
     let metrics = &page.measured.first()?.metrics;
     let accuracy = metrics.accuracy?;
-    let width = (accuracy.high - accuracy.low) * 100.0;
+    let [low, high] = accuracy.interval()?;
+    let width = (high - low) * 100.0;
     (width > 10.0).then(|| {
         let sentence = format!(
             "{} leave the accuracy uncertain by {width:.0} points; four times as many would halve that.",
@@ -128,6 +130,11 @@ fn leaks(page: &Page) -> Option<Check> {
             );
             Check::new(State::Warning, "copies", sentence)
                 .with_step("Keep copies on one side of the split, or let the tool make the split.")
+        }
+        (0, 0) if copies.set_aside > 0 => {
+            let sentence = format!("Copies cannot be told among {} that all look alike.", photos(copies.set_aside));
+            Check::new(State::Warning, "copies", sentence)
+                .with_step("Say what belongs together: <code>--group-by PATTERN</code>.")
         }
         (0, 0) => Check::new(State::Good, "copies", "No near-copies were found among the photos.".to_owned()),
         (0, pairs) if between == 0 => {

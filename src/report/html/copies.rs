@@ -15,11 +15,11 @@ pub(super) fn section(page: &Page) -> Option<Section> {
 fn leaking(leak: &Leak) -> String {
     let measure = Prose(&leak.measure).to_string();
     let row = |images: &str, estimate: &crate::metrics::Estimate| {
+        let ends = estimate.interval().map(|[low, high]| format!("{} to {}", decimal(low), decimal(high)));
         format!(
-            "<tr><th scope=\"row\">{images}</th><td class=\"number\">{}</td><td class=\"number\">{} to {}</td></tr>\n",
+            "<tr><th scope=\"row\">{images}</th><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
             decimal(estimate.value),
-            decimal(estimate.low),
-            decimal(estimate.high)
+            ends.unwrap_or_else(|| crate::metrics::TOO_FEW.to_owned())
         )
     };
     let without = leak.without.as_ref().map_or(String::new(), |without| row("without them", without));
@@ -38,8 +38,18 @@ fn leaking(leak: &Leak) -> String {
 }
 
 fn pairs(copies: &Copies) -> String {
+    let set_aside = if copies.set_aside > 0 {
+        format!(
+            "<p class=\"alert\">Copies cannot be told among {} that all look alike: of these only identical files are kept \
+             together, and <code>--group-by</code> says what else belongs together.</p>\n",
+            photos(copies.set_aside)
+        )
+    } else {
+        String::new()
+    };
     if copies.pairs.is_empty() {
-        return "<p>No two photos are nearly the same.</p>\n".to_owned();
+        let none = "<p>No two photos are nearly the same.</p>\n";
+        return if set_aside.is_empty() { none.to_owned() } else { set_aside };
     }
     let seen = |pair: &&CopyPair| pair.thumbnails.as_ref().is_some_and(|pair| pair.iter().all(super::Picture::fits));
     let shown = each(copies.pairs.iter().filter(seen).take(MOST_PHOTOS), |pair| {
@@ -60,7 +70,8 @@ fn pairs(copies: &Copies) -> String {
             File(&pair.second)
         )
     });
-    gallery
+    set_aside
+        + &gallery
         + &table("Pairs of near-copies", &[Words("kind"), Words("splits"), Words("photo"), Words("is nearly")], &rows)
         + &left_out(copies.pairs.len(), MOST_ROWS)
 }

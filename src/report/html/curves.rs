@@ -9,6 +9,7 @@ use crate::metrics::{Metrics, Scores};
 pub(super) fn section(page: &Page) -> Option<Section> {
     let measured = page.measured.first()?;
     let scores = Scores::new(&measured.labels, &measured.probabilities).ok().filter(|scores| scores.count() > 0)?;
+    let scores = if measured.groups.is_empty() { scores } else { scores.in_groups(&measured.groups).ok()? };
     let steps = steps(&scores);
     let review = page.decision.as_ref().and_then(|decision| decision.review);
     let metrics = &measured.metrics;

@@ -2,27 +2,31 @@
 
 use super::Column::{Numbers, Words};
 use super::page::{Measured, Page};
-use super::text::{Name, count, decimal, each, photos};
+use super::text::{Name, Prose, capitalised, count, decimal, each, photos};
 use super::{Section, table};
-use crate::metrics::{Estimate, Metrics};
-use crate::report::{CrossValidationReport, Spread, estimates};
+use crate::metrics::{Metrics, TOO_FEW};
+use crate::report::{CrossValidationReport, Spread, estimates, in_groups};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
-    let sets = each(&page.measured, |measured| measures(measured, page.measured.len() > 1));
+    let sets = each(&page.measured, |measured| measures(page, measured, page.measured.len() > 1));
     let folds = page.cross_validation.as_ref().map(cross_validation).unwrap_or_default();
     Section::of("numbers", "Numbers", sets + &folds)
 }
 
-fn measures(measured: &Measured, with_title: bool) -> String {
+fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
     let metrics = &measured.metrics;
     let name = Name(&measured.name);
     let title = if with_title { format!("<h3>On the {name} photos</h3>\n") } else { String::new() };
     let rows = each(estimates(metrics), |(name, estimate, method)| {
         let says = explanation(name);
         let [value, interval, method] = match estimate {
-            Some(Estimate { value, low, high }) => {
-                [decimal(*value), format!("{} to {}", decimal(*low), decimal(*high)), method.name().to_owned()]
-            }
+            Some(estimate) => match estimate.interval() {
+                Some([low, high]) => {
+                    let interval = format!("{} to {}", decimal(low), decimal(high));
+                    [decimal(estimate.value), interval, method.name().to_owned()]
+                }
+                None => [decimal(estimate.value), "–".to_owned(), TOO_FEW.to_owned()],
+            },
             None => ["–".to_owned(), "–".to_owned(), "not defined here: a class or an answer is missing".to_owned()],
         };
         format!(
@@ -30,8 +34,11 @@ fn measures(measured: &Measured, with_title: bool) -> String {
              <td class=\"number\">{interval}</td><td class=\"quiet\">{method}</td></tr>\n"
         )
     });
+    let groups = in_groups(metrics, [&page.negative, &page.positive]);
+    let groups = groups.map_or(String::new(), |groups| format!(" {}.", Prose(&capitalised(&groups))));
     let images = format!(
-        "<p>{} of the {name} set, {} of them positive. The interval holds the true value in 95 of 100 repetitions.</p>\n",
+        "<p>{} of the {name} set, {} of them positive. The interval holds the true value in 95 of 100 \
+         repetitions.{groups}</p>\n",
         photos(metrics.count),
         count(metrics.positives)
     );
@@ -83,10 +90,11 @@ fn cross_validation(found: &CrossValidationReport) -> String {
              <td class=\"number\">{deviation}</td></tr>\n"
         )
     });
+    let few = found.few().map_or(String::new(), |few| format!("<p class=\"alert\">{}.</p>\n", capitalised(&few)));
     let (folds, images) = (found.folds, photos(found.images));
     format!(
         "<h3>Cross-validation</h3>\n<p>{images} in {folds} folds, each measured by a head that was not fitted to it. The \
-         deviation between folds shows how much depends on which photos one happens to have.</p>\n{}",
+         deviation between folds shows how much depends on which photos one happens to have.</p>\n{few}{}",
         table("Cross-validation", &[Words("measure"), Numbers("mean"), Numbers("deviation")], &rows)
     )
 }

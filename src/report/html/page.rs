@@ -97,6 +97,8 @@ pub struct Measured {
     pub labels: Vec<bool>,
     /// Probability of the positive class of each image, as many.
     pub probabilities: Vec<f64>,
+    /// The same number for images that belong together, as many; empty where none do.
+    pub groups: Vec<usize>,
 }
 
 /// What the training saw of a set of images.
@@ -147,6 +149,8 @@ pub struct Photo {
 pub struct Copies {
     /// Pairs, those that stand in two splits first.
     pub pairs: Vec<CopyPair>,
+    /// Photos among which copies cannot be told, for they all look alike.
+    pub set_aside: usize,
     /// What pairs across splits do to the headline.
     pub leak: Option<Leak>,
 }

@@ -3,7 +3,7 @@
 use super::checks::{self, Check, State};
 use super::page::{Measured, Page, Seen};
 use super::text::{Name, Prose, count, counted, each, percent, percent_number, photos, threshold};
-use crate::metrics::Estimate;
+use crate::metrics::{Estimate, TOO_FEW};
 
 /// Most steps that are named: of more, none is taken.
 const MOST_STEPS: usize = 5;
@@ -41,8 +41,12 @@ fn verdict(page: &Page, measured: &Measured) -> String {
         interval(&accuracy)
     );
     let (Some(sensitivity), Some(specificity)) = (metrics.sensitivity, metrics.specificity) else { return headline };
-    let false_alarms =
-        Estimate { value: 1.0 - specificity.value, low: 1.0 - specificity.high, high: 1.0 - specificity.low };
+    let other = |share: f64| 1.0 - share;
+    let false_alarms = Estimate {
+        value: other(specificity.value),
+        low: specificity.high.map(other),
+        high: specificity.low.map(other),
+    };
     let kinds = format!(
         "<p>From a probability of {} the answer is {positive}. That finds {} of the {positive} ({}), and wrongly answers \
          {positive} on {} of the {negative} ({}).</p>\n",
@@ -59,7 +63,8 @@ fn verdict(page: &Page, measured: &Measured) -> String {
 
 /// Such as `51.6 to 66.9 %`.
 fn interval(estimate: &Estimate) -> String {
-    format!("{} to {}", percent_number(estimate.low), percent(estimate.high))
+    let ends = estimate.interval().map(|[low, high]| format!("{} to {}", percent_number(low), percent(high)));
+    ends.unwrap_or_else(|| TOO_FEW.to_owned())
 }
 
 fn list_of(checks: &[Check]) -> String {

@@ -146,6 +146,12 @@ pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{}{NO_BREAK}{}", count(number), if number == 1 { one } else { many })
 }
 
+/// A message of the program at the beginning of a sentence.
+pub(super) fn capitalised(message: &str) -> String {
+    let mut letters = message.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// The markup of each item, one after the other.
 pub(super) fn each<T>(items: impl IntoIterator<Item = T>, markup: impl FnMut(T) -> String) -> String {
     items.into_iter().map(markup).collect::<Vec<_>>().concat()

@@ -5,7 +5,6 @@ use plotters::prelude::*;
 use super::{Axis, Ink, LETTERS, letters, picture};
 use crate::metrics::Metrics;
 use crate::metrics::curves::CalibrationBin;
-use crate::metrics::interval::wilson;
 
 /// Room below the axis for the counts.
 const BELOW: f64 = 0.11;
@@ -22,9 +21,9 @@ pub(in crate::report::html) fn reliability(bins: &[CalibrationBin], metrics: &Me
         let filled = || bins.iter().filter(|bin| bin.images > 0);
         let place = |bin: &CalibrationBin| (bin.mean_probability, bin.positives as f64 / bin.images as f64);
         chart.draw_series(filled().filter_map(|bin| {
-            let interval = wilson(bin.positives, bin.images)?;
+            let [low, high] = bin.share?.interval()?;
             let x = bin.mean_probability;
-            Some(PathElement::new([(x, interval.low), (x, interval.high)], Ink::Curve.line(4)))
+            Some(PathElement::new([(x, low), (x, high)], Ink::Curve.line(4)))
         }))?;
         let line: Vec<(f64, f64)> = filled().map(place).collect();
         chart.draw_series(std::iter::once(PathElement::new(line.clone(), Ink::Curve.line(7))))?;
