@@ -48,7 +48,9 @@ pub enum PipelineError {
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// After the unreadable photos were left out, a class has none.
-    #[error("no image of class `{class}` could be read, {unreadable} of all {total} are unreadable: {first}")]
+    #[error(
+        "no image of class `{class}` could be read: {unreadable} of {total} images are unreadable, such as {first}"
+    )]
     NothingReadable {
         /// The class.
         class: String,

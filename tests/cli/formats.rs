@@ -1,5 +1,8 @@
 //! Files of other kinds among the photos: each is named with a remedy, or counted; none is passed over in silence.
 
+use resnet_binary::model::Model;
+use resnet_binary::pixels::Levels;
+
 use crate::setup::{Dir, TRAIN, photo, run};
 
 /// A DICOM file as far as anybody looks.
@@ -151,11 +154,11 @@ fn a_film_of_gigabytes_is_named_without_being_read() {
     assert_eq!(run(dir.command().args(["predict", "a.ppm"])).code, Some(0));
 }
 
-/// Grey photos of 40×40 pixels with a little texture in two shades of their own, each level times this, in so many bits.
+/// Grey photos of 40×40 pixels in two shades, each with a texture of its own; levels times this, up to a largest one.
 fn scans(dir: &Dir, name: &str, times: u16, largest: u16) {
-    for (class, shade) in [("dark", 30_u16), ("light", 200)] {
+    for (class, shade, step) in [("dark", 30_u16, 7), ("light", 200, 9)] {
         for number in 0..4 {
-            let levels = (0..1600_u16).map(|at| (shade + number + at * 7 % 50) * times);
+            let levels = (0..1600_u16).map(|at| (shade + number + at * (step + 4 * number) % 50) * times);
             let header = format!("P5 40 40 {largest}\n").into_bytes();
             let samples: Vec<u8> = if largest > 255 {
                 levels.flat_map(u16::to_be_bytes).collect()
@@ -225,8 +228,8 @@ fn levels_are_chosen_once_kept_in_the_model_and_used_by_every_command() {
     assert!(!said.err.contains("nearly black"), "{}", said.err);
     let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(report["levels"], serde_json::json!({ "low": 480, "high": 4032 }));
-    let model = std::fs::read(dir.path("model.safetensors")).unwrap();
-    assert!(String::from_utf8_lossy(&model).contains("\"levels\":{\"low\":480,\"high\":4032}"));
+    let model = Model::read(&dir.path("model.safetensors")).unwrap();
+    assert_eq!(model.facts.preprocess.levels, Some(Levels { low: 480, high: 4032 }));
     // A photo alone has the answer that it has among all, and nothing is said of it.
     let all = run(dir.command().args(["predict", "twelve"]));
     let alone = run(dir.command().args(["predict", "twelve/light/2.pgm", "--cache", "off"]));
