@@ -185,7 +185,9 @@ fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> Columns {
         let mut random = ChaCha8Rng::seed_from_u64(bootstrap.seed);
         random.set_stream(u64::from(resample));
         times.fill(0);
-        strata.iter().for_each(|stratum| draw(stratum, times, &mut random));
+        for stratum in &strata {
+            draw(stratum, times, &mut random);
+        }
         let all: f64 = times.iter().map(|&count| f64::from(count)).sum();
         let weighted = costs.iter().zip(&*times).map(|(cost, &count)| cost.map(|cost| cost * f64::from(count)));
         let [loss, brier] = sum(weighted).map(|sum| sum / all);

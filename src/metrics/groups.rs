@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn copies_count_once_and_images_that_have_nothing_in_common_count_each() {
-        let once: Vec<(f64, usize)> = (0..12).map(|image| (f64::from(image % 5), image as usize)).collect();
+        let once: Vec<(f64, usize)> = (0..12_u32).map(|image| (f64::from(image % 5), image as usize)).collect();
         let copied: Vec<(f64, usize)> = once.iter().flat_map(|&pair| [pair; 7]).collect();
         let (once, copied) = (Design::of(&once).unwrap(), Design::of(&copied).unwrap());
         assert!((copied.effect - 7.0).abs() < 1e-9 && (copied.least_trials - 12.0).abs() < 1e-9);
         assert!((copied.variance.unwrap() - once.variance.unwrap()).abs() < 1e-12);
-        let unlike: Vec<(f64, usize)> = (0..400).map(|image| (f64::from(image % 2), image as usize / 20)).collect();
+        let unlike: Vec<(f64, usize)> = (0..400_u32).map(|image| (f64::from(image % 2), image as usize / 20)).collect();
         assert!((Design::of(&unlike).unwrap().effect - 1.0).abs() < 1e-9);
     }
 
