@@ -61,8 +61,7 @@ impl Index {
     /// that it keeps. Photos of one group show the same and never vouch for each other.
     pub fn new(features: &FeatureMatrix, classes: &[usize], groups: &[usize]) -> (Self, Vec<usize>) {
         let kept = subset::evenly(classes, groups, MAX_ROWS);
-        let rows = kept.iter().flat_map(|&photo| rounded(features.row(photo))).collect();
-        let mut index = Self { width: features.width(), rows, threshold: None };
+        let mut index = Self::of_rows(features.width(), kept.iter().map(|&photo| features.row(photo)));
         let group_of = |photo: usize| groups.get(photo).copied();
         let measured = subset::evenly(classes, groups, MAX_MEASURED);
         let similarities: Vec<f64> = measured
@@ -74,6 +73,11 @@ impl Index {
             .collect();
         index.threshold = (similarities.len() >= MIN_PHOTOS).then(|| quantile(&similarities));
         (index, kept)
+    }
+
+    /// An index of these rows `[R, D]`, all of them, that says nothing about what is unfamiliar.
+    pub fn of_rows<'a>(width: usize, rows: impl Iterator<Item = &'a [f32]>) -> Self {
+        Self { width, rows: rows.flat_map(rounded).collect(), threshold: None }
     }
 
     /// An index of stored rows `[R, D]`; what does not fill a row is left out.
@@ -124,7 +128,8 @@ impl Index {
         self.nearest_among(features, K, is_meant).last().map(|neighbour| neighbour.similarity)
     }
 
-    fn nearest_among(&self, features: &[f32], count: usize, is_meant: &dyn Fn(usize) -> bool) -> Vec<Neighbour> {
+    /// As [`Self::nearest`], among some of the rows.
+    pub fn nearest_among(&self, features: &[f32], count: usize, is_meant: &dyn Fn(usize) -> bool) -> Vec<Neighbour> {
         if features.len() != self.width || self.width == 0 {
             return Vec::new();
         }

@@ -1,6 +1,6 @@
 //! What could make the numbers flatter than the truth: copies on both sides of a split, wrong labels, shortcuts.
 //!
-//! Everything here works on what extraction left: features, their asides, hashes, labels and out-of-fold scores. Nothing
+//! Everything here works on what extraction left: features, facts, hashes, labels and out-of-fold scores. Nothing
 //! is decoded again, no tensor is made, and no photo, label or split is changed: the answers are lists and numbers.
 //!
 //! | question | room |

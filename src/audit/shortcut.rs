@@ -1,33 +1,40 @@
 //! Whether the classes can be told apart by how the photos were taken rather than by what they show.
 //!
-//! A head is fitted, on the folds of the real one, to what should not matter: (1) facts of the file (size, format, quality,
-//! brightness, camera) and (2) the features of the photo's border, the middle left out. Where such a probe does nearly as
-//! well as the real head, the real one may be using the same.
+//! Three questions of what should not matter, beside the real head on the same photos:
 //!
-//! The two are not alike. File facts say nothing about the subject: if they tell the classes apart, the photos were
-//! collected differently, nearly always. A border can be honest context (bees sit on flowers), and each of its features sees
-//! some of the middle; so it must do as well as the whole photo before it is worth a word, and the word is milder.
+//! 1. A head is fitted, on the folds of the real one, to facts of the files: size, pixels, format, quality, camera.
+//! 2. Another to brightness and contrast, which may be what the classes are, as of day and night.
+//! 3. The [`border`] of the photos, the middle blanked before the network, is compared region by region. A frame, a logo or a
+//!    date makes the corners of one class alike: for each photo the [`neighbours`] most like it there are asked for their
+//!    class. Where nothing is wrong hardly any photo has only its own class around it, because surroundings vary more
+//!    within a class than between two; a mark on half of a class gives that to most of the marked ones. A head's ROC-AUC
+//!    does not separate the two: honest context reaches 0.8, as much as a mark on half of a class.
 
+mod border;
 mod columns;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::features::{Aside, FeatureMatrix};
+use crate::features::FeatureMatrix;
 use crate::head::cross_validation::{cross_validate, grid};
 use crate::head::{self, Balance, Examples, HeadError};
 use crate::metrics::{Estimate, Scores, ranking};
+use crate::pixels::PhotoFacts;
 use crate::progress::Progress;
 
+pub use border::{Borders, MAX_PHOTOS, neighbours};
 use columns::Columns;
 
 /// What a probe sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probe {
-    /// File size, pixels, aspect ratio, format, JPEG quality, brightness, contrast, camera.
+    /// File size, pixels, aspect ratio, format, JPEG quality, camera.
     FileFacts,
-    /// The features of the outermost cells.
+    /// Brightness and contrast.
+    Light,
+    /// Corners and edges.
     Border,
 }
 
@@ -41,8 +48,10 @@ pub struct Shortcut {
     /// That of the real head on the same folds.
     pub real: Estimate,
     /// The facts that tell the classes apart best on their own, each with its ROC-AUC in the direction that fits; best
-    /// first, at most three. Empty for the border.
+    /// first, at most three. Of the border the region that gives most away, where that is a warning.
     pub telling: Vec<(String, f64)>,
+    /// Photos to look at, by their places: those that a region of the border gives away.
+    pub examples: Vec<usize>,
     /// What the user should know, if it is worth a warning.
     pub warning: Option<String>,
 }
@@ -50,11 +59,8 @@ pub struct Shortcut {
 /// The end of the probe's interval must lie above it for the probe to be clearly better than chance.
 const CLEARLY_ABOVE_CHANCE: f64 = 0.55;
 
-/// The part of the real head's way from chance to its ROC-AUC that is nearly all of it, for file facts.
+/// The part of the real head's way from chance to its ROC-AUC that is nearly all of it.
 const NEARLY_AS_WELL: f64 = 0.8;
-
-/// The same for the border, which sees some of the middle even where all is well.
-const AS_WELL: f64 = 0.98;
 
 /// A fact below it on its own tells nothing worth naming.
 const LEAST_TELLING: f64 = 0.6;
@@ -72,45 +78,34 @@ pub struct Fitted<'a> {
     pub groups: &'a [usize],
     /// What the classes weigh.
     pub balance: Balance,
-    /// The real head's strength, which suits the border too: its features are of the same kind.
-    pub l2: Option<f64>,
 }
 
-/// Probes with what goes with the rows, `[N]`. The border is left out where photos have none, and so is whatever is the same
-/// for all photos.
+/// Probes with the facts of all photos, `[N]`, and the borders of some. What is the same for all photos is left out, and so
+/// are borders of too few.
 ///
 /// # Errors
 /// [`HeadError`] for labels, folds and logits that do not belong together, and where the user stopped it.
-pub fn probe(fitted: Fitted<'_>, asides: &[&Aside], progress: &dyn Progress) -> Result<Vec<Shortcut>, HeadError> {
-    let facts: Vec<_> = asides.iter().map(|aside| &aside.facts).collect();
+pub fn probe(
+    fitted: Fitted<'_>,
+    facts: &[&PhotoFacts],
+    borders: &Borders<'_>,
+    progress: &dyn Progress,
+) -> Result<Vec<Shortcut>, HeadError> {
     let mut found = Vec::new();
-    let columns = Columns::of(&facts);
-    if columns.matrix.width() > 0 {
-        let mut shortcut = measure(fitted, Probe::FileFacts, &columns.matrix, progress)?;
-        shortcut.telling = columns.telling(fitted.labels);
-        shortcut.warning = shortcut.warning_of_facts();
-        found.push(shortcut);
+    for probe in [Probe::FileFacts, Probe::Light] {
+        let columns = Columns::of(facts, probe);
+        if columns.matrix.width() > 0 {
+            let mut shortcut = measure(fitted, probe, &columns.matrix, progress)?;
+            shortcut.telling = columns.telling(fitted.labels);
+            shortcut.warning = shortcut.warning_of_facts();
+            found.push(shortcut);
+        }
     }
-    if let Some(border) = borders(asides) {
-        let mut shortcut = measure(fitted, Probe::Border, &border, progress)?;
-        shortcut.warning = shortcut.warning_of_border();
-        found.push(shortcut);
-    }
+    found.extend(borders.shortcut(fitted));
     Ok(found)
 }
 
-/// `[N, 2048]`, or `None` where some photo has no border.
-fn borders(asides: &[&Aside]) -> Option<FeatureMatrix> {
-    let width = asides.first().map_or(0, |aside| aside.border.len());
-    let mut border = FeatureMatrix::with_capacity(width, asides.len());
-    for aside in asides {
-        let row: Vec<f32> = aside.border.iter().map(|value| value.to_f32()).collect();
-        border.push_row(&row).ok()?;
-    }
-    (width > 0).then_some(border)
-}
-
-/// Fits a head to what a probe sees; its strength is chosen as that of the real one is, or taken over.
+/// Fits a head to what a probe sees; its strength is chosen as that of the real one is.
 fn measure(
     fitted: Fitted<'_>,
     probe: Probe,
@@ -118,11 +113,7 @@ fn measure(
     progress: &dyn Progress,
 ) -> Result<Shortcut, HeadError> {
     let examples = Examples::new(seen, fitted.labels, head::pos_weight(fitted.labels, fitted.balance))?;
-    let strengths = match (probe, fitted.l2) {
-        (Probe::Border, Some(l2)) => vec![l2],
-        _ => grid(seen.width()),
-    };
-    let validated = cross_validate(&examples, fitted.folds, &strengths, progress)?;
+    let validated = cross_validate(&examples, fitted.folds, &grid(seen.width()), progress)?;
     if fitted.logits.len() != fitted.labels.len() {
         return Err(HeadError::LabelCount { labels: fitted.labels.len(), rows: fitted.logits.len() });
     }
@@ -130,7 +121,7 @@ fn measure(
     let (Some(auc), Some(real)) = (auc(&validated.logits), auc(fitted.logits)) else {
         return Err(HeadError::OneClass { positives: 0, negatives: 0 });
     };
-    Ok(Shortcut { probe, auc, real, telling: Vec::new(), warning: None })
+    Ok(Shortcut { probe, auc, real, telling: Vec::new(), examples: Vec::new(), warning: None })
 }
 
 /// ROC-AUC with its interval; `None` without both classes, and for logits that are no numbers.
@@ -140,33 +131,25 @@ fn auc(labels: &[bool], groups: &[usize], logits: &[f64]) -> Option<Estimate> {
 }
 
 impl Shortcut {
-    /// Whether the probe is better than chance and goes this part of the real head's way.
-    fn reaches(&self, part: f64) -> bool {
-        self.auc.low.is_some_and(|low| low > CLEARLY_ABOVE_CHANCE)
-            && self.auc.value - 0.5 >= part * (self.real.value - 0.5)
-    }
-
     fn warning_of_facts(&self) -> Option<String> {
+        let Self { auc, real, .. } = self;
+        let is_nearly_as_good = auc.low.is_some_and(|low| low > CLEARLY_ABOVE_CHANCE)
+            && auc.value - 0.5 >= NEARLY_AS_WELL * (real.value - 0.5);
         let telling: Vec<&str> = self.telling.iter().map(|(name, _)| name.as_str()).collect();
         let most = if telling.is_empty() { String::new() } else { format!(" (most telling: {})", telling.join(", ")) };
-        self.reaches(NEARLY_AS_WELL).then(|| {
-            format!(
-                "the files alone, without their pictures, tell the classes apart: ROC-AUC {:.3} by size, format, quality, \
-                 brightness and camera{most}, {:.3} by the pictures; the classes were probably collected in different ways, \
-                 and the model may fail on photos that were not",
-                self.auc.value, self.real.value
-            )
-        })
-    }
-
-    fn warning_of_border(&self) -> Option<String> {
-        self.reaches(AS_WELL).then(|| {
-            format!(
-                "the border of the photos tells the classes apart as well as the whole: ROC-AUC {:.3} against {:.3}; that may \
-                 be honest context or a watermark, frame or background that only these photos have: look at the activation \
-                 maps",
-                self.auc.value, self.real.value
-            )
+        is_nearly_as_good.then(|| match self.probe {
+            Probe::Light => format!(
+                "brightness and contrast alone tell the classes apart nearly as well as the model: ROC-AUC {:.3} against \
+                 {:.3}; that is right where the classes are about light, such as day and night, and otherwise the model may \
+                 fail on photos taken in other light",
+                auc.value, real.value
+            ),
+            _ => format!(
+                "the files alone, without their pictures, tell the classes apart nearly as well as the model: ROC-AUC {:.3} \
+                 by file size, pixels, format, JPEG quality and camera{most}, {:.3} by the model; the classes were probably \
+                 collected in different ways, and the model may fail on photos that were not",
+                auc.value, real.value
+            ),
         })
     }
 }

@@ -17,9 +17,6 @@ pub const FEATURES: usize = 2048;
 /// The side of one cell of the last feature map, in input pixels: the product of all strides.
 pub const STRIDE: u32 = 32;
 
-/// Cells a side from which the last map has a border and a middle worth telling apart.
-pub const BORDER_FROM: i64 = 4;
-
 /// One stage of bottleneck blocks.
 struct Stage {
     blocks: usize,

@@ -226,13 +226,13 @@ impl Engine {
     }
 
     /// What is read out of a map `[B, 2048, H, W]`, still on the device.
-    fn read_out(&self, map: &Tensor) -> Result<[Option<Tensor>; 3], BackboneError> {
+    fn read_out(&self, map: &Tensor) -> Result<[Option<Tensor>; 2], BackboneError> {
         let whole = match self.pooling {
             Pooling::Average => map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?, // [B, 2048]
             Pooling::Flatten => map.f_flatten(1, -1)?,                                     // [B, 2048·H·W]
         };
         let cells = self.explained.as_ref().map(|weights| weights.cells(map, self.pooling)).transpose()?; // [B, H, W]
-        Ok([Some(whole), border(map)?, cells])
+        Ok([Some(whole), cells])
     }
 
     /// `B × [S, S, 3]` bytes → `[B, 3, S, S]` normalised
@@ -254,9 +254,6 @@ impl Engine {
 pub struct Pooled {
     /// Of all cells: the features, `[B, D]`.
     pub whole: Vec<f32>,
-    /// Over the outermost cells only, `[B, 2048]`: what surrounds the middle of the photo. Empty for maps of fewer than
-    /// [`layout::BORDER_FROM`] cells a side, which have no middle.
-    pub border: Vec<f32>,
     /// Of the head that is to be explained, `[B, H, W]`: the cells of an [`ActivationMap`]. Empty where none was named.
     pub cells: Vec<f32>,
 }
@@ -269,26 +266,14 @@ impl Pooled {
             let width = values.len() / of.max(1);
             values.get(from * width..(from + count) * width).unwrap_or_default().to_vec()
         };
-        Self { whole: part(&self.whole), border: part(&self.border), cells: part(&self.cells) }
+        Self { whole: part(&self.whole), cells: part(&self.cells) }
     }
 
     /// From what [`Engine::read_out`] gives.
-    fn of(tensors: [Option<Tensor>; 3]) -> Result<Self, BackboneError> {
-        let [whole, border, cells] = tensors.map(|tensor| tensor.map_or(Ok(Vec::new()), |tensor| to_vec(&tensor)));
-        Ok(Self { whole: whole?, border: border?, cells: cells? })
+    fn of(tensors: [Option<Tensor>; 2]) -> Result<Self, BackboneError> {
+        let [whole, cells] = tensors.map(|tensor| tensor.map_or(Ok(Vec::new()), |tensor| to_vec(&tensor)));
+        Ok(Self { whole: whole?, cells: cells? })
     }
-}
-
-/// `[B, 2048, H, W]` → `[B, 2048]`: the mean of the outermost ring of cells, from the sums of all and of those inside.
-fn border(map: &Tensor) -> Result<Option<Tensor>, TchError> {
-    let (height, width) = match map.size().as_slice() {
-        [.., height, width] if (*height).min(*width) >= layout::BORDER_FROM => (*height, *width),
-        _ => return Ok(None),
-    };
-    let sum = |map: &Tensor| map.f_sum_dim_intlist([2i64, 3].as_slice(), false, Kind::Float);
-    let inside = map.f_narrow(2, 1, height - 2)?.f_narrow(3, 1, width - 2)?;
-    let cells = height * width - (height - 2) * (width - 2);
-    sum(map)?.f_sub(&sum(&inside)?)?.f_div_scalar(cells as f64).map(Some)
 }
 
 /// The one size of all crops, if the network can take it.

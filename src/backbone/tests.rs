@@ -99,27 +99,14 @@ fn an_image_has_the_same_bits_whatever_the_batch_it_is_in_and_wherever_in_it() {
     let of_batches = |batch: usize| {
         let mut all = Pooled::default();
         for crops in crops.chunks(batch) {
-            let Pooled { whole, border, .. } = engine.features(crops, &preprocess).unwrap();
-            all.whole.extend(whole);
-            all.border.extend(border);
+            all.whole.extend(engine.features(crops, &preprocess).unwrap().whole);
         }
         all
     };
     let single = of_batches(1);
-    assert_eq!(single.border.len(), single.whole.len());
     for batch in [2, 3, 4, 7] {
         assert!(of_batches(batch) == single, "batches of {batch} differ from single images");
     }
-}
-
-#[test]
-fn the_border_is_the_mean_of_the_outermost_cells_and_small_maps_have_none() {
-    let map = Tensor::arange(2 * 3 * 4 * 5, (Kind::Float, Device::Cpu)).reshape([2, 3, 4, 5]);
-    let given = to_vec(&border(&map).unwrap().unwrap()).unwrap();
-    // Of 20 cells in rows of 5, all but 6, 7, 8 and 11, 12, 13: they sum to 190 - 57 and are 14.
-    let expected: Vec<f32> = (0..6_u8).map(|plane| 20.0 * f32::from(plane) + 133.0 / 14.0).collect();
-    assert!(given.iter().zip(&expected).all(|(given, expected)| (given - expected).abs() < 1e-4), "{given:?}");
-    assert!(border(&map.narrow(2, 0, 3)).unwrap().is_none());
 }
 
 #[test]
@@ -201,7 +188,7 @@ fn bias_and_cells_make_the_logit_in_every_arithmetic_and_behind_both_heads() {
             let weight = head_of(pooling.width(224), plain.iter().copied().fold(1.0, f32::max));
             let explain = Some(Linear { weight: &weight, bias: -0.75 });
             let engine = backbone.engine().reading(Readout { pooling, explain }).unwrap();
-            let Pooled { whole, cells, .. } = engine.features(&crops, &preprocess).unwrap();
+            let Pooled { whole, cells } = engine.features(&crops, &preprocess).unwrap();
             assert_eq!(cells.len(), 3 * 49);
             for (row, cells) in whole.chunks_exact(weight.len()).zip(cells.chunks_exact(49)) {
                 let products = row.iter().zip(&weight).map(|(&value, &weight)| f64::from(value) * f64::from(weight));

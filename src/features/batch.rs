@@ -103,7 +103,6 @@ impl BatchSize {
             match run(batch) {
                 Ok(rows) => {
                     features.whole.extend(rows.whole);
-                    features.border.extend(rows.border);
                     features.cells.extend(rows.cells);
                     rest = later;
                 }

@@ -6,8 +6,8 @@
 //! them there loads no network. A fixed number of tickets bounds how far the fastest worker may run ahead of the slowest photo, so
 //! memory does not grow with the number of photos. A photo that cannot be read is a result like any other.
 
-mod aside;
 mod batch;
+pub mod border;
 pub mod cache;
 mod clock;
 mod feed;
@@ -26,12 +26,11 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use tch::Device;
 
-use crate::backbone::{ActivationMap, BackboneError, LazyBackbone, Pooling, Readout, device};
+use crate::backbone::{ActivationMap, BackboneError, LazyBackbone, Pooling, Readout, device, layout};
 use crate::files::{ContentHash, FileError};
-use crate::pixels::{Crop, DecodeError, Limits, Preprocess};
+use crate::pixels::{Crop, DecodeError, Limits, PhotoFacts, Preprocess};
 use crate::progress::{Interrupted, Progress};
 
-pub use aside::Aside;
 use batch::BatchSize;
 pub use batch::Workload;
 pub use cache::{Cache, Recipe};
@@ -48,9 +47,9 @@ pub struct Photo {
     pub hash: ContentHash,
     /// `[D]`: 2048, or the whole map where the head wants it flattened.
     pub features: Vec<f32>,
-    /// There where [`Extractor::asides`] asks for it, where the photo has 16 bits a channel, and where it went through the
+    /// There where [`Extractor::facts`] asks for them, where the photo has 16 bits a channel, and where it went through the
     /// network in this run.
-    pub aside: Option<Aside>,
+    pub facts: Option<PhotoFacts>,
     /// Pages or frames of the file, of which the first is the photo.
     pub pages: usize,
     /// Whether they were computed in an earlier run.
@@ -170,9 +169,12 @@ pub struct Extractor<'a> {
     pub workload: Workload,
     /// Features of earlier runs.
     pub cache: Option<&'a Cache>,
-    /// Whether the asides of cached photos are read too. They are always kept; a photo whose aside is wanted and not
+    /// Whether the facts of cached photos are read too. They are always kept; a photo whose facts are wanted and not
     /// there is computed again.
-    pub asides: bool,
+    pub facts: bool,
+    /// Whether the network sees the [`border`] of the photos alone, and a row is the mean of each of its regions; the
+    /// map must then be read out flattened.
+    pub border: bool,
     /// What is read out of the last map.
     pub readout: Readout<'a>,
 }
@@ -180,12 +182,18 @@ pub struct Extractor<'a> {
 impl Extractor<'_> {
     /// D, the numbers of a row.
     pub fn width(&self) -> usize {
-        self.readout.pooling.width(self.preprocess.crop)
+        let size = self.preprocess.crop;
+        if self.border { border::regions(size).len() * layout::FEATURES } else { self.readout.pooling.width(size) }
+    }
+
+    /// How many pixels at each edge of a crop the network sees, where it sees no more.
+    fn border_width(&self) -> Option<u32> {
+        self.border.then(|| border::width(self.preprocess.crop))
     }
 
     /// The cache, for rows that it has room for: a flattened map takes 400 KB, fifty times an average.
     fn cache(&self) -> Option<&Cache> {
-        self.cache.filter(|_| self.readout.pooling == Pooling::Average)
+        self.cache.filter(|_| self.border || self.readout.pooling == Pooling::Average)
     }
 
     /// Gives every photo of `inputs` to `sink`, in input order, as soon as it and those before it are done.
@@ -217,7 +225,7 @@ impl Extractor<'_> {
         let devices = if self.workload.feeds { self.backbone.devices() } else { &[] };
         let shared = Shared {
             extractor: self,
-            recipe: Recipe::new(self.backbone.id(), self.preprocess, self.backbone.target()),
+            recipe: Recipe::new(self.backbone.id(), self.preprocess, self.border_width(), self.backbone.target()),
             source: Mutex::new(Source { inputs, next_chunk: 0 }),
             stop: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
@@ -288,7 +296,7 @@ impl Extractor<'_> {
         let mut extraction = Extraction {
             hashes: Vec::with_capacity(paths.len()),
             rows: Vec::with_capacity(paths.len()),
-            asides: Vec::with_capacity(if self.asides { paths.len() } else { 0 }),
+            facts: Vec::with_capacity(if self.facts { paths.len() } else { 0 }),
             from_cache: 0,
             noticed: Noticed::default(),
             unreadable: Vec::new(),
@@ -305,7 +313,7 @@ impl Extractor<'_> {
                         extraction.noticed.add(&photo, self.preprocess.levels);
                         extraction.hashes.push(photo.hash);
                         extraction.rows.push(at);
-                        extraction.asides.extend(photo.aside.filter(|_| self.asides));
+                        extraction.facts.extend(photo.facts.filter(|_| self.facts));
                         extraction.from_cache += usize::from(photo.from_cache);
                     }
                     Err(error) => failure = Some(error),
@@ -359,8 +367,8 @@ pub struct Extraction {
     pub hashes: Vec<ContentHash>,
     /// `[N]`, ascending positions in the list.
     pub rows: Vec<usize>,
-    /// `[N]` where [`Extractor::asides`] asks for them, else empty.
-    pub asides: Vec<Aside>,
+    /// `[N]` where [`Extractor::facts`] asks for them, else empty.
+    pub facts: Vec<PhotoFacts>,
     /// How many of them were computed in an earlier run.
     pub from_cache: usize,
     /// What to say of them once.

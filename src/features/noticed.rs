@@ -28,7 +28,7 @@ impl Noticed {
     /// Counts a photo that was read with these levels as black and white.
     pub fn add(&mut self, photo: &Photo, levels: Option<Levels>) {
         self.multi_page += usize::from(photo.pages > 1);
-        if let Some(ends) = photo.aside.as_ref().and_then(|aside| aside.facts.levels) {
+        if let Some(ends) = photo.facts.as_ref().and_then(|facts| facts.levels) {
             self.count(ends, levels);
         }
     }

@@ -39,7 +39,8 @@ fn with_extractor<T>(workers: usize, batch: usize, test: impl FnOnce(&Extractor<
         limits: &limits,
         workload,
         cache: None,
-        asides: false,
+        facts: false,
+        border: false,
         readout: Readout::default(),
     })
 }
@@ -118,7 +119,8 @@ fn what_is_in_the_cache_is_not_computed_again_and_loads_no_network() {
             limits: &limits,
             workload,
             cache: Some(&cache),
-            asides: true,
+            facts: true,
+            border: false,
             readout: Readout::default(),
         };
         all(&extractor, paths, false, &Silent)
@@ -134,8 +136,8 @@ fn what_is_in_the_cache_is_not_computed_again_and_loads_no_network() {
     let warm = run(&never, 32, &paths).unwrap();
     assert_eq!(warm.0.from_cache, 5);
     assert_eq!(warm.1.values(), cold.1.values());
-    // Computed or read, the asides are the same.
-    assert_eq!((warm.0.asides.len(), &warm.0.asides), (5, &cold.0.asides));
+    // Computed or read, the facts are the same.
+    assert_eq!((warm.0.facts.len(), &warm.0.facts), (5, &cold.0.facts));
 
     paths[3] = photo(folder.path(), "changed.ppm", 61);
     assert_eq!(run(&backbone, 32, &paths).unwrap().0.from_cache, 4);
@@ -155,7 +157,8 @@ fn a_network_that_cannot_be_loaded_is_the_error_of_the_run() {
         limits: &limits,
         workload,
         cache: None,
-        asides: false,
+        facts: false,
+        border: false,
         readout: Readout::default(),
     };
     let error = all(&extractor, &paths, false, &Silent).unwrap_err();

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::batch::BatchSize;
 use super::cache::Entry;
 use super::clock::Clock;
-use super::{Aside, Explained, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload};
+use super::{Explained, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload, border};
 use crate::backbone::{ActivationMap, BackboneError, Engine, Pooled, Readout, layout};
 use crate::files::{self, ContentHash};
 use crate::pixels::{self, Crop, DecodeError, Kind, PhotoFacts};
@@ -143,10 +143,10 @@ impl<'a> Worker<'a> {
         let bytes = files::read_within(path, limits.max_file_bytes, limits.max_time)?;
         let hash = ContentHash::of(&bytes);
         let pages = pixels::pages(&bytes);
-        if let Some((features, aside)) = self.shared.known(&hash, pixels::is_sixteen_bit(&bytes)) {
+        if let Some((features, facts)) = self.shared.known(&hash, pixels::is_sixteen_bit(&bytes)) {
             // An answer must not depend on what an earlier run admitted.
             pixels::check_limits(&bytes, limits)?;
-            return Ok(Read::Known(Photo { hash, features, aside, pages, from_cache: true, explained: None }));
+            return Ok(Read::Known(Photo { hash, features, facts, pages, from_cache: true, explained: None }));
         }
         if !self.shared.is_loading.swap(true, Ordering::Relaxed) {
             // The weights load while the first photos are decoded; an error comes back to whoever asks next.
@@ -154,7 +154,10 @@ impl<'a> Worker<'a> {
             let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(backbone.engine()));
         }
         let loaded = preprocess.load_with_facts(&bytes, limits);
-        let (crop, facts) = loaded.map_err(|error| error.of_file(path))?;
+        let (mut crop, facts) = loaded.map_err(|error| error.of_file(path))?;
+        if let Some(border) = self.shared.extractor.border_width() {
+            preprocess.blank_middle(&mut crop, border);
+        }
         crops.push(crop);
         Ok(Read::Decoded(hash, facts, pages))
     }
@@ -183,17 +186,17 @@ impl Shared<'_> {
 
     /// A decoded chunk with what the network read out of its crops, `[B, D]`: kept, and counted as progress.
     pub(super) fn finish(&self, chunk: Chunk, pooled: Pooled) -> Done {
-        let Pooled { whole, border, cells } = pooled;
-        let mut rows = whole.chunks_exact(self.extractor.width());
-        // Empty where the map has no border.
-        let mut borders = border.chunks_exact(layout::FEATURES);
+        let Pooled { whole, cells } = pooled;
+        let Extractor { readout, preprocess, border, .. } = *self.extractor;
+        let mut rows = whole
+            .chunks_exact(readout.pooling.width(preprocess.crop))
+            .map(|row| if border { border::averaged(row, layout::map_side(preprocess.crop)) } else { row.to_vec() });
         let mut explained = self.explained(chunk.crops, &cells).into_iter();
         let mut photo = |read| match read {
             Read::Known(photo) => photo,
             Read::Decoded(hash, facts, pages) => {
-                let aside = Some(Aside::new(borders.next().unwrap_or_default(), facts));
-                let features = rows.next().unwrap_or_default().to_vec();
-                Photo { hash, features, aside, pages, from_cache: false, explained: explained.next() }
+                let features = rows.next().unwrap_or_default();
+                Photo { hash, features, facts: Some(facts), pages, from_cache: false, explained: explained.next() }
             }
         };
         let done: Done = chunk.read.into_iter().map(|(path, outcome)| (path, outcome.map(&mut photo))).collect();
@@ -215,17 +218,17 @@ impl Shared<'_> {
         crops.into_iter().zip(maps).map(|(crop, map)| Explained { crop, map }).collect()
     }
 
-    /// Features of an earlier run, with the aside if that is wanted, or the photo has 16 bits, of which it knows the levels;
-    /// the cells of a head are not among them.
-    fn known(&self, hash: &ContentHash, is_sixteen_bit: bool) -> Option<(Vec<f32>, Option<Aside>)> {
-        let Extractor { asides, readout, .. } = *self.extractor;
+    /// Features of an earlier run, with the facts if they are wanted, or the photo has 16 bits, of which they know the
+    /// levels; the cells of a head are not among them.
+    fn known(&self, hash: &ContentHash, is_sixteen_bit: bool) -> Option<(Vec<f32>, Option<PhotoFacts>)> {
+        let Extractor { facts, readout, .. } = *self.extractor;
         let cache = self.extractor.cache()?;
         if readout.explain.is_some() || self.cache_failed.load(Ordering::Relaxed) {
             return None;
         }
-        let found = if asides || is_sixteen_bit {
-            let both = cache.get_with_aside(hash, &self.recipe);
-            both.map(|both| both.map(|(row, aside)| (row, Some(aside))))
+        let found = if facts || is_sixteen_bit {
+            let both = cache.get_with_facts(hash, &self.recipe);
+            both.map(|both| both.map(|(row, facts)| (row, Some(facts))))
         } else {
             cache.get(hash, &self.recipe).map(|row| row.map(|row| (row, None)))
         };
@@ -242,8 +245,8 @@ impl Shared<'_> {
         let Some(cache) = self.extractor.cache() else { return };
         let computed = done.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).filter(|photo| !photo.from_cache);
         let entries: Vec<_> = computed
-            .filter_map(|Photo { hash, features, aside, .. }| {
-                aside.as_ref().map(|aside| Entry { content: *hash, features, aside })
+            .filter_map(|Photo { hash, features, facts, .. }| {
+                facts.as_ref().map(|facts| Entry { content: *hash, features, facts })
             })
             .collect();
         if entries.is_empty() || self.cache_failed.load(Ordering::Relaxed) {

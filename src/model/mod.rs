@@ -51,8 +51,8 @@ pub const KIND: Kind = Kind {
     },
 };
 
-/// A model is a few KB, 130 MB for the flattened map of the largest image, and 4 KB a photo where it keeps the training
-/// photos; anything above this is another file.
+/// A model is half a MB, 130 MB more for the flattened map of the largest image, and 8 bytes a training photo; anything
+/// above this is another file.
 const SIZE_LIMIT: u64 = 4 << 30;
 
 /// A trained head with the facts of its training.

@@ -29,9 +29,9 @@ pub(super) struct Copies {
 }
 
 impl Copies {
-    /// By content, features and thumbnails; the photos were read with their asides.
+    /// By content, features and thumbnails; the photos were read with their facts.
     pub(super) fn find(photos: &Photos, features: &FeatureMatrix) -> Self {
-        let thumbnails: Vec<&Thumbnail> = photos.extraction.asides.iter().map(|aside| &aside.facts.thumbnail).collect();
+        let thumbnails: Vec<&Thumbnail> = photos.extraction.facts.iter().map(|facts| &facts.thumbnail).collect();
         let found = duplicates::find(features, &thumbnails, &photos.extraction.hashes);
         Self::without_large_groups(found.groups, found.pairs, photos.groups())
     }

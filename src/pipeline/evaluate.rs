@@ -140,7 +140,7 @@ impl EvaluateOptions {
             on_unreadable: self.on_unreadable,
             backbone: &self.backbone,
             // Copies are told by their thumbnails.
-            asides: true,
+            facts: true,
         }
     }
 

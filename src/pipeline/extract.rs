@@ -100,7 +100,7 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
         limits: &options.limits,
         on_unreadable: options.on_unreadable,
         backbone: &options.backbone,
-        asides: false,
+        facts: false,
     };
     let mut rows = Spool { path: &options.output, file: BufWriter::new(files::scratch(&options.output)?) };
     let photos = reading.run(&mut rows, progress)?;

@@ -57,7 +57,8 @@ impl Gallery<'_> {
             limits: self.limits,
             workload: self.backbone.workload(self.photos.target.device, Some(rows.len())),
             cache: None,
-            asides: false,
+            facts: false,
+            border: false,
             readout: Readout { pooling: facts.pooling, explain: Some(head) },
         };
         let paths: Vec<PathBuf> = rows.iter().filter_map(|&row| self.path(row)).collect();

@@ -33,8 +33,8 @@ pub(super) struct Reading<'a> {
     pub(super) limits: &'a Limits,
     pub(super) on_unreadable: OnUnreadable,
     pub(super) backbone: &'a BackboneOptions,
-    /// Whether the asides of the photos are wanted too.
-    pub(super) asides: bool,
+    /// Whether the facts of the photos are wanted too.
+    pub(super) facts: bool,
 }
 
 /// What stands beside the rows, in their order, which is that of the sorted paths.
@@ -144,7 +144,8 @@ impl Reading<'_> {
             limits: self.limits,
             workload: self.backbone.workload(target.device, Some(paths.len())),
             cache: cache.as_ref(),
-            asides: self.asides,
+            facts: self.facts,
+            border: false,
             readout: Readout { pooling: self.pooling, explain: None },
         };
         memory::warn_if_short(paths.len(), extractor.width(), self.copies, progress);

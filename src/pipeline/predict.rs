@@ -135,7 +135,8 @@ pub fn predict(
         limits: &options.limits,
         workload: options.backbone.workload(backbone.target().device, count),
         cache: cache.as_ref(),
-        asides: false,
+        facts: false,
+        border: false,
         readout: Readout { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
     };
     let (mut seen, mut unreadable) = (0_usize, 0_usize);

@@ -214,6 +214,17 @@ impl Preprocess {
         Crop { size: self.crop, rgb: orientation::upright(crop, orientation).data }
     }
 
+    /// Leaves of a crop only `border` pixels at each edge: all others get the mean level, which is 0 to the network.
+    pub fn blank_middle(&self, crop: &mut Crop, border: u32) {
+        let (side, border) = (crop.size as usize, border as usize);
+        let inside = border..side.saturating_sub(border);
+        #[expect(clippy::cast_sign_loss, reason = "a level is not negative")]
+        let level = self.mean.map(|mean| (mean * 255.0).round().clamp(0.0, 255.0) as u8);
+        for row in crop.rgb.chunks_mut(3 * side.max(1)).skip(border).take(inside.len()) {
+            row.as_chunks_mut::<3>().0.iter_mut().skip(border).take(inside.len()).for_each(|pixel| *pixel = level);
+        }
+    }
+
     /// Writes the network's input, `[3, S, S]`: `(level / 255 - mean) / std`, rounded to f32 after every step as
     /// torchvision's `ToTensor` and `Normalize` do.
     ///

@@ -302,3 +302,25 @@ fn each_limit_is_kept() {
     assert!(matches!(check(Limits { max_file_bytes: 3, ..limits }), Err(DecodeError::TooManyBytes { .. })));
     assert_eq!(check(Limits { max_time: Duration::ZERO, ..limits }), Ok(()));
 }
+
+#[test]
+fn a_blanked_crop_keeps_its_edges_and_no_more() {
+    let preprocess = Preprocess::default();
+    let whole = Crop { size: 9, rgb: (0..9 * 9 * 3).map(|level| level as u8).collect() };
+    let mut crop = whole.clone();
+    preprocess.blank_middle(&mut crop, 2);
+    for (index, (given, before)) in crop.rgb.chunks(3).zip(whole.rgb.chunks(3)).enumerate() {
+        let is_inside = [index / 9, index % 9].iter().all(|place| (2..7).contains(place));
+        assert_eq!(given, if is_inside { &[124, 116, 104][..] } else { before }, "{index}");
+    }
+    for border in [5, 9, u32::MAX] {
+        let mut crop = whole.clone();
+        preprocess.blank_middle(&mut crop, border);
+        assert_eq!(crop, whole);
+    }
+    let mut crop = whole.clone();
+    preprocess.blank_middle(&mut crop, 0);
+    let mut input = vec![9.0; 3 * 9 * 9];
+    preprocess.normalise(&crop, &mut input);
+    assert!(input.iter().all(|number| number.abs() < 0.01));
+}

@@ -216,12 +216,13 @@ fn copies_planted_among_real_photos_are_found_with_the_features_of_an_untrained_
         limits: &Limits::default(),
         workload: Workload::choose(Target::CPU.device, Some(paths.len()), None, None),
         cache: None,
-        asides: true,
+        facts: true,
+        border: false,
         readout: Readout::default(),
     };
     let mut features = FeatureMatrix::new(layout::FEATURES);
     let extraction = extractor.all(&paths, true, &mut features, &Silent).unwrap();
-    let thumbnails: Vec<&Thumbnail> = extraction.asides.iter().map(|aside| &aside.facts.thumbnail).collect();
+    let thumbnails: Vec<&Thumbnail> = extraction.facts.iter().map(|facts| &facts.thumbnail).collect();
     let found = find(&features, &thumbnails, &extraction.hashes);
     Planted { originals, copies }.check(&found);
     for pair in found.pairs.iter().filter(|pair| pair.b < originals) {

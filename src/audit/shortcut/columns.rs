@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::LEAST_TELLING;
+use super::{LEAST_TELLING, Probe};
 use crate::features::FeatureMatrix;
 use crate::head;
 use crate::metrics::{Scores, ranking};
@@ -24,7 +24,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn of(facts: &[&PhotoFacts]) -> Self {
+    pub(super) fn of(facts: &[&PhotoFacts], probe: Probe) -> Self {
         let mut columns: Vec<(String, Vec<f32>)> = Vec::new();
         let mut add = |name: &str, value: &dyn Fn(&PhotoFacts) -> f32| {
             let values: Vec<f32> = facts.iter().map(|facts| value(facts)).collect();
@@ -33,11 +33,14 @@ impl Columns {
                 columns.push((name.to_owned(), values));
             }
         };
+        if probe == Probe::Light {
+            add("brightness", &|facts| facts.brightness);
+            add("contrast", &|facts| facts.contrast);
+            return Self::from_columns(facts.len(), columns);
+        }
         add("file size", &|facts| log(facts.bytes as f64));
         add("pixels", &|facts| log(f64::from(facts.width) * f64::from(facts.height)));
         add("aspect ratio", &|facts| log(f64::from(facts.width)) - log(f64::from(facts.height)));
-        add("brightness", &|facts| facts.brightness);
-        add("contrast", &|facts| facts.contrast);
         // What is no JPEG has the column of its format to itself.
         add("JPEG quality", &|facts| f32::from(facts.jpeg_quality.unwrap_or(0)));
         for format in commonest(facts.iter().map(|facts| facts.format.to_string()), usize::MAX) {
@@ -47,9 +50,13 @@ impl Columns {
         for camera in commonest(facts.iter().filter_map(|facts| facts.camera.clone()), MOST_CAMERAS) {
             add(&format!("camera {camera}"), &|facts| is(facts.camera.as_ref() == Some(&camera)));
         }
+        Self::from_columns(facts.len(), columns)
+    }
+
+    fn from_columns(rows: usize, columns: Vec<(String, Vec<f32>)>) -> Self {
         let matrix_columns: Vec<Vec<f32>> = columns.iter().map(|(_, values)| standardised(values)).collect();
         let width = columns.len();
-        let values = (0..facts.len()).flat_map(|row| matrix_columns.iter().map(move |values| values[row])).collect();
+        let values = (0..rows).flat_map(|row| matrix_columns.iter().map(move |values| values[row])).collect();
         let matrix = FeatureMatrix::from_values(width, values).unwrap_or_else(|_| FeatureMatrix::new(0));
         Self { matrix, names: columns.into_iter().map(|(name, _)| name).collect() }
     }

@@ -20,14 +20,13 @@ use sha2::{Digest, Sha256};
 
 use crate::backbone::Target;
 use crate::files::{self, ContentHash, FileError};
-use crate::pixels::Preprocess;
+use crate::pixels::{PhotoFacts, Preprocess};
 use crate::weights::WeightsId;
 
-use super::Aside;
 use store::Store;
 
 /// Name of the store in its folder; another layout gets another name, so old and new versions never meet.
-const FILE: &str = "features-v2.sqlite";
+const FILE: &str = "features-v3.sqlite";
 
 /// How the names of stores of every layout begin.
 const ANY_LAYOUT: &str = "features-v";
@@ -57,9 +56,10 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// These weights, on these pixels, in this arithmetic.
-    pub fn new(weights: &WeightsId, preprocess: &Preprocess, target: Target) -> Self {
-        let text = format!("{} {} {}", weights.sha256, preprocess.id(), target.id());
+    /// These weights, on these pixels or so many at each edge of the crop, in this arithmetic.
+    pub fn new(weights: &WeightsId, preprocess: &Preprocess, border: Option<u32>, target: Target) -> Self {
+        let border = border.map_or(String::new(), |border| format!("-border{border}"));
+        let text = format!("{} {}{border} {}", weights.sha256, preprocess.id(), target.id());
         let digest: [u8; 32] = Sha256::digest(&text).into();
         let mut key = [0; 16];
         key.copy_from_slice(digest.split_at(16).0);
@@ -91,8 +91,8 @@ pub struct Entry<'a> {
     pub content: ContentHash,
     /// Its row.
     pub features: &'a [f32],
-    /// What goes with the row.
-    pub aside: &'a Aside,
+    /// What the photo tells besides its pixels.
+    pub facts: &'a PhotoFacts,
 }
 
 /// The open cache, for all threads of a process.
@@ -139,21 +139,20 @@ impl Cache {
         Ok(self.with(|store| store.get(content, recipe.key, today(), false))?.map(|row| row.numbers))
     }
 
-    /// The features of a photo and their aside, if both are there and whole. It reads half as much again as
-    /// [`Cache::get`].
+    /// The features of a photo and its facts, if both are there and whole.
     ///
     /// # Errors
     /// [`CacheError::Store`] if the store cannot be read.
-    pub fn get_with_aside(
+    pub fn get_with_facts(
         &self,
         content: &ContentHash,
         recipe: &Recipe,
-    ) -> Result<Option<(Vec<f32>, Aside)>, CacheError> {
+    ) -> Result<Option<(Vec<f32>, PhotoFacts)>, CacheError> {
         let row = self.with(|store| store.get(content, recipe.key, today(), true))?;
-        Ok(row.and_then(|row| Some((row.numbers, Aside::from_bytes(&row.aside?)?))))
+        Ok(row.and_then(|row| Some((row.numbers, PhotoFacts::from_bytes(&row.facts?)?))))
     }
 
-    /// Keeps the features and asides of some photos, all or none.
+    /// Keeps the features and facts of some photos, all or none.
     ///
     /// # Errors
     /// [`CacheError::Store`] if they cannot be written.
@@ -211,7 +210,7 @@ impl Cache {
     /// # Errors
     /// As [`Cache::clear`].
     pub fn prune(&self, bytes: u64) -> Result<u64, CacheError> {
-        self.with(|store| store.keep(bytes / store::BYTES_PER_ROW))
+        self.with(|store| store.keep(bytes))
     }
 
     /// Works on the store; if it turns out to be damaged, once more on a new one.

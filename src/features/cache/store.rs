@@ -9,18 +9,18 @@ use sha2::{Digest, Sha256};
 use super::Entry;
 use crate::files::ContentHash;
 
-/// What a row takes in the file, its index entry included (measured).
-pub(super) const BYTES_PER_ROW: u64 = 13_800;
+/// What a row takes in the file besides its numbers and facts, its index entry included (measured).
+pub(super) const ROW_OVERHEAD: u64 = 456;
 
 /// How long another process may hold the store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `used` is the day of the last use; the checksums are over the key and the blob before them, for SQLite has none of its
-/// own. The aside stands last, so that whoever does not ask for it does not read its pages.
+/// own. The facts stand last, so that whoever does not ask for them does not read their pages.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS features (
         content BLOB NOT NULL, recipe BLOB NOT NULL, used INTEGER NOT NULL, numbers BLOB NOT NULL,
-        checksum BLOB NOT NULL, aside BLOB NOT NULL, aside_checksum BLOB NOT NULL, PRIMARY KEY (content, recipe));
+        checksum BLOB NOT NULL, facts BLOB NOT NULL, facts_checksum BLOB NOT NULL, PRIMARY KEY (content, recipe));
     CREATE TABLE IF NOT EXISTS recipes (recipe BLOB PRIMARY KEY, text TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS checksums (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);";
 
@@ -28,7 +28,7 @@ const TABLES: &str = "
 pub(super) struct Row {
     pub(super) numbers: Vec<f32>,
     /// Its bytes, if they were asked for and are whole.
-    pub(super) aside: Option<Vec<u8>>,
+    pub(super) facts: Option<Vec<u8>>,
 }
 
 /// A connection to the store.
@@ -54,10 +54,10 @@ impl Store {
         content: &ContentHash,
         recipe: [u8; 16],
         today: i64,
-        with_aside: bool,
+        with_facts: bool,
     ) -> rusqlite::Result<Option<Row>> {
-        let select = if with_aside {
-            "SELECT rowid, used, numbers, checksum, aside, aside_checksum FROM features WHERE content = ?1 AND recipe = ?2"
+        let select = if with_facts {
+            "SELECT rowid, used, numbers, checksum, facts, facts_checksum FROM features WHERE content = ?1 AND recipe = ?2"
         } else {
             "SELECT rowid, used, numbers, checksum FROM features WHERE content = ?1 AND recipe = ?2"
         };
@@ -69,10 +69,10 @@ impl Store {
                 let is_whole = row.get_ref(blob + 1)?.as_blob()? == checksum(content, recipe, bytes);
                 Ok(is_whole.then_some(bytes))
             };
-            let aside = if with_aside { whole(4)?.map(<[u8]>::to_vec) } else { None };
+            let facts = if with_facts { whole(4)?.map(<[u8]>::to_vec) } else { None };
             let numbers =
                 whole(2)?.map(|bytes| bytes.as_chunks().0.iter().map(|&four| f32::from_le_bytes(four)).collect());
-            Ok((id, used, numbers.map(|numbers| Row { numbers, aside })))
+            Ok((id, used, numbers.map(|numbers| Row { numbers, facts })))
         });
         let Some((id, used, row)) = row.optional()? else { return Ok(None) };
         if used != today {
@@ -93,13 +93,13 @@ impl Store {
         transaction
             .prepare_cached("INSERT OR IGNORE INTO recipes (recipe, text) VALUES (?1, ?2)")?
             .execute(params![recipe, text])?;
-        for Entry { content, features, aside } in entries {
+        for Entry { content, features, facts } in entries {
             let numbers: Vec<u8> = features.iter().flat_map(|feature| feature.to_le_bytes()).collect();
-            let aside = aside.to_bytes();
-            let [checksum, aside_checksum] = [&numbers, &aside].map(|bytes| checksum(content, recipe, bytes));
+            let facts = facts.to_bytes();
+            let [checksum, facts_checksum] = [&numbers, &facts].map(|bytes| checksum(content, recipe, bytes));
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO features VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-                .execute(params![content.0, recipe, today, numbers, checksum, aside, aside_checksum])?;
+                .execute(params![content.0, recipe, today, numbers, checksum, facts, facts_checksum])?;
         }
         transaction.commit()
     }
@@ -113,12 +113,14 @@ impl Store {
         select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?.collect()
     }
 
-    /// Deletes all but the `most` rows that were used last, gives the space back, and returns how many went.
+    /// Deletes all but those of the rows used last that take so many bytes, gives the space back, and returns how many
+    /// went.
     pub(super) fn keep(&mut self, most: u64) -> rusqlite::Result<u64> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        let delete = "DELETE FROM features WHERE rowid NOT IN
-            (SELECT rowid FROM features ORDER BY used DESC, rowid DESC LIMIT ?1)";
-        let gone = self.0.execute(delete, [most])?;
+        let [most, overhead] = [most, ROW_OVERHEAD].map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        let delete = "DELETE FROM features WHERE rowid IN (SELECT rowid FROM
+            (SELECT rowid, SUM(LENGTH(numbers) + LENGTH(facts) + ?2) OVER (ORDER BY used DESC, rowid DESC) AS bytes
+             FROM features) WHERE bytes > ?1)";
+        let gone = self.0.execute(delete, [most, overhead])?;
         if most == 0 {
             self.0.execute_batch("DELETE FROM recipes; DELETE FROM checksums;")?;
         }

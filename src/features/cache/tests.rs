@@ -6,24 +6,28 @@ use crate::pixels::Limits;
 
 fn recipe(weights: &str) -> Recipe {
     let id = WeightsId { name: "any".into(), sha256: weights.into() };
-    Recipe::new(&id, &Preprocess::default(), Target::CPU)
+    Recipe::new(&id, &Preprocess::default(), None, Target::CPU)
 }
 
 fn row(seed: usize) -> Vec<f32> {
     (0..layout::FEATURES).map(|index| (seed * 7 + index) as f32 * 0.37).collect()
 }
 
-fn aside(seed: usize) -> Aside {
+fn facts(seed: usize) -> PhotoFacts {
     let crop = Preprocess::with_image_size(32);
     let image = [b"P6 4 4 255\n", &[seed as u8; 48][..]].concat();
-    let facts = crop.load_with_facts(&image, &Limits::default()).unwrap().1;
-    Aside::new(&row(seed), facts)
+    crop.load_with_facts(&image, &Limits::default()).unwrap().1
 }
 
 fn put(cache: &Cache, number: usize, seed: usize) {
-    let (features, aside) = (row(seed), aside(seed));
-    let entry = Entry { content: photo(number), features: &features, aside: &aside };
+    let (features, facts) = (row(seed), facts(seed));
+    let entry = Entry { content: photo(number), features: &features, facts: &facts };
     cache.put(&recipe("w"), &[entry]).unwrap();
+}
+
+/// What a row of these tests takes in the file.
+fn row_bytes() -> u64 {
+    4 * layout::FEATURES as u64 + facts(0).to_bytes().len() as u64 + store::ROW_OVERHEAD
 }
 
 fn photo(number: usize) -> ContentHash {
@@ -34,9 +38,9 @@ fn photo(number: usize) -> ContentHash {
 fn filled(rows: usize) -> (tempfile::TempDir, Cache) {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::open(folder.path()).unwrap();
-    let kept: Vec<_> = (0..rows).map(|number| (photo(number), row(number), aside(number))).collect();
+    let kept: Vec<_> = (0..rows).map(|number| (photo(number), row(number), facts(number))).collect();
     let entries: Vec<_> =
-        kept.iter().map(|(content, features, aside)| Entry { content: *content, features, aside }).collect();
+        kept.iter().map(|(content, features, facts)| Entry { content: *content, features, facts }).collect();
     cache.put(&recipe("w"), &entries).unwrap();
     (folder, cache)
 }
@@ -44,10 +48,10 @@ fn filled(rows: usize) -> (tempfile::TempDir, Cache) {
 fn whole(cache: &Cache, rows: usize) -> usize {
     let is_whole = |number: &usize| match cache.get(&photo(*number), &recipe("w")).unwrap() {
         Some(found) => {
-            // Whatever happened to the file: a row is right or it is not there, and so is its aside.
+            // Whatever happened to the file: a row is right or it is not there, and so are its facts.
             assert_eq!(found, row(*number));
-            let both = cache.get_with_aside(&photo(*number), &recipe("w")).unwrap();
-            assert!(both.is_none_or(|both| both == (row(*number), aside(*number))));
+            let both = cache.get_with_facts(&photo(*number), &recipe("w")).unwrap();
+            assert!(both.is_none_or(|both| both == (row(*number), facts(*number))));
             true
         }
         None => false,
@@ -69,16 +73,17 @@ fn weights_pixels_and_arithmetic_each_make_another_recipe() {
     let id = WeightsId { name: "a".into(), sha256: "w".into() };
     let (pixels, target) = (Preprocess::default(), Target::CPU);
     let recipes = [
-        Recipe::new(&id, &pixels, target),
-        Recipe::new(&WeightsId { sha256: "v".into(), ..id.clone() }, &pixels, target),
-        Recipe::new(&id, &Preprocess::with_image_size(96), target),
-        Recipe::new(&id, &pixels, Target { precision: Precision::Bf16, ..target }),
+        Recipe::new(&id, &pixels, None, target),
+        Recipe::new(&WeightsId { sha256: "v".into(), ..id.clone() }, &pixels, None, target),
+        Recipe::new(&id, &Preprocess::with_image_size(96), None, target),
+        Recipe::new(&id, &pixels, Some(16), target),
+        Recipe::new(&id, &pixels, None, Target { precision: Precision::Bf16, ..target }),
     ];
     for (index, recipe) in recipes.iter().enumerate() {
         assert_eq!(recipes.iter().position(|other| other == recipe), Some(index));
     }
     // The name of the weights is no part of it: a renamed file is the same file.
-    assert_eq!(Recipe::new(&WeightsId { name: "b".into(), ..id }, &pixels, target), recipes[0]);
+    assert_eq!(Recipe::new(&WeightsId { name: "b".into(), ..id }, &pixels, None, target), recipes[0]);
 }
 
 #[test]
@@ -155,7 +160,7 @@ fn a_file_cut_off_anywhere_is_begun_anew() {
 fn pruning_keeps_what_was_used_last_and_the_file_shrinks() {
     let (_folder, cache) = filled(50);
     let before = cache.info().unwrap().bytes;
-    assert_eq!(cache.prune(10 * store::BYTES_PER_ROW).unwrap(), 40);
+    assert_eq!(cache.prune(10 * row_bytes()).unwrap(), 40);
     let info = cache.info().unwrap();
     assert_eq!(info.features, 10);
     assert!(info.bytes < before / 2, "{} of {before}", info.bytes);
@@ -176,14 +181,14 @@ fn a_checksum_is_remembered_until_the_file_changes() {
 }
 
 #[test]
-fn an_aside_that_is_damaged_costs_the_row_only_where_the_aside_is_wanted() {
+fn facts_that_are_damaged_cost_the_row_only_where_they_are_wanted() {
     let (folder, cache) = filled(2);
-    assert_eq!(cache.get_with_aside(&photo(1), &recipe("w")).unwrap(), Some((row(1), aside(1))));
+    assert_eq!(cache.get_with_facts(&photo(1), &recipe("w")).unwrap(), Some((row(1), facts(1))));
     let store = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
-    store.execute("UPDATE features SET aside = x'00' WHERE content = ?1", [photo(1).0]).unwrap();
+    store.execute("UPDATE features SET facts = x'00' WHERE content = ?1", [photo(1).0]).unwrap();
     assert_eq!(cache.get(&photo(1), &recipe("w")).unwrap(), Some(row(1)));
-    assert_eq!(cache.get_with_aside(&photo(1), &recipe("w")).unwrap(), None);
-    assert!(cache.get_with_aside(&photo(0), &recipe("w")).unwrap().is_some());
+    assert_eq!(cache.get_with_facts(&photo(1), &recipe("w")).unwrap(), None);
+    assert!(cache.get_with_facts(&photo(0), &recipe("w")).unwrap().is_some());
 }
 
 #[test]
@@ -209,12 +214,14 @@ fn a_row_takes_about_as_much_as_pruning_counts_with() {
     let (_folder, cache) = filled(400);
     cache.prune(u64::MAX).unwrap();
     let measured = cache.info().unwrap().bytes as f64 / 400.0;
-    let counted = store::BYTES_PER_ROW as f64;
+    let counted = row_bytes() as f64;
     assert!((measured / counted - 1.0).abs() < 0.03, "{measured} bytes a row, {counted} are counted");
 }
 
-/// Weights, pixels and arithmetic, few enough of each that two of them are often the same.
-fn ingredients() -> impl Strategy<Value = (String, Preprocess, Target)> {
+type Ingredients = (String, Preprocess, Option<u32>, Target);
+
+/// Weights, pixels, border and arithmetic, few enough of each that two of them are often the same.
+fn ingredients() -> impl Strategy<Value = Ingredients> {
     let pixels = (1_u32..4, 1_u32..4, prop::sample::select(vec![0.5_f32, 0.500_000_1, 1.0]));
     let pixels = pixels.prop_map(|(resize, crop, std)| {
         let std = [std, 1.0, std];
@@ -224,7 +231,7 @@ fn ingredients() -> impl Strategy<Value = (String, Preprocess, Target)> {
         precision: if is_bf16 { Precision::Bf16 } else { Target::CPU.precision },
         ..Target::CPU
     });
-    ("[0-9a-f]{1,2}", pixels, target)
+    ("[0-9a-f]{1,2}", pixels, prop::option::of(1_u32..3), target)
 }
 
 proptest! {
@@ -233,8 +240,8 @@ proptest! {
 
     #[test]
     fn recipes_are_the_same_exactly_if_all_that_decides_the_features_is(one in ingredients(), other in ingredients()) {
-        let recipe = |(sha256, pixels, target): &(String, Preprocess, Target)| {
-            Recipe::new(&WeightsId { name: "any".into(), sha256: sha256.clone() }, pixels, *target)
+        let recipe = |(sha256, pixels, border, target): &Ingredients| {
+            Recipe::new(&WeightsId { name: "any".into(), sha256: sha256.clone() }, pixels, *border, *target)
         };
         prop_assert_eq!(recipe(&one) == recipe(&other), one == other);
         prop_assert_eq!(recipe(&one).key == recipe(&other).key, one == other);
@@ -244,7 +251,7 @@ proptest! {
     fn whatever_is_put_comes_back_bit_by_bit(numbers in prop::collection::vec(any::<u32>(), 0..50), content: [u8; 32]) {
         let (_folder, cache) = filled(0);
         let row: Vec<f32> = numbers.iter().map(|bits| f32::from_bits(*bits)).collect();
-        let entry = Entry { content: ContentHash(content), features: &row, aside: &aside(0) };
+        let entry = Entry { content: ContentHash(content), features: &row, facts: &facts(0) };
         cache.put(&recipe("w"), &[entry]).unwrap();
         let found = cache.get(&ContentHash(content), &recipe("w")).unwrap().unwrap();
         prop_assert_eq!(found.iter().map(|number| number.to_bits()).collect::<Vec<_>>(), numbers);
@@ -255,8 +262,8 @@ proptest! {
 fn a_clock_that_jumps_costs_no_row_and_the_order_of_use_recovers() {
     let (_folder, cache) = filled(0);
     let key = recipe("w");
-    let (features, aside) = (row(0), aside(0));
-    let entry = |number| Entry { content: photo(number), features: &features, aside: &aside };
+    let (features, facts) = (row(0), facts(0));
+    let entry = |number| Entry { content: photo(number), features: &features, facts: &facts };
     let days = [20_000, 90_000, 20_001, 0, 20_002];
     cache.with(|store| store.put(key.key, &key.text, &[entry(0)], days[1])).unwrap();
     for today in days {
@@ -264,7 +271,7 @@ fn a_clock_that_jumps_costs_no_row_and_the_order_of_use_recovers() {
         assert_eq!(found.map(|row| row.numbers), Some(row(0)), "on day {today}");
     }
     cache.with(|store| store.put(key.key, &key.text, &[entry(1)], 20_003)).unwrap();
-    cache.prune(store::BYTES_PER_ROW).unwrap();
+    cache.prune(row_bytes()).unwrap();
     // Not the one that was last used in a year that never was.
     let left = [0, 1].map(|number| cache.get(&photo(number), &key).unwrap().is_some());
     assert_eq!(left, [false, true]);

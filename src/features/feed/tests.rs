@@ -41,7 +41,8 @@ fn with_fed<T>(
         limits: &limits,
         workload: Workload { workers, threads_per_worker: 1, batch, feeds: devices > 0 },
         cache,
-        asides: false,
+        facts: false,
+        border: false,
         readout: Readout::default(),
     })
 }

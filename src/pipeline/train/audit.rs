@@ -5,13 +5,15 @@ use super::decide::Decided;
 use super::fit::OutOfFold;
 use super::prepare::Prepared;
 use crate::audit::labels;
-use crate::audit::shortcut::{self, Probe};
+use crate::audit::shortcut::{self, Borders, Probe};
+use crate::backbone::{Pooling, Readout};
 use crate::dataset::fixes::{self, Correction};
-use crate::dataset::split;
-use crate::features::Aside;
+use crate::dataset::{split, subset};
+use crate::features::{Extractor, FeatureMatrix, border};
 use crate::pipeline::PipelineError;
 use crate::pipeline::outputs::Outputs;
-use crate::progress::Progress;
+use crate::pixels::PhotoFacts;
+use crate::progress::{Progress, Unit};
 use crate::report::{LabelError, Shortcut};
 
 /// What was found.
@@ -30,16 +32,23 @@ impl TrainOptions {
         prepared: &Prepared,
         out_of_fold: Option<&OutOfFold>,
         decided: &Decided,
-        l2: Option<f64>,
         progress: &dyn Progress,
     ) -> Result<Audited, PipelineError> {
         let Some(OutOfFold { folds, logits }) = out_of_fold else { return Ok(Audited::default()) };
         let Prepared { photos, pool, .. } = prepared;
-        let asides: Vec<&Aside> = pool.rows.iter().filter_map(|&row| photos.extraction.asides.get(row)).collect();
+        let facts: Vec<&PhotoFacts> = pool.rows.iter().filter_map(|&row| photos.extraction.facts.get(row)).collect();
         let fitted =
-            shortcut::Fitted { labels: &pool.labels, groups: &pool.groups, folds, logits, balance: self.balance, l2 };
-        let shortcuts: Vec<Shortcut> =
-            shortcut::probe(fitted, &asides, progress)?.into_iter().map(shortcut_of).collect();
+            shortcut::Fitted { labels: &pool.labels, groups: &pool.groups, folds, logits, balance: self.balance };
+        let (places, rows) = self.borders(prepared, progress)?;
+        let borders = Borders {
+            places: &places,
+            rows: &rows,
+            regions: &border::regions(self.preprocess.crop),
+            groups: &pool.groups,
+            classes: [photos.classes.negative_name(), photos.classes.positive_name()],
+        };
+        let found = shortcut::probe(fitted, &facts, &borders, progress)?;
+        let shortcuts: Vec<Shortcut> = found.into_iter().map(|found| prepared.shortcut(found)).collect();
         let found = labels::find(&pool.labels, &decided.probabilities(logits));
         let label_errors = found.map(|found| {
             let error = |suspect: labels::Suspect| prepared.label_error(suspect);
@@ -47,6 +56,38 @@ impl TrainOptions {
         });
         let warnings = shortcuts.iter().filter_map(|shortcut| shortcut.warning.clone()).collect();
         Ok(Audited { label_errors, shortcuts, warnings })
+    }
+
+    /// The borders of some photos of the pool: their places there, as many of each class, and what the network sees of them
+    /// alone. Photos that cannot be read any more are left out.
+    fn borders(
+        &self,
+        prepared: &Prepared,
+        progress: &dyn Progress,
+    ) -> Result<(Vec<usize>, FeatureMatrix), PipelineError> {
+        let Prepared { photos, pool, .. } = prepared;
+        let classes: Vec<usize> = pool.labels.iter().map(|&label| usize::from(label)).collect();
+        let of_class = pool.positives().min(pool.len() - pool.positives());
+        let mut places = subset::evenly(&classes, &pool.groups, shortcut::MAX_PHOTOS.min(2 * of_class));
+        let sample = |&place: &usize| photos.samples.get(*pool.rows.get(place)?);
+        let paths: Vec<_> = places.iter().filter_map(sample).map(|sample| sample.path.clone()).collect();
+        let cache = self.backbone.open_cache(progress);
+        let extractor = Extractor {
+            backbone: &photos.backbone,
+            preprocess: &self.preprocess,
+            limits: &self.limits,
+            workload: self.backbone.workload(photos.target.device, Some(paths.len())),
+            cache: cache.as_ref(),
+            facts: false,
+            border: true,
+            readout: Readout { pooling: Pooling::Flatten, explain: None },
+        };
+        let mut rows = FeatureMatrix::new(extractor.width());
+        progress.start("borders of the photos", Unit::Images, Some(paths.len() as u64));
+        let extracted = extractor.all(&paths, false, &mut rows, progress);
+        progress.finish();
+        places = extracted?.rows.iter().filter_map(|&row| places.get(row).copied()).collect();
+        Ok((places, rows))
     }
 
     /// Writes the split and the doubtful labels beside their places, where they are wanted.
@@ -92,14 +133,22 @@ impl Prepared {
             probability,
         })
     }
-}
 
-fn shortcut_of(found: shortcut::Shortcut) -> Shortcut {
-    let sees = match found.probe {
-        Probe::FileFacts => "file facts",
-        Probe::Border => "the border of the photos",
-    };
-    let telling: Vec<String> = found.telling.iter().map(|(fact, area)| format!("{fact} ({area:.2})")).collect();
-    let sees = if telling.is_empty() { sees.to_owned() } else { format!("{sees}: {}", telling.join(", ")) };
-    Shortcut { sees, roc_auc: found.auc.value, real_roc_auc: found.real.value, warning: found.warning }
+    fn shortcut(&self, found: shortcut::Shortcut) -> Shortcut {
+        let sees = match found.probe {
+            Probe::FileFacts => "file facts",
+            Probe::Light => "brightness and contrast",
+            Probe::Border => "the border of the photos",
+        };
+        let telling: Vec<String> = found.telling.iter().map(|(fact, area)| format!("{fact} ({area:.2})")).collect();
+        let sees = if telling.is_empty() { sees.to_owned() } else { format!("{sees}: {}", telling.join(", ")) };
+        let sample = |&place: &usize| self.photos.samples.get(*self.pool.rows.get(place)?);
+        let examples: Vec<String> =
+            found.examples.iter().filter_map(sample).map(|sample| format!("`{}`", sample.path.display())).collect();
+        let warning = found.warning.map(|warning| match examples.as_slice() {
+            [] => warning,
+            some => format!("{warning}, such as {}", some.join(", ")),
+        });
+        Shortcut { sees, roc_auc: found.auc.value, real_roc_auc: found.real.value, warning }
+    }
 }

@@ -122,7 +122,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
 
     let out_of_fold = options.pool_out_of_fold(pool, &fitted, device, progress)?;
     let cross_validation = out_of_fold.as_ref().map(|found| measure::folds(found, pool, &decided)).transpose()?;
-    let audited = options.audit(&prepared, out_of_fold.as_ref(), &decided, fitted.settings.l2(), progress)?;
+    let audited = options.audit(&prepared, out_of_fold.as_ref(), &decided, progress)?;
     progress.check()?;
     let missed = |measured: &Measured<'_>| measured.missed(&prepared, &decided);
     let missed: Vec<String> = measured.iter().filter(|_| !decided.misses_a_class).filter_map(missed).collect();

@@ -59,7 +59,7 @@ impl TrainOptions {
             limits: &self.limits,
             on_unreadable: self.on_unreadable,
             backbone: &self.backbone,
-            asides: true,
+            facts: true,
         }
     }
 }
