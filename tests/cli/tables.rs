@@ -71,9 +71,11 @@ fn a_table_that_could_be_read_in_two_ways_trains_nothing_until_it_is_told_which(
     assert_eq!(counted(&said), [("dark".to_owned(), 5), ("light".to_owned(), 5)]);
     for command in [&["evaluate", "--json"][..], &["extract", "--weights", "random:0", "--image-size", "32"]] {
         let asked = |options: &[&str]| run(dir.command().args(command).args(["--data", "t.csv"]).args(options));
-        assert_eq!(asked(&[]).code, Some(1));
+        let said = asked(&[]);
+        assert!(said.code == Some(1) && said.err.contains("several columns that could be the label"), "{}", said.err);
+        // Whatever else is to say of photos that were trained on, the columns are known.
         let said = asked(&["--label-column", "class"]);
-        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(!said.err.contains("--label-column"), "{}", said.err);
     }
 }
 
@@ -135,7 +137,7 @@ fn paths_that_are_no_text_are_told_apart_in_every_output() {
     }
     let escaped = [r"imgs/dark/\xE4.ppm", r"imgs/dark/\xF6.ppm", r"imgs/dark/\\xE4.ppm"];
     let said = run(dir.command().args(["predict", "imgs/dark"]));
-    assert!(escaped.iter().all(|path| said.out.contains(&format!("  {path}\n"))), "{}", said.out);
+    assert!(escaped.iter().all(|path| said.out.contains(&format!("  {path}"))), "{}", said.out);
     let said = run(dir.command().args(["predict", "imgs/dark", "--json"]));
     let rows = said.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let paths: Vec<String> = rows.map(|row| row["path"].as_str().unwrap().to_owned()).collect();
