@@ -306,7 +306,7 @@ fn each_limit_is_kept() {
 #[test]
 fn a_blanked_crop_keeps_its_edges_and_no_more() {
     let preprocess = Preprocess::default();
-    let whole = Crop { size: 9, rgb: (0..9 * 9 * 3).map(|level| level as u8).collect() };
+    let whole = Crop { size: 9, rgb: (0..9 * 9 * 3_u32).map(|level| level as u8).collect() };
     let mut crop = whole.clone();
     preprocess.blank_middle(&mut crop, 2);
     for (index, (given, before)) in crop.rgb.chunks(3).zip(whole.rgb.chunks(3)).enumerate() {
