@@ -108,7 +108,8 @@ pub(crate) fn run(command: &mut Command) -> Said {
     let output = command.output().unwrap();
     Said {
         code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
+        // Paths that are no text make no text of a CSV.
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
