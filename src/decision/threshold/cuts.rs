@@ -64,7 +64,9 @@ impl Cuts {
             cuts.push(so_far.cut(highest, 1.0));
         }
         for (place, images) in tied.iter().enumerate() {
-            images.iter().for_each(|image| so_far.add(image));
+            for image in *images {
+                so_far.add(image);
+            }
             let above = height(Some(images)).unwrap_or(0.0);
             let below = height(tied.get(place + 1)).unwrap_or(0.0);
             cuts.push(so_far.cut(below, above));
