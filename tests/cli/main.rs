@@ -2,10 +2,11 @@
 //!
 //! `train` and `predict`: the way from photos to answers. `output`: who gets to read what. `weights`: known, missing,
 //! refused and fetched. `cache`: features that were computed once. `evaluate`: numbers
-//! on new photos. `numbers`: what few photos and copies make of them. `shapes`: the network as a table, the flatten head, and everything that does not fit. `cam`: pictures of
+//! on new photos. `numbers`: what few photos and copies make of them. `shapes`: the network as a table, the flatten head,
+//! and everything that does not fit. `cam`: pictures of
 //! what speaks for an answer. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made.
 //! `layouts`: folders and commands as people have them. `outputs`: where nothing is written. `formats`: files of other
-//! kinds. `tables`: tables and lists of other programs. `startup`: no folder, many threads. `faults`: kills, two at once,
+//! kinds. `tables`: tables and lists of other programs. `startup`: no folder, no memory. `faults`: kills, two at once,
 //! closed streams. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.

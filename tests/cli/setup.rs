@@ -61,7 +61,12 @@ impl Dir {
 
     /// The binary, in this folder, with a cache folder of its own and no network.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_resnet-binary"));
+        self.command_of(env!("CARGO_BIN_EXE_resnet-binary"))
+    }
+
+    /// Another program in the same way.
+    pub(crate) fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.0.path());
         for name in ["HF_ENDPOINT", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "NO_COLOR"] {
             command.env_remove(name);

@@ -32,8 +32,6 @@ pub struct Borders<'a> {
     pub rows: &'a FeatureMatrix,
     /// `[R]`, what the regions are called.
     pub regions: &'a [&'static str],
-    /// `[N]`, the same number for photos that belong together, which say nothing about each other.
-    pub groups: &'a [usize],
     /// What the negative and the positive class are called.
     pub classes: [&'a str; 2],
 }
@@ -60,17 +58,18 @@ impl Borders<'_> {
     pub(super) fn shortcut(&self, fitted: Fitted<'_>) -> Option<Shortcut> {
         let pick = |place: &usize| fitted.labels.get(*place).copied();
         let labels: Vec<bool> = self.places.iter().filter_map(pick).collect();
+        // Photos of one group say nothing about each other.
+        let groups: Vec<usize> = self.places.iter().filter_map(|&place| fitted.groups.get(place).copied()).collect();
         let positives = labels.iter().filter(|&&label| label).count();
         let of_class = positives.min(labels.len() - positives);
         if of_class < MIN_PHOTOS || labels.len() != self.rows.len() {
             return None;
         }
         let regions: Vec<GivenAway> = (0..self.regions.len())
-            .filter_map(|region| self.given_away(region, &labels, neighbours(of_class)))
+            .filter_map(|region| self.given_away(region, &labels, &groups, neighbours(of_class)))
             .collect();
         let most = regions.into_iter().reduce(|most, other| if other.share > most.share { other } else { most })?;
         let logits: Vec<f64> = self.places.iter().filter_map(|&place| fitted.logits.get(place).copied()).collect();
-        let groups: Vec<usize> = self.places.iter().filter_map(|&place| self.groups.get(place).copied()).collect();
         let (auc, real) = (auc(&labels, &groups, &most.scores)?, auc(&labels, &groups, &logits)?);
         let mut shortcut =
             Shortcut { probe: Probe::Border, auc, real, telling: Vec::new(), examples: Vec::new(), warning: None };
@@ -90,13 +89,13 @@ impl Borders<'_> {
         Some(shortcut)
     }
 
-    fn given_away(&self, region: usize, labels: &[bool], neighbours: usize) -> Option<GivenAway> {
+    fn given_away(&self, region: usize, labels: &[bool], groups: &[usize], neighbours: usize) -> Option<GivenAway> {
         let width = self.rows.width() / self.regions.len();
         let of_photo =
             |row: &'_ [f32]| -> Vec<f32> { row.get(region * width..(region + 1) * width).unwrap_or_default().to_vec() };
         let rows: Vec<Vec<f32>> = self.rows.rows().map(of_photo).collect();
         let index = Index::of_rows(width, rows.iter().map(Vec::as_slice));
-        let group = |row: usize| self.places.get(row).and_then(|&place| self.groups.get(place));
+        let group = |row: usize| groups.get(row);
         let positives_around = rows.par_iter().enumerate().map(|(photo, row)| {
             let around = index.nearest_among(row, neighbours, &|other| group(other) != group(photo));
             let is_positive = |other: &&Neighbour| labels.get(other.row) == Some(&true);

@@ -82,7 +82,7 @@ fn shortcuts(cue: Cue, distance: f64, seed: u64) -> Vec<Shortcut> {
     let all: Vec<usize> = (0..IMAGES).collect();
     let folds = split::folds(&kinds, &all, 5, seed).unwrap();
     let fitted = Fitted { labels: &labels, groups: &all, folds: &folds, logits: &logits, balance: Balance::Auto };
-    let borders = Borders { places: &all, rows: &borders, regions: &REGIONS, groups: &all, classes: ["cats", "dogs"] };
+    let borders = Borders { places: &all, rows: &borders, regions: &REGIONS, classes: ["cats", "dogs"] };
     probe(fitted, &all_facts.iter().collect::<Vec<_>>(), &borders, &Silent).unwrap()
 }
 
@@ -152,7 +152,7 @@ fn facts_that_are_all_the_same_and_too_few_borders_are_not_probed() {
     let (folds, logits, all) = ([0, 0, 0, 0, 1, 1, 1, 1], [0.5; 8], [0, 1, 2, 3, 4, 5, 6, 7]);
     let fitted = Fitted { labels: &labels, groups: &all, folds: &folds, logits: &logits, balance: Balance::None };
     let rows = FeatureMatrix::from_values(1, vec![1.0; 8]).unwrap();
-    let borders = Borders { places: &all, rows: &rows, regions: &["border"], groups: &all, classes: ["a", "b"] };
+    let borders = Borders { places: &all, rows: &rows, regions: &["border"], classes: ["a", "b"] };
     assert_eq!(probe(fitted, &[&same; 8], &borders, &Silent).unwrap(), []);
     let other = PhotoFacts { bytes: 1, ..same.clone() };
     let facts = [&same, &same, &other, &same, &same, &same, &same, &same];

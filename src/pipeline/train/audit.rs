@@ -44,7 +44,6 @@ impl TrainOptions {
             places: &places,
             rows: &rows,
             regions: &border::regions(self.preprocess.crop),
-            groups: &pool.groups,
             classes: [photos.classes.negative_name(), photos.classes.positive_name()],
         };
         let found = shortcut::probe(fitted, &facts, &borders, progress)?;
