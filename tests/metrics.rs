@@ -311,7 +311,7 @@ const NAMES: [&str; 12] = [
     "expected_calibration_error",
 ];
 
-fn print_row(title: &str, held: &BTreeMap<&'static str, [f64; 2]>) {
+fn row(title: &str, held: &BTreeMap<&'static str, [f64; 2]>) -> String {
     let cells: Vec<String> = NAMES
         .map(|name| held[name])
         .iter()
@@ -321,7 +321,7 @@ fn print_row(title: &str, held: &BTreeMap<&'static str, [f64; 2]>) {
             _ => format!("{held:.0}"),
         })
         .collect();
-    println!("| {title} | {} |", cells.join(" | "));
+    format!("| {title} | {} |", cells.join(" | "))
 }
 
 /// The range that the documentation of the metrics states, with what chance adds to 300 sets.
@@ -371,7 +371,7 @@ fn tables_of_coverage() {
     {
         for each in [1, 2, 3, 5, 10, 20, 30, 50, 100] {
             let held = coverage(balanced(distance, 0.0, overconfident), 1000, in_groups(each, 1, true));
-            print_row(&format!("{each}, {area}, overconfident {overconfident}"), &held);
+            println!("{}", row(&format!("{each}, {area}, overconfident {overconfident}"), &held));
         }
     }
     println!("| groups of a class, photos in a group, alike | {} |", NAMES.join(" | "));
@@ -380,7 +380,7 @@ fn tables_of_coverage() {
             for each in [5, 10, 30, 100] {
                 let held = coverage(balanced(2.0, alike, 1.0), 1000, in_groups(each, most, all_alike));
                 let size = if all_alike { most.to_string() } else { format!("1 to {most}") };
-                print_row(&format!("{each}, {size}, {alike}"), &held);
+                println!("{}", row(&format!("{each}, {size}, {alike}"), &held));
             }
         }
     }
