@@ -68,8 +68,13 @@ pub fn usual_strength(width: usize) -> f64 {
 }
 
 /// What the prior adds to the mean log loss of `images` images: (decades from the usual strength ÷ [`USUAL_DECADES`])² / 2N.
+///
+/// Nothing for fewer features than a ResNet-50 has: they are of another kind, and no strength is usual for them.
 fn prior(l2: f64, width: usize, images: usize) -> f64 {
-    let distance = (l2 / usual_strength(width.max(1))).log10() / USUAL_DECADES;
+    if (width as f64) < USUAL_WIDTH {
+        return 0.0;
+    }
+    let distance = (l2 / usual_strength(width)).log10() / USUAL_DECADES;
     0.5 * distance * distance / images.max(1) as f64
 }
 

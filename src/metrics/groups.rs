@@ -63,7 +63,7 @@ pub(super) fn sums(values: &[(f64, usize)], mean: f64) -> BTreeMap<usize, (f64, 
 }
 
 /// The 97.5 % quantile of t with one degree of freedom less than there are groups, over that of the normal distribution:
-/// the first terms of its expansion (Abramowitz and Stegun 26.7.5), right to 1 % from four groups up.
+/// the first terms of its expansion (Abramowitz and Stegun 26.7.5), right to 2 % from five groups up.
 fn for_few(groups: usize) -> f64 {
     let freedom = groups.saturating_sub(1).max(1) as f64;
     let square = Z * Z;
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn the_quantile_of_t_is_that_of_the_tables() {
         for (groups, quantile) in [(5, 2.776_445), (11, 2.228_139), (31, 2.042_272)] {
-            assert!((for_few(groups) * Z - quantile).abs() < 0.03, "{groups}");
+            assert!((for_few(groups) * Z - quantile).abs() < 0.02 * quantile, "{groups}");
         }
     }
 }

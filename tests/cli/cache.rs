@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::setup::{Dir, Said, TRAIN, run};
 
-const STORE: &str = "cache/features-v2.sqlite";
+const STORE: &str = "cache/features-v3.sqlite";
 
 fn train(dir: &Dir, more: &[&str]) -> Said {
     run(dir.command().args(TRAIN).args(more).arg("--json"))

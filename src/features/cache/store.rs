@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::Entry;
 use crate::files::ContentHash;
 
-/// What a row takes in the file besides its numbers and facts, its index entry included (measured).
+/// What a row takes in the file besides its numbers and facts, its index entry included; a test compares it with a file.
 pub(super) const ROW_OVERHEAD: u64 = 456;
 
 /// How long another process may hold the store.
