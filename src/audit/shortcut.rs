@@ -23,7 +23,7 @@ use crate::metrics::{Estimate, Scores, ranking};
 use crate::pixels::PhotoFacts;
 use crate::progress::Progress;
 
-pub use border::{Borders, MAX_PHOTOS, neighbours};
+pub use border::{Borders, MAX_PHOTOS, MIN_PHOTOS, neighbours};
 use columns::Columns;
 
 /// What a probe sees.

@@ -59,7 +59,8 @@ fn overlapping() -> Dir {
 
 #[test]
 fn whichever_class_is_called_positive_every_photo_gets_the_same_answer() {
-    for solver in ["exact", "sgd"] {
+    // The optimum is symmetric; the steps of SGD round to 32 bits.
+    for (solver, rounding) in [("exact", 1e-9), ("sgd", 1e-3)] {
         let dir = overlapping();
         let answers = |positive: &str| -> BTreeMap<String, (String, f64)> {
             train(&dir, &["--positive", positive, "--solver", solver, "--epochs", "9"]);
@@ -78,7 +79,7 @@ fn whichever_class_is_called_positive_every_photo_gets_the_same_answer() {
             let (other_label, other) = &a[path];
             // `not a` is `b` where there are two classes.
             assert_eq!(label, other_label, "{solver} {path}: {probability} {other}");
-            assert!((probability + other - 1.0).abs() < 1e-4, "{solver} {path}: {probability} {other}");
+            assert!((probability + other - 1.0).abs() < rounding, "{solver} {path}: {probability} {other}");
         }
     }
 }

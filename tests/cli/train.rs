@@ -18,7 +18,8 @@ fn a_folder_of_photos_becomes_a_model_that_tells_them_apart() {
     assert_eq!(report["classes"][0]["train"], 8);
     assert_eq!(report["classes"][0]["validation"], 2);
     assert_eq!(report["validation"]["accuracy"]["value"], 1.0);
-    assert!(dir.path("model.safetensors").metadata().unwrap().len() < 32_000);
+    // The head, and 2 KB of each of 16 training photos.
+    assert!(dir.path("model.safetensors").metadata().unwrap().len() < 64_000);
 }
 
 #[test]

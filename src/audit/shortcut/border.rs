@@ -10,7 +10,7 @@ use crate::index::{Index, Neighbour};
 pub const MAX_PHOTOS: usize = 300;
 
 /// Fewer photos of a class cannot be told from chance.
-const MIN_PHOTOS: usize = 20;
+pub const MIN_PHOTOS: usize = 20;
 
 /// The share of a class that has only its own around it from which something is wrong. On three sets of photos with trained
 /// weights, 70 of each class, it was at most 0.04 without a mark, and at least 0.11 with a logo, a date or a faint name on

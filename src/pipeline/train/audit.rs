@@ -13,7 +13,7 @@ use crate::features::{Extractor, FeatureMatrix, border};
 use crate::pipeline::PipelineError;
 use crate::pipeline::outputs::Outputs;
 use crate::pixels::PhotoFacts;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, Silent, Unit};
 use crate::report::{LabelError, Shortcut};
 
 /// What was found.
@@ -58,7 +58,7 @@ impl TrainOptions {
     }
 
     /// The borders of some photos of the pool: their places there, as many of each class, and what the network sees of them
-    /// alone. Photos that cannot be read any more are left out.
+    /// alone; none where a class has too few to tell. Photos that cannot be read any more are left out.
     fn borders(
         &self,
         prepared: &Prepared,
@@ -67,10 +67,14 @@ impl TrainOptions {
         let Prepared { photos, pool, .. } = prepared;
         let classes: Vec<usize> = pool.labels.iter().map(|&label| usize::from(label)).collect();
         let of_class = pool.positives().min(pool.len() - pool.positives());
+        if of_class < shortcut::MIN_PHOTOS {
+            return Ok((Vec::new(), FeatureMatrix::new(0)));
+        }
         let mut places = subset::evenly(&classes, &pool.groups, shortcut::MAX_PHOTOS.min(2 * of_class));
         let sample = |&place: &usize| photos.samples.get(*pool.rows.get(place)?);
         let paths: Vec<_> = places.iter().filter_map(sample).map(|sample| sample.path.clone()).collect();
-        let cache = self.backbone.open_cache(progress);
+        // What is wrong with the cache was said when the photos were read.
+        let cache = self.backbone.open_cache(&Silent);
         let extractor = Extractor {
             backbone: &photos.backbone,
             preprocess: &self.preprocess,
