@@ -218,7 +218,7 @@ fn classes_that_differ_in_their_files_alone_are_warned_of() {
 fn the_pages_of_train_and_evaluate_hold_everything_in_one_file() {
     let dir = scenes(30);
     scene(&dir, "imgs/dark/wrong.ppm", 120, 2000);
-    for (name, shade, seed) in [("dark/new", 10, 3000), ("dark/odd", 120, 3001), ("light/new", 160, 3002)] {
+    for (name, shade, seed) in [("dark/new", 10, 3000), ("dark/odd", 120, 3001), ("light/new", 120, 3003)] {
         scene(&dir, &format!("new/{name}.ppm"), shade, seed);
     }
     let report = json(&dir, &["--report", "train.html"]);
