@@ -102,7 +102,7 @@ impl Confusion {
 }
 
 /// The answers at a threshold, and how sure what follows from them is: groups of images count as what they tell
-/// ([`super::groups`]).
+/// (`metrics::groups`).
 #[derive(Debug, Clone, Copy)]
 pub struct Answers {
     /// The answers, counted.
