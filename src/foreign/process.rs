@@ -8,10 +8,16 @@ use std::io::Write;
 #[cfg(target_os = "linux")]
 #[used]
 #[unsafe(link_section = ".preinit_array")]
-static CHECK_FIRST: extern "C" fn() = check_current_folder;
+static BEFORE_LIBRARIES: extern "C" fn() = before_libraries;
 
 #[cfg(target_os = "linux")]
-extern "C" fn check_current_folder() {
+extern "C" fn before_libraries() {
+    super::memory::end_clearly_on_abort();
+    check_current_folder();
+}
+
+#[cfg(target_os = "linux")]
+fn check_current_folder() {
     const GONE: &[u8] = b"error: the current folder is gone, moved or removed since this shell went there: \
         `cd` to one that is there, perhaps to the same path again\n";
     const LONG: &[u8] =

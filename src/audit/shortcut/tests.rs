@@ -9,7 +9,7 @@ use crate::pixels::{Format, PhotoFacts, Thumbnail};
 use crate::progress::Silent;
 
 const IMAGES: usize = 200;
-const REPETITIONS: u64 = 40;
+const REPETITIONS: u64 = 20;
 
 /// Columns of a region of the simulated border; the real ones have 2048.
 const WIDTH: usize = 48;
