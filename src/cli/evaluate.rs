@@ -37,12 +37,12 @@ pub(crate) struct Args {
     #[arg(long, value_parser = split, help_heading = "Data")]
     split: Option<Split>,
     /// Seed of the bootstrap intervals
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, hide_short_help = true)]
     seed: u64,
     #[command(flatten)]
     reading: options::Reading,
     /// Backbone to use in place of the one that the model names; it must have the same checksum
-    #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone")]
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone", hide_short_help = true)]
     weights: Option<WeightsSource>,
     #[command(flatten)]
     backbone: options::Backbone,

@@ -27,17 +27,17 @@ pub(crate) struct Backbone {
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto, value_parser = device)]
     device: DeviceChoice,
     /// Threads at most [default: all that this process may use]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     threads: Option<NonZeroUsize>,
     /// Images in one batch [default: 4 on a CPU, 64 on a GPU]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true)]
     batch: Option<NonZeroUsize>,
     /// auto, fp32, bf16 or fp16; auto is bf16 on a processor that has it (AVX512-BF16, AMX, GPUs from compute capability
     /// 8.0), about twice as fast and within 1 % of fp32; fp16 on GPUs of 7.x
-    #[arg(long, value_name = "PRECISION", default_value_t = PrecisionChoice::Auto, value_parser = precision)]
+    #[arg(long, value_name = "PRECISION", default_value_t = PrecisionChoice::Auto, value_parser = precision, hide_short_help = true)]
     precision: PrecisionChoice,
     /// Folder for the features of photos seen before, or `off` [default: the user's cache folder]
-    #[arg(long, value_name = "DIR|off")]
+    #[arg(long, value_name = "DIR|off", hide_short_help = true)]
     cache: Option<PathBuf>,
     #[command(flatten)]
     network: Network,
@@ -47,7 +47,7 @@ pub(crate) struct Backbone {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Network {
     /// Never touch the network
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     offline: bool,
 }
 
@@ -127,13 +127,13 @@ pub(crate) struct Source {
     place: Place,
     /// Which folders are the classes, where there are folders within folders: `top` for those directly in the data, `leaf`
     /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]
-    #[arg(long, value_name = "top|leaf|LEVEL")]
+    #[arg(long, value_name = "top|leaf|LEVEL", hide_short_help = true)]
     classes_from: Option<ClassesFrom>,
     /// The CSV's column of paths, by its name or its number from 1 [default: found by its name and what it holds]
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", hide_short_help = true)]
     path_column: Option<String>,
     /// The CSV's column of labels, by its name or its number from 1 [default: found by its name and what it holds]
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", hide_short_help = true)]
     label_column: Option<String>,
 }
 
@@ -161,16 +161,16 @@ impl Source {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reading {
     /// What to do about a photo that cannot be read
-    #[arg(long = "on-error", value_enum, default_value_t = OnError::Skip)]
+    #[arg(long = "on-error", value_enum, default_value_t = OnError::Skip, hide_short_help = true)]
     on_unreadable: OnError,
     /// Largest photo to decode, in millions of pixels
-    #[arg(long, value_name = "MILLIONS", default_value_t = 300)]
+    #[arg(long, value_name = "MILLIONS", default_value_t = 300, hide_short_help = true)]
     max_megapixels: u32,
     /// Largest file to read as a photo, such as 500MB or 2GB [default: 1 GiB]
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
     max_file_size: Option<u64>,
     /// Longest time to read one photo, and again to decode it, in seconds; where the cache has its features it is not decoded
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds, hide_short_help = true)]
     max_seconds: f64,
 }
 
@@ -210,11 +210,11 @@ impl Reading {
 #[command(next_help_heading = "Data")]
 pub(crate) struct Pixels {
     /// Side of the network's input in pixels; the resize before the crop scales with it
-    #[arg(long, value_name = "N", default_value = "224", value_parser = image_size)]
+    #[arg(long, value_name = "N", default_value = "224", value_parser = image_size, hide_short_help = true)]
     image_size: Preprocess,
     /// Which levels of photos with 16 bits a channel are black and white, such as 0,4095 for a camera of 12 bits; auto: as
     /// the photos to train on need it, the same for all. What lies beyond is clipped. Kept in the model [default: 0,65535]
-    #[arg(long, value_name = "LOW,HIGH|auto", value_parser = levels)]
+    #[arg(long, value_name = "LOW,HIGH|auto", value_parser = levels, hide_short_help = true)]
     levels: Option<LevelsChoice>,
 }
 

@@ -1,5 +1,7 @@
 //! `resnet-binary predict`
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -13,7 +15,10 @@ use resnet_binary::backbone::Pooling;
 use resnet_binary::decision::Review;
 use resnet_binary::features::Inputs;
 use resnet_binary::files::{Text, escaped};
-use resnet_binary::pipeline::{self, Answer, Argument, Arguments, Cam, MapOutput, PredictOptions, Prediction, Similar};
+use resnet_binary::pipeline::{
+    self, Answer, Argument, Arguments, Cam, MapOutput, PredictOptions, Prediction, Similar, Verdict,
+};
+use resnet_binary::progress::Progress;
 use resnet_binary::report::heatmap;
 use resnet_binary::weights::WeightsSource;
 use serde_json::json;
@@ -46,7 +51,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Same as --format json
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long, conflicts_with = "format", hide_short_help = true)]
     json: bool,
     /// Draw what speaks for and against over the photo: a PNG for one photo; for several, or with a `/` at its end, a
     /// folder that gets NAME.cam.png of each
@@ -58,16 +63,19 @@ pub(crate) struct Args {
     /// Answer `review` where the probability lies from LOW to HIGH
     #[arg(long, value_name = "LOW,HIGH", value_parser = options::review)]
     review: Option<Review>,
+    /// Make a new folder of links to the photos, one folder for each answer; no photo is moved
+    #[arg(long, value_name = "DIR")]
+    sort: Option<PathBuf>,
     /// Name the three training photos that look most like each photo, of the 256 or fewer that a model remembers
     #[arg(long)]
     explain: bool,
     /// The list on standard input is separated by NUL characters, as `find -print0` writes it
-    #[arg(short = '0', long)]
+    #[arg(short = '0', long, hide_short_help = true)]
     null: bool,
     #[command(flatten)]
     reading: options::Reading,
     /// Backbone to use in place of the one that the model names; it must have the same checksum
-    #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone")]
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone", hide_short_help = true)]
     weights: Option<WeightsSource>,
     #[command(flatten)]
     backbone: options::Backbone,
@@ -89,6 +97,10 @@ const NEAREST: usize = 3;
 /// Classifies every input and prints a row for each.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let format = if args.json { Format::Json } else { args.format };
+    if let Some((option, remedy)) = void_option(&args, format) {
+        terminal::print_error(&format!("`{option}` does nothing here"), Some(remedy));
+        return Ok(Exit::Usage);
+    }
     let mut inputs = arguments(args.inputs, args.null, terminal)?;
     let cam = match args.cam.map(|path| map_output(path, &inputs)).transpose() {
         Ok(cam) => cam,
@@ -107,26 +119,82 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         model: args.model,
         threshold: args.threshold,
         review: args.review,
+        sort: args.sort,
         explain: args.explain.then_some(NEAREST),
         backbone: args.backbone.options(args.weights, terminal)?,
     };
     let mut rows = Rows { format, csv_header_is_due: format == Format::Csv, failure: None };
-    let unreadable = pipeline::predict(&options, &mut inputs, terminal, &mut |prediction| rows.print(&prediction))?;
-    match rows.failure {
-        Some(error) => Err(error).context("cannot write to standard output"),
-        None => Ok(Exit::done(unreadable > 0)),
+    let mut counts = Counts::default();
+    let unreadable = pipeline::predict(&options, &mut inputs, terminal, &mut |prediction| {
+        counts.add(&prediction);
+        rows.print(&prediction)
+    })?;
+    if let Some(error) = rows.failure {
+        return Err(error).context("cannot write to standard output");
+    }
+    if counts.photos > 1 {
+        terminal.note(&counts.to_string());
+    }
+    Ok(Exit::done(unreadable > 0))
+}
+
+/// An option that another one, or its absence, makes void, and what to do about it.
+fn void_option(args: &Args, format: Format) -> Option<(&'static str, &'static str)> {
+    if args.null && args.inputs.iter().all(|input| input.as_os_str() != "-") {
+        return Some(("--null", "it is about a list on standard input: add `-`, or leave it out"));
+    }
+    (args.explain && format == Format::Csv)
+        .then_some(("--explain", "a CSV has no column for it: use `--format json`, or leave it out"))
+}
+
+/// What the photos were answered to be, for the last line.
+#[derive(Debug, Default)]
+struct Counts {
+    photos: usize,
+    /// Every answer that was given, with how often.
+    answers: BTreeMap<String, usize>,
+    unfamiliar: usize,
+    unreadable: usize,
+}
+
+impl Counts {
+    fn add(&mut self, prediction: &Prediction) {
+        self.photos += 1;
+        match &prediction.outcome {
+            Ok(answer) => {
+                *self.answers.entry(answer.label.word().to_owned()).or_default() += 1;
+                self.unfamiliar += usize::from(answer.unfamiliar == Some(true));
+            }
+            Err(_) => self.unreadable += 1,
+        }
+    }
+}
+
+/// Such as `5 photos: 3 ants, 2 bees; 1 unlike the training photos`.
+impl fmt::Display for Counts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answers = self.answers.iter().map(|(answer, count)| format!("{count} {answer}"));
+        let unreadable = (self.unreadable > 0).then(|| format!("{} unreadable", self.unreadable));
+        let parts: Vec<String> = answers.chain(unreadable).collect();
+        write!(out, "{} photos: {}", self.photos, parts.join(", "))?;
+        match self.unfamiliar {
+            0 => Ok(()),
+            some => write!(out, "; {some} unlike the training photos"),
+        }
     }
 }
 
 /// What `--cam` means for these inputs.
 fn map_output(path: PathBuf, inputs: &Arguments) -> Result<MapOutput, String> {
-    if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+    let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if is_folder || inputs.count() != Some(1) && !is_png && !path.exists() {
         return Ok(MapOutput::Folder(path));
     }
     if inputs.count() != Some(1) {
         return Err(format!("`--cam {}` is one file, and there may be several photos", path.display()));
     }
-    if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
+    if !is_png {
         return Err(format!("`--cam {}` does not end in .png, and a map is a PNG", path.display()));
     }
     Ok(MapOutput::File(path))
@@ -246,7 +314,8 @@ fn text_row(prediction: &Prediction) -> String {
             // Both names are as wide as the wider one, so that the columns stand still.
             let width = positive.chars().count().max(answer.negative.chars().count());
             let mark = if answer.unfamiliar == Some(true) { "  (unlike the training photos)" } else { "" };
-            rows.push(format!("{:width$}  P({positive}) = {:.4}  {path}{mark}", label.word(), answer.probability));
+            let probability = probability(answer.probability);
+            rows.push(format!("{:width$}  P({positive}) {probability}{}  {path}{mark}", label.word(), beside(answer)));
             rows.extend(answer.nearest.iter().flatten().map(|photo| {
                 let Similar { path, class, similarity } = photo;
                 format!("{:width$}    like {similarity:.2}  {class}  {}", "", escaped::text(path))
@@ -256,6 +325,26 @@ fn text_row(prediction: &Prediction) -> String {
         Err(reason) => rows.push(format!("unreadable  {path}: {reason}")),
     }
     rows.iter().map(|row| terminal::on_one_line(row).into_owned() + "\n").collect()
+}
+
+/// Four digits, and no certainty that they do not show.
+fn probability(value: f64) -> String {
+    if value > 0.0 && value < 0.000_05 {
+        "< 0.0001".to_owned()
+    } else if (0.999_95..1.0).contains(&value) {
+        "> 0.9999".to_owned()
+    } else {
+        format!("= {value:.4}")
+    }
+}
+
+/// The threshold where it is not the one that everybody expects: the answer would look wrong without it.
+fn beside(answer: &Answer) -> String {
+    let Answer { threshold, probability, .. } = *answer;
+    if answer.label == Verdict::Review || (threshold - 0.5).abs() < f64::EPSILON {
+        return String::new();
+    }
+    format!(" ({} {threshold:.4})", if probability >= threshold { '≥' } else { '<' })
 }
 
 /// How the cells make the logit, and what the colours mean.
@@ -339,8 +428,6 @@ fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use resnet_binary::pipeline::Verdict;
-
     use super::*;
 
     fn prediction(path: &str) -> Prediction {
@@ -350,6 +437,7 @@ mod tests {
             negative: "others".into(),
             probability: 0.75,
             logit: 1.098_612_3,
+            threshold: 0.5,
             pages: 1,
             unfamiliar: None,
             nearest: None,
@@ -363,6 +451,31 @@ mod tests {
         assert_eq!(text_row(&prediction("a.jpg")), "bees    P(bees) = 0.7500  a.jpg\n");
         let json: serde_json::Value = serde_json::from_str(&json_row(&prediction("a.jpg"))).unwrap();
         assert_eq!((json["positive"].as_str(), json["probability"].as_f64()), (Some("bees"), Some(0.75)));
+    }
+
+    #[test]
+    fn no_row_looks_more_certain_than_it_is_and_an_unusual_threshold_stands_beside_it() {
+        let row = |probability: f64, threshold: f64| {
+            let mut prediction = prediction("a.jpg");
+            if let Ok(answer) = &mut prediction.outcome {
+                (answer.probability, answer.threshold) = (probability, threshold);
+            }
+            text_row(&prediction)
+        };
+        assert_eq!(row(0.000_01, 0.5), "bees    P(bees) < 0.0001  a.jpg\n");
+        assert_eq!(row(0.999_99, 0.5), "bees    P(bees) > 0.9999  a.jpg\n");
+        assert_eq!(row(1.0, 0.5), "bees    P(bees) = 1.0000  a.jpg\n");
+        assert_eq!(row(0.2176, 0.1438), "bees    P(bees) = 0.2176 (≥ 0.1438)  a.jpg\n");
+    }
+
+    #[test]
+    fn the_last_line_counts_every_answer() {
+        let mut counts = Counts::default();
+        counts.add(&prediction("a.jpg"));
+        counts.add(&Prediction { path: "x".into(), outcome: Err("empty file".into()) });
+        assert_eq!(counts.to_string(), "2 photos: 1 bees, 1 unreadable");
+        counts.unfamiliar = 1;
+        assert_eq!(counts.to_string(), "2 photos: 1 bees, 1 unreadable; 1 unlike the training photos");
     }
 
     #[test]

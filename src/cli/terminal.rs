@@ -126,9 +126,11 @@ impl Terminal {
         let line = match prefix {
             Some((word, color)) => {
                 let style = Style::new().bold().fg_color(Some(color.into()));
-                format!("{style}{word}:{style:#} {message}\n")
+                let line = format!("{word}: {message}");
+                let line = wrapped_line(&line);
+                format!("{style}{word}{style:#}{}\n", line.strip_prefix(word).unwrap_or(&line))
             }
-            None => format!("{message}\n"),
+            None => wrapped_line(&message).into_owned() + "\n",
         };
         let print = || {
             // Nobody is left to be told that stderr is closed.
@@ -290,10 +292,12 @@ pub(crate) fn print_error(message: &dyn fmt::Display, hint: Option<&str>) {
     let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
     let mut stderr = anstream::stderr();
     let message = message.to_string();
-    let _ = writeln!(stderr, "{red}error:{red:#} {}", on_one_line(&message));
+    let message = format!("error: {}", on_one_line(&message));
+    let _ = writeln!(stderr, "{red}error{red:#}{}", wrapped_line(&message).strip_prefix("error").unwrap_or_default());
     if let Some(hint) = hint {
         let lines: Vec<_> = hint.lines().map(on_one_line).collect();
-        let _ = writeln!(stderr, "{cyan}hint:{cyan:#} {}", lines.join("\n"));
+        let hint = format!("hint: {}", lines.join("\n"));
+        let _ = writeln!(stderr, "{cyan}hint{cyan:#}{}", wrapped_line(&hint).strip_prefix("hint").unwrap_or_default());
     }
 }
 
@@ -303,6 +307,47 @@ pub(crate) fn print_error(message: &dyn fmt::Display, hint: Option<&str>) {
 /// The system's, [`io::ErrorKind::BrokenPipe`] among them: `main` ends quietly on that one.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     print_bytes(text.as_bytes())
+}
+
+/// [`print`] for a summary: its first line stands out, and on a terminal lines end at words.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_summary(text: &str) -> io::Result<()> {
+    let bold = Style::new().bold();
+    let text = wrapped(text, width_of(&io::stdout()), SUMMARY_INDENT);
+    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let rest = rest.replace("\nwarning:", &format!("\n{WARNING}warning:{WARNING:#}"));
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(format!("{bold}{first}{bold:#}\n{rest}").as_bytes())?;
+    stdout.flush()
+}
+
+/// Under which column of a summary the text of a line goes on.
+const SUMMARY_INDENT: &str = "            ";
+
+/// How a warning begins.
+const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+
+/// The columns of a terminal; `None` for anything else, whose lines stay as they are.
+fn width_of(stream: &impl std::os::fd::AsFd) -> Option<usize> {
+    terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0).max(NARROWEST))
+}
+
+/// Text is not broken to fewer columns than this.
+const NARROWEST: usize = 40;
+
+/// A message for people, broken where the terminal is.
+fn wrapped_line(message: &str) -> Cow<'_, str> {
+    wrapped(message, width_of(&io::stderr()), "  ")
+}
+
+/// Each line broken at words to so many columns.
+fn wrapped<'a>(text: &'a str, width: Option<usize>, indent: &str) -> Cow<'a, str> {
+    let Some(width) = width else { return Cow::Borrowed(text) };
+    let options = textwrap::Options::new(width).subsequent_indent(indent).break_words(false);
+    let lines = text.split('\n').map(|line| textwrap::fill(line, &options));
+    Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// [`print`] for results that need not be text, as paths need not be.

@@ -7,8 +7,10 @@ use resnet_binary::audit::GroupBy;
 use resnet_binary::backbone::Pooling;
 use resnet_binary::backbone::shapes::{self, HeadSpec};
 use resnet_binary::decision::ThresholdRule;
+use resnet_binary::head::sgd::SgdOptions;
 use resnet_binary::head::{Balance, L2};
 use resnet_binary::pipeline::{self, PageOptions, SolverChoice, TrainOptions};
+use resnet_binary::progress::Progress;
 use resnet_binary::weights::WeightsSource;
 
 use super::options::{self, HeadChoice};
@@ -28,20 +30,20 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     output: PathBuf,
     /// Print one JSON object on stdout in place of the summary
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     json: bool,
-    /// Share of the images kept for validation, where the data has no split of its own
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share, help_heading = "Data")]
-    val_fraction: f64,
+    /// Share of the images kept for validation, where the data has no split of its own [default: 0.2]
+    #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "Data", hide_short_help = true)]
+    val_fraction: Option<f64>,
     /// Seed of the split and of the solver
-    #[arg(long, default_value_t = 0, help_heading = "Data")]
+    #[arg(long, default_value_t = 0, help_heading = "Data", hide_short_help = true)]
     seed: u64,
     /// Write the split that was used as a CSV, which `--data` takes
-    #[arg(long, value_name = "CSV", help_heading = "Data")]
+    #[arg(long, value_name = "CSV", help_heading = "Data", hide_short_help = true)]
     save_split: Option<PathBuf>,
     /// Keep photos together whose path has the same match of this pattern (or of its first group): one patient, burst or
     /// video
-    #[arg(long, value_name = "REGEX", help_heading = "Data", value_parser = options::group_by)]
+    #[arg(long, value_name = "REGEX", help_heading = "Data", value_parser = options::group_by, hide_short_help = true)]
     group_by: Option<GroupBy>,
     /// Corrections on top of the labels: a CSV with the columns path,label, where a label may be `drop`; links to a photo
     /// and copies of it that have its class follow
@@ -58,6 +60,9 @@ pub(crate) struct Args {
     /// Name from `weights list`, a .safetensors or .pth file, or random[:SEED]
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet-v1", help_heading = "Backbone")]
     weights: WeightsSource,
+    /// Put the weights into the model too, 100 MB, so that one file can be given away
+    #[arg(long, help_heading = "Backbone", hide_short_help = true)]
+    bundle: bool,
     #[command(flatten)]
     backbone: options::Backbone,
     #[command(flatten)]
@@ -69,36 +74,67 @@ pub(crate) struct Args {
 struct Head {
     /// gap: on the mean of each channel, for any image size; flatten: on every number of the map, 400 KB a photo at 224
     /// pixels, and for that image size only; none: straight on the map, which does not fit
-    #[arg(long = "head", value_enum, default_value_t = HeadChoice::Gap)]
+    #[arg(long = "head", value_enum, default_value_t = HeadChoice::Gap, hide_short_help = true)]
     kind: HeadChoice,
     /// exact: solved to the optimum; sgd: AdamW in mini-batches
-    #[arg(long, value_enum, default_value_t = Solver::Exact)]
+    #[arg(long, value_enum, default_value_t = Solver::Exact, hide_short_help = true)]
     solver: Solver,
-    /// Strength of the L2 penalty on features of one scale, or `auto` to choose it by cross-validation (exact)
-    #[arg(long, value_name = "auto|X", default_value = "auto", value_parser = strength)]
-    l2: L2,
+    /// Strength of the L2 penalty on features of one scale, or `auto` to choose it by cross-validation; for the exact solver
+    /// [default: auto]
+    #[arg(long, value_name = "auto|X", value_parser = strength, hide_short_help = true)]
+    l2: Option<L2>,
     /// auto: both classes weigh the same in the loss; none: every image does
-    #[arg(long, value_enum, default_value_t = BalanceChoice::Auto)]
+    #[arg(long, value_enum, default_value_t = BalanceChoice::Auto, hide_short_help = true)]
     balance: BalanceChoice,
     /// Folds of the cross-validation in the report; 0 for none
-    #[arg(long, value_name = "K", default_value_t = 5, value_parser = folds)]
+    #[arg(long, value_name = "K", default_value_t = 5, value_parser = folds, hide_short_help = true)]
     cv: usize,
     /// Fit the delivered head to the validation images too once the numbers are taken; calibration and threshold stay
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     refit: bool,
     /// 0.5 or another probability, f1, youden, recall>=0.98, precision>=0.95, or cost:fp=1,fn=20; chosen on out-of-fold
     /// images and stored in the model
     #[arg(long, value_name = "RULE", default_value = "0.5", value_parser = options::threshold_rule)]
     threshold: ThresholdRule,
-    /// Most passes over the features (sgd)
-    #[arg(long, default_value_t = 100)]
-    epochs: usize,
-    /// Step size (sgd)
-    #[arg(long, default_value_t = 1e-3, value_parser = positive)]
-    lr: f64,
-    /// Feature rows in a step (sgd)
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
-    batch_size: usize,
+    /// Maximum number of epochs, for `--solver sgd` [default: 100]
+    #[arg(long, hide_short_help = true)]
+    epochs: Option<usize>,
+    /// Learning rate, for `--solver sgd` [default: 0.001]
+    #[arg(long, value_parser = positive, hide_short_help = true)]
+    lr: Option<f64>,
+    /// Feature rows in a step, for `--solver sgd` [default: 32]
+    #[arg(long, value_name = "N", value_parser = at_least_one, hide_short_help = true)]
+    batch_size: Option<usize>,
+}
+
+impl Head {
+    /// An option that the solver takes no notice of, and the solver that would.
+    fn void_option(&self) -> Option<(&'static str, &'static str)> {
+        let of_sgd = [
+            ("--epochs", self.epochs.is_some()),
+            ("--lr", self.lr.is_some()),
+            ("--batch-size", self.batch_size.is_some()),
+        ];
+        let first = |given: &[(&'static str, bool)]| given.iter().find(|(_, given)| *given).map(|(option, _)| *option);
+        match self.solver {
+            Solver::Exact => first(&of_sgd).map(|option| (option, "sgd")),
+            Solver::Sgd => first(&[("--l2", self.l2.is_some())]).map(|option| (option, "exact")),
+        }
+    }
+
+    fn choice(&self) -> SolverChoice {
+        match self.solver {
+            Solver::Exact => SolverChoice::Exact { l2: self.l2.unwrap_or(L2::Auto) },
+            Solver::Sgd => {
+                let SgdOptions { epochs, learning_rate, batch_size, .. } = SgdOptions::default();
+                SolverChoice::Sgd {
+                    epochs: self.epochs.unwrap_or(epochs),
+                    lr: self.lr.unwrap_or(learning_rate),
+                    batch_size: self.batch_size.unwrap_or(batch_size),
+                }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -143,14 +179,18 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 /// Trains, writes the model and prints what came of it.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let json = args.json;
+    if let Some((option, reason, remedy)) = args.void_option() {
+        terminal::print_error(&format!("`{option}` does nothing here: {reason}"), Some(&remedy));
+        return Ok(Exit::Usage);
+    }
     let Some(pooling) = args.head.kind.pooling() else { return Ok(refuse_no_pooling(args.pixels.preprocess().crop)) };
     let report = pipeline::train(&args.options(pooling, terminal)?, terminal)?;
-    let text = if json {
-        format!("{}\n", serde_json::to_string(&report).context("cannot write the report as JSON")?)
+    if json {
+        report.warnings.iter().for_each(|warning| terminal.warn(warning));
+        terminal::print(&format!("{}\n", serde_json::to_string(&report).context("cannot write the report as JSON")?))?;
     } else {
-        report.to_string()
-    };
-    terminal::print(&text)?;
+        terminal::print_summary(&report.to_string())?;
+    }
     Ok(Exit::done(!report.unreadable.is_empty()))
 }
 
@@ -167,6 +207,17 @@ fn refuse_no_pooling(image_size: u32) -> Exit {
 }
 
 impl Args {
+    /// An option that another one makes void: its name, why, and what to do.
+    fn void_option(&self) -> Option<(&'static str, String, String)> {
+        if self.bundle && matches!(self.weights, WeightsSource::Random(_)) {
+            let reason = "random weights are no file, every copy of the program makes the same".to_owned();
+            return Some(("--bundle", reason, "leave it out".to_owned()));
+        }
+        let (option, solver) = self.head.void_option()?;
+        let remedy = format!("leave `{option}` out, or add `--solver {solver}`");
+        Some((option, format!("it is for `--solver {solver}`"), remedy))
+    }
+
     fn options(self, pooling: Pooling, terminal: &Terminal) -> anyhow::Result<TrainOptions> {
         let Self { data, head, .. } = self;
         let (source, read_options) = data.source.into_parts();
@@ -187,17 +238,15 @@ impl Args {
             preprocess: self.pixels.preprocess(),
             auto_levels: self.pixels.auto_levels(),
             pooling,
+            bundle: self.bundle,
             backbone: self.backbone.options(Some(self.weights), terminal)?,
+            solver: head.choice(),
             folds: head.cv,
             refit: head.refit,
             threshold: head.threshold,
             balance: match head.balance {
                 BalanceChoice::Auto => Balance::Auto,
                 BalanceChoice::None => Balance::None,
-            },
-            solver: match head.solver {
-                Solver::Exact => SolverChoice::Exact { l2: head.l2 },
-                Solver::Sgd => SolverChoice::Sgd { epochs: head.epochs, lr: head.lr, batch_size: head.batch_size },
             },
         })
     }

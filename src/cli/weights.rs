@@ -105,7 +105,8 @@ fn list(manifest: &Manifest, places: &Places, json: bool) -> anyhow::Result<Stri
     let mut text = String::new();
     for entry in manifest.entries() {
         let top1 = entry.top1.map_or("not stated".to_owned(), |percent| format!("{percent:.3} %"));
-        let here = weights::locate(entry, places).map_or("not here".to_owned(), |path| path.display().to_string());
+        let here =
+            weights::locate(entry, places).map_or("not downloaded".to_owned(), |path| path.display().to_string());
         let default = if entry.name == Manifest::DEFAULT { " (default)" } else { "" };
         writeln!(text, "{}{default}", entry.name)?;
         writeln!(text, "    {}, {}", entry.architecture, entry.title)?;

@@ -126,6 +126,11 @@ impl ClassMap {
         &self.negative
     }
 
+    /// Whether the positive class is called as the normal case is, and the other one is not: hardly anybody looks for it.
+    pub fn is_positive_the_normal_case(&self) -> bool {
+        reads_as_normal(self.positive_name()) && !reads_as_normal(self.negative_name())
+    }
+
     /// The class of a name, which may be spelt otherwise as far as [`key`] goes.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         index_of(&self.names, name)
@@ -203,6 +208,34 @@ pub(super) fn misspelt(found: &Found) -> Option<(&str, &str)> {
         let b = found.names().skip(index + 1).take(100).find(|b| is_pair(a, b));
         b.map(|b| (a, b))
     })
+}
+
+/// Whether a class is called as what is usual, or as the absence of something.
+fn reads_as_normal(name: &str) -> bool {
+    const WORDS: [&str; 19] = [
+        "good",
+        "ok",
+        "okay",
+        "normal",
+        "negative",
+        "neg",
+        "no",
+        "none",
+        "not",
+        "non",
+        "without",
+        "background",
+        "healthy",
+        "clean",
+        "empty",
+        "absent",
+        "false",
+        "pass",
+        "other",
+    ];
+    let name = name.to_lowercase();
+    let first = name.split(|letter: char| !letter.is_alphanumeric()).find(|word| !word.is_empty());
+    first.is_some_and(|first| WORDS.contains(&first))
 }
 
 /// Longest name that is compared, in bytes, as long as a folder's name can be: the time grows with the square.

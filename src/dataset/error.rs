@@ -186,6 +186,12 @@ pub enum DatasetError {
         /// What is there twice.
         column: &'static str,
     },
+    /// Corrections that nobody has decided on.
+    #[error("`{}` corrects nothing: its column `decision` is empty", path.display())]
+    NothingDecided {
+        /// The CSV.
+        path: PathBuf,
+    },
     /// Columns, but no images.
     #[error("`{}` names columns but no images", path.display())]
     NoRows {
@@ -392,6 +398,11 @@ impl DatasetError {
             ),
             Self::MissingColumn { candidates, .. } if candidates.is_empty() => Some(FIRST_LINE.to_owned()),
             Self::TwoColumns { .. } => Some(FIRST_LINE.to_owned()),
+            Self::NothingDecided { .. } => Some(
+                "look at each photo and write the class that it shows into `decision`, or `drop`; leave it empty to change \
+                 nothing"
+                    .to_owned(),
+            ),
             Self::SeveralColumns { column: "split", .. } => Some("name the one that counts `split`".to_owned()),
             Self::MissingColumn { column, candidates, .. } | Self::SeveralColumns { column, candidates, .. } => {
                 let options =

@@ -1,5 +1,6 @@
 //! Corrections of labels, laid over a data set and over nothing else: a CSV with the columns `path` and `label`, where a
-//! label is the name of a class or `drop`.
+//! label is the name of a class or `drop`. A table of doubtful labels ([`to_csv`]) has `decision` in place of that: what a
+//! person wrote there counts, and a line where they wrote nothing does not.
 //!
 //! It is read as a CSV of images is ([`super::open`]): any separator, relative paths from its own folder. Whatever it says
 //! must be about an image of the data and agree with itself; the user's files stay as they are. A line is about a photo and
@@ -36,34 +37,36 @@ pub struct Fixed {
 pub struct Correction<'a> {
     /// The image.
     pub path: &'a Path,
-    /// The label that it may deserve, or [`DROP`].
-    pub label: &'a str,
     /// The label that it has.
-    pub given: &'a str,
-    /// Probability of the proposed answer.
+    pub label: &'a str,
+    /// The label that it may deserve, or [`DROP`].
+    pub suggested: &'a str,
+    /// Probability of the suggestion.
     pub probability: f64,
 }
 
 /// Columns of the table of proposals.
-const COLUMNS: [&str; 4] = ["path", "label", "given", "probability"];
+const COLUMNS: [&str; 5] = ["path", "label", "suggested", "probability", "decision"];
 
-/// How a table that [`to_csv`] made is known among other files. One that a person has gone through is not: a label that
-/// is what it was is their word.
+/// How a table that [`to_csv`] made is known among other files. One in which a person has decided something is theirs.
 pub const KIND: Kind = Kind {
     name: "table of doubtful labels",
     is_one: |head| {
         let is_number = |cell: &[u8]| std::str::from_utf8(cell).is_ok_and(|cell| cell.parse::<f64>().is_ok());
-        split::is_table(head, COLUMNS, |[_, label, given, probability]| label != given && is_number(probability))
+        split::is_table(head, COLUMNS, |[_, label, suggested, probability, decision]| {
+            label != suggested && is_number(probability) && decision.is_empty()
+        })
     },
 };
 
-/// Proposals in the order given, as a table that [`apply`] takes from the file `path` once a person has looked at it.
+/// Proposals in the order given, as a table that [`apply`] takes from the file `path` once a person has looked at the photos
+/// and filled in its column `decision`: nothing is changed by a table that nobody has gone through.
 ///
 /// # Errors
 /// [`DatasetError`] if a path cannot be written.
 pub fn to_csv<'a>(path: &Path, corrections: impl Iterator<Item = Correction<'a>>) -> Result<Vec<u8>, DatasetError> {
-    let rows = corrections.map(|Correction { path, label, given, probability }| {
-        (path, [label.to_owned(), given.to_owned(), format!("{probability:.4}")])
+    let rows = corrections.map(|Correction { path, label, suggested, probability }| {
+        (path, [label.to_owned(), suggested.to_owned(), format!("{probability:.4}"), String::new()])
     });
     split::table(path, COLUMNS, rows)
 }
@@ -79,7 +82,11 @@ pub fn apply(
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Fixed, DatasetError> {
-    let table = table::read(file, None, is_image, progress)?;
+    let mut table = table::read(file, None, is_image, progress)?;
+    table.rows.retain(|row| !row.label.is_empty());
+    if table.rows.is_empty() {
+        return Err(DatasetError::NothingDecided { path: file.to_path_buf() });
+    }
     let mut images = Images::of(dataset);
     let mut wanted = Wanted::new();
     for row in &table.rows {

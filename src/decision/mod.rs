@@ -66,6 +66,11 @@ impl Decision {
         self.threshold
     }
 
+    /// Whether the more likely class is the answer.
+    pub fn is_even(&self) -> bool {
+        (self.threshold - 0.5).abs() < f64::EPSILON
+    }
+
     /// Which probabilities a person should look at.
     pub fn review(&self) -> Option<Review> {
         self.review
@@ -160,7 +165,7 @@ pub enum DecisionError {
         high: f64,
     },
     /// The model's threshold is not between the ends, so that certain answers of one class would lie inside.
-    #[error("the threshold {threshold} is not within review, {low} to {high}", low = .review.low, high = .review.high)]
+    #[error("the threshold {threshold:.3} is not within review, {low} to {high}", low = .review.low, high = .review.high)]
     Outside {
         /// What was asked for.
         review: Review,
@@ -179,7 +184,9 @@ impl DecisionError {
             Self::Form(_) | Self::Bound(_) => "write both as probabilities with a comma between: `0.3,0.7`".into(),
             Self::Order { low, high } => format!("write `{high},{low}`"),
             Self::Outside { review, threshold } => {
-                format!("widen it to `{},{}`", review.low.min(*threshold), review.high.max(*threshold))
+                // Three digits, rounded outwards, so that the threshold lies inside.
+                let (low, high) = ((threshold * 1e3).floor() / 1e3, (threshold * 1e3).ceil() / 1e3);
+                format!("widen it to `{},{}`", review.low.min(low), review.high.max(high))
             }
             Self::Threshold(_) => return None,
         })

@@ -4,6 +4,7 @@
 //! plain `std::fs` writers are banned elsewhere (`clippy.toml`). Users' photos are only ever opened for reading.
 
 pub mod escaped;
+mod folder;
 mod leftovers;
 mod text;
 mod whole;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::foreign::mapping::Mapping;
 
+pub use folder::{NewFolder, new_folder};
 pub use leftovers::{WalkRoot, is_leftover};
 pub use text::Text;
 pub use whole::{Batch, check_writable, scratch, sweep, write};
@@ -33,6 +35,9 @@ pub struct FileError {
     /// The system's reason; part of the message, so no source of its own that would say it twice.
     pub cause: io::Error,
 }
+
+/// The action on a folder that something is written into.
+const INTO: &str = "write into the folder";
 
 impl FileError {
     /// Names the action and the path of an I/O error.
@@ -50,6 +55,9 @@ impl FileError {
         let path = self.path.display();
         match self.cause.kind() {
             io::ErrorKind::NotFound if mistaken(&self.path).is_some() => None,
+            io::ErrorKind::NotFound if self.action == INTO => {
+                Some(format!("make it: `mkdir -p {}`", shell_word(&path.to_string())))
+            }
             io::ErrorKind::NotFound => Some(format!("check the spelling; nothing is at `{path}`")),
             io::ErrorKind::PermissionDenied => Some(format!("check the permissions with `ls -ld {path}`")),
             io::ErrorKind::StorageFull => Some("free some space, or write to another disk".to_owned()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::{NamedTempFile, TempPath};
 
-use super::FileError;
+use super::{FileError, INTO};
 
 /// What the name of a temporary file begins and ends with.
 const PREFIX: &str = ".resnet-binary-";
@@ -174,7 +174,11 @@ pub fn check_writable(path: &Path) -> Result<(), FileError> {
         return Ok(());
     }
     let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    sibling(folder_of(&target)).map(drop).map_err(fail)
+    let folder = folder_of(&target);
+    if !folder.exists() {
+        return Err(FileError::new(INTO, folder, io::ErrorKind::NotFound.into()));
+    }
+    sibling(folder).map(drop).map_err(fail)
 }
 
 /// Whether this is `/dev/null`, a terminal or a pipe: written to as it is, for a rename would put a file in its place.
@@ -182,7 +186,8 @@ fn is_device(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file lies in.
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -205,7 +210,8 @@ fn sibling(folder: &Path) -> io::Result<NamedTempFile> {
     Ok(temporary)
 }
 
-fn named() -> tempfile::Builder<'static, 'static> {
+/// Names of temporary files and folders.
+pub(super) fn named() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
     builder
@@ -302,7 +308,7 @@ mod tests {
         check_writable(&folder.path().join("model")).unwrap();
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
         let error = check_writable(&folder.path().join("absent/model")).unwrap_err();
-        assert!(error.to_string().contains("absent/model"), "{error}");
+        assert!(error.to_string().contains("absent`"), "{error}");
     }
 
     #[test]

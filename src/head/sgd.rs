@@ -36,7 +36,7 @@ pub struct SgdOptions {
 
 impl Default for SgdOptions {
     fn default() -> Self {
-        Self { epochs: 200, learning_rate: 1e-3, batch_size: 32, weight_decay: 1e-2, patience: 20, seed: 0 }
+        Self { epochs: 100, learning_rate: 1e-3, batch_size: 32, weight_decay: 1e-2, patience: 20, seed: 0 }
     }
 }
 

@@ -70,6 +70,9 @@ impl ModelError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::File(error) if error.cause.kind() == std::io::ErrorKind::NotFound => {
+                "no model yet? `resnet-binary train --data DIR` makes one, and `--model FILE` names one elsewhere".into()
+            }
             Self::File(error) => return error.hint(),
             Self::NotAModel { .. } | Self::NotSafetensors { .. } => {
                 "give the file that `resnet-binary train --output` wrote; backbone weights go to `--weights`".into()

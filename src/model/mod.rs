@@ -3,8 +3,8 @@
 //! A safetensors file with `head.weight` `[1, D]`, `head.bias` `[1]`, `trained_on.hashes` u8 `[N, 8]` (the first bytes of
 //! the SHA-256 of each photo file that the head was fitted to, sorted), `index.rows` `[R, 2048]` of up to 256 of these
 //! photos, and one metadata entry, `resnet_binary`, whose JSON is [`Facts`]; D is 2048, or that of the flattened map at the
-//! model's image size, which alone makes the file larger. The backbone's 100 MB are not in it: the file names the weights by
-//! name and SHA-256. Promises: the same model gives the same bytes; a file is checked whole before
+//! model's image size, which makes the file larger. The backbone's 100 MB are not in it: the file names the weights by name
+//! and SHA-256. In a bundle they are, as `backbone.file` u8 `[bytes]`, which is the weights file itself. Promises: the same model gives the same bytes; a file is checked whole before
 //! anything of it is used; it is written whole or not at all. Opens in Python with `safetensors.safe_open`.
 
 mod error;
@@ -12,6 +12,7 @@ mod read;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -41,6 +42,7 @@ const WEIGHT: &str = "head.weight";
 const BIAS: &str = "head.bias";
 const TRAINED_ON: &str = "trained_on.hashes";
 const INDEX: &str = "index.rows";
+const BACKBONE: &str = "backbone.file";
 
 /// How a model of any version is known among other files: its description comes first, and begins with the version.
 pub const KIND: Kind = Kind {
@@ -66,6 +68,8 @@ pub struct Model {
     pub trained_on: TrainedOn,
     /// Everything else.
     pub facts: Facts,
+    /// The backbone's weights file, byte for byte, in a model that is to be given away as one file.
+    pub backbone: Option<Arc<[u8]>>,
 }
 
 /// Some photo files, known again by their content under any name.
@@ -112,6 +116,9 @@ pub struct Facts {
     pub pooling: Pooling,
     /// The backbone that the head was trained on.
     pub weights: WeightsId,
+    /// Where that file lay, if it was one of the user's own, as [`escaped::text`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_path: Option<String>,
     /// What it was trained on, and how.
     pub training: Training,
     /// The metrics on the validation images, where there were any: of the head of the training images, also where the
@@ -244,6 +251,9 @@ impl Model {
         if !self.index.is_empty() {
             let shape = vec![self.index.len(), self.index.width()];
             tensors.push((INDEX, TensorView::new(Dtype::I8, shape, &rows).map_err(failed)?));
+        }
+        if let Some(backbone) = &self.backbone {
+            tensors.push((BACKBONE, TensorView::new(Dtype::U8, vec![backbone.len()], backbone).map_err(failed)?));
         }
         // One entry only: the order of a map with several would differ from run to run.
         let metadata = HashMap::from([(ENTRY.to_owned(), facts)]);

@@ -1,8 +1,12 @@
 //! Bytes to a model, every part checked before it is used.
 
+use std::sync::Arc;
+
 use safetensors::{Dtype, SafeTensors};
 
-use super::{BIAS, ENTRY, FORMAT_VERSION, Facts, INDEX, IndexFacts, Model, ModelError, TRAINED_ON, TrainedOn, WEIGHT};
+use super::{
+    BACKBONE, BIAS, ENTRY, FORMAT_VERSION, Facts, INDEX, IndexFacts, Model, ModelError, TRAINED_ON, TrainedOn, WEIGHT,
+};
 use crate::backbone::layout::FEATURES;
 use crate::backbone::shapes;
 use crate::head::Head;
@@ -32,7 +36,8 @@ impl Model {
         let bias = bias.first().copied().unwrap_or_default();
         let trained_on = trained_on(&tensors, file)?;
         let index = index(&tensors, &facts.index, file)?;
-        Ok(Self { head: Head { weight, bias }, index, trained_on, facts })
+        let backbone = tensors.tensor(BACKBONE).ok().map(|tensor| Arc::from(tensor.data()));
+        Ok(Self { head: Head { weight, bias }, index, trained_on, facts, backbone })
     }
 }
 

@@ -15,6 +15,7 @@ fn model() -> Model {
         refitted: false,
     };
     let facts = Facts {
+        weights_path: None,
         format_version: FORMAT_VERSION,
         created_by: "resnet-binary 0.1.0".into(),
         classes: vec!["ants".into(), "bees".into()],
@@ -31,7 +32,8 @@ fn model() -> Model {
         index: IndexFacts::default(),
     };
     let weight = (0..FEATURES).map(|index| index as f32 * 0.001).collect();
-    Model { head: Head { weight, bias: -0.25 }, index: Index::default(), trained_on: TrainedOn::default(), facts }
+    let (head, index, trained_on) = (Head { weight, bias: -0.25 }, Index::default(), TrainedOn::default());
+    Model { head, index, trained_on, facts, backbone: None }
 }
 
 fn bytes_of(model: &Model) -> Vec<u8> {

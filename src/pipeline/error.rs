@@ -71,6 +71,12 @@ pub enum PipelineError {
         /// Name and checksum at hand.
         given: String,
     },
+    /// The weights in a bundle are not those that the model was trained on.
+    #[error("`{}` is damaged: the weights in it are not those that it was trained on", model.display())]
+    Bundle {
+        /// The model file.
+        model: PathBuf,
+    },
     /// The model was trained on a weights file that no manifest knows.
     #[error("`{}` needs the weights file `{name}` (SHA-256 {sha256})", model.display())]
     WeightsOfModel {
@@ -160,6 +166,7 @@ impl PipelineError {
             Self::OtherWeights { .. } => {
                 Some("leave `--weights` out, or give the file that the model was trained on".into())
             }
+            Self::Bundle { .. } => Some("copy the file again from where it was made, or train again".to_owned()),
             Self::WeightsOfModel { .. } => {
                 Some("put that file beside the model, or give it with `--weights FILE`".to_owned())
             }

@@ -16,16 +16,19 @@ mod outputs;
 mod photos;
 mod predict;
 mod scored;
+mod sorted;
 mod train;
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tch::Device;
 
 use crate::backbone::device::DeviceChoice;
 use crate::backbone::{Backbone, LazyBackbone, PrecisionChoice, Target};
 use crate::features::{Cache, Extractor, Workload};
-use crate::files::ContentHash;
+use crate::files::{self, ContentHash, FileError, escaped};
 use crate::model::Model;
 use crate::progress::Progress;
 use crate::weights::{self, FetchOptions, Places, WeightsId, WeightsSource};
@@ -132,9 +135,12 @@ impl BackboneOptions {
         progress: &dyn Progress,
     ) -> Result<LazyBackbone, PipelineError> {
         let expected = &model.facts.weights;
+        if let (None, Some(bytes)) = (&self.weights, &model.backbone) {
+            return self.open_bundled(path, expected, Arc::clone(bytes), model.facts.preprocess.crop);
+        }
         let source = match &self.weights {
             Some(source) => source.clone(),
-            None => source_of(expected, path, &self.places, cache)?,
+            None => source_of(expected, model.facts.weights_path.as_deref(), path, &self.places, cache)?,
         };
         let backbone = self.open(&source, model.facts.preprocess.crop, cache, progress)?;
         if backbone.id().sha256 == expected.sha256 {
@@ -146,6 +152,39 @@ impl BackboneOptions {
             expected: describe(expected),
             given: describe(backbone.id()),
         })
+    }
+
+    /// The weights that a model brings along, if they are those that it was trained on.
+    fn open_bundled(
+        &self,
+        path: &Path,
+        id: &WeightsId,
+        bytes: Arc<[u8]>,
+        image_size: u32,
+    ) -> Result<LazyBackbone, PipelineError> {
+        if ContentHash::of(&bytes).to_string() != id.sha256 {
+            return Err(PipelineError::Bundle { model: path.to_path_buf() });
+        }
+        let (target, devices) = Target::resolve_all(self.device, self.precision, image_size)?;
+        let (of_file, file) = (id.clone(), path.display().to_string());
+        let load = move || Backbone::load(&weights::parse(&bytes, &file)?, of_file.clone(), target);
+        Ok(LazyBackbone::new(id.clone(), target, load).on(devices))
+    }
+
+    /// The weights file that is to go into a bundle; `None` for random weights, which are no file.
+    fn weights_bytes(&self, id: &WeightsId) -> Result<Option<Arc<[u8]>>, PipelineError> {
+        let path = match self.weights.clone().unwrap_or_default() {
+            WeightsSource::Random(_) => return Ok(None),
+            WeightsSource::File(path) => Some(path),
+            WeightsSource::Named(name) => weights::locate(weights::manifest()?.entry(&name)?, &self.places),
+        };
+        let path = path.unwrap_or_default();
+        let bytes = files::read(&path, weights::SIZE_LIMIT)?;
+        if ContentHash::of(&bytes).to_string() == id.sha256 {
+            Ok(Some(bytes.into()))
+        } else {
+            Err(FileError::new("bundle", &path, io::Error::other("it has changed since it was read")).into())
+        }
     }
 
     /// The cache, if it is wanted and can be used; else a warning.
@@ -174,9 +213,10 @@ fn checksum_of(path: &Path, cache: Option<&Cache>) -> Result<String, PipelineErr
 }
 
 /// Where the weights that a model names can be had. A file is looked for by its name and checksum in the current folder,
-/// beside the model and where weights lie.
+/// beside the model and where weights lie, and by its checksum where it lay at training.
 fn source_of(
     id: &WeightsId,
+    lay_at: Option<&str>,
     model: &Path,
     places: &Places,
     cache: Option<&Cache>,
@@ -192,7 +232,8 @@ fn source_of(
     let beside = model.parent().unwrap_or(Path::new("")).to_path_buf();
     let folders = [PathBuf::new(), beside].into_iter().chain(places.folders());
     let is_it = |path: &PathBuf| path.is_file() && checksum_of(path, cache).is_ok_and(|sha256| sha256 == id.sha256);
-    let found = name.and_then(|name| folders.map(|folder| folder.join(name)).find(is_it));
+    let named: Vec<PathBuf> = name.map(|name| folders.map(|folder| folder.join(name)).collect()).unwrap_or_default();
+    let found = named.into_iter().chain(lay_at.map(escaped::path)).find(is_it);
     found.map(WeightsSource::File).ok_or_else(|| PipelineError::WeightsOfModel {
         model: model.to_path_buf(),
         name: id.name.clone(),
@@ -203,16 +244,15 @@ fn source_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files;
 
     #[test]
-    fn weights_are_found_by_name_and_checksum_beside_the_model_and_nowhere_else() {
+    fn weights_are_found_by_name_and_checksum_beside_the_model_and_where_they_lay() {
         let dir = tempfile::tempdir().unwrap();
         let places = Places { read_only: Vec::new(), cache: dir.path().join("cache") };
         let model = dir.path().join("models").join("m");
         let sha256 = ContentHash::of(b"weights").to_string();
-        let source =
-            |name: &str| source_of(&WeightsId { name: name.to_owned(), sha256: sha256.clone() }, &model, &places, None);
+        let id = |name: &str| WeightsId { name: name.to_owned(), sha256: sha256.clone() };
+        let source = |name: &str| source_of(&id(name), None, &model, &places, None);
         assert_eq!(source("random:3").unwrap(), WeightsSource::Random(3));
         assert_eq!(source("imagenet-v1").unwrap(), WeightsSource::default());
         let error = source("mine.pth").unwrap_err();
@@ -232,5 +272,12 @@ mod tests {
         for name in ["../cache/mine.pth", "./mine.pth", "..", "", "mine.pth/"] {
             assert!(source(name).is_err(), "{name}");
         }
+        // Where it lay at training it is known by its checksum, whatever it is called.
+        let WeightsSource::File(lay_at) = put("elsewhere", b"weights") else { unreachable!() };
+        let lay_at = escaped::text(&lay_at).into_owned();
+        let found = |name: &str| source_of(&id(name), Some(&lay_at), &model, &places, None);
+        assert_eq!(found("gone.pth").unwrap(), put("elsewhere", b"weights"));
+        put("elsewhere", b"others");
+        assert!(found("gone.pth").is_err());
     }
 }

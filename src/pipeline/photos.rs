@@ -10,7 +10,7 @@ use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
 use crate::dataset::fixes::{self, Fixed};
 use crate::dataset::{self, ClassMap, Label, ReadOptions, Sample, Split};
 use crate::features::{Extraction, Extractor, Rows};
-use crate::files::{ContentHash, escaped};
+use crate::files::{ContentHash, escaped, shell_word};
 use crate::model::Model;
 use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
@@ -118,12 +118,15 @@ impl Reading<'_> {
             pattern.check(&photos, self.data)?.iter().for_each(|warning| progress.warn(warning));
         }
         let classes = found.classes;
-        progress.note(&format!(
-            "{} images; positive is `{}`, negative is `{}`",
-            found.samples.len(),
-            classes.positive_name(),
-            classes.negative_name()
-        ));
+        let (positive, negative) = (classes.positive_name(), classes.negative_name());
+        let is_by_default = self.positive.is_none() && self.model.is_none();
+        let other = if is_by_default {
+            format!(" (the other way round: `--positive {}`)", shell_word(negative))
+        } else {
+            String::new()
+        };
+        let count = found.samples.len();
+        progress.note(&format!("{count} images; positive is `{positive}`, negative is `{negative}`{other}"));
         let mut preprocess = self.preprocess.clone();
         if self.auto_levels {
             preprocess.levels = levels::choose(&found.samples, self.limits, progress)?;

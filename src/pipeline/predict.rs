@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::levels::{self, Remedy};
 use super::maps::{Maps, PHOTO};
 use super::outputs::{Inputs, weights_file};
+use super::sorted::{Sorted, UNREADABLE};
 use super::{Arguments, BackboneOptions, Extractor, MapOutput, OnUnreadable, PipelineError};
 use crate::backbone::{ActivationMap, Linear, Readout};
 use crate::decision::{self, Decision, Review};
@@ -28,6 +29,8 @@ pub struct PredictOptions {
     pub explain: Option<usize>,
     /// Where the class activation maps go, if they are wanted.
     pub cam: Option<MapOutput>,
+    /// A new folder for links to the photos, sorted by answer, if it is wanted.
+    pub sort: Option<PathBuf>,
     /// What a single file may cost.
     pub limits: Limits,
     /// What to do about a photo that cannot be read.
@@ -58,6 +61,8 @@ pub struct Answer {
     pub probability: f64,
     /// The head's output, before the calibration.
     pub logit: f64,
+    /// A probability of at least this is the positive class.
+    pub threshold: f64,
     /// Pages or frames of the file, of which the first was looked at.
     pub pages: usize,
     /// Whether it is unlike the training photos; `None` where the model does not know.
@@ -123,10 +128,15 @@ pub fn predict(
     if let Some(few) = model.facts.few_photos() {
         progress.warn(&few);
     }
+    if !decision.is_even() {
+        let (positive, threshold) = (&model.facts.positive, decision.threshold());
+        progress.note(&format!("the answer is `{positive}` from a probability of {threshold:.4} on"));
+    }
     let cache = options.backbone.open_cache(progress);
     let backbone = options.backbone.open_for(&options.model, &model, cache.as_ref(), progress)?;
     let mut maps =
         options.cam.as_ref().map(|output| Maps::new(output, &model.facts, options.inputs(inputs))).transpose()?;
+    let mut sorted = options.sort.as_ref().map(|folder| Sorted::new(folder, &options.inputs(inputs))).transpose()?;
     let count = inputs.count();
     let head = Linear { weight: &model.head.weight, bias: model.head.bias };
     let extractor = Extractor {
@@ -166,6 +176,11 @@ pub fn predict(
             Err(error) => Err(error.reason()),
         };
         unreadable += usize::from(outcome.is_err());
+        let answer = outcome.as_ref().map_or(UNREADABLE, |answer| answer.label.word());
+        if let Some(error) = sorted.as_mut().and_then(|sorted| sorted.add(&path, answer).err()) {
+            failure = Some(error.into());
+            return ControlFlow::Break(());
+        }
         sink(Prediction { path, outcome })
     });
     progress.finish();
@@ -182,6 +197,9 @@ pub fn predict(
     if seen == 0 {
         let beside = passed_over.map(|files| format!("; {files}")).unwrap_or_default();
         return Err(PipelineError::NoInputs(format!("what was given{beside}")));
+    }
+    if let Some(sorted) = sorted {
+        sorted.finish()?;
     }
     levels::say(&noticed, levels, Remedy::TrainAgain, progress);
     if let Some(files) = passed_over {
@@ -220,6 +238,7 @@ fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Ph
         negative,
         probability,
         logit,
+        threshold: decision.threshold(),
         pages: photo.pages,
         unfamiliar: model.is_unfamiliar(&photo.features),
         nearest,

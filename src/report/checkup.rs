@@ -100,10 +100,16 @@ impl fmt::Display for Checkup {
             writeln!(out, "{weights}")?;
         }
         writeln!(out, "cache       {}", self.cache)?;
-        if self.problems.is_empty() {
-            writeln!(out, "all well")?;
+        if !self.problems.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let has_weights = self.weights.iter().any(|weights| weights.path.is_some());
+        let but = if has_weights {
+            ""
+        } else {
+            " but for the weights: `resnet-binary weights fetch` downloads them (102 MB)"
+        };
+        writeln!(out, "all well{but}")
     }
 }
 
@@ -118,7 +124,10 @@ impl fmt::Display for Trial {
         let Self { images, precision, .. } = self;
         match (self.milliseconds, self.distance) {
             (Some(time), Some(distance)) => {
-                write!(out, "{images} images in {time:.1} ms in {precision}, {distance:.1e} from fp32 on the CPU")?;
+                write!(out, "{images} images in {time:.1} ms in {precision}")?;
+                if distance > 0.0 {
+                    write!(out, ", features within {distance:.1e} of those of fp32 on the CPU")?;
+                }
             }
             _ => write!(out, "failed")?,
         }
@@ -132,7 +141,7 @@ impl fmt::Display for Trial {
 impl fmt::Display for WeightsState {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "weights     {}: ", self.name)?;
-        let Some(path) = &self.path else { return write!(out, "not here") };
+        let Some(path) = &self.path else { return write!(out, "not downloaded") };
         let state = if self.verified == Some(true) { "checksum verified" } else { "damaged" };
         write!(out, "{}, {:.1} MB, {state}", path.display(), self.bytes.unwrap_or(0) as f64 / 1e6)
     }

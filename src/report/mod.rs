@@ -7,6 +7,7 @@ mod cross_validation;
 mod evaluate;
 mod few;
 mod findings;
+mod headline;
 pub mod heatmap;
 pub mod html;
 mod inspect;

@@ -97,9 +97,14 @@ pub struct TrainReport {
     pub shortcuts: Vec<Shortcut>,
     /// A class that has too few photos for any of these numbers to tell much.
     pub few_photos: Option<FewPhotos>,
+    /// What speaks against the numbers or the model.
+    pub warnings: Vec<String>,
     /// Where the page is, if one was wanted.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub page: Option<PathBuf>,
+    /// Where the photos with doubtful labels are listed, if that was wanted.
+    #[serde(serialize_with = "escaped::serialize_option")]
+    pub label_table: Option<PathBuf>,
     /// Where the model is.
     #[serde(with = "escaped")]
     pub model: PathBuf,
@@ -110,8 +115,20 @@ pub struct TrainReport {
     pub example: Option<PathBuf>,
 }
 
+/// The headline first, then what speaks against it, then what to do with the model, then everything else.
 impl fmt::Display for TrainReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in self.headline() {
+            writeln!(out, "{line}")?;
+        }
+        if let Some(few) = &self.few_photos {
+            writeln!(out, "{few}")?;
+        }
+        for warning in &self.warnings {
+            writeln!(out, "\nwarning: {warning}")?;
+        }
+        self.write_outputs(out)?;
+        writeln!(out)?;
         self.write_data(out)?;
         self.write_network(out)?;
         for (name, metrics) in [("validation", &self.validation), ("test", &self.test)] {
@@ -124,26 +141,32 @@ impl fmt::Display for TrainReport {
             write!(out, "\n{found}")?;
         }
         self.write_doubts(out)?;
-        if let Some(words) = self.refit_in_words() {
-            writeln!(out, "\nrefit       {words}")?;
-        }
-        let kilobytes = self.model_bytes.div_ceil(1000);
-        writeln!(out, "\nmodel       {} ({kilobytes} KB)", self.model.display())?;
-        if let Some(page) = &self.page {
-            writeln!(out, "page        {}", page.display())?;
-        }
-        let example = self.example.as_ref().map_or("photo.jpg".to_owned(), |path| shell_word(&path.to_string_lossy()));
-        let model = shell_word(&self.model.to_string_lossy());
-        let model = if model == "model.safetensors" { String::new() } else { format!(" --model {model}") };
-        writeln!(out, "next        resnet-binary predict {example}{model}")?;
-        match &self.few_photos {
-            Some(few) => writeln!(out, "\n{few}"),
+        match self.refit_in_words() {
+            Some(words) => writeln!(out, "\nrefit       {words}"),
             None => Ok(()),
         }
     }
 }
 
 impl TrainReport {
+    fn write_outputs(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = match self.model_bytes {
+            small @ ..10_000_000 => format!("{} KB", small.div_ceil(1000)),
+            large => format!("{} MB", large.div_ceil(1_000_000)),
+        };
+        writeln!(out, "\nmodel       {} ({size})", self.model.display())?;
+        if let Some(page) = &self.page {
+            writeln!(out, "page        {}", page.display())?;
+        }
+        if let Some(path) = &self.label_table {
+            writeln!(out, "labels      {}: fill in its column `decision` and give it to `--fixes`", path.display())?;
+        }
+        let example = self.example.as_ref().map_or("photo.jpg".to_owned(), |path| shell_word(&path.to_string_lossy()));
+        let model = shell_word(&self.model.to_string_lossy());
+        let model = if model == "model.safetensors" { String::new() } else { format!(" --model {model}") };
+        writeln!(out, "next        resnet-binary predict {example}{model}")
+    }
+
     fn write_data(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let images = self.images();
         write!(out, "data        {}: {images} images", self.data.display())?;

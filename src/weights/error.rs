@@ -25,7 +25,7 @@ pub enum WeightsError {
     Seed(String),
     /// They are not here and may not be fetched, or could not be.
     #[error(
-        "the weights `{name}` are not here: no file `{file}` in {}; {reason}",
+        "the weights `{name}` are not here, in {}: {reason}",
         folders.iter().map(|folder| format!("`{}`", folder.display())).collect::<Vec<_>>().join(" or ")
     )]
     Missing {
@@ -104,10 +104,16 @@ impl WeightsError {
             Self::Manifest(_) => "please report it".to_owned(),
             Self::UnknownName { known, .. } => format!("try `--weights {}`", known.first()?),
             Self::Seed(_) => "give `random` or `random:7`".to_owned(),
-            Self::Missing { url, file, .. } => format!(
-                "download {url} and run `resnet-binary weights import FILE`, or put it into one of these folders as \
-                 `{file}`; `--weights random` tries the program out without"
-            ),
+            Self::Missing { url, file, folders, .. } => {
+                let folder = folders.last().map_or("weights".to_owned(), |folder| folder.display().to_string());
+                format!(
+                    "one of these:\n\
+                     1. where there is a network: `resnet-binary weights fetch`\n\
+                     2. from another machine: download {url}, then `resnet-binary weights import FILE`, or copy it to \
+                     {folder}/{file}\n\
+                     3. without weights, to try the program: `--weights random`"
+                )
+            }
             Self::Checksum { .. } => "delete the file and run `resnet-binary weights fetch`".to_owned(),
             Self::NotHttps(_) => "give an address that begins with https://".to_owned(),
             Self::NotWeights { .. } => "give a `.safetensors` file or a PyTorch state dict (`.pth`)".to_owned(),

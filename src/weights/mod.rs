@@ -20,5 +20,5 @@ pub use fetch::{FetchOptions, fetch};
 pub use find::{Places, find, locate, verify};
 pub use import::import;
 pub use manifest::{Entry, Manifest, manifest};
-pub use read::{parse, read};
+pub use read::{SIZE_LIMIT, parse, read};
 pub use source::{WeightsId, WeightsSource};

@@ -4,10 +4,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 
-use crate::setup::{Dir, TRAIN, run};
+use crate::setup::{Dir, TRAIN, run, weights};
 
 #[test]
 fn a_kill_at_any_moment_leaves_the_old_model_or_the_new_one() {
@@ -130,31 +128,6 @@ fn another_libtorch_in_the_librarys_path_is_not_taken() {
     assert_eq!(said.code, Some(0), "{}", said.err);
 }
 
-/// A weights file of the right shapes, as if it had been fetched.
-fn weights(dir: &Dir) {
-    let mut state = 1_u32;
-    let mut noise = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    let data: Vec<(String, Vec<usize>, Vec<u8>)> = (resnet_binary::backbone::layout::tensors().into_iter())
-        .map(|(name, shape)| {
-            let count = shape.iter().product();
-            let scale = (6.0 / shape.iter().skip(1).product::<usize>() as f32).sqrt();
-            // Kernels as He and others draw them, every normalisation as it begins.
-            let numbers: Vec<f32> = match shape.len() {
-                4 => std::iter::repeat_with(|| scale * noise()).take(count).collect(),
-                _ if name.ends_with("weight") || name.ends_with("var") => vec![1.0; count],
-                _ => vec![0.0; count],
-            };
-            (name, shape, numbers.into_iter().flat_map(f32::to_le_bytes).collect())
-        })
-        .collect();
-    let views =
-        data.iter().map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
-    dir.file("w.safetensors", &safetensors::serialize(views, None).unwrap());
-}
-
 #[test]
 fn with_the_weights_present_train_and_predict_open_no_socket() {
     let dir = Dir::with_photos(4);
@@ -173,7 +146,7 @@ fn with_the_weights_present_train_and_predict_open_no_socket() {
         println!("skipped: strace is not installed, or may not trace here");
         return;
     }
-    weights(&dir);
+    weights(&dir, "w.safetensors");
     let train = ["train", "--data", "imgs", "--weights", "w.safetensors", "--image-size", "32"];
     for arguments in [&TRAIN[..], &train, &["predict", "imgs"], &["cache", "info"], &["weights", "list"]] {
         let output = traced(arguments).unwrap();

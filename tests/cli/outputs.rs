@@ -40,7 +40,7 @@ fn no_output_is_written_over_a_file_that_is_read_or_that_another_program_made() 
     let table = rows.collect::<Vec<_>>().concat();
     // Of the very form that `--save-split` and `--label-errors` write.
     dir.file("labels.csv", format!("path,label,split\n{table}").as_bytes());
-    dir.file("doubts.csv", b"path,label,given,probability\nimgs/dark/0.ppm,light,dark,0.9000\n");
+    dir.file("doubts.csv", b"path,label,suggested,probability,decision\nimgs/dark/0.ppm,dark,light,0.9000,\n");
     dir.file("fixes.csv", b"path,label,comment\nimgs/dark/0.ppm,drop,blurred\n");
     dir.file("notes.txt", b"mine");
     dir.file("page.html", b"<!DOCTYPE html>\n<title>mine</title>");

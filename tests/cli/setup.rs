@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use tempfile::TempDir;
 
 /// A temporary folder that tests fill with photos.
@@ -117,4 +119,29 @@ pub(crate) fn run(command: &mut Command) -> Said {
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// A weights file of the right shapes, as if it had been fetched.
+pub(crate) fn weights(dir: &Dir, name: &str) {
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let data: Vec<(String, Vec<usize>, Vec<u8>)> = (resnet_binary::backbone::layout::tensors().into_iter())
+        .map(|(name, shape)| {
+            let count = shape.iter().product();
+            let scale = (6.0 / shape.iter().skip(1).product::<usize>() as f32).sqrt();
+            // Kernels as He and others draw them, every normalisation as it begins.
+            let numbers: Vec<f32> = match shape.len() {
+                4 => std::iter::repeat_with(|| scale * noise()).take(count).collect(),
+                _ if name.ends_with("weight") || name.ends_with("var") => vec![1.0; count],
+                _ => vec![0.0; count],
+            };
+            (name, shape, numbers.into_iter().flat_map(f32::to_le_bytes).collect())
+        })
+        .collect();
+    let views =
+        data.iter().map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    dir.file(name, &safetensors::serialize(views, None).unwrap());
 }

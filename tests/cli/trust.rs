@@ -178,8 +178,20 @@ fn doubtful_labels_are_written_corrected_and_gone() {
     assert_eq!(report["label_errors"][0]["path"], "imgs/dark/wrong.ppm");
     let table = std::fs::read_to_string(dir.path("doubts.csv")).unwrap();
     let mut lines = table.lines();
-    assert_eq!(lines.next(), Some("path,label,given,probability"));
-    assert!(lines.next().unwrap().starts_with("imgs/dark/wrong.ppm,light,dark,"), "{table}");
+    assert_eq!(lines.next(), Some("path,label,suggested,probability,decision"));
+    let first = lines.next().unwrap();
+    assert!(first.starts_with("imgs/dark/wrong.ppm,dark,light,") && first.ends_with(','), "{table}");
+    // Nothing is changed by a table that nobody has gone through.
+    let said = train(&dir, &["--fixes", "doubts.csv"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.contains("its column `decision` is empty") && said.err.contains("write the class"),
+        "{}",
+        said.err
+    );
+    dir.file("decided.csv", table.replacen(first, &format!("{first}light"), 1).as_bytes());
+    let report = json(&dir, &["--fixes", "decided.csv"]);
+    assert_eq!((&report["fixes"]["relabelled"], &report["fixes"]["dropped"]), (&1.into(), &0.into()));
     dir.file("fixes.csv", b"path,label\nimgs/dark/wrong.ppm,light\nimgs/dark/03.ppm,drop\n");
     let report = json(&dir, &["--fixes", "fixes.csv"]);
     assert_eq!((&report["fixes"]["relabelled"], &report["fixes"]["dropped"]), (&1.into(), &1.into()));

@@ -25,6 +25,8 @@ pub(super) struct Columns {
 /// Where the label of a row is.
 pub(super) enum Labels {
     In(usize),
+    /// Where a person wrote it, and wrote nothing where they did not decide.
+    Decided(usize),
     /// The name of that of several columns that says yes.
     OneOf(Vec<(usize, String)>),
 }
@@ -137,7 +139,8 @@ impl<'a> Search<'a> {
                 .any(|column| looks_like_a_file(&line.text(column)) || self.finder.finds(line.get(column)))
     }
 
-    /// Columns that are called `path`, `label` and perhaps `split`, and no others.
+    /// Columns that are called `path`, `label` and perhaps `split`, and no others; `decision` stands for `label` where there
+    /// is such a column.
     pub(super) fn exact(&self) -> Result<(Columns, Resolved), DatasetError> {
         let find = |column: &'static str| match self.columns(|name| plain(name) == column).as_slice() {
             [_, _, ..] => Err(DatasetError::TwoColumns { path: self.table.to_path_buf(), column }),
@@ -145,9 +148,11 @@ impl<'a> Search<'a> {
         };
         let missing = |column| self.missing(column, Vec::new());
         let path = find("path")?.ok_or_else(|| missing("path"))?;
-        let label = find("label")?.ok_or_else(|| missing("label"))?;
-        let columns =
-            Columns { count: self.count, first: self.first, path, label: Labels::In(label), split: find("split")? };
+        let label = match find("decision")? {
+            Some(decision) => Labels::Decided(decision),
+            None => Labels::In(find("label")?.ok_or_else(|| missing("label"))?),
+        };
+        let columns = Columns { count: self.count, first: self.first, path, label, split: find("split")? };
         Ok((columns, self.resolve(path)?))
     }
 
@@ -162,7 +167,7 @@ impl<'a> Search<'a> {
     /// What should be said of the choice, where the columns have no names or others than in the documentation.
     pub(super) fn in_words(&self, columns: &Columns) -> Option<String> {
         let label = match &columns.label {
-            Labels::In(label) => self.name(*label),
+            Labels::In(label) | Labels::Decided(label) => self.name(*label),
             Labels::OneOf(columns) => {
                 columns.iter().map(|(column, _)| self.name(*column)).collect::<Vec<_>>().join(", ")
             }

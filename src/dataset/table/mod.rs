@@ -53,6 +53,7 @@ pub(super) struct Row {
     /// On which line it begins, from 1.
     pub(super) line: u64,
     pub(super) path: PathBuf,
+    /// Empty where a table of decisions has none.
     pub(super) label: String,
     split: Option<Split>,
 }
@@ -101,12 +102,13 @@ impl Columns {
         }
         let label = match &self.label {
             Labels::In(column) => text(fields, *column, "label")?.to_owned(),
+            Labels::Decided(column) => text(fields, *column, "decision")?.to_owned(),
             Labels::OneOf(columns) => {
                 let is_it = |(column, _): &&(usize, String)| columns::yes_or_no(&fields.text(*column)) == Some(true);
                 columns.iter().find(is_it).map(|(_, name)| name.clone()).unwrap_or_default()
             }
         };
-        if label.is_empty() {
+        if label.is_empty() && !matches!(self.label, Labels::Decided(_)) {
             return Err(RowProblem::Empty("label"));
         }
         let split = match self.split.map(|place| text(fields, place, "split")).transpose()? {

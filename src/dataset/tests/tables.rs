@@ -326,8 +326,10 @@ fn a_table_is_known_as_written_here_by_its_header_and_rows() {
         assert!(!split(other), "{other}");
     }
     let doubts = |text: &str| (fixes::KIND.is_one)(text.as_bytes());
-    assert!(doubts("path,label,given,probability\n") && doubts("path,label,given,probability\na,x,y,0.9876\n"));
-    for other in ["path,label,comment\na,x,\n", "path,label,given,probability\na,y,y,0.9876\n", "path,label\na,y\n"] {
+    let header = "path,label,suggested,probability,decision\n";
+    assert!(doubts(header) && doubts(&format!("{header}a,x,y,0.9876,\n")));
+    assert!(!doubts(&format!("{header}a,x,y,0.9876,y\n")) && !doubts(&format!("{header}a,y,y,0.9876,\n")));
+    for other in ["path,label,comment\na,x,\n", "path,label\na,y\n"] {
         assert!(!doubts(other), "{other}");
     }
 }

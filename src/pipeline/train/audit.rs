@@ -108,9 +108,9 @@ impl TrainOptions {
             let is_class = |name: &str| prepared.photos.classes.names().iter().any(|class| class == name);
             let found = audited.label_errors.iter().flatten().map(|error| Correction {
                 path: &error.path,
+                label: &error.given,
                 // Of more than two classes the other answer is none of them.
-                label: if is_class(&error.suggested) { &error.suggested } else { fixes::DROP },
-                given: &error.given,
+                suggested: if is_class(&error.suggested) { &error.suggested } else { fixes::DROP },
                 probability: error.probability,
             });
             let table = fixes::to_csv(path, found)?;

@@ -18,10 +18,12 @@ mod side;
 use std::path::PathBuf;
 
 use super::outputs::{Inputs, Output, Outputs, weights_file};
+use super::photos::Photos;
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::audit::GroupBy;
 use crate::backbone::Pooling;
-use crate::dataset::{ReadOptions, fixes, split};
+use crate::dataset::split::{self, Split};
+use crate::dataset::{ReadOptions, Sample, fixes};
 use crate::decision::ThresholdRule;
 use crate::head::{Balance, L2};
 use crate::model::{self as model_file, Model};
@@ -32,6 +34,9 @@ use crate::report::{FewPhotos, TrainReport, html};
 use measure::Measured;
 use page::Material;
 use prepare::Prepared;
+
+/// Share of the images kept for validation where nobody says otherwise.
+const VAL_FRACTION: f64 = 0.2;
 
 /// What `train` needs to know.
 #[derive(Debug, Clone)]
@@ -44,8 +49,8 @@ pub struct TrainOptions {
     pub positive: Option<String>,
     /// The model file.
     pub output: PathBuf,
-    /// Share of the images kept for validation, where the data has no split.
-    pub val_fraction: f64,
+    /// Share of the images kept for validation, where the data has no split; `None` for [`VAL_FRACTION`].
+    pub val_fraction: Option<f64>,
     /// Seed of the split and of the solver.
     pub seed: u64,
     /// Where to write the split that was used.
@@ -70,6 +75,8 @@ pub struct TrainOptions {
     pub on_unreadable: OnUnreadable,
     /// The backbone.
     pub backbone: BackboneOptions,
+    /// Whether the weights go into the model file too.
+    pub bundle: bool,
     /// Whether both classes weigh the same.
     pub balance: Balance,
     /// How the head is fitted.
@@ -132,8 +139,8 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let metrics = measured.first().map(|measured| measured.metrics.clone());
     let model = options.model(&prepared, &fitted, &decided, delivered, metrics);
     let warnings: Vec<String> = missed.into_iter().chain(decided.warnings.iter().cloned()).collect();
-    warnings.iter().chain(&audited.warnings).for_each(|warning| progress.warn(warning));
-    let bytes = model.to_bytes(&options.output)?;
+    let backbone = if options.bundle { options.backbone.weights_bytes(&photos.weights)? } else { None };
+    let bytes = Model { backbone, ..model.clone() }.to_bytes(&options.output)?;
     outputs.add(&options.output, |file| file.write_all(&bytes))?;
     options.add_tables(&prepared, &audited, &mut outputs)?;
     let metrics_of =
@@ -148,7 +155,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         levels: photos.preprocess.levels,
         fixes: prepared.fixes,
         split_given: prepared.split_given,
-        val_fraction: options.val_fraction,
+        val_fraction: options.val_fraction.unwrap_or(VAL_FRACTION),
         seed: options.seed,
         relatives: prepared.kin.report(photos),
         leaks: leaks.into_iter().flatten().collect(),
@@ -175,10 +182,12 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         label_errors: audited.label_errors,
         shortcuts: audited.shortcuts,
         few_photos: FewPhotos::of(prepared.class_groups()),
+        warnings: warnings.iter().chain(&audited.warnings).cloned().collect(),
         model_bytes: bytes.len() as u64,
         model: options.output.clone(),
+        label_table: options.label_errors.clone(),
         page: options.page.as_ref().map(|page| page.path.clone()),
-        example: photos.samples.first().map(|sample| sample.path.clone()),
+        example: options.unseen(photos),
         unreadable: photos.unreadable.clone(),
     };
     // The page shows what was measured: with `--refit`, the head before it.
@@ -194,6 +203,17 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
 }
 
 impl TrainOptions {
+    /// A photo to try the model on that its head was not fitted to; any, where there is none.
+    fn unseen(&self, photos: &Photos) -> Option<PathBuf> {
+        let is_unseen = |sample: &&Sample| match sample.split {
+            Some(Split::Test) => true,
+            Some(Split::Validation) => !self.refit,
+            _ => false,
+        };
+        let sample = photos.samples.iter().find(is_unseen).or(photos.samples.first());
+        sample.map(|sample| sample.path.clone())
+    }
+
     /// Every file that is written, and what it may not be written over.
     fn outputs(&self) -> Result<Outputs<'_>, PipelineError> {
         let output = |option, path, kind| Output { option, path, kind };

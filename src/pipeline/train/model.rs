@@ -8,11 +8,13 @@ use super::side::{Side, pick};
 use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
 use crate::features::FeatureMatrix;
+use crate::files::escaped;
 use crate::head::Head;
 use crate::index::Index;
 use crate::metrics::Metrics;
 use crate::model::{FORMAT_VERSION, Facts, IndexFacts, Kept, Model, TrainedOn, Training};
 use crate::pipeline::PipelineError;
+use crate::pipeline::outputs::weights_file;
 use crate::pipeline::photos::Photos;
 use crate::progress::Progress;
 
@@ -57,6 +59,8 @@ impl TrainOptions {
             preprocess: photos.preprocess.clone(),
             pooling: self.pooling,
             weights: photos.weights.clone(),
+            weights_path: weights_file(self.backbone.weights.as_ref())
+                .and_then(|(_, path)| Some(escaped::text(&std::path::absolute(path).ok()?).into_owned())),
             training: Training {
                 images: training.len(),
                 positives: training.positives(),
@@ -73,7 +77,7 @@ impl TrainOptions {
         };
         let hashes = &photos.extraction.hashes;
         let trained_on = TrainedOn::of(side.rows.iter().filter_map(|&row| hashes.get(row)));
-        Model { head, index, trained_on, facts }
+        Model { head, index, trained_on, facts, backbone: None }
     }
 
     /// The photos that the head was fitted to, as far as the model remembers them.

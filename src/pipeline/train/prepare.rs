@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::TrainOptions;
 use super::relatives::{self, Kin};
 use super::side::Side;
+use super::{TrainOptions, VAL_FRACTION};
+use crate::dataset::ClassMap;
 use crate::dataset::fixes::Fixed;
 use crate::dataset::split::Split;
+use crate::decision::ThresholdRule;
 use crate::features::FeatureMatrix;
+use crate::files::shell_word;
 use crate::pipeline::PipelineError;
 use crate::pipeline::memory::COPIES_IN_TRAINING;
 use crate::pipeline::photos::{Photos, Reading};
@@ -33,17 +36,43 @@ impl TrainOptions {
         let mut features = FeatureMatrix::new(self.pooling.width(self.preprocess.crop));
         let (fixes, group_by) = (self.fixes.as_deref(), self.group_by.as_ref());
         let (mut photos, fixes) = self.reading().run_fixed(fixes, group_by, &mut features, progress)?;
+        if let Some(warning) = self.doubtful_positive(&photos.classes) {
+            progress.warn(&warning);
+        }
         let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
+        if let Some(share) = self.val_fraction.filter(|_| split_given) {
+            progress.warn(&format!("`--val-fraction {share}` does nothing here: the data has a split of its own"));
+        }
         progress.start("looking for copies", Unit::Steps, None);
         let mut kin = relatives::find(&photos, &features, self.group_by.as_ref(), &self.data);
         progress.finish();
-        kin.divide(&mut photos, self.val_fraction, self.seed, progress)?;
+        kin.divide(&mut photos, self.val_fraction.unwrap_or(VAL_FRACTION), self.seed, progress)?;
         relatives::warn(&kin.report(&photos), progress);
         let side = |is_in: &dyn Fn(Option<Split>) -> bool| Side::of(&photos, &features, &kin.groups, is_in);
         let [training, validation, test] = [Split::Train, Split::Validation, Split::Test]
             .map(|wanted| side(&|split: Option<Split>| split == Some(wanted)));
         let pool = side(&|split| split != Some(Split::Test));
         Ok(Prepared { photos, kin, fixes, split_given, training, validation, test, pool })
+    }
+
+    /// Where it matters which class is the positive one, and nobody has said it.
+    fn doubtful_positive(&self, classes: &ClassMap) -> Option<String> {
+        if self.positive.is_some() {
+            return None;
+        }
+        let (positive, negative, rule) = (classes.positive_name(), classes.negative_name(), self.threshold);
+        let remedy = format!("add `--positive {}` if that is the class to find", shell_word(negative));
+        if classes.is_positive_the_normal_case() {
+            return Some(format!(
+                "the positive class is `{positive}`, which reads as the normal case: probability, recall and precision are \
+                 those of `{positive}`; {remedy}"
+            ));
+        }
+        let is_about_one =
+            matches!(rule, ThresholdRule::Recall(_) | ThresholdRule::Precision(_) | ThresholdRule::Cost { .. });
+        is_about_one.then(|| {
+            format!("`{rule}` is about `{positive}`, which is positive only because it is the second by name; {remedy}")
+        })
     }
 
     fn reading(&self) -> Reading<'_> {

@@ -15,7 +15,7 @@ use super::{Array, Dtype, NamedArrays, WeightsError};
 use crate::files::Mapped;
 
 /// ResNet-152 in f64 is half of this; anything larger is no weights file for this program.
-const SIZE_LIMIT: u64 = 1 << 30;
+pub const SIZE_LIMIT: u64 = 1 << 30;
 
 /// Reads all tensors of a weights file.
 ///

@@ -1,0 +1,59 @@
+//! The one sentence that a person reads if they read only one: how often the model is right, and on what.
+
+use crate::metrics::{Estimate, Metrics};
+
+use super::TrainReport;
+
+/// With fewer photos of its own, a validation says less than cross-validation over all of them.
+const ENOUGH: usize = 100;
+
+/// A class with this share of the photos makes a high accuracy easy.
+const LARGE: f64 = 0.6;
+
+impl TrainReport {
+    /// The headline, and what is said beside it; nothing where nothing was measured.
+    pub(super) fn headline(&self) -> Vec<String> {
+        let measured = self.test.as_ref().or(self.validation.as_ref());
+        let on_its_own = measured.map(|metrics| self.on_unseen(metrics));
+        let is_enough = measured.is_some_and(|metrics| metrics.count >= ENOUGH);
+        let lines = match (on_its_own, self.in_cross_validation()) {
+            (Some(unseen), Some(folds)) if is_enough => vec![unseen, folds],
+            (unseen, folds) => folds.into_iter().chain(unseen).collect(),
+        };
+        lines.into_iter().chain(self.easily()).collect()
+    }
+
+    fn on_unseen(&self, metrics: &Metrics) -> String {
+        let count = metrics.count;
+        let right = metrics.confusion.accuracy().unwrap_or_default();
+        let interval = match metrics.accuracy.as_ref().and_then(Estimate::interval) {
+            Some([low, high]) => format!("{:.0} to {:.0} %", 100.0 * low, 100.0 * high),
+            None => "too few photos for an interval".to_owned(),
+        };
+        let before = if self.refitted { ", before those of the validation were added" } else { "" };
+        format!("{:.0} % correct on {count} photos not used for training ({interval}){before}", 100.0 * right)
+    }
+
+    fn in_cross_validation(&self) -> Option<String> {
+        let found = self.cross_validation.as_ref()?;
+        let accuracy = found.accuracy?;
+        let (mean, deviation) = (100.0 * accuracy.mean, 100.0 * accuracy.deviation);
+        let (folds, images) = (found.folds, found.images);
+        Some(format!(
+            "{mean:.0} % correct in {folds}-fold cross-validation of {images} photos (± {deviation:.0} % between folds)"
+        ))
+    }
+
+    /// What it takes to be right so often without looking.
+    fn easily(&self) -> Option<String> {
+        let (mut positives, mut all) = (0, 0);
+        for class in &self.classes {
+            positives += if class.positive { class.images() } else { 0 };
+            all += class.images();
+        }
+        let share = positives.max(all - positives) as f64 / all.max(1) as f64;
+        let larger = if 2 * positives > all { &self.positive } else { &self.negative };
+        (share >= LARGE)
+            .then(|| format!("{:.0} % would be correct if the answer were always `{larger}`", 100.0 * share))
+    }
+}
