@@ -4,7 +4,6 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-
 use crate::setup::{Dir, TRAIN, run, weights};
 
 #[test]

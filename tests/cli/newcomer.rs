@@ -82,7 +82,8 @@ fn the_positive_class_by_default_is_said_and_doubted_where_it_is_the_normal_case
         dir.file(&format!("parts/defect/{number}.ppm"), &photo(20 + number));
         dir.file(&format!("parts/good/{number}.ppm"), &photo(200 + number));
     }
-    let train = |positive: &[&str]| run(dir.command().args(["train", "--data", "parts"]).args(QUICK).args(positive)).err;
+    let train =
+        |positive: &[&str]| run(dir.command().args(["train", "--data", "parts"]).args(QUICK).args(positive)).err;
     assert!(train(&[]).contains("reads as the normal case") && train(&[]).contains("`--positive defect`"));
     assert!(!train(&["--positive", "good"]).contains("reads as the normal case"));
 }
@@ -115,7 +116,11 @@ fn rows_show_the_threshold_where_it_is_unusual_and_the_last_line_counts_the_answ
     let said = run(dir.command().args(["predict", "imgs"]));
     assert_eq!(said.code, Some(3));
     let last = said.err.lines().last().unwrap();
-    assert!(last.starts_with("11 photos: ") && last.contains("5 light") && last.contains("1 unreadable"), "{}", said.err);
+    assert!(
+        last.starts_with("11 photos: ") && last.contains("5 light") && last.contains("1 unreadable"),
+        "{}",
+        said.err
+    );
     let unusual = run(dir.command().args(["predict", "imgs", "--threshold", "0.9375"]));
     assert!(unusual.err.contains("the answer is `light` from a probability of 0.9375 on"), "{}", unusual.err);
     assert!(unusual.out.lines().any(|row| row.contains("(< 0.9375)") || row.contains("(≥ 0.9375)")), "{}", unusual.out);
