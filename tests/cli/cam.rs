@@ -87,9 +87,8 @@ fn a_map_replaces_nothing_but_a_map() {
 fn a_photo_that_came_from_the_cache_is_explained_all_the_same() {
     let dir = Dir::with_photos(4);
     assert_eq!(run(dir.command().args(TRAIN)).code, Some(0));
-    let said = run(dir.command().args(["predict", "imgs/dark", "--cam", "maps"]));
-    assert_eq!(said.code, Some(2), "a folder that is not there must end in a slash: {}", said.err);
-    dir.folder("maps");
+    let said = run(dir.command().args(["predict", "imgs/dark", "--cam", "maps.png"]));
+    assert_eq!(said.code, Some(2), "one picture does not hold four maps: {}", said.err);
     let said = run(dir.command().args(["predict", "imgs/dark", "--cam", "maps"]));
     assert_eq!((said.code, dir.names("maps").len()), (Some(0), 4), "{}", said.err);
 }
