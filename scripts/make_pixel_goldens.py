@@ -3,7 +3,8 @@
 
     python3 scripts/make_pixel_goldens.py
 
-Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), torchvision 0.26.0, torch 2.11.0, numpy 2; all images are made here, none is a photo.
+Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), pillow-heif 1.8.1 (libheif 1.23.6), torchvision 0.26.0, torch 2.11.0, numpy 2; all
+images are made here, none is a photo.
 `golden.json` lists one case a row:
 
   file                the image file
@@ -11,6 +12,7 @@ Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), torchvision 0.26.0, torch 2.11.0,
   pixels_sha256       SHA-256 of Pillow's upright RGB pixels
   resize, crop        the transform: Resize(resize), CenterCrop(crop)
   crop_file           torchvision's crop of Pillow's pixels, as a PNG
+  stored              pixels before a crop that the file asks for, where it does
   normalised_sha256   SHA-256 of ToTensor + Normalize of that crop, f32 little-endian [3, crop, crop]
 
 A case without `resize` is about decoding only.
@@ -20,11 +22,13 @@ import hashlib
 import io
 import json
 import pathlib
+import re
 import struct
 import zlib
 
 import numpy as np
 import PIL
+import pillow_heif
 import torch
 import torchvision
 from PIL import Image, ImageOps, PngImagePlugin
@@ -84,13 +88,13 @@ def write_png(name, pixels):
     Image.fromarray(pixels).save(FOLDER / name, "PNG", optimize=True)
 
 
-def case(name, content, resize=None, crop=None, pixels=None):
+def case(name, content, resize=None, crop=None, pixels=None, **more):
     """One row. `pixels` replaces Pillow's answer where this project deliberately differs."""
     (FOLDER / name).write_bytes(content)
     image = Image.open(io.BytesIO(content))
     image = ImageOps.exif_transpose(image).convert("RGB") if pixels is None else Image.fromarray(pixels)
     levels = np.asarray(image)
-    row = {"file": name, "width": image.width, "height": image.height}
+    row = {"file": name, "width": image.width, "height": image.height} | more
     row["pixels_sha256"] = hashlib.sha256(levels.tobytes()).hexdigest()
     if resize:
         result = transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(crop)])(image)
@@ -303,6 +307,114 @@ def other_format_cases():
         case(f"pnm_{mode}.pnm", saved(image.convert(mode), "PPM"))
 
 
+def box(kind, *parts, full=None):
+    """A box of a HEIF file; `full` is its version, where it has one."""
+    content = b"".join(parts) if full is None else bytes([full, 0, 0, 0]) + b"".join(parts)
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
+def numbers(form, *values):
+    return struct.pack(">" + form, *values)
+
+
+def grid(tiles, columns, size, properties=()):
+    """Tiles, each a HEIC file of pillow-heif, as one HEIF grid (a single one plain), with more properties."""
+    at = lambda tile, kind: tile.index(kind) - 4
+    whole = lambda tile, kind: tile[at(tile, kind) :][: int.from_bytes(tile[at(tile, kind) :][:4], "big")]
+    data = [whole(tile, b"mdat")[8:] for tile in tiles]
+    extent = lambda width, height: box(b"ispe", numbers("II", width, height), full=0)
+    shared = [whole(tiles[0], b"hvcC"), whole(tiles[0], b"ispe"), whole(tiles[0], b"colr")]
+    count, is_grid = len(tiles), len(tiles) > 1
+    primary = count + 1 if is_grid else 1
+    infos = [box(b"infe", numbers("HH4sB", number + 1, 0, b"hvc1", 0), full=2) for number in range(count)]
+    links = [numbers("HBBBB", number + 1, 3, 0x81, 2, 3) for number in range(count)]
+    more = list(range(5, 5 + len(properties)))
+    description = b""
+    if is_grid:
+        infos.append(box(b"infe", numbers("HH4sB", primary, 0, b"grid", 0), full=2))
+        description = numbers("BBBBHH", 0, 0, count // columns - 1, columns - 1, *size)
+        links.append(numbers("HBB", primary, 1 + len(more), 4) + bytes(0x80 | number for number in more))
+    else:
+        links = [numbers("HBBBB", 1, 3 + len(more), 0x81, 2, 3) + bytes(0x80 | number for number in more)]
+    references = box(b"dimg", numbers("HH", primary, count), *(numbers("H", number + 1) for number in range(count)))
+
+    def file(start):
+        places = b""
+        for number, content in enumerate(data):
+            places += numbers("HHHHII", number + 1, 0, 0, 1, start, len(content))
+            start += len(content)
+        if is_grid:
+            places += numbers("HHHHII", primary, 1, 0, 1, 0, len(description))
+        meta = box(
+            b"meta",
+            box(b"hdlr", numbers("I4s12sB", 0, b"pict", b"", 0), full=0),
+            box(b"pitm", numbers("H", primary), full=0),
+            box(b"iinf", numbers("H", len(infos)), *infos, full=0),
+            box(b"iprp", box(b"ipco", *shared, extent(*size), *properties),
+                box(b"ipma", numbers("I", len(links)), *links, full=0)),
+            box(b"iref", references, full=0) if is_grid else b"",
+            box(b"idat", description),
+            box(b"iloc", numbers("BBH", 0x44, 0, len(infos)), places, full=1),
+            full=0,
+        )
+        return box(b"ftyp", b"mif1\0\0\0\0mif1heic") + meta + box(b"mdat", *data)
+
+    return file(file(0).index(b"mdat") + 4)
+
+
+def heif_case(name, content, *transform):
+    """A case, and the size that its image has before it is cropped: pillow-heif pads small ones."""
+    places = [at.end() + 4 for at in re.finditer(b"ispe", content)]
+    sides = [struct.unpack(">II", content[at : at + 8]) for at in places]
+    case(name, content, *transform, stored=max(width * height for width, height in sides))
+
+
+def heif_cases():
+    """HEIC as pillow-heif writes it, and what only cameras write, around its pictures."""
+    pillow_heif.register_heif_opener()
+    image = Image.fromarray(picture(37, 29, strength=20))
+    heic = lambda image, **options: saved(image, "HEIF", **({"quality": 50} | options))
+    for chroma in (420, 422, 444):
+        heif_case(f"heic_{chroma}.heic", heic(image, chroma=chroma))
+        for bits in (10, 12):
+            pillow_heif.options.SAVE_HDR_TO_12_BIT = bits == 12
+            deep = picture(37, 29, strength=20).astype("<u2") * 256 + picture(37, 29)
+            source = pillow_heif.from_bytes("RGB;16", (37, 29), deep.astype("<u2").tobytes())
+            buffer = io.BytesIO()
+            source.save(buffer, quality=50, chroma=chroma)
+            heif_case(f"heic_{chroma}_{bits}bits.heic", buffer.getvalue())
+    heif_case("heic_lossless.heic", heic(Image.fromarray(picture(13, 6)), quality=-1, chroma=444, matrix_coefficients=0))
+    heif_case("heic_alpha.heic", heic(Image.fromarray(picture(20, 18, 4))))
+    heif_case("heic_grey.heic", heic(image.convert("L")))
+    for matrix in (1, 6, 9):
+        for is_full in (0, 1):
+            heif_case(f"heic_matrix{matrix}_{is_full}.heic", heic(image, matrix_coefficients=matrix, full_range_flag=is_full))
+    for width, height in ((1, 1), (2, 3), (70, 1), (65, 64)):
+        heif_case(f"heic_{width}x{height}.heic", heic(Image.fromarray(picture(width, height))))
+    # libheif turns pictures of odd sides, and crops at odd places, with other colours.
+    even = Image.fromarray(picture(40, 30))
+    for orientation in range(2, 9):
+        heif_case(f"orientation{orientation}.heic", heic(even, exif=b"Exif\0\0" + exif(orientation)), 18, 15)
+    # An orientation in EXIF alone is none.
+    upright, six = heic(image, exif=b"Exif\0\0" + exif(1)), exif(6)[18:20]
+    place = upright.index(exif(1)[10:18]) + 8
+    heif_case("orientation6_exif_only.heic", upright[:place] + six + upright[place + 2 :])
+    buffer = io.BytesIO()
+    several = pillow_heif.from_pillow(Image.fromarray(picture(9, 8)))
+    several.add_from_pillow(image)
+    several.save(buffer, quality=50, primary_index=1)
+    heif_case("heic_several.heic", buffer.getvalue())
+    tiles = [heic(Image.fromarray(picture(64, 64, strength=seed))) for seed in (5, 10, 15, 20, 25, 30)]
+    heif_case("heic_grid.heic", grid(tiles, 3, (150, 100)))
+    turned = [box(b"irot", b"\1"), box(b"imir", b"\0")]
+    heif_case("heic_grid_turned.heic", grid(tiles, 2, (128, 192), turned), 18, 15)
+    cut = box(b"clap", numbers("IIIIiIiI", 31, 1, 45, 2, 5, 2, -3, 1))
+    tiles = [heic(Image.fromarray(picture(64, 64, strength=seed)), chroma=444) for seed in (5, 10, 15, 20)]
+    heif_case("heic_crop.heic", grid(tiles[3:], 1, (64, 64), [cut]))
+    heif_case("heic_grid_crop.heic", grid(tiles, 2, (120, 100), [cut, box(b"irot", b"\3")]))
+    heif_case("heic_trailing_bytes.heic", heic(image) + b"more" * 9)
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.iterdir():
@@ -311,7 +423,8 @@ def main():
     png_cases()
     orientation_cases()
     other_format_cases()
-    versions = {"pillow": PIL.__version__, "torchvision": torchvision.__version__, "torch": torch.__version__}
+    heif_cases()
+    versions = {"pillow": PIL.__version__, "pillow_heif": pillow_heif.__version__, "torchvision": torchvision.__version__, "torch": torch.__version__}
     rows = ",\n".join("    " + json.dumps(row) for row in cases)
     text = '{\n  "made_by": "scripts/make_pixel_goldens.py",\n  "versions": %s,\n  "cases": [\n%s\n  ]\n}\n'
     (FOLDER / "golden.json").write_text(text % (json.dumps(versions), rows))

@@ -196,6 +196,21 @@ fn a_part_of_a_jpeg_that_was_zeroed_or_lost_is_damage() {
 }
 
 #[test]
+fn a_part_of_a_heic_that_was_zeroed_or_lost_is_damage() {
+    let bytes = golden("heic_65x64.heic");
+    let data = bytes.windows(4).position(|name| name == b"mdat").unwrap() + 16;
+    // Twice at the very end is only more behind it.
+    for at in data..bytes.len() - 128 {
+        let zeroed = [&bytes[..at], &[0; 64], &bytes[at + 64..]].concat();
+        let lost = [&bytes[..at], &bytes[at + 64..]].concat();
+        let twice = [&bytes[..at + 64], &bytes[at..]].concat();
+        for (how, damaged) in [("zeroed", zeroed), ("lost", lost), ("twice", twice)] {
+            assert!(is_lost(&damaged), "{how} at {at} of {}", bytes.len());
+        }
+    }
+}
+
+#[test]
 fn a_jpeg_within_a_tiff_is_read_whole_or_not_at_all() {
     let jpeg = golden("jpeg_rgb.jpg");
     let tiff = |jpeg: &[u8]| {
@@ -285,7 +300,8 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 fn the_headers_of_every_format_tell_what_decoding_would_refuse() {
     for case in cases() {
         let (name, bytes) = (text(&case, "file"), golden(text(&case, "file")));
-        let pixels = u64::from(number(&case, "width")) * u64::from(number(&case, "height"));
+        let seen = || u64::from(number(&case, "width")) * u64::from(number(&case, "height"));
+        let pixels = case.get("stored").map_or_else(seen, |_| number(&case, "stored").into());
         let with = |max_pixels| Limits { max_pixels, ..Limits::default() };
         assert_eq!(check_limits(&bytes, &with(pixels)), Ok(()), "{name}");
         let refused = check_limits(&bytes, &with(pixels - 1)).unwrap_err();

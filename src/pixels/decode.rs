@@ -16,7 +16,7 @@ use super::deadline::{Deadline, Pieces};
 use super::levels::{Depth, Stored};
 use super::orientation::{self, Orientation};
 use super::sniff::{self, Content};
-use super::{DecodeError, Format, convert, gif, jpeg, levels, png, tiff, webp};
+use super::{DecodeError, Format, convert, gif, heif, jpeg, levels, png, tiff, webp};
 
 /// What one image may cost. Several are decoded at once, so the memory of all threads together is a multiple of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +137,7 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result
             depth.stored = largest.map_or(Stored::Plain, Stored::UpTo);
             read(format, PnmDecoder::new(pieces()), limits, depth)
         }
+        Format::Heic => heif::Heif::open(bytes, limits)?.decode(&deadline, limits),
     });
     deadline.judge(format, image)
 }
@@ -164,6 +165,7 @@ pub fn check_limits(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
         }
         Format::Bmp => admitted(format, BmpDecoder::new(pieces()), limits).map(drop),
         Format::Pnm => admitted(format, PnmDecoder::new(pieces()), limits).map(drop),
+        Format::Heic => heif::Heif::open(bytes, limits).map(drop),
     });
     match opened {
         Err(error @ (DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory { .. })) => Err(error),

@@ -21,9 +21,6 @@ const MAGICK: &str = "magick FILE -auto-orient FILE.png";
 /// Levels without a scale of their own: whoever converts says which of them are black and white.
 pub(super) const SCALE: &str = "gdal_translate -ot UInt16 -scale LOW HIGH 0 65535 FILE FILE.png";
 
-pub(super) static HEIC: Kind =
-    Kind { name: "HEIC", command: "heif-convert FILE FILE.jpg", endings: &["heic", "heif", "hif"], signatures: &[] };
-
 pub(super) static AVIF: Kind =
     Kind { name: "AVIF", command: "avifdec FILE FILE.png", endings: &["avif"], signatures: &[] };
 
@@ -127,6 +124,6 @@ impl Kind {
     }
 
     fn all() -> impl Iterator<Item = &'static Self> {
-        [&HEIC, &AVIF, &RAW, &VIDEO, &SVG].into_iter().chain(&OTHERS)
+        [&AVIF, &RAW, &VIDEO, &SVG].into_iter().chain(&OTHERS)
     }
 }

@@ -15,6 +15,7 @@ mod decode;
 mod error;
 mod facts;
 mod gif;
+mod heif;
 mod jpeg;
 mod kind;
 mod levels;

@@ -1,6 +1,7 @@
 //! Which way up: the orientation that a camera wrote beside the pixels, found where Pillow's `exif_transpose` finds it.
 //!
-//! EXIF first (JPEG, PNG, WebP), TIFF's own tag, then XMP's `tiff:Orientation` where EXIF has none.
+//! EXIF first (JPEG, PNG, WebP), TIFF's own tag, then XMP's `tiff:Orientation` where EXIF has none. HEIC has properties of its
+//! own, and nothing else counts there.
 
 pub(super) use image::metadata::Orientation;
 

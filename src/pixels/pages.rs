@@ -2,15 +2,16 @@
 //! decoding any.
 
 use super::chunks::Chunks;
-use super::{Format, sniff, tiff};
+use super::{Format, heif, sniff, tiff};
 
-/// Pages of a TIFF, frames of a GIF, an animated PNG or an animated WebP; 1 of everything else.
+/// Pages of a TIFF, images of a HEIC, frames of a GIF, an animated PNG or an animated WebP; 1 of everything else.
 pub fn pages(bytes: &[u8]) -> usize {
     let counted = match sniff(bytes) {
         Some(Format::Tiff) => Some(tiff::pages(bytes)),
         Some(Format::Gif) => gif_frames(bytes),
         Some(Format::Png) => png_frames(bytes),
         Some(Format::WebP) => webp_frames(bytes),
+        Some(Format::Heic) => heif::pages(bytes),
         _ => None,
     };
     counted.unwrap_or(1).max(1)

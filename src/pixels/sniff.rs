@@ -26,6 +26,8 @@ pub enum Format {
     Bmp,
     /// Portable bitmap, graymap, pixmap or any map.
     Pnm,
+    /// HEIF with HEVC inside, its primary image.
+    Heic,
 }
 
 impl fmt::Display for Format {
@@ -38,6 +40,7 @@ impl fmt::Display for Format {
             Self::Tiff => "TIFF",
             Self::Bmp => "BMP",
             Self::Pnm => "PNM",
+            Self::Heic => "HEIC",
         })
     }
 }
@@ -61,9 +64,9 @@ const UNKNOWN: &str = "data of an unknown kind";
 const GZIP: &str = "a gzip archive";
 
 /// File name extensions that promise an image, whatever is inside.
-const EXTENSIONS: [&str; 17] = [
+const EXTENSIONS: [&str; 20] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "tif", "tiff", "bmp", "dib", "pbm", "pgm", "ppm",
-    "pnm", "pam",
+    "pnm", "pam", "heic", "heif", "hif",
 ];
 
 /// Signatures at the very start of a file; the first that fits counts.
@@ -154,7 +157,7 @@ impl Content {
             Some(b"avif" | b"avis") => Self::OtherImage(&kind::AVIF),
             Some(b"mif1" | b"msf1") if has(b"avif") || has(b"avis") => Self::OtherImage(&kind::AVIF),
             Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevm" | b"hevs" | b"hevx" | b"mif1" | b"msf1") => {
-                Self::OtherImage(&kind::HEIC)
+                Self::Known(Format::Heic)
             }
             Some(b"crx ") => Self::OtherImage(&kind::RAW),
             Some(b"M4A " | b"M4B ") => Self::Other("a sound file"),

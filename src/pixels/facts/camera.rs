@@ -2,6 +2,7 @@
 
 use super::super::Format;
 use super::super::chunks::Chunks;
+use super::super::heif;
 use super::super::jpeg::Segments;
 use super::MOST_CAMERA_BYTES;
 
@@ -13,6 +14,7 @@ const ASCII: u16 = 2;
 
 /// Such as `NIKON E990`; the make is not repeated where the model begins with it.
 pub(super) fn of(bytes: &[u8], format: Format) -> Option<String> {
+    let of_heic;
     let exif = match format {
         Format::Jpeg => Segments::header(bytes)
             .filter(|(marker, _)| *marker == 0xe1)
@@ -20,6 +22,10 @@ pub(super) fn of(bytes: &[u8], format: Format) -> Option<String> {
         Format::Png => Chunks::of_png(bytes)?.find(|(name, _)| name == b"eXIf")?.1,
         Format::WebP => Chunks::of_riff(bytes)?.find(|(name, _)| name == b"EXIF")?.1,
         Format::Tiff => bytes,
+        Format::Heic => {
+            of_heic = heif::exif(bytes)?;
+            &of_heic
+        }
         Format::Gif | Format::Bmp | Format::Pnm => return None,
     };
     let tags = Directory::first(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))?;
