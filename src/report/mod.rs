@@ -10,6 +10,7 @@ mod findings;
 pub mod heatmap;
 pub mod html;
 mod inspect;
+mod letters;
 mod train;
 
 use std::fmt;
