@@ -72,7 +72,7 @@ impl fmt::Display for CalibrationReport {
         match *kind {
             "none" => write!(out, "none: no curve lowers the out-of-fold log loss of {before:.3}"),
             "prior" => {
-                write!(out, "the weight of the classes taken off: out-of-fold log loss {before:.3} → {after:.3}")
+                write!(out, "class weight taken off: out-of-fold log loss {before:.3} → {after:.3}")
             }
             kind => write!(out, "{kind}: out-of-fold log loss {before:.3} → {after:.3}"),
         }
