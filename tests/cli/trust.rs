@@ -252,8 +252,8 @@ fn the_pages_of_train_and_evaluate_hold_everything_in_one_file() {
     let mistakes = page("evaluate.html");
     assert!(
         mistakes.contains(">dark/odd.ppm<")
-            && !mistakes.contains("dark/new.ppm")
-            && !mistakes.contains("light/new.ppm")
+            && !mistakes.contains(">dark/new.ppm<")
+            && !mistakes.contains(">light/new.ppm<")
     );
     let first = std::fs::read(dir.path("train.html")).unwrap();
     json(&dir, &["--report", "train.html"]);
