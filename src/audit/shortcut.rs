@@ -60,7 +60,7 @@ pub struct Shortcut {
 const CLEARLY_ABOVE_CHANCE: f64 = 0.55;
 
 /// The part of the real head's way from chance to its ROC-AUC that is nearly all of it.
-const NEARLY_AS_WELL: f64 = 0.8;
+pub(crate) const NEARLY_AS_WELL: f64 = 0.8;
 
 /// A fact below it on its own tells nothing worth naming.
 const LEAST_TELLING: f64 = 0.6;
@@ -145,8 +145,8 @@ impl Shortcut {
                 auc.value, real.value
             ),
             _ => format!(
-                "the files alone, without their pictures, tell the classes apart nearly as well as the model: ROC-AUC {:.3} \
-                 by file size, pixels, format, JPEG quality and camera{most}, {:.3} by the model; the classes were probably \
+                "file properties alone tell the classes apart nearly as well as the model: ROC-AUC {:.3} by file size, pixels, \
+                 format, JPEG quality and camera{most}, {:.3} by the model; the classes were probably \
                  collected in different ways, and the model may fail on photos that were not",
                 auc.value, real.value
             ),

@@ -74,6 +74,10 @@ pub struct Choice {
     pub assured: Option<f64>,
     /// Why the threshold should be trusted less than the rule sounds.
     pub warning: Option<String>,
+    /// How many more positive images, groups where images belong together, a demand needs at least before it can be
+    /// guaranteed; `None` where it is, and where no number of them would do.
+    #[serde(default)]
+    pub missing: Option<usize>,
 }
 
 /// Chooses the threshold by the rule on out-of-fold scores, in O(n log n).
@@ -84,7 +88,7 @@ pub struct Choice {
 /// [`ThresholdRule::Cost`]. A fixed threshold needs none.
 pub fn choose(rule: ThresholdRule, scores: &Scores<'_>) -> Result<Choice, Undefined> {
     let found = match rule {
-        ThresholdRule::Fixed(threshold) => Found { threshold, assured: None, warning: None },
+        ThresholdRule::Fixed(threshold) => Found::with(threshold, None),
         _ => search(rule, &Cuts::of(scores)?)?,
     };
     let confusion = Confusion::at(scores, found.threshold);
@@ -107,6 +111,7 @@ pub fn choose(rule: ThresholdRule, scores: &Scores<'_>) -> Result<Choice, Undefi
         cost,
         assured: found.assured,
         warning: found.warning,
+        missing: found.missing,
     })
 }
 
@@ -115,6 +120,14 @@ struct Found {
     threshold: f64,
     assured: Option<f64>,
     warning: Option<String>,
+    missing: Option<usize>,
+}
+
+impl Found {
+    /// A threshold that keeps what its rule demands.
+    fn with(threshold: f64, assured: Option<f64>) -> Self {
+        Self { threshold, assured, warning: None, missing: None }
+    }
 }
 
 fn search(rule: ThresholdRule, cuts: &Cuts) -> Result<Found, Undefined> {
@@ -123,13 +136,12 @@ fn search(rule: ThresholdRule, cuts: &Cuts) -> Result<Found, Undefined> {
         return Err(Undefined::NoPositives);
     }
     let best = |value: &dyn Fn(&Cut) -> f64| Found {
-        threshold: cuts.best(value).threshold,
-        assured: None,
         warning: few_images(cuts),
+        ..Found::with(cuts.best(value).threshold, None)
     };
     let (positives, negatives) = (cuts.positives as f64, cuts.negatives as f64);
     match rule {
-        ThresholdRule::Fixed(threshold) => Ok(Found { threshold, assured: None, warning: None }),
+        ThresholdRule::Fixed(threshold) => Ok(Found::with(threshold, None)),
         ThresholdRule::F1 => Ok(best(&|cut| 2.0 * cut.right as f64 / (positives + cut.answered as f64))),
         ThresholdRule::Youden if cuts.negatives == 0 => Err(Undefined::NoNegatives),
         // Times both counts, so that equal values are equal numbers.
@@ -163,21 +175,24 @@ fn with_recall(share: f64, cuts: &Cuts) -> Found {
     };
     let cut = cuts.first(misses_few).unwrap_or(cuts.everything);
     let assured = lower_bound(needed_right, positives, RISK);
-    let warning = (low == 0).then(|| {
-        let is_grouped = positives < cuts.positives;
-        let needed = fewest_trials(share, RISK).map_or_else(
-            || "no number of images can show it".to_owned(),
-            |needed| format!("to show it takes at least {needed}{}", if is_grouped { " groups" } else { "" }),
-        );
-        let groups = if is_grouped { format!(" in {positives} groups") } else { String::new() };
-        format!(
-            "{rule} cannot be promised: there are {images} positive images{groups}, {needed}; the threshold finds all of \
-             them, which promises a recall of {assured:.3} with 95 % confidence",
-            rule = ThresholdRule::Recall(share),
-            images = cuts.positives,
-        )
-    });
-    Found { threshold: cut.threshold, assured: Some(assured), warning }
+    if low > 0 {
+        return Found::with(cut.threshold, Some(assured));
+    }
+    let is_grouped = positives < cuts.positives;
+    let fewest = fewest_trials(share, RISK);
+    let needed = fewest.map_or_else(
+        || "no number of images is enough".to_owned(),
+        |fewest| format!("it needs at least {fewest}{}", if is_grouped { " groups" } else { "" }),
+    );
+    let groups = if is_grouped { format!(" in {positives} groups") } else { String::new() };
+    let warning = format!(
+        "{rule} cannot be guaranteed with {images} positives{groups}, {needed}; the threshold finds all of them, which \
+         guarantees a recall of {assured:.3} with 95 % confidence",
+        rule = ThresholdRule::Recall(share),
+        images = cuts.positives,
+    );
+    let missing = fewest.map(|fewest| fewest.saturating_sub(positives));
+    Found { warning: Some(warning), missing, ..Found::with(cut.threshold, Some(assured)) }
 }
 
 /// The most images that any of the tested grid of answers promises the precision for; see the module.
@@ -208,7 +223,7 @@ fn with_precision(share: f64, cuts: &Cuts) -> Found {
         answered = cut.answered_groups + (cut.answered_groups / 50).max(1);
     }
     match passed {
-        Some(cut) => Found { threshold: cut.threshold, assured: Some(share), warning: None },
+        Some(cut) => Found::with(cut.threshold, Some(share)),
         None => best_precision(share, cuts),
     }
 }
@@ -239,22 +254,25 @@ fn best_precision(share: f64, cuts: &Cuts) -> Found {
     let is_grouped = best.answered_groups < best.answered;
     let (in_groups, groups_of) =
         if is_grouped { (format!(", in {} groups", best.answered_groups), "groups of ") } else { (String::new(), "") };
-    let needed = fewest_trials(share, RISK).map_or_else(
-        || "no number of images can show it".to_owned(),
-        |needed| {
+    let fewest = fewest_trials(share, RISK);
+    let needed = fewest.map_or_else(
+        || "no number of images is enough".to_owned(),
+        |fewest| {
             format!(
-                "to show it takes at least {needed} {groups_of}positive answers, all of them right, or more with mistakes"
+                "it needs at least {fewest} {groups_of}positive predictions, all of them right, or more with mistakes"
             )
         },
     );
     let warning = format!(
-        "{rule} cannot be promised: at the best threshold {right} of {answered} positive answers are \
+        "{rule} cannot be guaranteed: at the best threshold {right} of {answered} positive predictions are \
          right{in_groups}; {needed}",
         rule = ThresholdRule::Precision(share),
         right = best.right,
         answered = best.answered,
     );
-    Found { threshold: best.threshold, assured: None, warning: Some(warning) }
+    // Where there are enough and some are wrong, how many more it needs depends on those to come.
+    let missing = fewest.and_then(|fewest| fewest.checked_sub(best.answered_groups)).filter(|&missing| missing > 0);
+    Found { warning: Some(warning), missing, ..Found::with(best.threshold, None) }
 }
 
 /// What to say of a threshold that so few images chose.

@@ -7,7 +7,7 @@ use super::gallery::Gallery;
 use super::memory::COPIES_IN_EVALUATION;
 use super::outputs::{Inputs, Output, Outputs, weights_file};
 use super::photos::{Photos, Reading};
-use super::scored::{self, Scored};
+use super::scored::{self, Scored, warning_of_few};
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::dataset::ReadOptions;
 use crate::dataset::split::Split;
@@ -180,7 +180,8 @@ impl EvaluateOptions {
                 image_size: model.facts.preprocess.crop,
                 head: format!("{} of `{}`", model.facts.training.solver, self.model.display()),
             }),
-            warnings: report.few_photos.iter().map(ToString::to_string).collect(),
+            warnings: report.few_photos.iter().map(warning_of_few).collect(),
+            samples: gallery.samples(),
             measured: vec![scored.measured(name, seen)],
             decision: Some(Decision {
                 rule: model.facts.threshold_rule.to_string(),

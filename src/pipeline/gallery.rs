@@ -20,10 +20,14 @@ use crate::model::Model;
 use crate::pixels::{Crop, Limits, Rgb};
 use crate::progress::{Progress, Unit};
 use crate::report::heatmap;
-use crate::report::html::{Format, Picture};
+use crate::report::html::{self, ClassPhotos, Format, Picture};
 
 /// Side of a picture in pixels.
 const SIDE: u32 = 224;
+
+/// Photos of each class that are shown before all numbers, three times three, and their side in pixels.
+const SAMPLES: usize = 9;
+const SAMPLE_SIDE: u32 = 128;
 
 /// JPEG's quality, from 1 to 100: 10 to 15 KB a picture.
 const QUALITY: u8 = 82;
@@ -81,9 +85,27 @@ impl Gallery<'_> {
 
     /// A photo alone; `None` if it has gone since.
     pub(super) fn thumbnail(&self, path: &Path) -> Option<Picture> {
+        of_crop(&self.crop(path)?, SIDE)
+    }
+
+    /// Some photos of each class, evenly over its own, for the page's first section.
+    pub(super) fn samples(&self) -> Vec<ClassPhotos> {
+        let classes = self.photos.classes.names().iter().take(html::MOST_CLASSES).enumerate();
+        let sheet = |(class, name): (usize, &String)| {
+            let all: Vec<&Path> =
+                self.photos.samples.iter().filter(|sample| sample.class == class).map(|sample| &*sample.path).collect();
+            let places = (0..SAMPLES.min(all.len())).map(|place| place * all.len() / SAMPLES.min(all.len()));
+            let shown = |path: &&Path| Some((path.to_path_buf(), of_crop(&self.crop(path)?, SAMPLE_SIDE)?));
+            let photos = places.filter_map(|place| all.get(place).and_then(shown)).collect();
+            ClassPhotos { class: name.clone(), photos }
+        };
+        classes.map(sheet).collect()
+    }
+
+    /// What the network sees of a photo; `None` if it has gone since.
+    fn crop(&self, path: &Path) -> Option<Crop> {
         let bytes = files::read_within(path, self.limits.max_file_bytes, self.limits.max_time).ok()?;
-        let crop = self.model.facts.preprocess.load(&bytes, self.limits).ok()?;
-        of_crop(&crop)
+        self.model.facts.preprocess.load(&bytes, self.limits).ok()
     }
 
     /// What a photo is used for.
@@ -98,11 +120,11 @@ impl Gallery<'_> {
 
 fn of_explained(Explained { crop, map }: &Explained) -> Option<Shown> {
     let map = heatmap::overlay(crop, map, SIDE).ok().as_ref().and_then(jpeg);
-    Some(Shown { thumbnail: of_crop(crop)?, map })
+    Some(Shown { thumbnail: of_crop(crop, SIDE)?, map })
 }
 
-fn of_crop(crop: &Crop) -> Option<Picture> {
-    heatmap::enlarged(crop, SIDE).ok().as_ref().and_then(jpeg)
+fn of_crop(crop: &Crop, side: u32) -> Option<Picture> {
+    heatmap::enlarged(crop, side).ok().as_ref().and_then(jpeg)
 }
 
 fn jpeg(image: &Rgb) -> Option<Picture> {

@@ -5,8 +5,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::PipelineError;
 use super::outputs::{Inputs, Output};
+use super::{Answer, PipelineError};
 use crate::features::Explained;
 use crate::files;
 use crate::model::Facts;
@@ -55,7 +55,12 @@ impl<'a> Maps<'a> {
     }
 
     /// Draws the map of a photo and returns where it is.
-    pub(super) fn write(&mut self, photo: &Path, explained: &Explained) -> Result<PathBuf, PipelineError> {
+    pub(super) fn write(
+        &mut self,
+        photo: &Path,
+        explained: &Explained,
+        answer: &Answer,
+    ) -> Result<PathBuf, PipelineError> {
         let path = match self.output {
             MapOutput::File(path) => path.clone(),
             MapOutput::Folder(folder) => folder.join(self.name(photo)),
@@ -66,7 +71,16 @@ impl<'a> Maps<'a> {
         let picture = heatmap::side_by_side(&explained.crop, &explained.map, size * SIDE.div_ceil(size))?;
         let [orange, blue] = heatmap::COLOURS;
         let Facts { positive, negative, .. } = self.facts;
-        let description = format!("{orange} speaks for {positive}, {blue} for {negative}");
+        let [of_positive, of_negative] =
+            [heatmap::written(positive, "positive class"), heatmap::written(negative, "negative class")];
+        let words = match answer.label.word() {
+            word if word == positive => of_positive,
+            word if word == negative => of_negative,
+            word => word,
+        };
+        let caption = format!("{words}, P({of_positive}) = {:.4}", answer.probability);
+        let picture = heatmap::captioned(picture, &caption, [of_positive, of_negative]);
+        let description = format!("{orange}: evidence for {positive}, {blue}: evidence for {negative}");
         let bytes = heatmap::png(&picture, &description)?;
         files::write(&path, |file| file.write_all(&bytes))?;
         Ok(path)

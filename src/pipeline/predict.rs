@@ -163,7 +163,7 @@ pub fn predict(
             noticed.add(&photo, levels);
             let mut answer = answer(&model, &decision, options.explain, &photo)?;
             if let (Some(maps), Some(explained)) = (maps.as_mut(), &photo.explained) {
-                answer.cam = Some(Cam { path: maps.write(&path, explained)?, map: explained.map.clone() });
+                answer.cam = Some(Cam { path: maps.write(&path, explained, &answer)?, map: explained.map.clone() });
             }
             Ok(answer)
         });

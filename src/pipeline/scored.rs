@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::PipelineError;
 use super::gallery::{Gallery, Shown};
@@ -10,10 +11,14 @@ use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::pixels::Levels;
 use crate::progress::{Progress, Unit};
-use crate::report::html::{self, Fact, Measured, Page, Photo, Repeat, Seen};
+use crate::report::FewPhotos;
+use crate::report::html::{self, Fact, Measured, Page, Photo, Repeat, Seen, Warning};
 
 /// Most photos with pictures.
 const MOST: usize = 12;
+
+/// 9999-12-31.
+const MAX_DAY: u64 = 2_932_896;
 
 /// Labelled photos with their probabilities.
 pub(super) struct Scored<'a> {
@@ -94,9 +99,29 @@ impl Scored<'_> {
 /// The page as HTML, the photos named by their paths within the data.
 pub(super) fn render(data: &Path, page: Page, progress: &dyn Progress) -> String {
     progress.start("page", Unit::Steps, None);
-    let html = html::render(&within(data, page));
+    let html = html::render(&within(data, Page { date: today(), ..page }));
     progress.finish();
     html
+}
+
+/// The day, in UTC: that of `SOURCE_DATE_EPOCH` where it is set, which makes the same page on every day.
+fn today() -> String {
+    let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.trim().parse().ok());
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    date(given.unwrap_or_else(now) / (24 * 60 * 60))
+}
+
+/// The date of a day since 1970-01-01 in the Gregorian calendar; Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+fn date(day: u64) -> String {
+    // Days since 0000-03-01, for years that begin in March have their leap day last.
+    let day = day.min(MAX_DAY) + 719_468;
+    let (era, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = era * 400 + year + u64::from(month < 3);
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// Names every photo on the page by its path within the data: below its folder, or beside its table.
@@ -106,6 +131,7 @@ fn within(data: &Path, page: Page) -> Page {
     let pairs = page.copies.iter_mut().flat_map(|copies| &mut copies.pairs);
     let paths = pairs.flat_map(|pair| [&mut pair.first, &mut pair.second]);
     let paths = paths.chain(page.certain_errors.iter_mut().map(|photo| &mut photo.path));
+    let paths = paths.chain(page.samples.iter_mut().flat_map(|class| &mut class.photos).map(|(path, _)| path));
     let paths = paths.chain(page.label_errors.iter_mut().flatten().map(|label| &mut label.path));
     let unreadable = page.data.iter_mut().flat_map(|data| &mut data.unreadable);
     for path in paths.chain(unreadable.map(|skipped| &mut skipped.path)) {
@@ -114,6 +140,12 @@ fn within(data: &Path, page: Page) -> Page {
         }
     }
     page
+}
+
+/// What few photos mean, and how many would be a start.
+pub(super) fn warning_of_few(few: &FewPhotos) -> Warning {
+    let step = format!("Add at least {} photos of `{}`: 30 of each class are a start", few.missing(), few.class);
+    Warning { sentence: few.to_string(), step: Some(step) }
 }
 
 /// What it takes to make the same numbers again.
@@ -139,7 +171,18 @@ pub(super) fn repeat(photos: &Photos, model: &Model, seed: u64) -> Repeat {
             Fact::new("short side", format!("{} pixels, antialiased bilinear", preprocess.resize)),
             Fact::new("centre crop", format!("{0}×{0} pixels", preprocess.crop)),
             Fact::new("mean (R, G, B)", channels(preprocess.mean)),
-            Fact::new("deviation (R, G, B)", channels(preprocess.std)),
+            Fact::new("std (R, G, B)", channels(preprocess.std)),
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_its_date() {
+        let dates = [0, 59, 11_016, 19_782, 20_783, u64::MAX].map(date);
+        assert_eq!(dates, ["1970-01-01", "1970-03-01", "2000-02-29", "2024-02-29", "2026-11-26", "9999-12-31"]);
     }
 }

@@ -31,6 +31,13 @@ impl FewPhotos {
     }
 }
 
+impl FewPhotos {
+    /// How many more would be a start.
+    pub fn missing(&self) -> usize {
+        A_START.saturating_sub(self.groups)
+    }
+}
+
 impl fmt::Display for FewPhotos {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { class, photos, groups } = self;
@@ -52,6 +59,7 @@ mod tests {
         assert_eq!(few.to_string(), "8 photos of `ants`: these numbers tell you little; 30 of each class is a start");
         let few = FewPhotos::of([("ants", 800, 800), ("bees", 200, 1)]).unwrap();
         assert!(few.to_string().starts_with("200 photos of `bees` in 1 group that belong together: "));
+        assert_eq!(few.missing(), 29);
         assert_eq!(FewPhotos::of([("ants", 21, 21), ("bees", 21, 21)]), None);
         assert!(FewPhotos::of([("ants", 20, 20), ("bees", 0, 0)]).is_some());
     }

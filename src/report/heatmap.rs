@@ -8,6 +8,7 @@
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::letters;
 use crate::backbone::ActivationMap;
 use crate::files::Kind;
 use crate::pixels::{Crop, Rgb};
@@ -29,6 +30,11 @@ const OPACITY: f32 = 0.8;
 
 /// How bright black and white become in the grey photo: on neither would a colour show.
 const GREYS: [f32; 2] = [28.0, 235.0];
+
+/// The letters below a picture: their colour, the pixels of a point, and how many a class may take.
+const INK: [u8; 3] = [32, 35, 39];
+const SCALE: usize = 2;
+const LONGEST: usize = 20;
 
 /// White pixels between two pictures.
 const GAP: usize = 12;
@@ -74,6 +80,33 @@ pub fn side_by_side(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb, 
     let rows = photo.data.chunks_exact(line).zip(drawn.data.chunks_exact(line));
     let data = rows.flat_map(|(left, right)| [left, &[255; GAP * 3], right].concat()).collect();
     Ok(Rgb { width: 2 * size + GAP as u32, height: size, data })
+}
+
+/// The picture with a white strip below it: the answer, and what the colours mean, by the names of the positive and the
+/// negative class.
+#[must_use]
+pub fn captioned(picture: Rgb, answer: &str, classes: [&str; 2]) -> Rgb {
+    let Rgb { width, height, mut data } = picture;
+    let line = letters::height(SCALE) + GAP / 2;
+    let strip = 2 * line + GAP;
+    data.resize(data.len() + strip * width as usize * 3, 255);
+    let mut picture = Rgb { width, height: height + strip as u32, data };
+    let top = height as usize + GAP;
+    letters::write(&mut picture, [GAP, top], SCALE, answer, INK);
+    let mut left = GAP;
+    for (colour, class) in [ORANGE, BLUE].into_iter().zip(classes) {
+        let words = format!("evidence for {class}");
+        letters::fill(&mut picture, [left, top + line], 7 * SCALE, colour.map(level_of));
+        left += 11 * SCALE;
+        letters::write(&mut picture, [left, top + line], SCALE, &words, INK);
+        left += letters::width(words.chars().count() + 2, SCALE);
+    }
+    picture
+}
+
+/// A class by its name, or where that cannot be written in a picture, by what it is.
+pub fn written<'a>(class: &'a str, otherwise: &'a str) -> &'a str {
+    if class.len() <= LONGEST && letters::can_write(class) { class } else { otherwise }
 }
 
 /// PNG bytes; `description` goes into the file's own text.
@@ -191,6 +224,20 @@ mod tests {
         let mut foreign = Vec::new();
         png::Encoder::new(&mut foreign, 1, 1).write_header().unwrap().write_image_data(&[0]).unwrap();
         assert!(!is_marked(&foreign) && !is_marked(b"") && !is_marked(b"no picture"));
+    }
+
+    #[test]
+    fn a_strip_below_the_picture_holds_the_answer_and_both_colours() {
+        let picture = side_by_side(&grey_crop(), &map(vec![3.0; 4]), 448).unwrap();
+        let captioned = captioned(picture.clone(), "bees, P(bees) = 0.93", ["bees", "ants"]);
+        assert_eq!((captioned.width, captioned.height), (908, 508));
+        let (above, below) = captioned.data.split_at(picture.data.len());
+        assert_eq!(above, picture.data);
+        for colour in [[255, 128, 0], [0, 114, 255], INK] {
+            assert!(below.as_chunks::<3>().0.contains(&colour), "{colour:?}");
+        }
+        assert_eq!([written("bees", "positive"), written("蜂", "positive")], ["bees", "positive"]);
+        assert_eq!(written(&"x".repeat(30), "positive"), "positive");
     }
 
     #[test]

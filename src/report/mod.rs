@@ -11,6 +11,7 @@ mod headline;
 pub mod heatmap;
 pub mod html;
 mod inspect;
+mod letters;
 mod train;
 
 use std::fmt;
@@ -72,7 +73,7 @@ impl fmt::Display for CalibrationReport {
         match *kind {
             "none" => write!(out, "none: no curve lowers the out-of-fold log loss of {before:.3}"),
             "prior" => {
-                write!(out, "the weight of the classes taken off: out-of-fold log loss {before:.3} → {after:.3}")
+                write!(out, "class weight taken off: out-of-fold log loss {before:.3} → {after:.3}")
             }
             kind => write!(out, "{kind}: out-of-fold log loss {before:.3} → {after:.3}"),
         }

@@ -211,7 +211,7 @@ impl TrainReport {
     /// Such as `stratified, 20 % for validation, seed 0`.
     pub fn split_in_words(&self) -> String {
         if self.split_given {
-            return "as the data gives it".to_owned();
+            return "your train/val folders or split column".to_owned();
         }
         format!("stratified, {:.0} % for validation, seed {}", self.val_fraction * 100.0, self.seed)
     }

@@ -31,7 +31,7 @@ fn bias_and_cells_make_the_logit_that_predict_gives_without_a_map_too() {
         let logit = row["cam"]["bias"].as_f64().unwrap() + cells.iter().sum::<f64>() / combine;
         assert!((logit - row["logit"].as_f64().unwrap()).abs() < 1e-4, "{head}: {logit} {}", row["logit"]);
         let picture = image::open(dir.path("map.png")).unwrap();
-        assert_eq!((picture.width(), picture.height()), (2 * 448 + 12, 448));
+        assert_eq!((picture.width(), picture.height()), (2 * 448 + 12, 448 + 60));
     }
 }
 

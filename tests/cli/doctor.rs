@@ -60,7 +60,10 @@ fn a_sound_installation_is_well_and_nothing_is_made() {
     assert_eq!(answer["weights"][0]["path"], serde_json::Value::Null);
     assert!(dir.names(".").is_empty());
     let text = run(dir.command().args(["doctor", "--device", "cpu"])).out;
-    assert!(text.ends_with("all well but for the weights: `resnet-binary weights fetch` downloads them (102 MB)\n"), "{text}");
+    assert!(
+        text.ends_with("all well but for the weights: `resnet-binary weights fetch` downloads them (102 MB)\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn photos_that_are_linked_ten_times_promise_and_show_no_more_than_once() {
     }
     let said = train(&often, &threshold);
     assert!(
-        said.err.contains("there are 100 positive images in 10 groups, to show it takes at least 29"),
+        said.err.contains("cannot be guaranteed with 100 positives in 10 groups, it needs at least 29 groups"),
         "{}",
         said.err
     );

@@ -74,6 +74,8 @@ impl Dir {
             command.env_remove(name);
         }
         command.env("HOME", self.0.path()).env("RESNET_BINARY_CACHE", self.path("cache")).env("HF_HUB_OFFLINE", "1");
+        // The day of a page, so that it is the same one in every run.
+        command.env("SOURCE_DATE_EPOCH", "1700000000");
         command
     }
 

@@ -218,12 +218,11 @@ fn classes_that_differ_in_their_files_alone_are_warned_of() {
     }
     let said = train(&dir, &[]);
     assert!(
-        said.err
-            .contains("the files alone, without their pictures, tell the classes apart nearly as well as the model"),
+        said.err.contains("file properties alone tell the classes apart nearly as well as the model"),
         "{}",
         said.err
     );
-    assert!(said.out.contains("shortcut    file facts"), "{}", said.out);
+    assert!(said.out.contains("shortcut    file properties alone"), "{}", said.out);
 }
 
 #[test]
@@ -246,13 +245,27 @@ fn the_pages_of_train_and_evaluate_hold_everything_in_one_file() {
     }
     let page = |name: &str| std::fs::read_to_string(dir.path(name)).unwrap();
     assert!(page("train.html").contains("Do I need more photos?"));
+    assert!(page("train.html").contains("resnet-binary report of 2023-11-14"));
+    let with_sheets = page("train.html");
+    let (_, sheets) = with_sheets.split_once("class=\"sheets\"").unwrap();
+    let sheets = sheets.split("</section>").next().unwrap();
+    assert_eq!(sheets.matches("<img ").count(), 18, "nine photos of each class, as the network sees them");
+    json(&dir, &["--report", "rule.html", "--threshold", "recall>=0.98"]);
+    let rule = page("rule.html");
+    let (_, steps) = rule.split_once("What to do next").unwrap();
+    assert!(steps.contains("Add at least ") && steps.contains(" photos of <code><bdi>light"), "{steps:.400}");
+    assert_eq!(
+        rule.matches("recall&gt;=0.98 cannot be guaranteed").count(),
+        2,
+        "in the summary and beside the threshold"
+    );
     // Photos are named within their folder, and none that was answered rightly is shown as a mistake.
     assert!(page("train.html").contains(">dark/wrong.ppm<") && !page("train.html").contains("imgs/dark/wrong.ppm<"));
     let mistakes = page("evaluate.html");
     assert!(
         mistakes.contains(">dark/odd.ppm<")
-            && !mistakes.contains("dark/new.ppm")
-            && !mistakes.contains("light/new.ppm")
+            && !mistakes.contains(">dark/new.ppm<")
+            && !mistakes.contains(">light/new.ppm<")
     );
     let first = std::fs::read(dir.path("train.html")).unwrap();
     json(&dir, &["--report", "train.html"]);

@@ -109,11 +109,12 @@ fn recall_is_promised_from_exactly_the_images_that_it_takes() {
     assert_eq!(short.sensitivity, Some(1.0));
     assert_eq!(
         short.warning.unwrap(),
-        "recall>=0.98 cannot be promised: there are 148 positive images, to show it takes at least 149; the threshold \
-         finds all of them, which promises a recall of 0.980 with 95 % confidence"
+        "recall>=0.98 cannot be guaranteed with 148 positives, it needs at least 149; the threshold finds all of them, \
+         which guarantees a recall of 0.980 with 95 % confidence"
     );
+    assert_eq!((short.missing, enough.missing), (Some(1), None));
     let all = chosen("recall>=1", &labels, &probabilities);
-    assert!(all.warning.unwrap().contains("no number of images can show it"));
+    assert!(all.warning.unwrap().contains("no number of images is enough") && all.missing.is_none());
 }
 
 #[test]
@@ -128,9 +129,10 @@ fn precision_is_promised_from_exactly_the_images_that_it_takes() {
     assert_eq!((short.precision, short.sensitivity, short.assured), (Some(1.0), Some(1.0), None));
     assert_eq!(
         short.warning.unwrap(),
-        "precision>=0.95 cannot be promised: at the best threshold 20 of 20 positive answers are right; to show it \
-         takes at least 59 positive answers, all of them right, or more with mistakes"
+        "precision>=0.95 cannot be guaranteed: at the best threshold 20 of 20 positive predictions are right; it needs \
+         at least 59 positive predictions, all of them right, or more with mistakes"
     );
+    assert_eq!(short.missing, Some(39));
 }
 
 /// Each score so many times, as one group.
@@ -158,14 +160,14 @@ fn copies_promise_nothing_that_the_photos_do_not() {
     let recall = chosen_in_groups("recall>=0.9", &ten_times);
     assert_eq!(
         recall.warning.unwrap(),
-        "recall>=0.9 cannot be promised: there are 200 positive images in 20 groups, to show it takes at least 29 groups; \
-         the threshold finds all of them, which promises a recall of 0.861 with 95 % confidence"
+        "recall>=0.9 cannot be guaranteed with 200 positives in 20 groups, it needs at least 29 groups; the threshold \
+         finds all of them, which guarantees a recall of 0.861 with 95 % confidence"
     );
     let precision = chosen_in_groups("precision>=0.9", &ten_times);
     assert_eq!(
         precision.warning.unwrap(),
-        "precision>=0.9 cannot be promised: at the best threshold 200 of 200 positive answers are right, in 20 groups; to \
-         show it takes at least 29 groups of positive answers, all of them right, or more with mistakes"
+        "precision>=0.9 cannot be guaranteed: at the best threshold 200 of 200 positive predictions are right, in 20 \
+         groups; it needs at least 29 groups of positive predictions, all of them right, or more with mistakes"
     );
     let warning = chosen_in_groups("f1", &ten_times).warning.unwrap();
     assert!(warning.contains("200 positive and 200 negative images in 20 and 20 groups: below 50 groups"), "{warning}");

@@ -24,6 +24,8 @@ struct Seen {
     images_shown: usize,
     /// Elements that stick out to the right of the window, but for those in a box that scrolls.
     outside: Vec<String>,
+    /// Tables that a phone cannot show without scrolling sideways.
+    clipped: Vec<String>,
     /// Letters in pictures that are cut off at its edge.
     cut_off: Vec<String>,
     /// Height of the smallest letters in a picture.
@@ -51,6 +53,7 @@ const look = (frame) => {
     images: all("img").length,
     images_shown: all("img").filter((image) => image.complete && image.naturalWidth > 0 && box(image).width > 40).length,
     outside: all("body *").filter((part) => box(part).right > wide + 1 && !part.closest(".scroll")).map(name),
+    clipped: all(".scroll").filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.ariaLabel),
     cut_off: letters.filter(isCut).map((text) => text.textContent.trim()),
     smallest_letters: Math.min(99, ...letters.map(size)),
     background: getComputedStyle(page.body).backgroundColor,
@@ -124,6 +127,8 @@ fn a_browser_shows_every_part_within_the_width_of_a_phone_and_of_a_desk() {
         pages.iter().flat_map(|html| WIDTHS.map(|width| (html.as_str(), width))).collect();
     let all_seen = look(&browser, &at_widths, false);
     assert_eq!(all_seen.len(), 6);
+    // Names of a usual length; longer ones scroll.
+    assert!(all_seen[..2].iter().all(|seen| seen.clipped.is_empty()), "{all_seen:?}");
     for ((html, width), seen) in at_widths.into_iter().zip(all_seen) {
         assert!(seen.scroll_width <= f64::from(width), "{seen:?}");
         assert!(seen.outside.is_empty() && seen.cut_off.is_empty(), "{seen:?}");

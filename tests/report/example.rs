@@ -9,8 +9,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use resnet_binary::metrics::{Bootstrap, Estimate, Scores, evaluate, interval};
 use resnet_binary::report::html::{
-    Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Leak, Measured, Network, Page, Photo, Picture, Probe,
-    Repeat, Seen, Shortcuts, Unfamiliar,
+    ClassPhotos, Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Leak, Measured, Network, Page, Photo,
+    Picture, Probe, Repeat, Seen, Shortcuts, Unfamiliar, Warning,
 };
 use resnet_binary::report::{ClassCount, CrossValidationReport, LearningPoint, Skipped, Spread};
 
@@ -34,6 +34,8 @@ pub(crate) fn page() -> Page {
         command: "resnet-binary train --data imgs --threshold 'recall>=0.95' --report report.html".to_owned(),
         negative: "ants".to_owned(),
         positive: "bees".to_owned(),
+        date: "2024-05-17".to_owned(),
+        samples: [false, true].map(samples).to_vec(),
         data: Some(data()),
         network: Some(network()),
         measured: vec![Measured {
@@ -48,7 +50,10 @@ pub(crate) fn page() -> Page {
         decision: Some(Decision {
             rule: "recall>=0.95".to_owned(),
             threshold: THRESHOLD,
-            warning: Some("83 positive images are too few to promise a recall of 0.95; it takes 124".to_owned()),
+            warning: Some(Warning {
+                sentence: "recall>=0.95 cannot be guaranteed with 83 positives, it needs at least 124".to_owned(),
+                step: Some("Add at least 41 photos of `bees` to the training photos".to_owned()),
+            }),
             calibration: Some("platt: out-of-fold log loss 0.447 → 0.431".to_owned()),
             review: Some((0.35, 0.6)),
         }),
@@ -88,6 +93,12 @@ fn photos(labels: &[bool], probabilities: &[f64]) -> Vec<Photo> {
     labels.iter().zip(probabilities).enumerate().map(photo).collect()
 }
 
+fn samples(is_bee: bool) -> ClassPhotos {
+    let class = if is_bee { "bees" } else { "ants" };
+    let photo = |seed: u64| (PathBuf::from(format!("imgs/train/{class}/{seed}.jpg")), drawn(is_bee, 60 + seed, false));
+    ClassPhotos { class: class.to_owned(), photos: (0..9).map(photo).collect() }
+}
+
 fn data() -> Data {
     let class = |name: &str, positive, train, validation| ClassCount {
         name: name.to_owned(),
@@ -100,7 +111,7 @@ fn data() -> Data {
     Data {
         source: PathBuf::from("imgs"),
         classes: vec![class("ants", false, 124, 70), class("bees", true, 121, 83)],
-        split: "as the data gives it".to_owned(),
+        split: "your train/val folders".to_owned(),
         unreadable: vec![
             skipped("imgs/train/ants/imageNotFound.gif", "the file ends in the middle of the picture"),
             skipped("imgs/val/bees/notes.jpg", "this is a text file, expected JPEG, PNG, GIF, BMP, TIFF, WebP or PNM"),
@@ -116,7 +127,8 @@ fn network() -> Network {
         precision: "bf16".to_owned(),
         device: "cpu".to_owned(),
         image_size: 224,
-        head: "exact optimum, L2 10 (chosen by 5-fold cross-validation); a positive image weighs 1.025".to_owned(),
+        head: "logistic regression solved exactly, L2 10 (chosen by 5-fold cross-validation); class weight 1.025"
+            .to_owned(),
     }
 }
 
@@ -201,7 +213,7 @@ fn shortcuts() -> Shortcuts {
         real: 0.884,
         probes: vec![
             probe("the photo with its centre masked", 0.862, Some("nearly as good as the whole photo")),
-            probe("file facts: size, format, quality, brightness, camera", 0.571, None),
+            probe("file properties alone: size, format, quality, brightness, camera", 0.571, None),
         ],
     }
 }

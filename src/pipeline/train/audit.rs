@@ -139,7 +139,7 @@ impl Prepared {
 
     fn shortcut(&self, found: shortcut::Shortcut) -> Shortcut {
         let sees = match found.probe {
-            Probe::FileFacts => "file facts",
+            Probe::FileFacts => "file properties alone",
             Probe::Light => "brightness and contrast",
             Probe::Border => "the border of the photos",
         };

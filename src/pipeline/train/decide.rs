@@ -7,9 +7,14 @@ use crate::decision::{Choice, ThresholdRule, threshold};
 use crate::metrics::Scores;
 use crate::pipeline::PipelineError;
 use crate::report::CalibrationReport;
+use crate::report::html::Warning;
 
 /// Where positive begins when nothing says otherwise, or nothing could be chosen: the more likely class.
 const EVEN: f64 = 0.5;
+
+/// What to do where a class is missed.
+pub(super) const WEIGH_OTHERWISE: &str =
+    "`--threshold youden` or `--threshold cost:fp=1,fn=20` weighs the classes otherwise";
 
 /// How a logit becomes an answer.
 pub(super) struct Decided {
@@ -19,7 +24,8 @@ pub(super) struct Decided {
     pub(super) threshold: f64,
     /// What the threshold reaches on the out-of-fold images; `None` without them.
     pub(super) choice: Option<Choice>,
-    pub(super) warnings: Vec<String>,
+    /// What to know of it beyond what the choice says itself.
+    pub(super) warnings: Vec<Warning>,
     /// Whether one of them is that a rare class is missed.
     pub(super) misses_a_class: bool,
 }
@@ -51,16 +57,14 @@ pub(super) fn decide(
     };
     let probabilities: Vec<f64> = logits.iter().map(|&logit| fitted.calibration.apply(logit)).collect();
     let choice = threshold::choose(rule, &Scores::new(labels, &probabilities)?.in_groups(&side.groups)?)?;
-    let mut warnings: Vec<String> = choice.warning.iter().cloned().collect();
     let rare = rare_at_even(rule, &choice, labels);
     let misses_a_class = rare.is_some();
-    warnings.extend(rare);
     Ok(Decided {
         calibration: fitted.calibration,
         calibrated: Some(calibrated),
         threshold: choice.threshold,
         choice: Some(choice),
-        warnings,
+        warnings: rare.into_iter().collect(),
         misses_a_class,
     })
 }
@@ -73,27 +77,27 @@ fn without_scores(rule: ThresholdRule, pos_weight: f64) -> Decided {
     let calibration = Calibration::at_prior(pos_weight);
     let undone = match calibration {
         Calibration::None => "",
-        _ => "; the probabilities are those of the head with the weight of the classes taken off again",
+        _ => "; the probabilities are those of the head with the class weight taken off again",
     };
-    let warning = format!(
+    let sentence = format!(
         "a class has too few training images to hold some of them out: no strength of the penalty and no calibration could \
          be tried{not_chosen}{undone}"
     );
-    let warnings = vec![warning];
+    let warnings = vec![Warning { sentence, step: None }];
     Decided { calibration, calibrated: None, threshold, choice: None, warnings, misses_a_class: false }
 }
 
 /// Where one class is rare, even odds are a high bar for it: that should be known, not found out.
-fn rare_at_even(rule: ThresholdRule, choice: &Choice, labels: &[bool]) -> Option<String> {
+fn rare_at_even(rule: ThresholdRule, choice: &Choice, labels: &[bool]) -> Option<Warning> {
     let positives = labels.iter().filter(|&&label| label).count();
     let share = positives.min(labels.len() - positives) as f64 / labels.len().max(1) as f64;
     let is_even = matches!(rule, ThresholdRule::Fixed(threshold) if (threshold - EVEN).abs() < f64::EPSILON);
     let found = if 2 * positives <= labels.len() { choice.sensitivity } else { choice.specificity }?;
     (is_even && share < 0.25 && found < 0.5).then(|| {
         let (percent, missed) = (100.0 * share, 100.0 * (1.0 - found));
-        format!(
-            "one class is {percent:.0} % of the images, and at a threshold of {EVEN} {missed:.0} % of it is missed: \
-             `--threshold youden` or `--threshold cost:fp=1,fn=20` weighs the classes otherwise"
-        )
+        let sentence = format!(
+            "one class is {percent:.0} % of the images, and at a threshold of {EVEN} {missed:.0} % of it is missed"
+        );
+        Warning { sentence, step: Some(WEIGH_OTHERWISE.to_owned()) }
     })
 }

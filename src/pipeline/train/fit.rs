@@ -104,7 +104,7 @@ impl TrainOptions {
         progress: &dyn Progress,
     ) -> Result<Fitted, PipelineError> {
         let (epochs, origin) = match self.set_aside(training) {
-            None => (options.epochs, "all that were allowed, for there are too few images to stop by".to_owned()),
+            None => (options.epochs, "the maximum, for there are too few images to stop by".to_owned()),
             Some([fitted, set_aside]) => {
                 let examples = Examples::new(&fitted.features, &fitted.labels, pos_weight)?;
                 let held_out = Examples::new(&set_aside.features, &set_aside.labels, pos_weight)?;
@@ -116,7 +116,7 @@ impl TrainOptions {
         let settings = Settings::Sgd(SgdOptions { epochs, patience: epochs, ..options.clone() });
         let head = fit_again(training, &settings, pos_weight, device, progress)?;
         let out_of_fold = self.out_of_fold(training, FOLDS, &settings, device, progress)?;
-        let description = format!("AdamW, {epochs} epochs ({origin}); a positive image weighs {pos_weight:.3}");
+        let description = format!("AdamW, {epochs} epochs ({origin}); class weight (positive) {pos_weight:.3}");
         Ok(Fitted { head, settings, description, pos_weight, out_of_fold })
     }
 
@@ -148,7 +148,7 @@ impl TrainOptions {
         // Three digits, as a person would write them.
         let strength: f64 = format!("{strength:.2e}").parse().unwrap_or(strength);
         let description = format!(
-            "exact optimum on features of one scale, L2 {strength} ({origin}); a positive image weighs {pos_weight:.3}"
+            "logistic regression solved exactly on features of one scale, L2 {strength} ({origin}); class weight (positive) {pos_weight:.3}"
         );
         let logits = fit.cross_validation.map(|found| found.logits);
         let out_of_fold = folds.zip(logits).map(|(folds, logits)| OutOfFold { folds, logits });

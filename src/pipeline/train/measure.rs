@@ -1,13 +1,14 @@
 //! Numbers on photos that neither head nor decision saw, with and without those that have a relative in training.
 
 use super::TrainOptions;
-use super::decide::Decided;
+use super::decide::{Decided, WEIGH_OTHERWISE};
 use super::fit::{Fitted, OutOfFold};
 use super::prepare::Prepared;
 use super::side::{Side, pick};
 use crate::metrics::{self, Bootstrap, Metrics, Scores};
 use crate::model::FEW_FOR_FOLDS;
 use crate::pipeline::{PipelineError, folds};
+use crate::report::html::Warning;
 use crate::report::{CrossValidationReport, Leak, rounded};
 
 /// A class with no more of all photos is rare.
@@ -25,7 +26,7 @@ pub(super) struct Measured<'a> {
 
 impl Measured<'_> {
     /// What to say where most of a class is missed that is rare, or has too few photos for anything to be chosen by it.
-    pub(super) fn missed(&self, prepared: &Prepared, decided: &Decided) -> Option<String> {
+    pub(super) fn missed(&self, prepared: &Prepared, decided: &Decided) -> Option<Warning> {
         let Metrics { confusion, threshold, .. } = self.metrics;
         let classes = prepared.class_groups();
         let all: usize = classes.iter().map(|(_, photos, _)| photos).sum();
@@ -41,14 +42,13 @@ impl Measured<'_> {
             })?;
         let threshold = rounded(threshold);
         let step = if decided.choice.is_some() {
-            "`--threshold youden` or `--threshold cost:fp=1,fn=20` weighs the classes otherwise"
+            WEIGH_OTHERWISE.to_owned()
         } else {
-            "there are too few photos of it to choose another threshold by"
+            format!("add photos of `{class}`, there are too few to choose another threshold by")
         };
-        Some(format!(
-            "{missed} of {images} {} photos of `{class}` are missed at a threshold of {threshold}: {step}",
-            self.name
-        ))
+        let sentence =
+            format!("{missed} of {images} {} photos of `{class}` are missed at a threshold of {threshold}", self.name);
+        Some(Warning { sentence, step: Some(step) })
     }
 }
 

@@ -29,6 +29,7 @@ use crate::head::{Balance, L2};
 use crate::model::{self as model_file, Model};
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
+use crate::report::html::Warning;
 use crate::report::{FewPhotos, TrainReport, html};
 
 use measure::Measured;
@@ -132,13 +133,16 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let audited = options.audit(&prepared, out_of_fold.as_ref(), &decided, progress)?;
     progress.check()?;
     let missed = |measured: &Measured<'_>| measured.missed(&prepared, &decided);
-    let missed: Vec<String> = measured.iter().filter(|_| !decided.misses_a_class).filter_map(missed).collect();
+    let missed: Vec<Warning> = measured.iter().filter(|_| !decided.misses_a_class).filter_map(missed).collect();
 
     let delivered = options.deliver(&prepared, &fitted, progress)?;
     let fitted_images = delivered.1.len();
     let metrics = measured.first().map(|measured| measured.metrics.clone());
     let model = options.model(&prepared, &fitted, &decided, delivered, metrics);
-    let warnings: Vec<String> = missed.into_iter().chain(decided.warnings.iter().cloned()).collect();
+    let warnings: Vec<Warning> = missed.into_iter().chain(decided.warnings.iter().cloned()).collect();
+    let of_choice = decided.choice.iter().filter_map(|choice| choice.warning.clone());
+    let said = warnings.iter().map(ToString::to_string).chain(of_choice).chain(audited.warnings.iter().cloned());
+    let said: Vec<String> = said.collect();
     let backbone = if options.bundle { options.backbone.weights_bytes(&photos.weights)? } else { None };
     let bytes = Model { backbone, ..model.clone() }.to_bytes(&options.output)?;
     outputs.add(&options.output, |file| file.write_all(&bytes))?;
@@ -182,7 +186,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         label_errors: audited.label_errors,
         shortcuts: audited.shortcuts,
         few_photos: FewPhotos::of(prepared.class_groups()),
-        warnings: warnings.iter().chain(&audited.warnings).cloned().collect(),
+        warnings: said,
         model_bytes: bytes.len() as u64,
         model: options.output.clone(),
         label_table: options.label_errors.clone(),

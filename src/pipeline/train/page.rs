@@ -4,12 +4,15 @@ use super::fit::OutOfFold;
 use super::measure::Measured;
 use super::prepare::Prepared;
 use super::{TrainOptions, learning_curve};
+use crate::decision::Choice;
 use crate::model::Model;
 use crate::pipeline::gallery::Gallery;
-use crate::pipeline::scored::{self, Scored};
+use crate::pipeline::scored::{self, Scored, warning_of_few};
 use crate::pipeline::{PageOptions, PipelineError};
 use crate::progress::{Progress, Unit};
-use crate::report::html::{Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Seen, Shortcuts};
+use crate::report::html::{
+    Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Seen, Shortcuts, Warning,
+};
 use crate::report::{self, NearDuplicate, TrainReport};
 
 /// Pairs of copies and doubtful labels that are shown with their photos.
@@ -21,7 +24,7 @@ pub(super) struct Material<'a> {
     pub(super) model: &'a Model,
     pub(super) report: &'a TrainReport,
     pub(super) measured: &'a [Measured<'a>],
-    pub(super) warnings: &'a [String],
+    pub(super) warnings: &'a [Warning],
 }
 
 impl TrainOptions {
@@ -81,7 +84,8 @@ impl Material<'_> {
             title: format!("{} or {}", report.negative, report.positive),
             negative: report.negative.clone(),
             positive: report.positive.clone(),
-            warnings: report.few_photos.iter().map(ToString::to_string).chain(self.warnings.iter().cloned()).collect(),
+            warnings: report.few_photos.iter().map(warning_of_few).chain(self.warnings.iter().cloned()).collect(),
+            samples: gallery.samples(),
             refit: report.refit_in_words(),
             data: Some(Data {
                 source: report.data.clone(),
@@ -102,7 +106,7 @@ impl Material<'_> {
             decision: Some(Decision {
                 rule: report.threshold_rule.clone(),
                 threshold: report.threshold,
-                warning: report.threshold_choice.as_ref().and_then(|choice| choice.warning.clone()),
+                warning: report.threshold_choice.as_ref().and_then(|choice| warning_of_choice(choice, report)),
                 calibration: report.calibration.map(|calibration| calibration.to_string()),
                 review: None,
             }),
@@ -125,6 +129,20 @@ impl Material<'_> {
         let pairs = pairs.map(|(number, pair)| copy_pair(pair, gallery, number < MOST_PICTURES)).collect();
         Copies { pairs, set_aside: self.report.relatives.set_aside, leak }
     }
+}
+
+/// What a threshold does not guarantee, and what would let it.
+fn warning_of_choice(choice: &Choice, report: &TrainReport) -> Option<Warning> {
+    let sentence = choice.warning.clone()?;
+    let class = &report.positive;
+    // A part of the photos that are added goes to validation where the split is made here.
+    let training = if report.split_given { 1.0 } else { 1.0 - report.val_fraction };
+    let step = choice.missing.map_or_else(
+        || "Add photos of both classes, or choose a threshold that demands less".to_owned(),
+        |missing| format!("Add at least {:.0} photos of `{class}`", (missing as f64 / training).ceil()),
+    );
+    let where_to = if choice.missing.is_some() && report.split_given { " to the training photos" } else { "" };
+    Some(Warning { sentence, step: Some(step + where_to) })
 }
 
 fn label_errors(found: &[report::LabelError], gallery: &Gallery<'_>) -> Vec<LabelError> {

@@ -1,9 +1,14 @@
 //! What speaks for and against the numbers, each in a sentence, and what to do about it.
 
-use super::page::{Page, Seen};
+use super::page::{Page, Probe, Seen, Shortcuts, Warning};
 use super::text::{Name, Prose, count, counted, decimal, percent, photos};
 use super::{doubts, learning};
+use crate::audit::shortcut::NEARLY_AS_WELL;
+use crate::metrics::Metrics;
 use crate::report::{ClassCount, MOST_DOUBTED};
+
+/// On fewer measured photos, those that belong together counted once, nothing that is found speaks for the model.
+const FEW_MEASURED: usize = 100;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,11 @@ impl Check {
         Self { state, sentence, part: Some(part), step: None }
     }
 
+    fn of(Warning { sentence, step }: &Warning, part: Option<&'static str>) -> Self {
+        let step = step.as_deref().map(closed);
+        Self { state: State::Warning, sentence: closed(sentence), part, step }
+    }
+
     fn with_step(self, step: impl Into<String>) -> Self {
         Self { step: Some(step.into()), ..self }
     }
@@ -36,12 +46,7 @@ impl Check {
 
 /// All checks that the page has the data for: warnings first, then limits, then what is well.
 pub(super) fn of(page: &Page) -> Vec<Check> {
-    let foreign = page.warnings.iter().map(|warning| Check {
-        state: State::Warning,
-        sentence: closed(warning),
-        part: None,
-        step: None,
-    });
+    let foreign = page.warnings.iter().map(|warning| Check::of(warning, None));
     let own = [
         against_guessing(page),
         trained_on(page),
@@ -69,13 +74,19 @@ fn closed(message: &str) -> String {
     format!("{}.", Prose(message.trim_end_matches('.')))
 }
 
+/// Whether so few photos were measured that no warning means nothing.
+pub(super) fn too_few_measured(page: &Page) -> bool {
+    let groups = |metrics: &Metrics| metrics.groups.iter().sum::<usize>();
+    page.measured.first().is_none_or(|measured| groups(&measured.metrics) < FEW_MEASURED)
+}
+
 /// Whether the accuracy is better than one and the same answer to all.
 fn against_guessing(page: &Page) -> Option<Check> {
     let metrics = &page.measured.first()?.metrics;
     let accuracy = metrics.accuracy?;
     let positives = metrics.positives as f64 / metrics.count as f64;
     let (name, share) = if positives >= 0.5 { (&page.positive, positives) } else { (&page.negative, 1.0 - positives) };
-    let guess = format!("always answering {} would be right {} of the time", Name(name), percent(share));
+    let guess = format!("always predicting {} would be right {} of the time", Name(name), percent(share));
     let [low, high] = accuracy.interval().unwrap_or([0.0, 1.0]);
     Some(if low > share {
         Check::new(State::Good, "numbers", format!("The model is clearly better than guessing: {guess}."))
@@ -84,6 +95,7 @@ fn against_guessing(page: &Page) -> Option<Check> {
             .with_step("Do not use this model: look at the mistakes and the labels first.")
     } else {
         Check::new(State::Warning, "numbers", format!("The model is not clearly better than guessing: {guess}."))
+            .with_step("Do not use this model yet: check the labels and add photos, then train again.")
     })
 }
 
@@ -102,20 +114,26 @@ fn precision_of_the_estimate(page: &Page) -> Option<Check> {
     let accuracy = metrics.accuracy?;
     let [low, high] = accuracy.interval()?;
     let width = (high - low) * 100.0;
-    (width > 10.0).then(|| {
+    (width > 10.0 || too_few_measured(page)).then(|| {
         let sentence = format!(
             "{} leave the accuracy uncertain by {width:.0} points; four times as many would halve that.",
             photos(metrics.count)
         );
-        Check::new(State::Note, "numbers", sentence)
-            .with_step("Measure on more photos: <code>resnet-binary evaluate --data DIR --model MODEL</code>.")
+        let least = if too_few_measured(page) { format!(", at least {FEW_MEASURED}") } else { String::new() };
+        let step =
+            format!("Measure on more photos{least}: <code>resnet-binary evaluate --data DIR --model MODEL</code>.");
+        Check::new(State::Note, "numbers", sentence).with_step(step)
     })
 }
 
 fn threshold(page: &Page) -> Option<Check> {
-    let warning = page.decision.as_ref()?.warning.as_ref()?;
-    Some(Check::new(State::Warning, "answers", format!("The threshold: {}", closed(warning))))
+    Some(Check::of(page.decision.as_ref()?.warning.as_ref()?, Some("predictions")))
 }
+
+/// The section of near-duplicates.
+const COPIES: &str = "duplicates";
+/// What to do about those on both sides.
+const ONE_SIDE: &str = "Keep near-duplicates on one side of the split, or let the tool make the split.";
 
 fn leaks(page: &Page) -> Option<Check> {
     let copies = page.copies.as_ref()?;
@@ -124,26 +142,26 @@ fn leaks(page: &Page) -> Option<Check> {
     Some(match (leaking, copies.pairs.len()) {
         (1.., _) => {
             let sentence = format!(
-                "{} that the numbers stand on {} a near-copy in the training, so they flatter.",
+                "{} that the numbers stand on {} a near-duplicate in the training, so they flatter.",
                 photos(leaking),
                 if leaking == 1 { "has" } else { "have" }
             );
-            Check::new(State::Warning, "copies", sentence)
-                .with_step("Keep copies on one side of the split, or let the tool make the split.")
+            Check::new(State::Warning, COPIES, sentence).with_step(ONE_SIDE)
         }
         (0, 0) if copies.set_aside > 0 => {
-            let sentence = format!("Copies cannot be told among {} that all look alike.", photos(copies.set_aside));
-            Check::new(State::Warning, "copies", sentence)
+            let sentence =
+                format!("Near-duplicates cannot be told among {} that all look alike.", photos(copies.set_aside));
+            Check::new(State::Warning, COPIES, sentence)
                 .with_step("Say what belongs together: <code>--group-by PATTERN</code>.")
         }
-        (0, 0) => Check::new(State::Good, "copies", "No near-copies were found among the photos.".to_owned()),
+        (0, 0) => Check::new(State::Good, COPIES, "No near-duplicates were found among the photos.".to_owned()),
         (0, pairs) if between == 0 => {
-            let pairs = counted(pairs, "pair of near-copies stands", "pairs of near-copies stand");
-            Check::new(State::Good, "copies", format!("{pairs} on one side of the split each: they cannot flatter."))
+            let pairs = counted(pairs, "pair of near-duplicates stands", "pairs of near-duplicates stand");
+            Check::new(State::Good, COPIES, format!("{pairs} on one side of the split each: they cannot flatter."))
         }
         (0, _) => {
-            let between = counted(between, "pair of near-copies stands", "pairs of near-copies stand");
-            Check::new(State::Note, "copies", format!("{between} in two splits."))
+            let between = counted(between, "pair of near-duplicates stands", "pairs of near-duplicates stand");
+            Check::new(State::Note, COPIES, format!("{between} in two splits.")).with_step(ONE_SIDE)
         }
     })
 }
@@ -151,36 +169,60 @@ fn leaks(page: &Page) -> Option<Check> {
 fn labels(page: &Page) -> Option<Check> {
     let doubtful = page.label_errors.as_ref()?.len();
     Some(if doubtful == 0 {
-        Check::new(State::Good, "labels", "No label looks wrong.".to_owned())
+        Check::new(State::Good, "label-errors", "No label looks wrong.".to_owned())
     } else {
-        let labels = counted(doubtful, "label", "labels");
+        let labels = counted(doubtful, "possible label error", "possible label errors");
         let photos: usize = page.data.iter().flat_map(|data| &data.classes).map(ClassCount::images).sum();
         let sentence = if MOST_DOUBTED * doubtful > photos.max(1) {
-            format!("{labels} look doubtful: so many say more about the model than about the labels.")
+            format!("{labels}: so many say more about the model than about the labels.")
         } else {
-            format!("{labels} may be wrong.")
+            format!("{labels} found.")
         };
-        Check::new(State::Note, "labels", sentence).with_step(doubts::STEP)
+        Check::new(State::Note, "label-errors", sentence).with_step(doubts::STEP)
     })
 }
 
 fn shortcuts(page: &Page) -> Option<Check> {
     let shortcuts = page.shortcuts.as_ref().filter(|shortcuts| !shortcuts.probes.is_empty())?;
     let suspicious = shortcuts.probes.iter().find(|probe| probe.warning.is_some());
+    let real = decimal(shortcuts.real);
     Some(if let Some(probe) = suspicious {
         let sentence = format!(
-            "The classes may be told apart by how the photos were taken: {} alone reaches a ROC-AUC of {}, the real \
-                 head {}.",
+            "The classes may be told apart by how the photos were taken: {} reach a ROC-AUC of {}, the whole photo {real} \
+             (chance = 0.5).",
             Prose(&probe.sees),
             decimal(probe.roc_auc),
-            decimal(shortcuts.real)
         );
         Check::new(State::Warning, "shortcuts", sentence)
             .with_step("Take photos of both classes in the same way, and measure on photos from elsewhere.")
     } else {
-        let sentence = "No shortcut was found: what should not tell the classes apart does not.";
-        Check::new(State::Good, "shortcuts", sentence.to_owned())
+        let tested = each_tested(&shortcuts.probes);
+        let sentence =
+            format!("Tested without the subject, by ROC-AUC (chance = 0.5): {tested}; the whole photo {real}.");
+        if shortcuts.probes.iter().any(|probe| is_close(shortcuts, probe)) {
+            let sentence = format!("{sentence} That is close, without a clear cause such as a frame or a file format.");
+            Check::new(State::Note, "shortcuts", sentence).with_step(
+                "See whether the surroundings differ between the classes, and measure on photos from elsewhere.",
+            )
+        } else {
+            Check::new(State::Good, "shortcuts", format!("{sentence} None of them gives the classes away."))
+        }
     })
+}
+
+/// What was tested, with what was found.
+fn each_tested(probes: &[Probe]) -> String {
+    let tested = probes.iter().map(|probe| {
+        // What of it tells most stands in the section.
+        let name = probe.sees.split_once(':').map_or(probe.sees.as_str(), |(name, _)| name);
+        format!("{} {}", Prose(name), decimal(probe.roc_auc))
+    });
+    tested.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a probe comes near the real head, whatever it was found to mean.
+pub(super) fn is_close(shortcuts: &Shortcuts, probe: &Probe) -> bool {
+    probe.roc_auc - 0.5 >= NEARLY_AS_WELL * (shortcuts.real - 0.5)
 }
 
 fn learning_curve(page: &Page) -> Option<Check> {
@@ -205,7 +247,8 @@ fn unfamiliar(page: &Page) -> Option<Check> {
             let sentence = format!("Nearly all {all} measured look like those of the training: {images} do not.");
             Check::new(State::Good, "data", sentence)
         }
-        _ => Check::new(State::Note, "data", format!("{images} of {all} measured look unlike any training photo.")),
+        _ => Check::new(State::Note, "data", format!("{images} of {all} measured look unlike any training photo."))
+            .with_step("Look at the unfamiliar photos; if such photos are to be answered, add some to the training."),
     })
 }
 
@@ -214,5 +257,6 @@ fn unreadable(page: &Page) -> Option<Check> {
     (unreadable > 0).then(|| {
         let sentence = format!("{} could not be read and took no part.", photos(unreadable));
         Check::new(State::Note, "unreadable", sentence)
+            .with_step("Repair or convert the files that could not be read, or take them out.")
     })
 }

@@ -9,7 +9,7 @@ use super::{MOST_PHOTOS, MOST_ROWS, Section, left_out, table};
 pub(super) fn section(page: &Page) -> Option<Section> {
     let copies = page.copies.as_ref()?;
     let leak = copies.leak.as_ref().map(leaking).unwrap_or_default();
-    Section::of("copies", "Copies", leak + &pairs(copies))
+    Section::of("duplicates", "Near-duplicates", leak + &pairs(copies))
 }
 
 fn leaking(leak: &Leak) -> String {
@@ -27,10 +27,10 @@ fn leaking(leak: &Leak) -> String {
     let class = if leak.images > 0 { "alert" } else { "note" };
     let has = if leak.images == 1 { "has" } else { "have" };
     format!(
-        "<p class=\"{class}\">{} of the measured set {has} a near-copy among the training photos.</p>\n{}",
+        "<p class=\"{class}\">{} of the measured set {has} a near-duplicate among the training photos.</p>\n{}",
         photos(leak.images),
         table(
-            "The headline with and without copies",
+            "The headline with and without near-duplicates",
             &[Words("measured"), Numbers(&measure), Numbers("95\u{a0}% interval")],
             &rows
         )
@@ -40,7 +40,7 @@ fn leaking(leak: &Leak) -> String {
 fn pairs(copies: &Copies) -> String {
     let set_aside = if copies.set_aside > 0 {
         format!(
-            "<p class=\"alert\">Copies cannot be told among {} that all look alike: of these only identical files are kept \
+            "<p class=\"alert\">Near-duplicates cannot be told among {} that all look alike: of these only identical files are kept \
              together, and <code>--group-by</code> says what else belongs together.</p>\n",
             photos(copies.set_aside)
         )
@@ -54,17 +54,17 @@ fn pairs(copies: &Copies) -> String {
     let seen = |pair: &&CopyPair| pair.thumbnails.as_ref().is_some_and(|pair| pair.iter().all(super::Picture::fits));
     let shown = each(copies.pairs.iter().filter(seen).take(MOST_PHOTOS), |pair| {
         let thumbnails = pair.thumbnails.as_ref().map_or(String::new(), |[first, second]| {
-            pictures(&[(Some(first), "first photo"), (Some(second), "its near-copy")])
+            pictures(&[(Some(first), "first photo"), (Some(second), "its near-duplicate")])
         });
         let class = if is_between(pair) { "wrong" } else { "right" };
-        format!("<li class=\"{class}\">{thumbnails}<p>{}, {}</p></li>\n", Prose(&pair.kind), splits(pair))
+        format!("<li class=\"{class}\">{thumbnails}<p>{}, {}</p></li>\n", Prose(kind(pair)), splits(pair))
     });
     let gallery = if shown.is_empty() { shown } else { format!("<ul class=\"gallery\">\n{shown}</ul>\n") };
     let rows = each(copies.pairs.iter().take(MOST_ROWS), |pair| {
         let class = if is_between(pair) { " class=\"wrong\"" } else { "" };
         format!(
-            "<tr{class}><td>{}</td><td class=\"verdict\">{}</td><td>{}</td><td>{}</td></tr>\n",
-            Prose(&pair.kind),
+            "<tr{class}><td>{}<small class=\"verdict\">{}</small></td><td>{}<br/>{}</td></tr>\n",
+            Prose(kind(pair)),
             splits(pair),
             File(&pair.first),
             File(&pair.second)
@@ -72,8 +72,13 @@ fn pairs(copies: &Copies) -> String {
     });
     set_aside
         + &gallery
-        + &table("Pairs of near-copies", &[Words("kind"), Words("splits"), Words("photo"), Words("is nearly")], &rows)
+        + &table("Pairs of near-duplicates", &[Words("kind"), Words("photos")], &rows)
         + &left_out(copies.pairs.len(), MOST_ROWS)
+}
+
+/// What the pair is, in the word of the page.
+fn kind(pair: &CopyPair) -> &str {
+    if pair.kind == "near copy" { "near-duplicate" } else { &pair.kind }
 }
 
 fn is_between(pair: &CopyPair) -> bool {

@@ -42,9 +42,9 @@ pub(super) fn figure(title: &str, svg: &str, legend: &[(&str, String)], reading:
 fn histogram(page: &Page, measured: &Measured, has_review: bool, svg: &str) -> String {
     let metrics = &measured.metrics;
     let mut legend = vec![
-        ("block positive", format!("is {}, upwards", Name(&page.positive))),
-        ("block negative", format!("is {}, downwards", Name(&page.negative))),
-        ("upright dark", format!("threshold {}", threshold(metrics.threshold))),
+        ("block positive", format!("true {}, upwards", Name(&page.positive))),
+        ("block negative", format!("true {}, downwards", Name(&page.negative))),
+        ("upright dark", format!("decision threshold {}", threshold(metrics.threshold))),
     ];
     if has_review {
         legend.push(("block band", "review".to_owned()));
@@ -66,9 +66,14 @@ fn roc(page: &Page, metrics: &Metrics, svg: &str) -> String {
         ("line curve", format!("area {}", decimal(area))),
         (
             "dot dark",
-            format!("threshold {}: {} found, {} false", threshold(metrics.threshold), percent(found), percent(alarms)),
+            format!(
+                "decision threshold {}: {} found, {} false",
+                threshold(metrics.threshold),
+                percent(found),
+                percent(alarms)
+            ),
         ),
-        ("line quiet", "guessing".to_owned()),
+        ("line quiet", "chance".to_owned()),
     ];
     let reading = format!(
         "Every threshold is a point: how many of the {} it finds, against how many of the {} it mistakes for them. \
@@ -84,12 +89,12 @@ fn precision_recall(page: &Page, metrics: &Metrics, svg: &str) -> String {
     let prevalence = metrics.positives as f64 / metrics.count as f64;
     let mut legend = vec![("line curve", format!("area {}", decimal(area)))];
     if let Some(precision) = metrics.precision {
-        let chosen = format!("threshold {}: {} right", threshold(metrics.threshold), percent(precision.value));
+        let chosen = format!("decision threshold {}: {} right", threshold(metrics.threshold), percent(precision.value));
         legend.push(("dot dark", chosen));
     }
-    legend.push(("line quiet", format!("guessing: {} are {}", percent(prevalence), Name(&page.positive))));
+    legend.push(("line quiet", format!("chance: {} are {}", percent(prevalence), Name(&page.positive))));
     let reading = format!(
-        "How many of its answers {0} are right (upwards), against how many of the {0} it finds (to the right). The \
+        "How many of its predictions {0} are right (upwards), against how many of the {0} it finds (to the right). The \
          longer the curve stays high, the better.",
         Name(&page.positive)
     );
@@ -102,7 +107,7 @@ fn reliability(metrics: &Metrics, svg: &str) -> String {
         ("line curve", format!("measured, with 95\u{a0}% intervals; mean gap {}", decimal(error))),
         ("line quiet", "perfect".to_owned()),
     ];
-    let reading = "Of the photos that got 70\u{a0}%, 70\u{a0}% should be positive: points on the diagonal keep that \
-                   promise, points below it promise too much. The numbers at the foot count the photos.";
+    let reading = "Of the photos that got 70\u{a0}%, 70\u{a0}% should be positive: points on the diagonal do so, points \
+                   below it are overconfident. The numbers at the foot count the photos.";
     figure("Calibration", svg, &legend, reading)
 }

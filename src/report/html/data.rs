@@ -12,7 +12,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let unfamiliar = page.unfamiliar.map_or(String::new(), |found| {
         format!(
             "<p>{} of {} measured {} further from the training photos than those lie from each other: on such photos \
-             the numbers promise less.</p>\n",
+             the numbers say less.</p>\n",
             count(found.images),
             photos(found.of),
             if found.images == 1 { "lies" } else { "lie" }
@@ -47,7 +47,7 @@ fn classes(data: &Data) -> String {
         said.push(("split".to_owned(), Prose(&data.split).to_string()));
     }
     if !data.passed_over.is_empty() {
-        said.push(("passed over".to_owned(), Prose(&data.passed_over).to_string()));
+        said.push(("ignored".to_owned(), Prose(&data.passed_over).to_string()));
     }
     if !data.unreadable.is_empty() {
         let files = counted(data.unreadable.len(), "file", "files");

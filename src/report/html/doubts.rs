@@ -1,25 +1,27 @@
 //! Labels that may be wrong, and ways to tell the classes apart without looking at what is in the photos.
 
 use super::Column::{Numbers, Words};
+use super::checks::is_close;
 use super::mistakes::pictures;
 use super::page::{LabelError, Page};
 use super::text::{File, Name, Prose, decimal, each, percent};
 use super::{MOST_PHOTOS, MOST_ROWS, Section, left_out, table};
 
 /// How to correct labels (markup).
-pub(super) const STEP: &str = "Look at the doubtful labels, write the corrections into a CSV (<code>path,label</code>; \
+pub(super) const STEP: &str = "Look at the possible label errors, write the corrections into a CSV (<code>path,label</code>; \
                                the label <code>drop</code> leaves a photo out), and train again with \
                                <code>--fixes FILE.csv</code>. Your photos stay as they are.";
 
 pub(super) fn labels(page: &Page) -> Option<Section> {
     let doubtful = page.label_errors.as_ref()?;
     let body = if doubtful.is_empty() {
-        "<p>Every label agrees with what a head says that was not trained on the photo.</p>\n".to_owned()
+        "<p>Every label agrees with what cross-validation predicts for its photo.</p>\n".to_owned()
     } else {
-        format!("<p>Heads that were not trained on these photos contradict their labels. {STEP}</p>\n")
-            + &list(doubtful)
+        format!(
+            "<p>In cross-validation, which never trained on the photo that it predicts, these labels were contradicted. {STEP}</p>\n"
+        ) + &list(doubtful)
     };
-    Section::of("labels", "Labels", body)
+    Section::of("label-errors", "Possible label errors", body)
 }
 
 fn list(doubtful: &[LabelError]) -> String {
@@ -28,7 +30,7 @@ fn list(doubtful: &[LabelError]) -> String {
     let pictured: Vec<&LabelError> = doubtful.iter().take_while(has_photo).take(MOST_PHOTOS).collect();
     let shown = each(&pictured, |label| {
         format!(
-            "<li>{}<p>labelled <b>{}</b></p><p><b>{}</b>? {}</p>{}</li>\n",
+            "<li>{}<p>labelled <b>{}</b>, looks like <b>{}</b> ({})</p>{}</li>\n",
             pictures(&[(label.thumbnail.as_ref(), "photo")]),
             Name(&label.given),
             Name(&label.suggested),
@@ -39,14 +41,14 @@ fn list(doubtful: &[LabelError]) -> String {
     let gallery = if shown.is_empty() { shown } else { format!("<ul class=\"gallery\">\n{shown}</ul>\n") };
     let rows = each(doubtful.iter().skip(pictured.len()).take(MOST_ROWS), |label| {
         format!(
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"number\">{}</td></tr>\n",
+            "<tr><td>{}<small>labelled {}, looks like {}</small></td><td class=\"number\">{}</td></tr>\n",
             File(&label.path),
             Name(&label.given),
             Name(&label.suggested),
             percent(label.probability)
         )
     });
-    let head = [Words("photo"), Words("label"), Words("perhaps"), Numbers("probability")];
+    let head = [Words("photo"), Numbers("probability")];
     let rest = if rows.is_empty() { rows } else { table("Labels that may be wrong", &head, &rows) };
     gallery + &rest + &left_out(doubtful.len(), pictured.len() + MOST_ROWS)
 }
@@ -56,26 +58,24 @@ pub(super) fn shortcuts(page: &Page) -> Option<Section> {
     let rows = each(shortcuts.probes.iter().take(MOST_ROWS), |probe| {
         let (class, verdict) = match &probe.warning {
             Some(warning) => (" class=\"wrong\"", Prose(warning).to_string()),
-            None => ("", "all clear".to_owned()),
+            None if is_close(shortcuts, probe) => ("", "close to the whole photo, without a clear cause".to_owned()),
+            None => ("", "does not give the classes away".to_owned()),
         };
         format!(
-            "<tr{class}><th scope=\"row\" class=\"prose\">{}</th><td class=\"number\">{}</td><td class=\"prose verdict\">{verdict}</td></tr>\n",
+            "<tr{class}><th scope=\"row\" class=\"prose\">{}<small class=\"verdict\">{verdict}</small></th>\
+             <td class=\"number\">{}</td></tr>\n",
             Prose(&probe.sees),
             decimal(probe.roc_auc)
         )
     });
     let real = format!(
-        "<tr><th scope=\"row\">the whole photo</th><td class=\"number\">{}</td><td>the real head</td></tr>\n",
+        "<tr><th scope=\"row\">the whole photo</th><td class=\"number\">{}</td></tr>\n",
         decimal(shortcuts.real)
     );
     let body =
-        "<p>A head that sees only what should not tell the classes apart ought to guess (0.5). If it comes near the \
-                real one, the photos may differ by how they were taken rather than by what they show.</p>\n"
+        "<p>A head that sees only what should not tell the classes apart ought to be at chance = 0.5. If it comes near \
+                the whole photo, the photos may differ by how they were taken rather than by what they show.</p>\n"
             .to_owned()
-            + &table(
-                "Heads that see less",
-                &[Words("what it sees"), Numbers("ROC-AUC"), Words("verdict")],
-                &(real + &rows),
-            );
+            + &table("Heads that see less", &[Words("what it sees"), Numbers("ROC-AUC")], &(real + &rows));
     Section::of("shortcuts", "Shortcuts", body)
 }

@@ -22,6 +22,14 @@ impl Measure {
             Self::RocAuc => point.roc_auc,
         }
     }
+
+    /// The smallest and the largest value that it can have.
+    pub(super) fn ends(self) -> [f64; 2] {
+        match self {
+            Self::LogLoss => [0.0, f64::INFINITY],
+            Self::RocAuc => [0.0, 1.0],
+        }
+    }
 }
 
 /// What the last stretch of the learning curve says about the next one.
@@ -41,12 +49,12 @@ pub(super) fn outlook(points: &[LearningPoint]) -> Option<Outlook> {
     let deviation = last.log_loss.deviation;
     let is_rising = gain > deviation;
     let advice = if is_rising {
-        "that is more than the deviation between folds, so more photos are likely to help"
+        "that is more than the std over the folds, so more photos are likely to help"
     } else {
-        "that is no more than the deviation between folds, so more photos of the same kind are likely to change little"
+        "that is no more than the std over the folds, so more photos of the same kind are likely to change little"
     };
     let sentence = format!(
-        "The last doubling, from {} to {}, took the log loss from {} to {} (deviation {}): {advice}.",
+        "The last doubling, from {} to {}, took the log loss from {} to {} (std {}): {advice}.",
         half,
         photos(last.images),
         decimal(before),
@@ -73,9 +81,9 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let figures = each([(Measure::LogLoss, "Log loss"), (Measure::RocAuc, "ROC-AUC")], |(measure, title)| {
         let legend = [
             ("line curve", "mean over the folds".to_owned()),
-            ("block tint", "one standard deviation between folds".to_owned()),
+            ("block tint", "one standard deviation (std) over the folds".to_owned()),
         ];
-        let reading = "Heads trained on fewer photos, each measured on photos it never saw. Where the curve still \
+        let reading = "The same head trained on fewer photos, measured by cross-validation. Where the curve still \
                        bends at its right end, more photos help; where it is flat, they do not.";
         plot::learning_curve(&page.learning_curve, measure)
             .map_or(String::new(), |svg| figure(title, &svg, &legend, reading))

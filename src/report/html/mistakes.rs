@@ -2,7 +2,7 @@
 
 use super::page::{Page, Photo};
 use super::picture::Picture;
-use super::text::{File, Name, Text, each, percent};
+use super::text::{File, Name, each, percent, threshold, title};
 use super::{MOST_PHOTOS, Section, left_out};
 use crate::report::heatmap;
 
@@ -11,35 +11,55 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let with_maps = errors.iter().any(|photo| photo.map.is_some());
     let mut body = String::new();
     if !errors.is_empty() {
-        body += "<h3>Most certain errors</h3>\n<p>Wrong answers, those with the highest loss first. Look for what they \
-                 share, and whether the label is right.</p>\n";
+        body += "<h3>Most confident mistakes</h3>\n<p>Wrong predictions, the most confident first, each with the probability \
+                 of what was predicted. Look for what they share, and whether the label is right.</p>\n";
+        body += &below_half(page, &errors);
+        if with_maps {
+            body += &legend(page);
+        }
         body += &gallery(page, &errors);
         body += &left_out(page.certain_errors.len(), MOST_PHOTOS);
     }
-    if with_maps {
-        let [positive, negative] = heatmap::COLOURS;
-        let note = format!(
-            "<p class=\"note\">The second picture of a pair is the class activation map: {positive} speaks for {}, \
-             {negative} for {}.</p>\n",
-            Name(&page.positive),
-            Name(&page.negative)
-        );
-        body += &note;
-    }
     Section::of("mistakes", "Mistakes", body)
+}
+
+/// Why something was predicted that had less than 50 %, where it was.
+fn below_half(page: &Page, errors: &[&Photo]) -> String {
+    let Some(measured) = page.measured.first().filter(|_| errors.iter().any(|photo| confidence(photo) < 0.5)) else {
+        return String::new();
+    };
+    let value = threshold(measured.metrics.threshold);
+    format!("<p>Below 50\u{a0}% the decision threshold of {value} made the prediction.</p>\n")
+}
+
+/// The probability of what was predicted.
+fn confidence(photo: &Photo) -> f64 {
+    if photo.answered_positive { photo.probability } else { 1.0 - photo.probability }
+}
+
+/// What the colours of the maps mean.
+fn legend(page: &Page) -> String {
+    let [positive, negative] = heatmap::COLOURS;
+    let entry = |mark: &str, colour: &str, class: &str| {
+        format!("<li><i class=\"mark block {mark}\"></i><span>{colour}: evidence for {}</span></li>\n", Name(class))
+    };
+    format!(
+        "<p class=\"note\">Left the photo, right its class activation map.</p>\n<ul class=\"legend\">\n{}{}</ul>\n",
+        entry("positive", positive, &page.positive),
+        entry("negative", negative, &page.negative)
+    )
 }
 
 fn gallery(page: &Page, photos: &[&Photo]) -> String {
     let items = each(photos, |photo| {
         let name = |positive| if positive { Name(&page.positive) } else { Name(&page.negative) };
+        let predicted = name(photo.answered_positive);
         let verdict = if photo.is_positive == photo.answered_positive { "right" } else { "wrong" };
         let pictures = pictures(&[(photo.thumbnail.as_ref(), "photo"), (photo.map.as_ref(), "class activation map")]);
         format!(
-            "<li class=\"{verdict}\">{pictures}<p>is <b>{}</b>, answer <b>{}</b></p><p>P({}) {}</p>{}</li>\n",
+            "<li class=\"{verdict}\">{pictures}<p>true <b>{}</b><br/>predicted <b>{predicted}</b> ({})</p>{}</li>\n",
             name(photo.is_positive),
-            name(photo.answered_positive),
-            Name(&page.positive),
-            percent(photo.probability),
+            percent(confidence(photo)),
             File(&photo.path)
         )
     });
@@ -54,7 +74,7 @@ pub(super) fn pictures(all: &[(Option<&Picture>, &str)]) -> String {
     }
     let images = each(there, |(picture, name)| {
         if picture.fits() {
-            format!("<img src=\"{picture}\" alt=\"{}\" decoding=\"async\"/>", Text(name))
+            format!("<img src=\"{picture}\" alt=\"{}\" decoding=\"async\"/>", title(name))
         } else {
             "<span class=\"note\">picture too large to be shown</span>".to_owned()
         }

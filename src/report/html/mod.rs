@@ -6,7 +6,6 @@
 //! (`text`), and its weight is bounded: lists end at [`MOST_ROWS`], galleries at [`MOST_PHOTOS`], saying what is left
 //! out; curves at 500 corners; pictures at [`picture::MOST_BYTES`].
 
-mod answers;
 mod checks;
 mod copies;
 mod curves;
@@ -18,13 +17,15 @@ mod numbers;
 mod page;
 pub mod picture;
 mod plot;
+mod predictions;
 mod repeat;
+mod samples;
 mod summary;
 mod text;
 
 pub use page::{
-    Copies, CopyPair, Data, Decision, Fact, LabelError, Leak, Measured, Network, Page, Photo, Probe, Repeat, Seen,
-    Shortcuts, Unfamiliar,
+    ClassPhotos, Copies, CopyPair, Data, Decision, Fact, LabelError, Leak, Measured, Network, Page, Photo, Probe,
+    Repeat, Seen, Shortcuts, Unfamiliar, Warning,
 };
 pub use picture::{Format, Picture};
 
@@ -35,6 +36,8 @@ use text::each;
 pub const MOST_ROWS: usize = 200;
 /// Most photos of a gallery, and most pairs and doubtful labels that are shown with their photos.
 pub const MOST_PHOTOS: usize = 24;
+/// Most classes that are shown by some of their photos.
+pub const MOST_CLASSES: usize = 6;
 
 /// Nothing may be fetched or run; pictures and style are in the file.
 const POLICY: &str =
@@ -75,9 +78,10 @@ impl Section {
 /// The whole document.
 pub fn render(page: &Page) -> String {
     let sections: Vec<Section> = [
+        samples::section(page),
         data::section(page),
         numbers::section(page),
-        answers::section(page),
+        predictions::section(page),
         curves::section(page),
         learning::section(page),
         mistakes::section(page),

@@ -4,7 +4,7 @@ use super::Column::{Numbers, Words};
 use super::page::{Measured, Page};
 use super::text::{Name, Prose, capitalised, count, decimal, each, photos};
 use super::{Section, table};
-use crate::metrics::{Metrics, TOO_FEW};
+use crate::metrics::{Estimate, Metrics, TOO_FEW};
 use crate::report::{CrossValidationReport, Spread, estimates, in_groups};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
@@ -19,19 +19,15 @@ fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
     let title = if with_title { format!("<h3>On the {name} photos</h3>\n") } else { String::new() };
     let rows = each(estimates(metrics), |(name, estimate, method)| {
         let says = explanation(name);
-        let [value, interval, method] = match estimate {
-            Some(estimate) => match estimate.interval() {
-                Some([low, high]) => {
-                    let interval = format!("{} to {}", decimal(low), decimal(high));
-                    [decimal(estimate.value), interval, method.name().to_owned()]
-                }
-                None => [decimal(estimate.value), "–".to_owned(), TOO_FEW.to_owned()],
-            },
-            None => ["–".to_owned(), "–".to_owned(), "not defined here: a class or an answer is missing".to_owned()],
+        let value = estimate.map_or("–".to_owned(), |estimate| decimal(estimate.value));
+        let [interval, method] = match estimate.map(Estimate::interval) {
+            Some(Some([low, high])) => [format!("{} to {}", decimal(low), decimal(high)), method.name().to_owned()],
+            Some(None) => ["–".to_owned(), TOO_FEW.to_owned()],
+            None => ["–".to_owned(), "not defined here: a class or an answer is missing".to_owned()],
         };
         format!(
             "<tr><th scope=\"row\">{name}<small>{says}</small></th><td class=\"number\">{value}</td>\
-             <td class=\"number\">{interval}</td><td class=\"quiet\">{method}</td></tr>\n"
+             <td class=\"number\">{interval}<small>{method}</small></td></tr>\n"
         )
     });
     let groups = in_groups(metrics, [&page.negative, &page.positive]);
@@ -42,7 +38,7 @@ fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
         photos(metrics.count),
         count(metrics.positives)
     );
-    let head = [Words("measure"), Numbers("value"), Numbers("95\u{a0}% interval"), Words("interval by")];
+    let head = [Words("measure"), Numbers("value"), Numbers("95\u{a0}% interval, by")];
     title + &images + &table("Measures with their intervals", &head, &rows) + &bootstrap(metrics)
 }
 
@@ -57,17 +53,17 @@ fn bootstrap(metrics: &Metrics) -> String {
 /// The measure in plain words.
 fn explanation(measure: &str) -> &'static str {
     match measure {
-        "accuracy" => "share of right answers",
-        "balanced accuracy" => "the same if both classes were equally frequent; a guess has 0.5",
-        "sensitivity" => "share of the positive photos that it finds (recall)",
-        "specificity" => "share of the negative photos that it leaves alone",
-        "precision" => "share of its positive answers that are right",
+        "accuracy" => "fraction of right predictions",
+        "balanced accuracy" => "the same if both classes were equally frequent; chance = 0.5",
+        "sensitivity" => "fraction of the positive photos that it finds (recall)",
+        "specificity" => "fraction of the negative photos that it leaves alone",
+        "precision" => "fraction of its positive predictions that are right",
         "F1" => "precision and sensitivity in one number",
-        "MCC" => "correlation of answers and labels; a guess has 0",
-        "ROC-AUC" => "chance that a positive photo scores above a negative one; a guess has 0.5",
-        "PR-AUC" => "mean precision over all sensitivities; a guess has the share of positives",
-        "log loss" => "price of wrong probabilities, lower is better; a coin has 0.693",
-        "Brier score" => "mean squared error of the probability, lower is better; a coin has 0.25",
+        "MCC" => "correlation of predictions and labels; chance = 0",
+        "ROC-AUC" => "probability that a positive photo scores above a negative one; chance = 0.5",
+        "PR-AUC" => "mean precision over all sensitivities; chance = fraction of positives",
+        "log loss" => "price of wrong probabilities, lower is better; chance = 0.693",
+        "Brier score" => "mean squared error of the probability, lower is better; chance = 0.25",
         "calibration error" => "mean gap between probability and what happens, lower is better",
         _ => "",
     }
@@ -94,7 +90,7 @@ fn cross_validation(found: &CrossValidationReport) -> String {
     let (folds, images) = (found.folds, photos(found.images));
     format!(
         "<h3>Cross-validation</h3>\n<p>{images} in {folds} folds, each measured by a head that was not fitted to it. The \
-         deviation between folds shows how much depends on which photos one happens to have.</p>\n{few}{}",
-        table("Cross-validation", &[Words("measure"), Numbers("mean"), Numbers("deviation")], &rows)
+         standard deviation (std) over the folds shows how much depends on which photos one happens to have.</p>\n{few}{}",
+        table("Cross-validation", &[Words("measure"), Numbers("mean"), Numbers("std")], &rows)
     )
 }

@@ -3,6 +3,7 @@
 //! A part that is `None` or empty was not looked for and is left out. A list inside `Some` that is empty was looked for
 //! and nothing was found, which the page says.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::picture::Picture;
@@ -14,6 +15,8 @@ use crate::report::{ClassCount, CrossValidationReport, LearningPoint, Skipped};
 pub struct Page {
     /// Such as `ants or bees`.
     pub title: String,
+    /// The day on which it was made, such as `2024-05-17`; empty where it shall not be said.
+    pub date: String,
     /// The command line that made it, as one would type it.
     pub command: String,
     /// What the negative answer is called.
@@ -21,11 +24,11 @@ pub struct Page {
     /// The positive class.
     pub positive: String,
     /// What a reader must know before the numbers, beyond what the page finds out from the parts below.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Which head the numbers are of, where it is not the one in the model.
     pub refit: Option<String>,
-    /// What to do next, before the steps that the page finds out from the parts below.
-    pub next_steps: Vec<String>,
+    /// Some photos of each class as the network sees them.
+    pub samples: Vec<ClassPhotos>,
     /// The photos.
     pub data: Option<Data>,
     /// The network and its head.
@@ -50,6 +53,32 @@ pub struct Page {
     pub unfamiliar: Option<Unfamiliar>,
     /// What it takes to make the same numbers again.
     pub repeat: Option<Repeat>,
+}
+
+/// Something that a reader must know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Warning {
+    /// What it is, in a sentence.
+    pub sentence: String,
+    /// What to do about it.
+    pub step: Option<String>,
+}
+
+/// As one sentence, for the terminal.
+impl fmt::Display for Warning {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.sentence)?;
+        self.step.as_ref().map_or(Ok(()), |step| write!(out, ": {step}"))
+    }
+}
+
+/// Some photos of a class.
+#[derive(Debug, Clone, Default)]
+pub struct ClassPhotos {
+    /// The class.
+    pub class: String,
+    /// File and picture of each.
+    pub photos: Vec<(PathBuf, Picture)>,
 }
 
 /// The photos that were read.
@@ -120,7 +149,7 @@ pub struct Decision {
     /// A probability of at least this is the positive class.
     pub threshold: f64,
     /// Where there are too few images for the claim.
-    pub warning: Option<String>,
+    pub warning: Option<Warning>,
     /// How the probabilities were calibrated, in words.
     pub calibration: Option<String>,
     /// Between these two probabilities the answer is `review`.

@@ -1,7 +1,7 @@
 //! Everything that it takes to make the same numbers again.
 
 use super::page::{Fact, Network, Page};
-use super::text::{Name, Prose};
+use super::text::{Name, Prose, command};
 use super::{Section, facts};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
@@ -16,17 +16,13 @@ pub(super) fn section(page: &Page) -> Option<Section> {
             .collect::<Vec<_>>()
             .concat()
     });
-    let command = if page.command.is_empty() {
+    let line = if page.command.is_empty() {
         String::new()
     } else {
         let promise = "The same photos, seed and machine give the same model, byte for byte.";
-        format!(
-            "<p>{promise}</p>\n<div class=\"scroll command\" role=\"region\" tabindex=\"0\" aria-label=\"Command\">\
-             <code>{}</code></div>\n",
-            Prose(&page.command)
-        )
+        format!("<p>{promise}</p>\n<p class=\"command\"><code>{}</code></p>\n", command(&page.command))
     };
-    Section::of("repeat", "Repeat this run", command + &network + &repeat.unwrap_or_default())
+    Section::of("repeat", "Repeat this run", line + &network + &repeat.unwrap_or_default())
 }
 
 fn described(network: &Network) -> Vec<(String, String)> {

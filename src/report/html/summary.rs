@@ -2,7 +2,7 @@
 
 use super::checks::{self, Check, State};
 use super::page::{Measured, Page, Seen};
-use super::text::{Name, Prose, count, counted, each, percent, percent_number, photos, threshold};
+use super::text::{Name, Prose, Text, count, counted, each, percent, percents, photos, threshold};
 use crate::metrics::{Estimate, TOO_FEW};
 
 /// Most steps that are named: of more, none is taken.
@@ -13,12 +13,13 @@ pub(super) fn header(page: &Page) -> String {
     let verdict = page.measured.first().map(|measured| verdict(page, measured)).unwrap_or_default();
     let refit = page.refit.as_ref().map_or(String::new(), |words| format!("<p>Refit: {}.</p>\n", Prose(words)));
     let found = checks::of(page);
+    let date = if page.date.is_empty() { String::new() } else { format!(" of {}", Text(&page.date)) };
     format!(
-        "<header id=\"summary\">\n<p class=\"kicker\">resnet-binary report</p>\n<h1>{title}</h1>\n{verdict}{refit}\
+        "<header id=\"summary\">\n<p class=\"kicker\">resnet-binary report{date}</p>\n<h1>{title}</h1>\n{verdict}{refit}\
          <div class=\"advice\">\n{checks}{steps}</div>\n</header>\n",
         title = Name(&page.title),
-        checks = list_of(&found),
-        steps = next_steps(page, &found),
+        checks = list_of(page, &found),
+        steps = next_steps(&found),
     )
 }
 
@@ -48,8 +49,8 @@ fn verdict(page: &Page, measured: &Measured) -> String {
         high: specificity.low.map(other),
     };
     let kinds = format!(
-        "<p>From a probability of {} the answer is {positive}. That finds {} of the {positive} ({}), and wrongly answers \
-         {positive} on {} of the {negative} ({}).</p>\n",
+        "<p>It predicts {positive} from a probability of {} on. That finds {} of the {positive} ({}), and takes {} of the \
+         {negative} for {positive} ({}).</p>\n",
         threshold(metrics.threshold),
         percent(sensitivity.value),
         interval(&sensitivity),
@@ -63,16 +64,16 @@ fn verdict(page: &Page, measured: &Measured) -> String {
 
 /// Such as `51.6 to 66.9 %`.
 fn interval(estimate: &Estimate) -> String {
-    let ends = estimate.interval().map(|[low, high]| format!("{} to {}", percent_number(low), percent(high)));
-    ends.unwrap_or_else(|| TOO_FEW.to_owned())
+    estimate.interval().map_or_else(|| TOO_FEW.to_owned(), percents)
 }
 
-fn list_of(checks: &[Check]) -> String {
+fn list_of(page: &Page, checks: &[Check]) -> String {
     if checks.is_empty() {
         return String::new();
     }
     let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
     let title = match warnings {
+        0 if checks::too_few_measured(page) => "Can I trust this? Too few photos to tell".to_owned(),
         0 => "Can I trust this? Nothing speaks against it".to_owned(),
         warnings => format!("Can I trust this? {} first", counted(warnings, "warning", "warnings")),
     };
@@ -89,10 +90,13 @@ fn list_of(checks: &[Check]) -> String {
     format!("<div>\n<h2>{title}</h2>\n<ul class=\"checks\">\n{items}</ul>\n</div>\n")
 }
 
-fn next_steps(page: &Page, checks: &[Check]) -> String {
-    let given = page.next_steps.iter().map(|step| Prose(step).to_string());
-    let found = checks.iter().filter_map(|check| check.step.clone());
-    let steps: Vec<String> = given.chain(found).take(MOST_STEPS).collect();
+fn next_steps(checks: &[Check]) -> String {
+    let mut steps: Vec<&String> = Vec::new();
+    for step in checks.iter().filter_map(|check| check.step.as_ref()) {
+        if steps.len() < MOST_STEPS && !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
     if steps.is_empty() {
         return String::new();
     }

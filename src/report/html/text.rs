@@ -14,6 +14,8 @@ use crate::report::rounded;
 const LONGEST: usize = 160;
 /// Longest sentence that comes from elsewhere, in characters.
 const LONGEST_PROSE: usize = 600;
+/// Longest command line, in characters.
+const LONGEST_COMMAND: usize = 8000;
 /// Between a number and its unit, where no line may break.
 const NO_BREAK: char = '\u{a0}';
 
@@ -90,6 +92,11 @@ impl fmt::Display for Prose<'_> {
     }
 }
 
+/// A command line, to be typed again: longer than a sentence may be, and every character of it stands for itself.
+pub(super) fn command(line: &str) -> String {
+    Text(&shortened(line, LONGEST_COMMAND)).to_string()
+}
+
 /// The text, or its beginning and its longer end with an ellipsis between.
 fn shortened(text: &str, longest: usize) -> String {
     let length = text.chars().count();
@@ -103,17 +110,22 @@ fn shortened(text: &str, longest: usize) -> String {
 
 /// A share in percent: one decimal, two near the ends, where one would turn a rare error into none.
 pub(super) fn percent(share: f64) -> String {
-    format!("{}{NO_BREAK}%", percent_number(share))
+    format!("{}{NO_BREAK}%", percent_number(share, decimals(share)))
 }
 
-/// The same without its unit, for `51.6 to 66.9 %`.
-pub(super) fn percent_number(share: f64) -> String {
-    if !share.is_finite() {
-        return "–".to_owned();
-    }
+/// The same of both ends of an interval, in the same decimals: `51.6 to 66.9 %`.
+pub(super) fn percents([low, high]: [f64; 2]) -> String {
+    let decimals = decimals(low).max(decimals(high));
+    format!("{} to {}{NO_BREAK}%", percent_number(low, decimals), percent_number(high, decimals))
+}
+
+fn percent_number(share: f64, decimals: usize) -> String {
+    if share.is_finite() { format!("{:.decimals$}", share * 100.0) } else { "–".to_owned() }
+}
+
+fn decimals(share: f64) -> usize {
     let is_near_an_end = share != 0.0 && (share - 1.0).abs() > f64::EPSILON && !(0.005..=0.995).contains(&share);
-    let decimals = if is_near_an_end { 2 } else { 1 };
-    format!("{:.decimals$}", share * 100.0)
+    if is_near_an_end { 2 } else { 1 }
 }
 
 /// A measure with three decimals.
@@ -196,6 +208,8 @@ mod tests {
         assert_eq!(percent(0.9996), "99.96\u{a0}%");
         assert_eq!(percent(1.0), "100.0\u{a0}%");
         assert_eq!(percent(f64::NAN), "–\u{a0}%");
+        assert_eq!(percents([0.959, 0.9988]), "95.90 to 99.88\u{a0}%");
+        assert_eq!(percents([0.516, 0.669]), "51.6 to 66.9\u{a0}%");
         assert_eq!(decimal(-0.25), "−0.250");
         assert_eq!(threshold(0.5), "0.5");
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");

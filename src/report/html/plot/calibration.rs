@@ -14,7 +14,7 @@ const BELOW: f64 = 0.11;
 pub(in crate::report::html) fn reliability(bins: &[CalibrationBin], metrics: &Metrics) -> Option<String> {
     let error = metrics.expected_calibration_error?.value;
     let label = format!("Calibration curve, expected calibration error {error:.3}");
-    let axes = (Axis::share("probability given"), Axis { range: -BELOW..1.0, ..Axis::share("share that is positive") });
+    let axes = (Axis::share("predicted probability"), Axis { range: -BELOW..1.0, ..Axis::share("fraction positive") });
     picture(&label, &axes.0, &axes.1, |chart| {
         let perfect = [(0.0, 0.0), (1.0, 1.0)];
         chart.draw_series(std::iter::once(PathElement::new(perfect, Ink::Quiet.line(3))))?;

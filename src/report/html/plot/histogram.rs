@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{Axis, Ink, picture};
+use super::{Axis, Ink, Unit, picture};
 use crate::metrics::Metrics;
 
 /// Columns of the histogram.
@@ -20,10 +20,8 @@ pub(in crate::report::html) fn histogram(
     let right = metrics.confusion.true_positive + metrics.confusion.true_negative;
     let label =
         format!("Probabilities of both classes; {right} of {} on the right side of the threshold", metrics.count);
-    let axes = (
-        Axis::share("probability given"),
-        Axis { name: "images", range: -highest..highest, format: |images| format!("{:.0}", images.abs()) },
-    );
+    let axes =
+        (Axis::share("predicted probability"), Axis { name: "images", range: -highest..highest, unit: Unit::Count });
     picture(&label, &axes.0, &axes.1, |chart| {
         chart.draw_series(review.map(|(low, high)| {
             let band = [(low.clamp(0.0, 1.0), -highest), (high.clamp(0.0, 1.0), highest)];

@@ -2,16 +2,17 @@
 
 use plotters::prelude::*;
 
-use super::{Axis, Ink, picture, thinned};
+use super::{Axis, Ink, Unit, picture, thinned};
 use crate::report::LearningPoint;
 use crate::report::html::learning::Measure;
 
 /// The measure over the number of training images, one standard deviation around it.
 pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure: Measure) -> Option<String> {
+    let [smallest, largest] = measure.ends();
     let at = |side: f64| -> Vec<(f64, f64)> {
         let place = |point: &LearningPoint| {
             let spread = measure.of(point);
-            (point.images as f64, spread.mean + side * spread.deviation)
+            (point.images as f64, (spread.mean + side * spread.deviation).clamp(smallest, largest))
         };
         thinned(points.iter().map(place).collect())
     };
@@ -28,8 +29,8 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
     let (before, after) = (measure.of(first).mean, measure.of(last).mean);
     let label = format!("{name} from {} to {} training photos: {before:.3} to {after:.3}", first.images, last.images);
     let axes = (
-        Axis { name: "training photos", range: 0.0..last.images as f64, format: |images| format!("{images:.0}") },
-        Axis { name, range: least - margin..most + margin, format: |value| format!("{value:.2}") },
+        Axis { name: "training photos", range: 0.0..last.images as f64, unit: Unit::Count },
+        Axis { name, range: (least - margin).max(smallest)..(most + margin).min(largest), unit: Unit::Decimal },
     );
     picture(&label, &axes.0, &axes.1, |chart| {
         let band = low.into_iter().chain(high.into_iter().rev()).collect::<Vec<_>>();
@@ -38,4 +39,30 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
         chart.draw_series(mean.into_iter().map(|point| Circle::new(point, 14, Ink::Curve.colour().filled())))?;
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::LETTERS;
+    use super::*;
+    use crate::report::Spread;
+
+    #[test]
+    fn the_band_ends_where_the_measure_does() {
+        let point = |images, mean| {
+            let spread = Spread { mean, deviation: 0.03 };
+            LearningPoint { images, roc_auc: spread, log_loss: spread }
+        };
+        let points = [point(40, 0.98), point(80, 0.99)];
+        let svg = learning_curve(&points, Measure::RocAuc).unwrap();
+        let heights = |from: &str| -> Vec<f64> {
+            let (_, shape) = svg.split_once(from).unwrap();
+            let corners = shape.split_once("points=\"").unwrap().1.split('"').next().unwrap();
+            corners.split_whitespace().map(|corner| corner.split_once(',').unwrap().1.parse().unwrap()).collect()
+        };
+        let top = |heights: Vec<f64>| heights.into_iter().fold(f64::INFINITY, f64::min);
+        // The axes end at 1, and that is where the margin above them begins.
+        assert!((top(heights("<polygon")) - LETTERS * 1.9).abs() <= 1.0, "{svg}");
+        assert!(svg.contains("\n1.00\n") && !svg.contains("\n1.0\n"), "{svg}");
+    }
 }

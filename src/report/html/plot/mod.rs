@@ -11,6 +11,7 @@ mod ranking;
 
 use std::ops::Range;
 
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -29,6 +30,8 @@ const HEIGHT: i32 = 1000;
 const LETTERS: f64 = 40.0;
 /// plotters writes letters smaller than it is told, by this much.
 const POINTS: f64 = 1.24;
+/// Most steps from one tick of an axis to the next.
+const MAX_STEPS: f64 = 6.0;
 /// Most corners of a line: more cannot be seen.
 const MOST_CORNERS: usize = 500;
 
@@ -78,21 +81,87 @@ impl Ink {
     }
 }
 
-/// One axis: its name, what it spans, how its numbers are written.
+/// What the numbers of an axis are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// Fractions, written in percent.
+    Percent,
+    /// Things that are counted, upwards and downwards from 0.
+    Count,
+    /// Anything else, in as many decimals as tell two ticks apart.
+    Decimal,
+}
+
+/// One axis: its name, what it spans, what its numbers are.
 struct Axis {
     name: &'static str,
     range: Range<f64>,
-    format: fn(f64) -> String,
+    unit: Unit,
 }
 
 impl Axis {
     /// From nothing to everything.
     fn share(name: &'static str) -> Self {
-        Self { name, range: 0.0..1.0, format: |share| format!("{:.0} %", share * 100.0) }
+        Self { name, range: 0.0..1.0, unit: Unit::Percent }
+    }
+
+    /// Between two ticks: 1, 2 or 5 times a power of ten.
+    fn step(&self) -> f64 {
+        let least = (self.range.end - self.range.start) / MAX_STEPS;
+        let power = 10_f64.powf(least.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|times| times * power).into_iter().find(|&step| step >= least);
+        let step = step.unwrap_or(least);
+        if self.unit == Unit::Count { step.max(1.0) } else { step }
+    }
+
+    fn ticks(&self) -> Vec<f64> {
+        let step = self.step();
+        let (first, last) = ((self.range.start / step).ceil() as i32, (self.range.end / step).floor() as i32);
+        (first..=last).map(|place| f64::from(place) * step).collect()
+    }
+
+    /// A tick's number; no two of an axis are the same.
+    fn number(&self, value: f64) -> String {
+        // How many digits tell the step from nothing; 0.2 becomes −0.7, which one decimal is enough for.
+        #[expect(clippy::cast_sign_loss, reason = "it is not below 0")]
+        let decimals = (-self.step().log10()).ceil().clamp(0.0, 9.0) as usize;
+        match self.unit {
+            Unit::Percent => format!("{:.*} %", decimals.saturating_sub(2), value * 100.0),
+            Unit::Count => format!("{:.0}", value.abs()),
+            Unit::Decimal => format!("{value:.decimals$}"),
+        }
+    }
+
+    fn coordinates(&self) -> Coordinates {
+        Coordinates { inner: self.range.clone().into(), ticks: self.ticks() }
     }
 }
 
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+/// Coordinates with the ticks of their axis in place of those that plotters would choose.
+struct Coordinates {
+    inner: RangedCoordf64,
+    ticks: Vec<f64>,
+}
+
+impl Ranged for Coordinates {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        self.inner.map(value, limit)
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // Lines between the ticks are not drawn.
+        if hint.weight().allow_light_points() { Vec::new() } else { self.ticks.clone() }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.inner.range()
+    }
+}
+
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Coordinates, Coordinates>>;
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// An SVG with axes, and whatever `paint` puts between them; `label` is what a screen reader says.
@@ -124,17 +193,17 @@ fn axes(
         .margin_bottom(LETTERS * 1.4)
         .x_label_area_size(LETTERS * 1.6)
         .y_label_area_size(LETTERS * 3.4)
-        .build_cartesian_2d(x.range.clone(), y.range.clone())?;
+        .build_cartesian_2d(x.coordinates(), y.coordinates())?;
+    // In the corner the numbers of both axes would lie on each other: that of the upright one is left out.
+    let is_corner = |value: f64| value - y.range.start < (y.range.end - y.range.start) * 0.03;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(Ink::Rule.line(2))
         .axis_style(Ink::Rule.line(2))
-        .x_labels(6)
-        .y_labels(6)
         .label_style(letters(Ink::Quiet))
-        .x_label_formatter(&|value| (x.format)(*value))
-        .y_label_formatter(&|value| (y.format)(*value))
+        .x_label_formatter(&|value| x.number(*value))
+        .y_label_formatter(&|value| if is_corner(*value) { String::new() } else { y.number(*value) })
         .draw()?;
     paint(&mut chart)?;
     // A name that lies is read more easily than one that stands.
@@ -196,10 +265,29 @@ mod tests {
     }
 
     #[test]
+    fn no_two_ticks_of_an_axis_have_the_same_number() {
+        let numbers = |range, unit| {
+            let axis = Axis { name: "x", range, unit };
+            axis.ticks().into_iter().map(|tick| axis.number(tick)).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(0.978..1.0, Unit::Decimal), ["0.980", "0.985", "0.990", "0.995", "1.000"]);
+        assert_eq!(numbers(-1.08..1.08, Unit::Count), ["1", "0", "1"]);
+        assert_eq!(numbers(0.0..1.0, Unit::Percent), ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]);
+        assert_eq!(numbers(0.0..2.4, Unit::Decimal), ["0.0", "0.5", "1.0", "1.5", "2.0"]);
+        assert_eq!(numbers(0.0..17_000.0, Unit::Count), ["0", "5000", "10000", "15000"]);
+    }
+
+    #[test]
+    fn the_corner_has_one_number() {
+        let svg = picture("", &Axis::share("x"), &Axis::share("y"), |_| Ok(())).unwrap();
+        assert_eq!(svg.matches("\n0 %").count(), 1, "{svg}");
+    }
+
+    #[test]
     fn axes_that_span_nothing_are_not_drawn() {
-        let flat = Axis { name: "x", range: 0.0..0.0, format: |value| value.to_string() };
+        let flat = Axis { name: "x", range: 0.0..0.0, unit: Unit::Decimal };
         assert!(picture("", &flat, &Axis::share("y"), |_| Ok(())).is_none());
-        let unknown = Axis { name: "x", range: 0.0..f64::NAN, format: |value| value.to_string() };
+        let unknown = Axis { name: "x", range: 0.0..f64::NAN, unit: Unit::Decimal };
         assert!(picture("", &unknown, &Axis::share("y"), |_| Ok(())).is_none());
     }
 

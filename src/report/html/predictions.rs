@@ -7,7 +7,7 @@ use super::{Section, facts};
 pub(super) fn section(page: &Page) -> Option<Section> {
     let matrix = page.measured.first().map(|measured| confusion(page, measured)).unwrap_or_default();
     let decision = page.decision.as_ref().map(|decision| rule(page, decision)).unwrap_or_default();
-    Section::of("answers", "Answers", matrix + &decision)
+    Section::of("predictions", "Predictions", matrix + &decision)
 }
 
 /// The confusion matrix: a row a class, the shade its share of the row.
@@ -28,26 +28,26 @@ fn confusion(page: &Page, measured: &Measured) -> String {
                 percent(share)
             )
         });
-        format!("<tr><th scope=\"row\">is {name}</th>{cells}</tr>\n")
+        format!("<tr><th scope=\"row\">true {name}</th>{cells}</tr>\n")
     });
     format!(
-        "<figure class=\"matrix\">\n<table>\n<thead><tr><td></td><th scope=\"col\">answer {negative}</th>\
-         <th scope=\"col\">answer {positive}</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n\
-         <figcaption>Each row is a class and each column an answer; the percentages are of the row. What lies beside the \
-         diagonal is wrong.</figcaption>\n</figure>\n"
+        "<h3>Confusion matrix</h3>\n<figure class=\"matrix\">\n<table>\n<thead><tr><td></td>\
+         <th scope=\"col\">predicted {negative}</th><th scope=\"col\">predicted {positive}</th></tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n<figcaption>Each row is a true class and each column a prediction; the \
+         percentages are of the row.</figcaption>\n</figure>\n"
     )
 }
 
 fn rule(page: &Page, decision: &Decision) -> String {
     let warning = decision.warning.as_ref().map_or(String::new(), |warning| {
-        format!("<p class=\"alert\"><b class=\"state\">Warning</b> {}</p>\n", Prose(warning))
+        format!("<p class=\"alert\"><b class=\"state\">Warning</b> {}</p>\n", Prose(&warning.sentence))
     });
     // A number that was given chose itself.
     let is_given = decision.rule.parse() == Ok(decision.threshold);
     let how = if is_given { String::new() } else { format!(", chosen by <code>{}</code>", Prose(&decision.rule)) };
     let mut said = vec![(
-        "threshold".to_owned(),
-        format!("{}{how}: from there on the answer is {}", threshold(decision.threshold), Name(&page.positive)),
+        "threshold on the probability".to_owned(),
+        format!("{}{how}: from there on it predicts {}", threshold(decision.threshold), Name(&page.positive)),
     )];
     if let Some(calibration) = &decision.calibration {
         said.push(("calibration".to_owned(), Prose(calibration).to_string()));
@@ -56,7 +56,7 @@ fn rule(page: &Page, decision: &Decision) -> String {
         let band = format!("between {} and {} the answer is <i>review</i>", threshold(low), threshold(high));
         said.push(("review".to_owned(), band + &reviewed(page, low, high).unwrap_or_default()));
     }
-    format!("<h3>From probability to answer</h3>\n{warning}{}", facts(&said))
+    format!("<h3>Decision threshold</h3>\n{warning}{}", facts(&said))
 }
 
 /// What the band leaves to a person, and how good the rest then is.
