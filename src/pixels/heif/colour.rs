@@ -1,5 +1,5 @@
-//! Samples to RGB, to the level as libheif does it: colours of fewer samples are repeated and not interpolated, of more than
-//! 8 bits the upper 8 are taken before anything is computed.
+//! Samples to RGB, to the level as libheif does it: colours of fewer samples are repeated and not interpolated. It computes
+//! with the upper 8 bits of those photos that have four times as many pixels as colours, and with all bits of others.
 
 use std::iter;
 
@@ -84,7 +84,7 @@ impl Colours {
         let [red, green, more_green, blue] = factors;
         if is_integer {
             // In units of 1/256; the sums are whole numbers, and small.
-            let whole = |sum: f32| (sum as i32 + 128 >> 8) as f32;
+            let whole = |sum: f32| ((sum as i32 + 128) >> 8) as f32;
             return [whole(red * second), whole(green * first + more_green * second), 0.0, whole(blue * first)];
         }
         let (first, second) = if self.is_full_range { (first, second) } else { (first * 1.1429, second * 1.1429) };

@@ -12,7 +12,7 @@ fn golden(name: &str) -> Vec<u8> {
 }
 
 /// Where a box of this name begins to say something.
-fn place(bytes: &[u8], name: &[u8; 4]) -> usize {
+fn place(bytes: &[u8], name: &[u8]) -> usize {
     bytes.windows(4).position(|window| window == name).unwrap() + 4
 }
 
