@@ -1,5 +1,5 @@
-//! Samples to RGB, to the level as libheif does it: colours of fewer samples are repeated and not interpolated, of more than
-//! 8 bits the upper 8 are taken before anything is computed.
+//! Samples to RGB, to the level as libheif does it: colours of fewer samples are repeated and not interpolated. It computes
+//! with the upper 8 bits of those photos that have four times as many pixels as colours, and with all bits of others.
 
 use std::iter;
 

@@ -12,8 +12,8 @@ fn golden(name: &str) -> Vec<u8> {
 }
 
 /// Where a box of this name begins to say something.
-fn place(bytes: &[u8], name: [u8; 4]) -> usize {
-    bytes.windows(4).position(|window| *window == name).unwrap() + 4
+fn place(bytes: &[u8], name: &[u8]) -> usize {
+    bytes.windows(4).position(|window| window == name).unwrap() + 4
 }
 
 fn refused(bytes: &[u8]) -> String {
@@ -31,7 +31,7 @@ fn images_beside_the_first_are_counted_and_tiles_are_none() {
 fn what_is_not_read_is_named() {
     let changed = |name: &str, from: &[u8; 4], to: &[u8; 4]| {
         let mut bytes = golden(name);
-        let at = place(&bytes, *from);
+        let at = place(&bytes, from);
         bytes[at - 4..at].copy_from_slice(to);
         refused(&bytes)
     };
@@ -50,7 +50,7 @@ fn what_is_not_read_is_named() {
 fn a_size_that_is_not_that_of_the_picture_is_damage_and_costs_nothing() {
     let with_size = |name: &str, width: u32, height: u32| {
         let mut bytes = golden(name);
-        let at = place(&bytes, *b"ispe") + 4;
+        let at = place(&bytes, b"ispe") + 4;
         bytes[at..at + 8].copy_from_slice(&[width.to_be_bytes(), height.to_be_bytes()].concat());
         bytes
     };
@@ -97,7 +97,7 @@ fn a_picture_has_its_memory_and_all_of_its_data_or_is_none() {
 fn lists_of_any_length_are_not_looked_through() {
     let mut bytes = golden("heic_420.heic");
     // Another list of the images, which would be the one that counts.
-    let (meta, list) = (place(&bytes, *b"meta"), place(&bytes, *b"iinf"));
+    let (meta, list) = (place(&bytes, b"meta"), place(&bytes, b"iinf"));
     let more = vec![0; MOST_LISTS];
     let box_of = |content: &[u8]| [&(content.len() as u32 + 8).to_be_bytes(), b"iinf", content].concat();
     let length = u32::from_be_bytes(bytes[meta - 8..meta - 4].try_into().unwrap()) + more.len() as u32 + 8;
@@ -110,7 +110,7 @@ fn lists_of_any_length_are_not_looked_through() {
 fn a_byte_that_is_another_never_makes_the_decoder_panic() {
     for name in ["heic_420.heic", "heic_grid.heic", "heic_crop.heic", "heic_several.heic"] {
         let bytes = golden(name);
-        let head = place(&bytes, *b"mdat") + 40;
+        let head = place(&bytes, b"mdat") + 40;
         for at in 0..head {
             for pattern in [0x01, 0x80, 0xff] {
                 let mut other = bytes.clone();
