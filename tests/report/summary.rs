@@ -74,6 +74,16 @@ fn what_was_tested_as_a_shortcut_is_said_with_what_was_found() {
 }
 
 #[test]
+fn every_suspicious_shortcut_is_in_the_warning() {
+    let probe = |sees: &str, roc_auc| Probe { sees: sees.to_owned(), roc_auc, warning: Some("why".to_owned()) };
+    let probes =
+        vec![probe("brightness and contrast: brightness (0.96)", 0.929), probe("the border of the photos", 0.904)];
+    let html = render(&Page { shortcuts: Some(Shortcuts { real: 0.995, probes }), ..Page::default() });
+    let warning = words_of(&html, "li", Some("warning")).concat();
+    assert!(warning.contains("brightness and contrast 0.929, the border of the photos 0.904; the whole photo 0.995"));
+}
+
+#[test]
 fn every_warning_leads_to_a_step() {
     let html = render(&example::page());
     let steps = words_of(&html, "ol", Some("steps")).concat();

@@ -63,7 +63,7 @@ fn pairs(copies: &Copies) -> String {
     let rows = each(copies.pairs.iter().take(MOST_ROWS), |pair| {
         let class = if is_between(pair) { " class=\"wrong\"" } else { "" };
         format!(
-            "<tr{class}><td>{}<small class=\"verdict\">{}</small></td><td>{}<br/>{}</td></tr>\n",
+            "<tr{class}><td class=\"kind\">{}, <span class=\"verdict\">{}</span></td><td>{} {}</td></tr>\n",
             Prose(kind(pair)),
             splits(pair),
             File(&pair.first),
