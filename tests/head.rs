@@ -373,7 +373,7 @@ fn behind_a_flattened_map_the_optimum_is_scikit_learns_too() {
 #[test]
 fn the_grid_begins_stronger_where_there_are_more_features() {
     let strongest = |width| grid(width)[0];
-    assert_eq!([strongest(6), strongest(2048)], [1e3, 1e3]);
-    assert!((strongest(100_352) - 1e5).abs() < 1e-6);
-    assert!(grid(2048).len() == 15 && grid(100_352).ends_with(&grid(2048)));
+    assert_eq!([strongest(6), strongest(2048)], [1800.0, 1800.0]);
+    assert!((strongest(100_352) - 180_000.0).abs() < 1e-6);
+    assert!(grid(2048).len() == 17 && grid(100_352).ends_with(&grid(2048)));
 }

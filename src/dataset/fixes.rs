@@ -83,8 +83,9 @@ pub fn apply(
     progress: &dyn Progress,
 ) -> Result<Fixed, DatasetError> {
     let mut table = table::read(file, None, is_image, progress)?;
+    let rows = table.rows.len();
     table.rows.retain(|row| !row.label.is_empty());
-    if table.rows.is_empty() {
+    if rows > 0 && table.rows.is_empty() {
         return Err(DatasetError::NothingDecided { path: file.to_path_buf() });
     }
     let mut images = Images::of(dataset);

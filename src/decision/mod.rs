@@ -165,7 +165,7 @@ pub enum DecisionError {
         high: f64,
     },
     /// The model's threshold is not between the ends, so that certain answers of one class would lie inside.
-    #[error("the threshold {threshold:.3} is not within review, {low} to {high}", low = .review.low, high = .review.high)]
+    #[error("the threshold {threshold} is not within review, {low} to {high}", threshold = rounded(*.threshold), low = .review.low, high = .review.high)]
     Outside {
         /// What was asked for.
         review: Review,
@@ -175,6 +175,11 @@ pub enum DecisionError {
     /// A threshold that is no probability.
     #[error("the threshold is {0}: expected a number from 0 to 1")]
     Threshold(f64),
+}
+
+/// In three digits.
+fn rounded(threshold: f64) -> f64 {
+    (threshold * 1e3).round() / 1e3
 }
 
 impl DecisionError {

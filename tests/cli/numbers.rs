@@ -33,8 +33,8 @@ fn one_photo_of_a_class_gives_numbers_without_intervals_in_every_view() {
     assert!(String::from_utf8_lossy(&model).contains("too few photos for an interval"));
     let said = train(&dir, &[]);
     assert!(said.out.contains("  (too few photos for an interval)"), "{}", said.out);
-    let last = said.out.lines().last().unwrap();
-    assert_eq!(last, "2 photos of `dark`: these numbers tell you little; 30 of each class is a start");
+    let words = "\n2 photos of `dark`: these numbers tell you little; 30 of each class is a start\n";
+    assert!(said.out.contains(words), "{}", said.out);
     let said = evaluate(&dir, &[]);
     assert!(said.out.ends_with("30 of each class is a start\n"), "{}", said.out);
     // What a head of so few photos is certain of is worth nothing either.
@@ -72,9 +72,9 @@ fn photos_that_are_linked_ten_times_promise_and_show_no_more_than_once() {
     }
     let said = train(&often, &threshold);
     assert!(
-        said.err.contains("cannot be guaranteed with 100 positives in 10 groups, it needs at least 29 groups"),
+        said.out.contains("cannot be guaranteed with 100 positives in 10 groups, it needs at least 29 groups"),
         "{}",
-        said.err
+        said.out
     );
     assert!(said.out.contains("count once in the intervals: 10 of light, 10 of dark"), "{}", said.out);
     assert!(
@@ -164,8 +164,8 @@ fn a_rare_class_that_is_missed_is_warned_of() {
         scene(&dir, &format!("imgs/rare/{number}.ppm"), 60, 900 + number);
     }
     let said = train(&dir, &["--positive", "rare"]);
-    assert!(said.err.contains("at a threshold of 0.5 100 % of it is missed"), "{}", said.err);
-    assert!(said.out.ends_with("5 photos of `rare`: these numbers tell you little; 30 of each class is a start\n"));
+    assert!(said.out.contains("at a threshold of 0.5 100 % of it is missed"), "{}", said.out);
+    assert!(said.out.contains("\n5 photos of `rare`: these numbers tell you little; 30 of each class is a start\n"));
 }
 
 #[test]

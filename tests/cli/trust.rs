@@ -56,7 +56,7 @@ fn a_threshold_by_a_rule_is_chosen_stored_and_used() {
     }
     // Fifteen photos cannot show a recall of 98 %, which is said.
     let said = train(&dir, &["--threshold", "recall>=0.98"]);
-    assert!(said.err.contains("warning: ") && said.err.contains("149"), "{}", said.err);
+    assert!(said.out.contains("warning: ") && said.out.contains("149"), "{}", said.out);
     let said = train(&dir, &["--threshold", "recal>=0.98"]);
     assert_eq!(said.code, Some(2));
     assert!(said.err.contains("recall"), "{}", said.err);
@@ -218,9 +218,9 @@ fn classes_that_differ_in_their_files_alone_are_warned_of() {
     }
     let said = train(&dir, &[]);
     assert!(
-        said.err.contains("file properties alone tell the classes apart nearly as well as the model"),
+        said.out.contains("file properties alone tell the classes apart nearly as well as the model"),
         "{}",
-        said.err
+        said.out
     );
     assert!(said.out.contains("shortcut    file properties alone"), "{}", said.out);
 }

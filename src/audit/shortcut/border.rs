@@ -13,10 +13,10 @@ pub const MAX_PHOTOS: usize = 300;
 pub const MIN_PHOTOS: usize = 20;
 
 /// The share of a class that has only its own around it from which something is wrong. On eight draws each of three sets of
-/// photos with trained weights it was at most 0.05 without a mark, from 30 to 90 photos of a class. With a frame or a logo on
+/// photos with trained weights it was at most 0.06 without a mark, from 30 to 90 photos of a class. With a frame or a logo on
 /// half of a class it was at least 0.17 from 40 photos of a class on, with a small date on half of one at least 0.09 from 70
 /// on; of day and night, which the sky in the corners tells apart, 0.5 to 0.7 without a mark.
-const GIVEN_AWAY: f64 = 0.06;
+const GIVEN_AWAY: f64 = 0.07;
 
 /// Photos behind a warning at least.
 const MIN_GIVEN_AWAY: usize = 3;
