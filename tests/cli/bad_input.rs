@@ -127,7 +127,7 @@ const DATA: &[Row] = &[
         1,
         &["hint:"],
     ),
-    ("output into nowhere", two_classes, &["--data", "bad", "--output", "no/where`"], 1, &["no/where/m"]),
+    ("output into nowhere", two_classes, &["--data", "bad", "--output", "no/where/m"], 1, &["no/where`"]),
     ("output is a folder", two_classes, &["--data", "bad", "--output", "bad"], 1, &["it is a folder"]),
     ("no GPU", two_classes, &["--data", "bad", "--device", "cuda:9"], 1, &["hint:", "--device"]),
     ("unknown device", two_classes, &["--data", "bad", "--device", "gpu"], 2, &["gpu"]),
