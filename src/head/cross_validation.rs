@@ -54,7 +54,7 @@ pub struct CrossValidation {
     pub folds: usize,
 }
 
-/// The strengths that are tried for `width` features: [`USUAL_STRENGTH`] and four decades to either side by halves,
+/// The strengths that are tried for `width` features: `USUAL_STRENGTH` and four decades to either side by halves,
 /// strongest first.
 ///
 /// The logits of scaled features grow with their number, and the strength that holds them with it: above

@@ -50,7 +50,7 @@ pub struct TrainOptions {
     pub positive: Option<String>,
     /// The model file.
     pub output: PathBuf,
-    /// Share of the images kept for validation, where the data has no split; `None` for [`VAL_FRACTION`].
+    /// Share of the images kept for validation, where the data has no split; `None` for `VAL_FRACTION`.
     pub val_fraction: Option<f64>,
     /// Seed of the split and of the solver.
     pub seed: u64,
