@@ -4,7 +4,7 @@
 //! that folder holds `libtorch_cuda.so`, the binary is made to keep it: no symbol of it is named by our code, so the
 //! linker would drop it as unused, and a machine that has CUDA would be told that it has none.
 //!
-//! It also compiles the C++ files of `src/foreign/` against the headers beside that folder.
+//! It also compiles the C++ files of `src/ffi/` against the headers beside that folder.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -42,8 +42,8 @@ fn main() {
 
 /// The calls into libtorch that tch lacks, with libtorch's own rules: C++20 and the new ABI.
 fn compile_operators(headers: &Path) {
-    let sources = ["onednn", "libtorch", "stream"].map(|name| format!("src/foreign/{name}.cpp"));
-    for file in sources.iter().map(String::as_str).chain(["src/foreign/message.h"]) {
+    let sources = ["onednn", "libtorch", "stream"].map(|name| format!("src/ffi/{name}.cpp"));
+    for file in sources.iter().map(String::as_str).chain(["src/ffi/message.h"]) {
         println!("cargo::rerun-if-changed={file}");
     }
     cc::Build::new()

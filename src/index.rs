@@ -68,7 +68,7 @@ impl Index {
     /// that it keeps. Photos of one group show the same and never vouch for each other.
     pub fn new(features: &FeatureMatrix, classes: &[usize], groups: &[usize]) -> (Self, Vec<usize>) {
         let kept = subset::evenly(classes, groups, MAX_ROWS);
-        let mut index = Self::of_rows(features.width(), kept.iter().map(|&photo| features.row(photo)));
+        let mut index = Self::from_rows(features.width(), kept.iter().map(|&photo| features.row(photo)));
         let group_of = |photo: usize| groups.get(photo).copied();
         let measured = subset::evenly(classes, groups, MAX_MEASURED);
         let similarities: Vec<f64> = measured
@@ -83,7 +83,7 @@ impl Index {
     }
 
     /// An index of these rows `[R, D]`, all of them, that says nothing about what is unfamiliar.
-    pub fn of_rows<'a>(width: usize, rows: impl Iterator<Item = &'a [f32]>) -> Self {
+    pub fn from_rows<'a>(width: usize, rows: impl Iterator<Item = &'a [f32]>) -> Self {
         Self { width, rows: rows.flat_map(rounded).collect(), threshold: None }
     }
 

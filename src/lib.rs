@@ -1,7 +1,7 @@
 //! A folder of photos in, a trustworthy binary classifier out.
 //!
-//! This is the map: the rooms stand in the order in which data flows, and each knows those before it, never those after
-//! (`tests/layers.rs` holds that). The command line lives in the binary, which no room can name.
+//! This is the map: the modules stand in the order in which data flows, and each knows those before it, never those after
+//! (`tests/layers.rs` holds that). The command line lives in the binary, which no module can name.
 //!
 //! ```text
 //! files → pixels → features → head → metrics → decision → model file → report
@@ -10,9 +10,9 @@
 //! To train in one call, see [`pipeline::train`]; to classify, [`pipeline::predict`].
 
 // What the compiler cannot check: calls into libtorch that tch lacks, files as memory.
-mod foreign;
+mod ffi;
 
-pub use foreign::{Allocator, end_clearly_without_memory, leave};
+pub use ffi::{Allocator, end_clearly_without_memory, exit_without_destructors};
 
 // Files: reading with the path in the error, writing whole or not at all.
 pub mod files;
@@ -57,5 +57,5 @@ pub mod model;
 // What the commands found, as JSON, as text and as a page.
 pub mod report;
 
-// The stories that the commands tell; the only room that names every other.
+// One function for each command; the only module that uses all others.
 pub mod pipeline;

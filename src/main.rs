@@ -7,5 +7,5 @@ static ALLOCATOR: resnet_binary::Allocator = resnet_binary::Allocator;
 
 fn main() {
     resnet_binary::end_clearly_without_memory();
-    resnet_binary::leave(cli::run().code())
+    resnet_binary::exit_without_destructors(cli::run().code())
 }

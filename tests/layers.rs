@@ -1,4 +1,4 @@
-//! The order of the rooms, held by a test: a room names those on its left only.
+//! The order of the modules, held by a test: a module uses those on its left only.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,10 +24,14 @@ fn sources() -> Vec<(String, PathBuf, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let inside = path.strip_prefix(&source_root).unwrap();
-                let room = inside.components().next().unwrap().as_os_str().to_string_lossy().replace(".rs", "");
+                let module = inside.components().next().unwrap().as_os_str().to_string_lossy().replace(".rs", "");
                 let code = std::fs::read_to_string(&path).unwrap();
                 let is_instruction = |line: &&str| !line.trim_start().starts_with("//");
-                sources.push((room, path.clone(), code.lines().filter(is_instruction).collect::<Vec<_>>().join("\n")));
+                sources.push((
+                    module,
+                    path.clone(),
+                    code.lines().filter(is_instruction).collect::<Vec<_>>().join("\n"),
+                ));
             }
         }
     }
@@ -39,8 +43,8 @@ fn every_room_names_only_those_before_it() {
     let sources = sources();
     assert!(sources.len() > 40, "only {} files were read", sources.len());
     let mut wrong = Vec::new();
-    for (room, path, code) in &sources {
-        let Some(position) = ORDER.iter().position(|name| name == room) else {
+    for (module, path, code) in &sources {
+        let Some(position) = ORDER.iter().position(|name| name == module) else {
             continue;
         };
         for later in &ORDER[position + 1..] {
@@ -48,23 +52,27 @@ fn every_room_names_only_those_before_it() {
                 wrong.push(format!("{} names {later}", path.display()));
             }
         }
-        assert!(!code.contains("use crate::{"), "{}: one `use` a room, so that this test sees it", path.display());
+        assert!(
+            !code.contains("use crate::{"),
+            "{}: one `use` for each module, so that this test sees it",
+            path.display()
+        );
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
 fn every_room_of_the_library_has_its_place_in_the_order() {
-    for (room, path, _) in sources() {
-        let known = ORDER.contains(&room.as_str()) || ["lib", "main", "cli"].contains(&room.as_str());
-        assert!(known, "{} is in no room of the order", path.display());
+    for (module, path, _) in sources() {
+        let known = ORDER.contains(&module.as_str()) || ["lib", "main", "cli"].contains(&module.as_str());
+        assert!(known, "{} is in no module of the order", path.display());
     }
 }
 
 #[test]
 fn only_the_rooms_around_the_network_speak_to_libtorch() {
-    for (room, path, code) in sources() {
-        let may = MAY_NAME_TCH.contains(&room.as_str());
+    for (module, path, code) in sources() {
+        let may = MAY_NAME_TCH.contains(&module.as_str());
         // `fetch::` is another word.
         let names_tch = code.match_indices("tch::").any(|(at, _)| !code[..at].ends_with(char::is_alphanumeric));
         assert!(may || !names_tch, "{} names tch", path.display());

@@ -3,10 +3,10 @@
 
 #![allow(dead_code, missing_docs, unexpected_cfgs)]
 
-#[path = "../../src/foreign/mapping.rs"]
+#[path = "../../src/ffi/mapping.rs"]
 mod mapping;
 
-mod foreign {
+mod ffi {
     pub(crate) use super::mapping;
 }
 

@@ -64,13 +64,13 @@ pub struct Duplicates {
 const CANDIDATES: usize = 16;
 
 /// Cosine of the lowest frequencies below which nothing is proposed.
-const LEAST_OF_FREQUENCIES: f32 = 0.6;
+const MIN_OF_FREQUENCIES: f32 = 0.6;
 
 /// Cosine of the lowest frequencies, as they are or mirrored, below which a candidate is not even tried that way round.
-const LEAST_TO_TRY: f32 = 0.3;
+const MIN_TO_TRY: f32 = 0.3;
 
 /// Cosine of the projected features below which nothing is proposed.
-const LEAST_OF_FEATURES: f32 = 0.5;
+const MIN_OF_FEATURES: f32 = 0.5;
 
 /// Frequencies along each axis; without the mean and the highest both ways that makes [`WIDTH`] numbers.
 const FREQUENCIES: usize = 6;
@@ -103,18 +103,18 @@ pub fn find(features: &FeatureMatrix, thumbnails: &[&Thumbnail], hashes: &[Conte
 /// The copies among photos of different bytes.
 fn near_copies(features: &FeatureMatrix, thumbnails: &[&Thumbnail], photos: &[usize]) -> Vec<Pair> {
     let frequencies: Vec<Row> = photos.par_iter().map(|&photo| lowest_frequencies(thumbnails[photo])).collect();
-    let mut candidates = neighbours::pairs(&frequencies, Some(mirrored), CANDIDATES, LEAST_OF_FREQUENCIES);
+    let mut candidates = neighbours::pairs(&frequencies, Some(mirrored), CANDIDATES, MIN_OF_FREQUENCIES);
     let projected = project(features, photos);
-    candidates.extend(neighbours::pairs(&projected, None, CANDIDATES, LEAST_OF_FEATURES));
+    candidates.extend(neighbours::pairs(&projected, None, CANDIDATES, MIN_OF_FEATURES));
     candidates.par_sort_unstable();
     candidates.dedup();
-    let pictures: Vec<Option<Picture>> = photos.par_iter().map(|&photo| Picture::of(thumbnails[photo])).collect();
+    let pictures: Vec<Option<Picture>> = photos.par_iter().map(|&photo| Picture::new(thumbnails[photo])).collect();
     candidates
         .par_iter()
         .filter_map(|&(a, b)| {
             let (left, right) = (pictures[a].as_ref()?, pictures[b].as_ref()?);
             let [here, there] = [&frequencies[a], &frequencies[b]];
-            let is_possible = |turned: &Row| neighbours::cosine(here, turned) >= LEAST_TO_TRY;
+            let is_possible = |turned: &Row| neighbours::cosine(here, turned) >= MIN_TO_TRY;
             let same = |other: &Picture, kind| left.same_as(other).map(|similarity| (kind, similarity));
             let plain = if is_possible(there) { same(right, Kind::NearCopy) } else { None };
             let in_mirror = if is_possible(&mirrored(there)) { same(&right.mirrored(), Kind::Mirrored) } else { None };

@@ -74,7 +74,7 @@ pub fn ranked(labels: &[bool], probabilities: &[f64]) -> Vec<Suspect> {
     let pairs = labels.iter().zip(probabilities).enumerate();
     let mut ranked: Vec<Suspect> = pairs
         .map(|(index, (&given, &probability))| {
-            let own = of(probability, given);
+            let own = probability_of(probability, given);
             Suspect { index, given, suggested: given ^ (own < 0.5), probability, score: 2.0 * own - 1.0 }
         })
         .collect();
@@ -83,14 +83,14 @@ pub fn ranked(labels: &[bool], probabilities: &[f64]) -> Vec<Suspect> {
 }
 
 /// The probability of a class, from that of the positive one.
-fn of(probability: f64, class: bool) -> f64 {
+fn probability_of(probability: f64, class: bool) -> f64 {
     if class { probability } else { 1.0 - probability }
 }
 
 fn thresholds(labels: &[bool], probabilities: &[f64], counts: [usize; 2]) -> [f64; 2] {
     let mut sums = [0.0; 2];
     for (&label, &probability) in labels.iter().zip(probabilities) {
-        sums[usize::from(label)] += of(probability, label);
+        sums[usize::from(label)] += probability_of(probability, label);
     }
     [sums[0] / counts[0] as f64, sums[1] / counts[1] as f64]
 }
@@ -99,7 +99,7 @@ fn thresholds(labels: &[bool], probabilities: &[f64], counts: [usize; 2]) -> [f6
 fn confident_joint(labels: &[bool], probabilities: &[f64], thresholds: [f64; 2]) -> [[usize; 2]; 2] {
     let mut joint = [[0; 2]; 2];
     for (&label, &probability) in labels.iter().zip(probabilities) {
-        let reaches = |class: bool| of(probability, class) >= thresholds[usize::from(class)] - ROUNDING;
+        let reaches = |class: bool| probability_of(probability, class) >= thresholds[usize::from(class)] - ROUNDING;
         let truth = match (reaches(false), reaches(true)) {
             (false, false) => continue,
             (true, true) => probability > 0.5,

@@ -3,7 +3,7 @@
 //! Everything here works on what extraction left: features, facts, hashes, labels and out-of-fold scores. Nothing
 //! is decoded again, no tensor is made, and no photo, label or split is changed: the answers are lists and numbers.
 //!
-//! | question | room |
+//! | question | module |
 //! | --- | --- |
 //! | Which files show one photo? | [`duplicates`] |
 //! | Which photos must stay on one side? | [`groups`] |

@@ -49,7 +49,7 @@ pub struct Shortcut {
     pub real: Estimate,
     /// The facts that tell the classes apart best on their own, each with its ROC-AUC in the direction that fits; best
     /// first, at most three. Of the border the region that gives most away, where that is a warning.
-    pub telling: Vec<(String, f64)>,
+    pub top_features: Vec<(String, f64)>,
     /// Photos to look at, by their places: those that a region of the border gives away.
     pub examples: Vec<usize>,
     /// What the user should know, if it is worth a warning.
@@ -63,7 +63,7 @@ const CLEARLY_ABOVE_CHANCE: f64 = 0.55;
 pub(crate) const NEARLY_AS_WELL: f64 = 0.8;
 
 /// A fact below it on its own tells nothing worth naming.
-const LEAST_TELLING: f64 = 0.6;
+const MIN_TOP_FEATURE: f64 = 0.6;
 
 /// Everything that a head was fitted to, and what came of it.
 #[derive(Debug, Clone, Copy)]
@@ -93,10 +93,10 @@ pub fn probe(
 ) -> Result<Vec<Shortcut>, HeadError> {
     let mut found = Vec::new();
     for probe in [Probe::FileFacts, Probe::Light] {
-        let columns = Columns::of(facts, probe);
+        let columns = Columns::new(facts, probe);
         if columns.matrix.width() > 0 {
             let mut shortcut = measure(fitted, probe, &columns.matrix, progress)?;
-            shortcut.telling = columns.telling(fitted.labels);
+            shortcut.top_features = columns.top_features(fitted.labels);
             shortcut.warning = shortcut.warning_of_facts();
             found.push(shortcut);
         }
@@ -121,7 +121,7 @@ fn measure(
     let (Some(auc), Some(real)) = (auc(&validated.logits), auc(fitted.logits)) else {
         return Err(HeadError::OneClass { positives: 0, negatives: 0 });
     };
-    Ok(Shortcut { probe, auc, real, telling: Vec::new(), examples: Vec::new(), warning: None })
+    Ok(Shortcut { probe, auc, real, top_features: Vec::new(), examples: Vec::new(), warning: None })
 }
 
 /// ROC-AUC with its interval; `None` without both classes, and for logits that are no numbers.
@@ -135,8 +135,12 @@ impl Shortcut {
         let Self { auc, real, .. } = self;
         let is_nearly_as_good = auc.low.is_some_and(|low| low > CLEARLY_ABOVE_CHANCE)
             && auc.value - 0.5 >= NEARLY_AS_WELL * (real.value - 0.5);
-        let telling: Vec<&str> = self.telling.iter().map(|(name, _)| name.as_str()).collect();
-        let most = if telling.is_empty() { String::new() } else { format!(" (most telling: {})", telling.join(", ")) };
+        let top_features: Vec<&str> = self.top_features.iter().map(|(name, _)| name.as_str()).collect();
+        let most = if top_features.is_empty() {
+            String::new()
+        } else {
+            format!(" (most top_features: {})", top_features.join(", "))
+        };
         is_nearly_as_good.then(|| match self.probe {
             Probe::Light => format!(
                 "brightness and contrast alone tell the classes apart nearly as well as the model: ROC-AUC {:.3} against \

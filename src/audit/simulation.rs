@@ -1,11 +1,11 @@
-//! Numbers that look random and are the same everywhere, for the simulations in this room's tests.
+//! Numbers that look random and are the same everywhere, for the simulations in this module's tests.
 
-use rand::{Rng, SeedableRng};
+use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub(super) struct Dice(ChaCha8Rng);
+pub(super) struct Rng(ChaCha8Rng);
 
-impl Dice {
+impl Rng {
     pub(super) fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }

@@ -1,9 +1,9 @@
 //! What libtorch, the processor and NVIDIA's driver say about themselves: for `--version` and `doctor`.
 
 use super::{BackboneError, target};
-use crate::foreign::libtorch;
+use crate::ffi::libtorch;
 
-pub use crate::foreign::driver::{Driver, Gpu};
+pub use crate::ffi::driver::{Driver, Gpu};
 
 /// The libtorch in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ fn value_in(config: &str, name: &str) -> Option<String> {
 
 /// Asks NVIDIA's driver, if there is one.
 pub fn driver() -> Driver {
-    crate::foreign::driver::ask()
+    crate::ffi::driver::ask()
 }
 
 /// Whether this CPU multiplies bf16 itself.

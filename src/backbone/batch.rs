@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::{BackboneError, Engine, Pooled, Precision, check_crops};
-use crate::foreign::stream::{self, Lane, Mark, Pinned};
+use crate::ffi::stream::{self, CopyStream, Mark, Pinned};
 use crate::pixels::{Crop, Preprocess};
 
 /// What an engine keeps between the batches of a GPU.
 #[derive(Debug, Default)]
 pub(super) struct Gpu {
-    lane: OnceCell<Lane>,
+    lane: OnceCell<CopyStream>,
     scale: RefCell<Option<Scale>>,
 }
 
 /// A batch in the hands of a device.
 #[derive(Debug)]
-pub struct Begun(State);
+pub struct InFlight(State);
 
 #[derive(Debug)]
 enum State {
@@ -37,21 +37,21 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::features`], as far as they come to light at once.
-    pub fn begin(&self, crops: &[Crop], preprocess: &Preprocess, room: usize) -> Result<Begun, BackboneError> {
+    pub fn submit(&self, crops: &[Crop], preprocess: &Preprocess, room: usize) -> Result<InFlight, BackboneError> {
         let Device::Cuda(gpu) = self.device else {
             let started = Instant::now();
             let pooled = tch::no_grad(|| {
                 let map = self.network.map(&self.input(crops, preprocess)?)?;
-                Pooled::of(self.read_out(&map)?)
+                Pooled::new(self.read_out(&map)?)
             })?;
-            return Ok(Begun(State::Done(pooled, started.elapsed())));
+            return Ok(InFlight(State::Done(pooled, started.elapsed())));
         };
         tch::no_grad(|| {
             let staged = stage(crops, room)?;
             let lane = if let Some(lane) = self.gpu.lane.get() {
                 lane
             } else {
-                let lane = Lane::new(gpu)?;
+                let lane = CopyStream::new(gpu)?;
                 self.gpu.lane.get_or_init(|| lane)
             };
             let bytes = lane.upload(&staged)?; // [room, S, S, 3]
@@ -63,7 +63,7 @@ impl Engine {
             let [whole, cells] = self.read_out(&map)?.map(|read| read.map(|read| stream::download(&read)).transpose());
             let read = [whole?, cells?];
             let (end, precision) = (Mark::set(gpu)?, self.network.precision());
-            Ok(Begun(State::Queued { read, start, end, precision }))
+            Ok(InFlight(State::Queued { read, start, end, precision }))
         })
     }
 
@@ -79,7 +79,7 @@ impl Engine {
     }
 }
 
-impl Begun {
+impl InFlight {
     /// Waits for the device; gives the features and how long it was at work on them.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl Begun {
             State::Done(pooled, time) => Ok((pooled, time)),
             State::Queued { read, start, end, precision } => {
                 end.wait()?;
-                let pooled = Pooled::of(read)?;
+                let pooled = Pooled::new(read)?;
                 if precision == Precision::Fp16 && pooled.whole.iter().any(|value| !value.is_finite()) {
                     return Err(BackboneError::Overflow);
                 }
@@ -164,7 +164,7 @@ mod tests {
     fn a_batch_that_is_begun_and_read_later_has_the_features_of_one_at_once() {
         let engine = Backbone::random(0, Target::CPU).unwrap().engine();
         let (crops, preprocess) = ([crop(64), crop(64)], Preprocess::default());
-        let (given, time) = engine.begin(&crops, &preprocess, 8).unwrap().finish().unwrap();
+        let (given, time) = engine.submit(&crops, &preprocess, 8).unwrap().finish().unwrap();
         assert!(given == engine.features(&crops, &preprocess).unwrap());
         assert!(time > Duration::ZERO);
     }
@@ -181,9 +181,9 @@ mod tests {
         let (crops, preprocess) = ([crop(224), crop(224), crop(224)], Preprocess::default());
         let expected = cpu.features(&crops, &preprocess).unwrap();
         // Two at once, as a feeder has them.
-        let begun = [8, 4].map(|room| gpu.begin(&crops, &preprocess, room).unwrap());
-        for begun in begun {
-            let (given, _) = begun.finish().unwrap();
+        let in_flight = [8, 4].map(|room| gpu.submit(&crops, &preprocess, room).unwrap());
+        for in_flight in in_flight {
+            let (given, _) = in_flight.finish().unwrap();
             let (given, expected) = (&given.whole, &expected.whole);
             let distance: f32 = given.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
             let length: f32 = expected.iter().map(|b| b.powi(2)).sum::<f32>().sqrt();

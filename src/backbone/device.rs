@@ -83,14 +83,14 @@ impl fmt::Display for DeviceChoice {
 
 /// What this libtorch and this machine offer; apart from [`resolve`] so that every case can be tested anywhere.
 #[derive(Debug, Clone, Copy)]
-struct Offer {
+struct AvailableDevices {
     cuda_built: bool,
     gpus: usize,
     mps: bool,
 }
 
-impl Offer {
-    fn of_this_machine() -> Self {
+impl AvailableDevices {
+    fn detect() -> Self {
         let gpus = if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
         Self {
             cuda_built: tch::utils::has_cudart(),
@@ -126,7 +126,7 @@ pub fn resolve(choice: DeviceChoice) -> Result<Vec<tch::Device>, BackboneError> 
         // Asking about GPUs starts the CUDA driver, which costs a second where there is one.
         return Ok(vec![tch::Device::Cpu]);
     }
-    Offer::of_this_machine().resolve(choice)
+    AvailableDevices::detect().resolve(choice)
 }
 
 /// The name of some devices of one kind as `--device` takes it.
@@ -161,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_device_that_is_not_there_is_an_error_that_says_why() {
-        let cpu_only = Offer { cuda_built: false, gpus: 0, mps: false };
-        let no_gpu = Offer { cuda_built: true, ..cpu_only };
-        let one_gpu = Offer { gpus: 1, ..no_gpu };
-        let error = |offer: Offer, choice| offer.resolve(choice).unwrap_err();
+        let cpu_only = AvailableDevices { cuda_built: false, gpus: 0, mps: false };
+        let no_gpu = AvailableDevices { cuda_built: true, ..cpu_only };
+        let one_gpu = AvailableDevices { gpus: 1, ..no_gpu };
+        let error = |offer: AvailableDevices, choice| offer.resolve(choice).unwrap_err();
         assert!(matches!(error(cpu_only, DeviceChoice::Cuda(Gpus::FIRST)), BackboneError::CpuOnlyLibtorch));
         assert!(matches!(error(no_gpu, DeviceChoice::Cuda(Gpus::FIRST)), BackboneError::NoGpu));
         assert!(matches!(error(one_gpu, DeviceChoice::Cuda(Gpus(2))), BackboneError::NoSuchGpu { number: 1, gpus: 1 }));
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn several_gpus_are_taken_in_order_and_once() {
-        let four = Offer { cuda_built: true, gpus: 4, mps: false };
+        let four = AvailableDevices { cuda_built: true, gpus: 4, mps: false };
         let names = |text: &str| four.resolve(text.parse().unwrap()).map(|devices| name(&devices));
         assert_eq!(names("cuda:2,0,2").unwrap(), "cuda:0,2");
         assert_eq!(names("cuda:all").unwrap(), "cuda:0,1,2,3");

@@ -219,7 +219,7 @@ fn is_other_card(reason: &str) -> bool {
 
 impl BackboneError {
     /// What stopped tch, which unwraps errors of libtorch in some places.
-    pub(super) fn of_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+    pub(super) fn from_panic(panic: &(dyn std::any::Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         TchError::Torch(text.unwrap_or("tch stopped without a message").to_owned()).into()
     }

@@ -14,7 +14,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::layout::{self, Block, Convolution};
 use super::{BackboneError, Precision, Target};
-use crate::foreign::{libtorch, onednn};
+use crate::ffi::{libtorch, onednn};
 
 /// Added to the variance before the root, as in torchvision's and tch's BatchNorm.
 const EPSILON: f64 = 1e-5;
@@ -48,7 +48,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    fn of(device: Device) -> Self {
+    fn new(device: Device) -> Self {
         match device {
             Device::Cpu => Self::Fused,
             Device::Cuda(_) => Self::Products,
@@ -84,7 +84,7 @@ enum Layer {
 impl Folded {
     /// Derives the network from the tensors of a VarStore that holds ResNet-50.
     pub(super) fn derive(tensors: &HashMap<String, Tensor>, target: Target) -> Result<Self, BackboneError> {
-        Self::derive_as(Form::of(target.device), tensors, target)
+        Self::derive_as(Form::new(target.device), tensors, target)
     }
 
     /// As [`Folded::derive`], in a form of its own, so that the GPU's can be tested on a CPU.

@@ -28,20 +28,20 @@ use sha2::{Digest, Sha256};
 use tch::nn::VarStore;
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::ffi::libtorch;
 use crate::files::ContentHash;
-use crate::foreign::libtorch;
 use crate::pixels::{Crop, Preprocess};
 use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
 
-pub use batch::Begun;
-pub use cam::{ActivationMap, Linear, Readout};
+pub use batch::InFlight;
+pub use cam::{ActivationMap, CamHead, Linear};
 pub use error::BackboneError;
 use folded::Folded;
 pub use lazy::LazyBackbone;
 pub use pooling::{Pooling, sizes_of_flattened};
 pub use target::{Precision, PrecisionChoice, Target};
 
-/// Counts up whenever a change in this room may change a bit of a feature.
+/// Counts up whenever a change in this module may change a bit of a feature.
 const NETWORK_VERSION: u32 = 1;
 
 /// The frozen network with its weights, on one device.
@@ -66,7 +66,7 @@ impl Backbone {
             let missing = || BackboneError::MissingTensor { file: file.clone(), tensor: tensor.to_owned() };
             let array = arrays.get(tensor).ok_or_else(missing)?;
             if array.is_finite() {
-                Ok(of_array(array)?)
+                Ok(tensor_from(array)?)
             } else {
                 Err(BackboneError::NotFinite { file: file.clone(), tensor: tensor.to_owned() })
             }
@@ -157,7 +157,7 @@ fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, Bac
     // Registers the 265 tensors, and panics where one finds no memory; the closure it gives panics on a failing device, so
     // `Folded` runs in its place.
     let register = || drop(tch::vision::resnet::resnet50_no_final_layer(&store.root()));
-    catch_unwind(AssertUnwindSafe(register)).map_err(|panic| BackboneError::of_panic(panic.as_ref()))?;
+    catch_unwind(AssertUnwindSafe(register)).map_err(|panic| BackboneError::from_panic(panic.as_ref()))?;
     store.freeze();
     let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
     variables.into_par_iter().try_for_each(|(tensor, mut variable)| {
@@ -177,7 +177,7 @@ fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, Bac
 }
 
 /// The numbers of a file as f32, with one copy where they are that already.
-fn of_array(array: &Array) -> Result<Tensor, TchError> {
+fn tensor_from(array: &Array) -> Result<Tensor, TchError> {
     let shape = sizes(array.shape());
     match array.dtype() {
         Dtype::F32 => Tensor::f_from_data_size(array.bytes(), &shape, Kind::Float),
@@ -209,7 +209,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`BackboneError`] if the device has no room for the head.
-    pub fn reading(mut self, readout: Readout<'_>) -> Result<Self, BackboneError> {
+    pub fn reading(mut self, readout: CamHead<'_>) -> Result<Self, BackboneError> {
         self.pooling = readout.pooling;
         let weights = |head: Linear<'_>| cam::Weights::new(head.weight, self.device);
         self.explained = readout.explain.map(weights).transpose()?;
@@ -222,7 +222,7 @@ impl Engine {
     /// [`BackboneError::Shape`] if the crops differ in size, are smaller than 32 pixels, or do not fit the head that is
     /// to be explained, [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
     pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
-        Ok(self.begin(crops, preprocess, crops.len())?.finish()?.0)
+        Ok(self.submit(crops, preprocess, crops.len())?.finish()?.0)
     }
 
     /// What is read out of a map `[B, 2048, H, W]`, still on the device.
@@ -270,7 +270,7 @@ impl Pooled {
     }
 
     /// From what [`Engine::read_out`] gives.
-    fn of(tensors: [Option<Tensor>; 2]) -> Result<Self, BackboneError> {
+    fn new(tensors: [Option<Tensor>; 2]) -> Result<Self, BackboneError> {
         let [whole, cells] = tensors.map(|tensor| tensor.map_or(Ok(Vec::new()), |tensor| to_vec(&tensor)));
         Ok(Self { whole: whole?, cells: cells? })
     }

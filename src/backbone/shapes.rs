@@ -105,7 +105,7 @@ pub struct Shapes {
 
 impl Shapes {
     /// The table for images of `image_size` and a head.
-    pub fn of(image_size: u32, head: HeadSpec) -> Self {
+    pub fn new(image_size: u32, head: HeadSpec) -> Self {
         let convolutions: Vec<_> = layout::convolutions().into_iter().zip(layout::input_sides(image_size)).collect();
         let mut stages = vec![fixed("input", "RGB, normalised", map(3, image_size as usize))];
         let conv1 = stage(&convolutions, "conv1", "7×7 convolution, stride 2".to_owned());
@@ -225,7 +225,7 @@ mod tests {
         let sizes = golden["sizes"].as_object().unwrap();
         assert_eq!(sizes.len(), 4);
         for (size, expected) in sizes {
-            let shapes = Shapes::of(size.parse().unwrap(), HeadSpec::fitting(Pooling::Average, size.parse().unwrap()));
+            let shapes = Shapes::new(size.parse().unwrap(), HeadSpec::fitting(Pooling::Average, size.parse().unwrap()));
             for name in ["conv1", "maxpool", "layer1", "layer2", "layer3", "layer4"] {
                 let stage = shapes.stages.iter().find(|stage| stage.name == name).unwrap();
                 assert_eq!(serde_json::to_value(&stage.output).unwrap(), expected[name]["output"], "{name} at {size}");
@@ -237,7 +237,7 @@ mod tests {
                 without_classifier.map(|(_, stage)| stage["multiply_adds"].as_u64().unwrap()).sum();
             assert_eq!(shapes.multiply_adds(), multiply_adds + 2048);
         }
-        let shapes = Shapes::of(224, HeadSpec::fitting(Pooling::Average, 224));
+        let shapes = Shapes::new(224, HeadSpec::fitting(Pooling::Average, 224));
         // 25,557,032 and 4.09 G with the classifier of 1000 units.
         assert_eq!(shapes.parameters(), (25_557_032 - 2_049_000, 2049));
         assert_eq!(shapes.multiply_adds(), 4_089_184_256 - 2_048_000 + 2048);
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_mistake_is_shown_in_the_words_of_the_field() {
-        let shapes = Shapes::of(224, HeadSpec::NONE);
+        let shapes = Shapes::new(224, HeadSpec::NONE);
         assert_eq!(
             shapes.mismatch.unwrap().to_string(),
             "layer4 gives [B, 2048, 7, 7], Linear wants [B, 2048]: pool it (--head gap) or flatten it (--head flatten, \

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use tch::{Device, Kind};
 
 use super::{BackboneError, about, device, device::DeviceChoice};
-use crate::foreign::driver;
+use crate::ffi::driver;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,7 +69,7 @@ impl Target {
     ) -> Result<(Self, Vec<Device>), BackboneError> {
         let devices = device::resolve(device)?;
         let first = devices.first().copied().unwrap_or(Device::Cpu);
-        let precision = Processor::of(&devices).precision(precision)?;
+        let precision = Processor::new(&devices).precision(precision)?;
         Ok((Self { device: first, precision, image_size }, devices))
     }
 
@@ -78,14 +78,14 @@ impl Target {
     /// # Errors
     /// [`BackboneError::NoBf16`], [`BackboneError::NoFp16`].
     pub fn on(device: Device, precision: PrecisionChoice, image_size: u32) -> Result<Self, BackboneError> {
-        Ok(Self { device, precision: Processor::of(&[device]).precision(precision)?, image_size })
+        Ok(Self { device, precision: Processor::new(&[device]).precision(precision)?, image_size })
     }
 
     /// A text that is the same for targets with the same features, to the bit: for cache keys. It names what computes
     /// them, libtorch's version and the instructions or the generation of the card, so that a cache may move to another
     /// machine or outlive an update.
     pub fn id(&self) -> String {
-        let processor = match (self.device, Processor::of(&[self.device])) {
+        let processor = match (self.device, Processor::new(&[self.device])) {
             (Device::Cpu, _) => format!("cpu-{}", about::instructions()),
             (_, Processor::Gpu(major, minor)) => format!("cuda-capability{major}.{minor}"),
             (Device::Vulkan, _) => "vulkan".to_owned(),
@@ -108,7 +108,7 @@ enum Processor {
 }
 
 impl Processor {
-    fn of(devices: &[Device]) -> Self {
+    fn new(devices: &[Device]) -> Self {
         match devices.first() {
             None | Some(Device::Cpu) => Self::Cpu { bf16: cpu_computes_bf16() },
             Some(Device::Mps | Device::Vulkan) => Self::Mps,
@@ -244,7 +244,7 @@ mod tests {
         }
         let id = Target::CPU.id();
         assert!(id.starts_with(&format!("cpu-{}-fp32-network", about::instructions())), "{id}");
-        assert!(id.ends_with(&format!("-libtorch{}", crate::foreign::libtorch::compiled_version())), "{id}");
+        assert!(id.ends_with(&format!("-libtorch{}", crate::ffi::libtorch::compiled_version())), "{id}");
     }
 
     #[test]

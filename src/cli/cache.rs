@@ -73,13 +73,13 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
 
 fn describe(info: &CacheInfo) -> String {
     let (features, megabytes) = (info.features, info.bytes as f64 / 1e6);
-    let recipes = info.recipes.iter().map(|(recipe, count)| {
-        let (weights, rest) = recipe.split_once(' ').unwrap_or((recipe, ""));
+    let keys = info.keys.iter().map(|(key, count)| {
+        let (weights, rest) = key.split_once(' ').unwrap_or((key, ""));
         format!("{count:>9}  of weights {}, {rest}\n", weights.get(..8).unwrap_or(weights))
     });
     let damaged = info.damaged.iter().map(|path| format!("damaged and set aside: {}\n", path.display()));
     let others = info.other_versions.iter();
     let others = others.map(|path| format!("of another version, not read: {}\n", path.display()));
     let head = format!("{}\n{features} features, {megabytes:.1} MB\n", info.path.display());
-    std::iter::once(head).chain(recipes).chain(damaged).chain(others).collect()
+    std::iter::once(head).chain(keys).chain(damaged).chain(others).collect()
 }

@@ -53,15 +53,15 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         places: Places::from_environment(),
         speed: args.speed.map(NonZeroUsize::get),
     };
-    let checkup = pipeline::doctor(&options, terminal)?;
+    let doctor = pipeline::doctor(&options, terminal)?;
     let text = if args.json {
-        format!("{}\n", serde_json::to_string(&checkup).context("cannot write the answer as JSON")?)
+        format!("{}\n", serde_json::to_string(&doctor).context("cannot write the answer as JSON")?)
     } else {
-        checkup.to_string()
+        doctor.to_string()
     };
     terminal::print(&text)?;
-    for problem in &checkup.problems {
+    for problem in &doctor.problems {
         terminal::print_error(&format!("{} (code {})", problem.message, problem.code), Some(&problem.remedy));
     }
-    Ok(checkup.problems.first().map_or(Exit::Done, |problem| Exit::Unwell(problem.code)))
+    Ok(doctor.problems.first().map_or(Exit::Done, |problem| Exit::Diagnosed(problem.code)))
 }

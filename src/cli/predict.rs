@@ -211,7 +211,7 @@ fn arguments(paths: Vec<PathBuf>, null: bool, terminal: &Terminal) -> io::Result
         }
         stdin_is_taken |= is_stdin;
         arguments.push(if is_stdin {
-            Argument::List(Box::new(Lines::of_stdin(if null { 0 } else { b'\n' }, terminal.stop_flag())?))
+            Argument::List(Box::new(Lines::from_stdin(if null { 0 } else { b'\n' }, terminal.stop_flag())?))
         } else {
             Argument::Path(path)
         });
@@ -230,7 +230,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 impl Lines {
     /// Reads on a thread that is never joined: a read from a silent pipe cannot be interrupted.
-    fn of_stdin(separator: u8, stop: Arc<AtomicBool>) -> io::Result<Self> {
+    fn from_stdin(separator: u8, stop: Arc<AtomicBool>) -> io::Result<Self> {
         let (send, paths) = bounded(1024);
         std::thread::Builder::new().spawn(move || {
             let input = io::stdin().lock();
@@ -324,7 +324,7 @@ fn text_row(prediction: &Prediction) -> String {
         }
         Err(reason) => rows.push(format!("unreadable  {path}: {reason}")),
     }
-    rows.iter().map(|row| terminal::on_one_line(row).into_owned() + "\n").collect()
+    rows.iter().map(|row| terminal::escape_control(row).into_owned() + "\n").collect()
 }
 
 /// Four digits, and no certainty that they do not show.

@@ -22,7 +22,7 @@ pub(crate) enum Exit {
     /// It failed.
     Failed,
     /// `doctor` found something wrong, of this kind.
-    Unwell(u8),
+    Diagnosed(u8),
     /// What was asked for cannot be.
     Usage,
     /// A signal of this number ended it.
@@ -45,7 +45,7 @@ impl Exit {
             // As clap's own.
             Self::Usage => 2,
             Self::SomeUnreadable => 3,
-            Self::Unwell(code) => code,
+            Self::Diagnosed(code) => code,
             // The shells' convention: 130 for Ctrl-C, 143 for kill.
             Self::Signal(number) => u8::try_from(128 + number).unwrap_or(1),
         }
@@ -122,7 +122,7 @@ impl Terminal {
 
     /// A line for people, above the bar if there is one.
     fn say(&self, prefix: Option<(&str, AnsiColor)>, message: &str) {
-        let message = on_one_line(message);
+        let message = escape_control(message);
         let line = match prefix {
             Some((word, color)) => {
                 let style = Style::new().bold().fg_color(Some(color.into()));
@@ -275,7 +275,7 @@ fn mean_eta(state: &ProgressState, out: &mut dyn fmt::Write) {
 }
 
 /// Text in which no character moves the cursor, changes the colour or ends the line: names of files are anybody's.
-pub(crate) fn on_one_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape_control(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }
@@ -292,10 +292,10 @@ pub(crate) fn print_error(message: &dyn fmt::Display, hint: Option<&str>) {
     let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
     let mut stderr = anstream::stderr();
     let message = message.to_string();
-    let message = format!("error: {}", on_one_line(&message));
+    let message = format!("error: {}", escape_control(&message));
     let _ = writeln!(stderr, "{red}error{red:#}{}", wrapped_line(&message).strip_prefix("error").unwrap_or_default());
     if let Some(hint) = hint {
-        let lines: Vec<_> = hint.lines().map(on_one_line).collect();
+        let lines: Vec<_> = hint.lines().map(escape_control).collect();
         let hint = format!("hint: {}", lines.join("\n"));
         let _ = writeln!(stderr, "{cyan}hint{cyan:#}{}", wrapped_line(&hint).strip_prefix("hint").unwrap_or_default());
     }
@@ -368,8 +368,8 @@ mod tests {
 
     #[test]
     fn no_name_of_a_file_moves_the_cursor() {
-        assert_eq!(on_one_line("café, 犬.jpg"), "café, 犬.jpg");
-        assert_eq!(on_one_line("a\u{1b}[2J\nb\u{9b}31m"), "a\\u{1b}[2J\\nb\\u{9b}31m");
+        assert_eq!(escape_control("café, 犬.jpg"), "café, 犬.jpg");
+        assert_eq!(escape_control("a\u{1b}[2J\nb\u{9b}31m"), "a\\u{1b}[2J\\nb\\u{9b}31m");
     }
 
     #[test]

@@ -32,7 +32,7 @@ const TAR: Kind = Kind {
 };
 
 /// The error that a file is an archive, if it is one, with the command that unpacks it.
-pub(super) fn of(path: &Path) -> Option<DatasetError> {
+pub(super) fn refusal(path: &Path) -> Option<DatasetError> {
     let mut head = Vec::new();
     files::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
     let kind = kind(path, &head)?;

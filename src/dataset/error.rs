@@ -22,12 +22,12 @@ pub enum DatasetError {
     #[error("cannot read `{}`: {}{}", .0.path.display(), .0.reason, others_in_words(*.1))]
     Unlisted(Unreadable, usize),
     /// Nothing in the folder is an image.
-    #[error("no images in `{}`{}", path.display(), aside(passed_over))]
+    #[error("no images in `{}`{}", path.display(), aside(ignored))]
     NoImages {
         /// The folder.
         path: PathBuf,
         /// What there was instead.
-        passed_over: PassedOver,
+        ignored: PassedOver,
     },
     /// A flat folder: images, but nothing that says which is what.
     #[error("`{}` has {images} images but no class folders: expected one folder for each class", path.display())]
@@ -303,8 +303,8 @@ pub enum RowProblem {
 
 const FIRST_LINE: &str = "the first line is `path,label` or `path,label,split`";
 
-fn aside(passed_over: &PassedOver) -> String {
-    if passed_over.is_empty() { String::new() } else { format!(" (passed over: {passed_over})") }
+fn aside(ignored: &PassedOver) -> String {
+    if ignored.is_empty() { String::new() } else { format!(" (passed over: {ignored})") }
 }
 
 fn classes_in_words(found: &Found) -> String {

@@ -88,7 +88,7 @@ pub fn apply(
     if rows > 0 && table.rows.is_empty() {
         return Err(DatasetError::NothingDecided { path: file.to_path_buf() });
     }
-    let mut images = Images::of(dataset);
+    let mut images = Images::new(dataset);
     let mut wanted = Wanted::new();
     for row in &table.rows {
         let fail = |problem| table::wrong_row(file, row.line, problem);
@@ -184,7 +184,7 @@ struct Images {
 }
 
 impl Images {
-    fn of(dataset: &Dataset) -> Self {
+    fn new(dataset: &Dataset) -> Self {
         let paths: Vec<PathBuf> = dataset.samples.iter().map(|sample| sample.path.clone()).collect();
         let absolute = paths.iter().enumerate().map(|(image, path)| (absolute(path), image)).collect();
         let name = |class: usize| dataset.classes.name(class).unwrap_or_default().to_owned();
@@ -246,7 +246,7 @@ impl Images {
         }
         as_long.retain(|size, images| *size > 0 && images.len() > 1 && images.iter().any(|image| of.contains(image)));
         let images: Vec<usize> = as_long.into_values().flatten().collect();
-        let hash = |image: &usize| Some((ContentHash::of_file(self.paths.get(*image)?).ok()?, *image));
+        let hash = |image: &usize| Some((ContentHash::from_file(self.paths.get(*image)?).ok()?, *image));
         let mut by_content: HashMap<ContentHash, Vec<usize>> = HashMap::new();
         for (hash, image) in images.par_iter().filter_map(hash).collect::<Vec<_>>() {
             by_content.entry(hash).or_default().push(image);

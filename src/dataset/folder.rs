@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
-use super::layout::{ClassesFrom, Layout, Place, folders_of, parts};
+use super::layout::{ClassesFrom, EntryKind, Layout, folders_of, parts};
 use super::{DatasetError, Expected, HEAD, IsImage, Listed, Listing, PassedOver, Unreadable, go_on};
 use crate::files::{self, WalkRoot};
 use crate::progress::{Interrupted, Progress};
@@ -22,13 +22,13 @@ pub(super) fn list(
 ) -> Result<Listing, DatasetError> {
     let mut walk = Walk::through(root, progress)?;
     let images = keep_images(std::mem::take(&mut walk.files), is_image, progress)?;
-    walk.passed_over.not_images += images.iter().filter(|image| image.is_none()).count();
+    walk.ignored.not_images += images.iter().filter(|image| image.is_none()).count();
     let images: Vec<PathBuf> = images.into_iter().flatten().collect();
     if images.is_empty() {
-        let nothing = DatasetError::NoImages { path: root.to_path_buf(), passed_over: walk.passed_over };
+        let nothing = DatasetError::NoImages { path: root.to_path_buf(), ignored: walk.ignored };
         return Err(nothing.because_of(&walk.unreadable));
     }
-    let layout = Layout::of(root, &images, &walk.folders, from, expected)?;
+    let layout = Layout::new(root, &images, &walk.folders, from, expected)?;
     label(&layout, root, images, walk)
 }
 
@@ -37,7 +37,7 @@ pub(super) fn list(
 struct Walk {
     files: Vec<PathBuf>,
     folders: Vec<PathBuf>,
-    passed_over: PassedOver,
+    ignored: PassedOver,
     unreadable: Vec<Unreadable>,
 }
 
@@ -48,7 +48,7 @@ impl Walk {
         // Folders on the way down, each with whether anything was seen in it.
         let mut open: Vec<bool> = Vec::new();
         let mut entries = WalkDir::new(root).follow_links(true).into_iter();
-        let start = WalkRoot::of(root);
+        let start = WalkRoot::new(root);
         let mut seen = 0_usize;
         while let Some(entry) = entries.next() {
             seen += 1;
@@ -66,8 +66,8 @@ impl Walk {
             };
             let leads_up = start.lies_below(&entry);
             if leads_up || files::is_leftover(&entry) {
-                let passed_over = &mut walk.passed_over;
-                *(if leads_up { &mut passed_over.link_loops } else { &mut passed_over.hidden }) += 1;
+                let ignored = &mut walk.ignored;
+                *(if leads_up { &mut ignored.link_loops } else { &mut ignored.hidden }) += 1;
                 if entry.file_type().is_dir() {
                     entries.skip_current_dir();
                 }
@@ -81,7 +81,7 @@ impl Walk {
                 walk.files.push(entry.into_path());
             } else {
                 // A pipe or a device: opening it could wait for ever.
-                walk.passed_over.not_images += 1;
+                walk.ignored.not_images += 1;
             }
         }
         walk.leave(&mut open, 0);
@@ -91,13 +91,13 @@ impl Walk {
     /// Folders deeper than `depth` are done with.
     fn leave(&mut self, open: &mut Vec<bool>, depth: usize) {
         while open.len() > depth {
-            self.passed_over.empty_folders += usize::from(open.pop() == Some(false));
+            self.ignored.empty_folders += usize::from(open.pop() == Some(false));
         }
     }
 
     fn note(&mut self, root: &Path, error: walkdir::Error) {
         if error.loop_ancestor().is_some() {
-            self.passed_over.link_loops += 1;
+            self.ignored.link_loops += 1;
             return;
         }
         let error = unlisted(root, error);
@@ -132,8 +132,8 @@ fn keep_images(
 
 /// Gives every image the class and the split of its folders.
 fn label(layout: &Layout, root: &Path, images: Vec<PathBuf>, walk: Walk) -> Result<Listing, DatasetError> {
-    let Walk { folders, passed_over, unreadable, .. } = walk;
-    let mut listing = Listing { passed_over, unreadable, ..Listing::default() };
+    let Walk { folders, ignored, unreadable, .. } = walk;
+    let mut listing = Listing { ignored, unreadable, ..Listing::default() };
     for (is_note, text) in layout.remarks(root, &images) {
         if is_note { &mut listing.notes } else { &mut listing.warnings }.push(text);
     }
@@ -142,27 +142,27 @@ fn label(layout: &Layout, root: &Path, images: Vec<PathBuf>, walk: Walk) -> Resu
     for path in images {
         let chain = folders_of(root, &path);
         match layout.place(&chain) {
-            Place::Class(name, split) => {
+            EntryKind::Class(name, split) => {
                 let class = names.of(name, root)?;
                 listing.images.push(Listed { path, class, split });
                 continue;
             }
-            Place::Stranger(name) => {
+            EntryKind::NotAClass(name) => {
                 strangers.insert(name.to_string_lossy().into_owned());
             }
-            Place::Loose => {}
+            EntryKind::Stray => {}
         }
-        listing.passed_over.loose += 1;
+        listing.ignored.loose += 1;
     }
-    if listing.images.is_empty() && listing.passed_over.loose > 0 {
-        return Err(DatasetError::NoClassFolders { path: root.to_path_buf(), images: listing.passed_over.loose });
+    if listing.images.is_empty() && listing.ignored.loose > 0 {
+        return Err(DatasetError::NoClassFolders { path: root.to_path_buf(), images: listing.ignored.loose });
     }
     let class_of = |folder: &PathBuf| {
         let name = layout.class_of_folder(&parts(root, folder))?;
         name.to_str().map(str::to_owned)
     };
     listing.class_folders = folders.iter().filter_map(class_of).collect();
-    listing.warnings.extend(warn_of_loose(root, listing.passed_over.loose, &strangers));
+    listing.warnings.extend(warn_of_loose(root, listing.ignored.loose, &strangers));
     listing.warnings.extend(layout.warn_of_splits(root, &folders));
     Ok(listing)
 }

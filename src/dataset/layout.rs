@@ -108,13 +108,13 @@ enum Class {
 }
 
 /// Where a file is.
-pub(super) enum Place<'a> {
+pub(super) enum EntryKind<'a> {
     /// In a class folder, perhaps within a split.
     Class(&'a OsStr, Option<Split>),
     /// In a folder beside the splits.
-    Stranger(&'a OsStr),
+    NotAClass(&'a OsStr),
     /// In no class folder.
-    Loose,
+    Stray,
 }
 
 impl Layout {
@@ -122,14 +122,14 @@ impl Layout {
     ///
     /// # Errors
     /// [`DatasetError`] where they can be read in two ways, or two of them are one split.
-    pub(super) fn of(
+    pub(super) fn new(
         root: &Path,
         images: &[PathBuf],
         folders: &[PathBuf],
         from: Option<ClassesFrom>,
         expected: Expected<'_>,
     ) -> Result<Self, DatasetError> {
-        let mut chains = Chains::of(root, images);
+        let mut chains = Chains::new(root, images);
         let lead = chains.lead(root, folders, expected);
         let class = match (from, expected) {
             (Some(ClassesFrom::Level(level)), _) => Some(Class::At(lead + level - 1)),
@@ -150,15 +150,15 @@ impl Layout {
     }
 
     /// Of a file in these folders.
-    pub(super) fn place<'a>(&self, chain: &[&'a OsStr]) -> Place<'a> {
+    pub(super) fn place<'a>(&self, chain: &[&'a OsStr]) -> EntryKind<'a> {
         let mut split = None;
         if let Some((level, splits)) = &self.split {
             match chain.get(*level) {
                 Some(name) => match splits.get(*name) {
                     Some(found) => split = Some(*found),
-                    None => return Place::Stranger(name),
+                    None => return EntryKind::NotAClass(name),
                 },
-                None => return Place::Loose,
+                None => return EntryKind::Stray,
             }
         }
         let level = self.split.as_ref().map(|(level, _)| *level);
@@ -166,13 +166,13 @@ impl Layout {
             Class::At(level) => chain.get(level).copied(),
             Class::Last => last(chain, self.lead, level),
         };
-        class.map_or(Place::Loose, |class| Place::Class(class, split))
+        class.map_or(EntryKind::Stray, |class| EntryKind::Class(class, split))
     }
 
     /// The class of a folder itself, where it is one or lies in one.
     pub(super) fn class_of_folder<'a>(&self, chain: &[&'a OsStr]) -> Option<&'a OsStr> {
         match (self.class, self.place(chain)) {
-            (Class::At(_), Place::Class(name, _)) => Some(name),
+            (Class::At(_), EntryKind::Class(name, _)) => Some(name),
             _ => None,
         }
     }
@@ -234,7 +234,7 @@ fn last<'a>(chain: &[&'a OsStr], lead: usize, split: Option<usize>) -> Option<&'
 struct Chains<'a>(BTreeMap<Vec<&'a OsStr>, usize>);
 
 impl<'a> Chains<'a> {
-    fn of(root: &Path, images: &'a [PathBuf]) -> Self {
+    fn new(root: &Path, images: &'a [PathBuf]) -> Self {
         let mut chains = BTreeMap::new();
         for image in images {
             *chains.entry(folders_of(root, image)).or_insert(0) += 1;

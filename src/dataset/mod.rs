@@ -135,7 +135,7 @@ pub struct Dataset {
     /// One for all splits.
     pub classes: ClassMap,
     /// What was left out on purpose.
-    pub passed_over: PassedOver,
+    pub ignored: PassedOver,
     /// Folders that could not be listed, and links that lead nowhere.
     pub unreadable: Vec<Unreadable>,
     /// What the user should know about the layout.
@@ -221,7 +221,7 @@ fn list(
     progress: &dyn Progress,
 ) -> Result<Listing, DatasetError> {
     let metadata = std::fs::metadata(path).map_err(|error| FileError::new("open", path, error))?;
-    if let Some(archive) = metadata.is_file().then(|| archive::of(path)).flatten() {
+    if let Some(archive) = metadata.is_file().then(|| archive::refusal(path)).flatten() {
         return Err(archive);
     }
     progress.start("looking for images", Unit::Images, None);
@@ -267,7 +267,7 @@ struct Listing {
     images: Vec<Listed>,
     /// All class folders, so that an error can also name those without images.
     class_folders: BTreeSet<String>,
-    passed_over: PassedOver,
+    ignored: PassedOver,
     unreadable: Vec<Unreadable>,
     warnings: Vec<String>,
     notes: Vec<String>,
@@ -371,8 +371,8 @@ impl Listing {
             }
         }
         samples.sort_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
-        let Self { passed_over, unreadable, warnings, notes, .. } = self;
-        Ok(Dataset { samples, classes, passed_over, unreadable, warnings, notes })
+        let Self { ignored, unreadable, warnings, notes, .. } = self;
+        Ok(Dataset { samples, classes, ignored, unreadable, warnings, notes })
     }
 }
 

@@ -57,12 +57,12 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
 
 /// Lentz's method, modified by Thompson and Barnett (1986). It takes some √max(a, b) steps.
 fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
-    const MOST_STEPS: u32 = 200_000;
+    const MAX_STEPS: u32 = 200_000;
     let away_from_zero = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
     let mut above = 1.0;
     let mut below = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
     let mut product = below;
-    for step in 1..MOST_STEPS {
+    for step in 1..MAX_STEPS {
         let m = f64::from(step);
         let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
         let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));

@@ -6,7 +6,7 @@
 //! - **Prior**: the weight of the classes, which the head was fitted with, comes off the logit. Nothing is fitted for it.
 //! - **Platt**: a straight line in front of the logistic function, two numbers.
 //! - **Isotonic**: any rising curve, from the shares of positive images along the logits. It can take every shape, also
-//!   that of chance, so it is considered from [`LEAST_FOR_ISOTONIC`] images on only.
+//!   that of chance, so it is considered from [`MIN_FOR_ISOTONIC`] images on only.
 //!
 //! A calibration is taken only where it lowers the log loss of images that it was not fitted to: fitted on the other
 //! folds, judged on its own. Otherwise the logits stay as they are.
@@ -23,13 +23,13 @@ use crate::metrics::{Scores, probability};
 
 /// Below this number of images isotonic calibration is not considered: it needs about 1000 to do better than Platt's
 /// (Niculescu-Mizil and Caruana 2005, Predicting Good Probabilities with Supervised Learning, ICML, section 5).
-pub const LEAST_FOR_ISOTONIC: usize = 1000;
+pub const MIN_FOR_ISOTONIC: usize = 1000;
 
 /// Images of the smaller class below which isotonic calibration is not considered: their shares make its curve.
-pub const LEAST_OF_A_CLASS_FOR_ISOTONIC: usize = 100;
+pub const MIN_OF_A_CLASS_FOR_ISOTONIC: usize = 100;
 
 /// Points of an isotonic curve that are kept: 2 to 3 KB as JSON.
-pub const MOST_KNOTS: usize = 64;
+pub const MAX_KNOTS: usize = 64;
 
 /// From a logit to a probability, never falling.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub enum Calibration {
     },
     /// Straight lines between points, level outside.
     Isotonic {
-        /// `[logit, probability]`, logits rising, probabilities not falling; 1 to [`MOST_KNOTS`].
+        /// `[logit, probability]`, logits rising, probabilities not falling; 1 to [`MAX_KNOTS`].
         knots: Vec<[f64; 2]>,
     },
 }
@@ -78,7 +78,7 @@ impl Calibration {
     }
 
     /// The rising curve with the least squared error, by pooling adjacent violators (Ayer et al. 1955, Annals of
-    /// Mathematical Statistics 26), thinned to [`MOST_KNOTS`] points.
+    /// Mathematical Statistics 26), thinned to [`MAX_KNOTS`] points.
     ///
     /// Kept between 1 / (N + 2) and (N + 1) / (N + 2): N images cannot show more certainty. `None` without images.
     pub fn isotonic(logits: &[f64], labels: &[bool]) -> Option<Self> {
@@ -119,7 +119,7 @@ impl Calibration {
             Self::Isotonic { knots } => {
                 let is_knot =
                     |[logit, probability]: &[f64; 2]| logit.is_finite() && *probability > 0.0 && *probability < 1.0;
-                (1..=MOST_KNOTS).contains(&knots.len())
+                (1..=MAX_KNOTS).contains(&knots.len())
                     && knots.iter().all(is_knot)
                     && knots.is_sorted_by(|left, right| left[0] < right[0] && left[1] <= right[1])
             }
@@ -185,7 +185,7 @@ pub fn fit(logits: &[f64], labels: &[bool], folds: &[usize], pos_weight: f64) ->
     fitted.platt = data.consider(Calibration::platt, &mut fitted)?;
     let positives = labels.iter().filter(|&&label| label).count();
     let of_a_class = positives.min(labels.len() - positives);
-    if labels.len() >= LEAST_FOR_ISOTONIC && of_a_class >= LEAST_OF_A_CLASS_FOR_ISOTONIC {
+    if labels.len() >= MIN_FOR_ISOTONIC && of_a_class >= MIN_OF_A_CLASS_FOR_ISOTONIC {
         fitted.isotonic = data.consider(Calibration::isotonic, &mut fitted)?;
     }
     Ok(fitted)

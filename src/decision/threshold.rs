@@ -89,7 +89,7 @@ pub struct Choice {
 pub fn choose(rule: ThresholdRule, scores: &Scores<'_>) -> Result<Choice, Undefined> {
     let found = match rule {
         ThresholdRule::Fixed(threshold) => Found::with(threshold, None),
-        _ => search(rule, &Cuts::of(scores)?)?,
+        _ => search(rule, &Cuts::new(scores)?)?,
     };
     let confusion = Confusion::at(scores, found.threshold);
     let cost = match rule {
@@ -231,13 +231,13 @@ fn with_precision(share: f64, cuts: &Cuts) -> Found {
 /// From how many positive answers on the precision is tested: the fewest that could show it, and doublings of that, so
 /// that a mistake or two among the very highest scores do not decide about all the others.
 fn starts(share: f64, images: usize) -> Vec<usize> {
-    const MOST: usize = 4;
+    const MAX: usize = 4;
     let starts = |count: usize| -> Option<Vec<usize>> {
         let fewest = fewest_trials(share, RISK / count as f64)?;
         let starts: Vec<usize> = (0..count).map_while(|doublings| fewest.checked_mul(1 << doublings)).collect();
         starts.last().is_some_and(|&last| last <= images).then_some(starts)
     };
-    (1..=MOST).rev().find_map(starts).unwrap_or_default()
+    (1..=MAX).rev().find_map(starts).unwrap_or_default()
 }
 
 /// Where the precision cannot be promised: the threshold whose precision has the highest lower bound.

@@ -3,16 +3,16 @@
 //! The backbone is frozen, so every photo goes through it once. Each worker thread takes the next few photos, reads,
 //! decodes and preprocesses them and runs them through its handle on the network, or gives them to whoever feeds a GPU
 //! (`feed`); the calling thread puts the results back in order. Photos whose features are in the [`cache`] skip both decoding and network, and a run that finds all of
-//! them there loads no network. A fixed number of tickets bounds how far the fastest worker may run ahead of the slowest photo, so
+//! them there loads no network. A fixed number of permits bounds how far the fastest worker may run ahead of the slowest photo, so
 //! memory does not grow with the number of photos. A photo that cannot be read is a result like any other.
 
 mod batch;
+mod batcher;
 pub mod border;
 pub mod cache;
-mod clock;
-mod feed;
 pub mod matrix;
 mod noticed;
+mod throughput;
 mod worker;
 
 use std::cell::OnceCell;
@@ -26,18 +26,18 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use tch::Device;
 
-use crate::backbone::{ActivationMap, BackboneError, LazyBackbone, Pooling, Readout, device, layout};
+use crate::backbone::{ActivationMap, BackboneError, CamHead, LazyBackbone, Pooling, device, layout};
 use crate::files::{ContentHash, FileError};
 use crate::pixels::{Crop, DecodeError, Limits, PhotoFacts, Preprocess};
 use crate::progress::{Interrupted, Progress};
 
 use batch::BatchSize;
 pub use batch::Workload;
-pub use cache::{Cache, Recipe};
-use clock::Clock;
-use feed::{Feeder, OnDevice, Runs};
+use batcher::{BatchRunner, Batcher, DeviceRunner};
+pub use cache::{Cache, CacheKey};
 pub use matrix::FeatureMatrix;
 pub use noticed::Noticed;
+use throughput::Throughput;
 use worker::{Done, Network, Shared, Source, Worker};
 
 /// What came of one photo.
@@ -176,7 +176,7 @@ pub struct Extractor<'a> {
     /// map must then be read out flattened.
     pub border: bool,
     /// What is read out of the last map.
-    pub readout: Readout<'a>,
+    pub readout: CamHead<'a>,
 }
 
 impl Extractor<'_> {
@@ -209,12 +209,12 @@ impl Extractor<'_> {
         sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
     ) -> Result<(), FeatureError> {
         let Self { backbone, preprocess, readout, .. } = *self;
-        let open = |device| Ok(OnDevice { engine: backbone.engine_on(device)?.reading(readout)?, preprocess });
+        let open = |device| Ok(DeviceRunner { engine: backbone.engine_on(device)?.reading(readout)?, preprocess });
         self.stream_on(inputs, progress, sink, &open)
     }
 
     /// As [`Extractor::stream`]; where a device is fed, `open` gives what runs there.
-    fn stream_on<R: Runs>(
+    fn stream_on<R: BatchRunner>(
         &self,
         inputs: &mut dyn Inputs,
         progress: &dyn Progress,
@@ -225,30 +225,30 @@ impl Extractor<'_> {
         let devices = if self.workload.feeds { self.backbone.devices() } else { &[] };
         let shared = Shared {
             extractor: self,
-            recipe: Recipe::new(self.backbone.id(), self.preprocess, self.border_width(), self.backbone.target()),
+            key: CacheKey::new(self.backbone.id(), self.preprocess, self.border_width(), self.backbone.target()),
             source: Mutex::new(Source { inputs, next_chunk: 0 }),
             stop: AtomicBool::new(false),
             is_loading: AtomicBool::new(false),
             cache_failed: AtomicBool::new(false),
             batch: BatchSize::new(self.workload.batch),
-            clock: Clock::default(),
+            clock: Throughput::default(),
             progress,
         };
         // For each device a batch that waits, one that fills, one that runs and one that is read.
         let waiting = devices.len() * self.workload.chunks_in_batch();
-        let tickets_at_once = 4 * (workers + waiting);
-        let (return_ticket, tickets) = bounded(tickets_at_once);
-        for _ in 0..tickets_at_once {
+        let permits_at_once = 4 * (workers + waiting);
+        let (return_permit, permits) = bounded(permits_at_once);
+        for _ in 0..permits_at_once {
             // The channel has room for all of them.
-            let _ = return_ticket.send(());
+            let _ = return_permit.send(());
         }
-        let (deliver, delivered) = bounded(tickets_at_once);
+        let (deliver, delivered) = bounded(permits_at_once);
         let (decoded, to_feed) = bounded(waiting.max(1));
         let result = std::thread::scope(|scope| {
             for number in 0..workers {
                 let own = || Network::Own(OnceCell::new());
                 let network = if devices.is_empty() { own() } else { Network::Feeders(decoded.clone()) };
-                let worker = Worker::new(&shared, network, tickets.clone(), deliver.clone());
+                let worker = Worker::new(&shared, network, permits.clone(), deliver.clone());
                 let started = std::thread::Builder::new().spawn_scoped(scope, move || worker.run(scope));
                 if let Err(error) = started {
                     if number == 0 {
@@ -259,7 +259,7 @@ impl Extractor<'_> {
                 }
             }
             for &device in devices {
-                let feeder = Feeder::new(&shared, to_feed.clone(), deliver.clone());
+                let feeder = Batcher::new(&shared, to_feed.clone(), deliver.clone());
                 let started = std::thread::Builder::new().spawn_scoped(scope, move || feeder.run(&|| open(device)));
                 if let Err(error) = started {
                     shared.stop.store(true, Ordering::Relaxed);
@@ -268,11 +268,11 @@ impl Extractor<'_> {
             }
             // Only the threads' own ends are left, so that the loop below ends with the last of them, and a worker's
             // chunk finds the channel closed when all feeders are gone.
-            drop((deliver, tickets, decoded, to_feed));
-            let result = collect(&delivered, &return_ticket, sink);
+            drop((deliver, permits, decoded, to_feed));
+            let result = collect(&delivered, &return_permit, sink);
             shared.stop.store(true, Ordering::Relaxed);
-            // A worker waiting to deliver or for a ticket sees the channel closed.
-            drop((delivered, return_ticket));
+            // A worker waiting to deliver or for a permit sees the channel closed.
+            drop((delivered, return_permit));
             result
         });
         if let Some(verdict) = shared.clock.verdict(workers, &device::name(devices), devices.len().max(1)) {
@@ -377,10 +377,10 @@ pub struct Extraction {
     pub unreadable: Vec<(usize, Unreadable)>,
 }
 
-/// Passes chunks on in order and gives their tickets back.
+/// Passes chunks on in order and gives their permits back.
 fn collect(
     delivered: &Receiver<(u64, Result<Done, FeatureError>)>,
-    return_ticket: &Sender<()>,
+    return_permit: &Sender<()>,
     sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
 ) -> Result<(), FeatureError> {
     let mut early = BTreeMap::new();
@@ -394,7 +394,7 @@ fn collect(
                     return Ok(());
                 }
             }
-            let _ = return_ticket.try_send(());
+            let _ = return_permit.try_send(());
         }
     }
     Ok(())

@@ -10,9 +10,9 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::batch::BatchSize;
 use super::cache::Entry;
-use super::clock::Clock;
-use super::{Explained, Extractor, FeatureError, Inputs, Photo, Recipe, Unreadable, Workload, border};
-use crate::backbone::{ActivationMap, BackboneError, Engine, Pooled, Readout, layout};
+use super::throughput::Throughput;
+use super::{CacheKey, Explained, Extractor, FeatureError, Inputs, Photo, Unreadable, Workload, border};
+use crate::backbone::{ActivationMap, BackboneError, CamHead, Engine, Pooled, layout};
 use crate::files::{self, ContentHash};
 use crate::pixels::{self, Crop, DecodeError, Kind, PhotoFacts};
 use crate::progress::Progress;
@@ -29,7 +29,7 @@ pub(super) struct Source<'a> {
 /// What all workers of a run share.
 pub(super) struct Shared<'a> {
     pub(super) extractor: &'a Extractor<'a>,
-    pub(super) recipe: Recipe,
+    pub(super) key: CacheKey,
     pub(super) source: Mutex<Source<'a>>,
     pub(super) stop: AtomicBool,
     /// Whether some worker has asked for the network.
@@ -37,7 +37,7 @@ pub(super) struct Shared<'a> {
     /// Whether the cache gave an error, after which it is left alone.
     pub(super) cache_failed: AtomicBool,
     pub(super) batch: BatchSize,
-    pub(super) clock: Clock,
+    pub(super) clock: Throughput,
     pub(super) progress: &'a dyn Progress,
 }
 
@@ -61,7 +61,7 @@ pub(super) enum Network {
 pub(super) struct Worker<'a> {
     shared: &'a Shared<'a>,
     network: Network,
-    tickets: Receiver<()>,
+    permits: Receiver<()>,
     deliver: Sender<(u64, Result<Done, FeatureError>)>,
 }
 
@@ -77,10 +77,10 @@ impl<'a> Worker<'a> {
     pub(super) fn new(
         shared: &'a Shared<'a>,
         network: Network,
-        tickets: Receiver<()>,
+        permits: Receiver<()>,
         deliver: Sender<(u64, Result<Done, FeatureError>)>,
     ) -> Self {
-        Self { shared, network, tickets, deliver }
+        Self { shared, network, permits, deliver }
     }
 
     pub(super) fn run<'scope>(self, scope: &'scope Scope<'scope, '_>)
@@ -90,7 +90,7 @@ impl<'a> Worker<'a> {
         let workload = self.shared.extractor.workload;
         tch::set_num_threads(workload.threads_per_worker);
         let clock = &self.shared.clock;
-        while clock.waiting(|| self.tickets.recv()).is_ok() && !self.shared.is_stopped() {
+        while clock.waiting(|| self.permits.recv()).is_ok() && !self.shared.is_stopped() {
             let Some((number, paths)) = take(&self.shared.source, workload) else {
                 return;
             };
@@ -141,7 +141,7 @@ impl<'a> Worker<'a> {
             return Err(DecodeError::OtherKind(kind).into());
         }
         let bytes = files::read_within(path, limits.max_file_bytes, limits.max_time)?;
-        let hash = ContentHash::of(&bytes);
+        let hash = ContentHash::new(&bytes);
         let pages = pixels::pages(&bytes);
         if let Some((features, facts)) = self.shared.known(&hash, pixels::is_sixteen_bit(&bytes)) {
             // An answer must not depend on what an earlier run admitted.
@@ -154,7 +154,7 @@ impl<'a> Worker<'a> {
             let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(backbone.engine()));
         }
         let loaded = preprocess.load_with_facts(&bytes, limits);
-        let (mut crop, facts) = loaded.map_err(|error| error.of_file(path))?;
+        let (mut crop, facts) = loaded.map_err(|error| error.from_file(path))?;
         if let Some(border) = self.shared.extractor.border_width() {
             preprocess.blank_middle(&mut crop, border);
         }
@@ -207,7 +207,7 @@ impl Shared<'_> {
 
     /// The crops with what the head made of their cells, `[B]`; none where no head is to be explained.
     fn explained(&self, crops: Vec<Crop>, cells: &[f32]) -> Vec<Explained> {
-        let Readout { pooling, explain: Some(head) } = self.extractor.readout else { return Vec::new() };
+        let CamHead { pooling, explain: Some(head) } = self.extractor.readout else { return Vec::new() };
         let of_one = cells.len() / crops.len().max(1);
         let maps = cells.chunks_exact(of_one.max(1)).map(|cells| ActivationMap {
             side: of_one.isqrt(),
@@ -227,10 +227,10 @@ impl Shared<'_> {
             return None;
         }
         let found = if facts || is_sixteen_bit {
-            let both = cache.get_with_facts(hash, &self.recipe);
+            let both = cache.get_with_facts(hash, &self.key);
             both.map(|both| both.map(|(row, facts)| (row, Some(facts))))
         } else {
-            cache.get(hash, &self.recipe).map(|row| row.map(|row| (row, None)))
+            cache.get(hash, &self.key).map(|row| row.map(|row| (row, None)))
         };
         self.warn(cache.notices());
         let found = found.unwrap_or_else(|error| {
@@ -252,7 +252,7 @@ impl Shared<'_> {
         if entries.is_empty() || self.cache_failed.load(Ordering::Relaxed) {
             return;
         }
-        let kept = cache.put(&self.recipe, &entries);
+        let kept = cache.put(&self.key, &entries);
         self.warn(cache.notices());
         if let Err(error) = kept {
             self.give_up(&error);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::whole::{folder_of, named};
+use super::atomic::{folder_of, named};
 use super::{FileError, INTO, make_folder, rename};
 
 /// A folder that is filled beside its place. Dropped before [`NewFolder::finish`], it is removed.

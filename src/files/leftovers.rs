@@ -53,7 +53,7 @@ pub struct WalkRoot(Option<PathBuf>);
 
 impl WalkRoot {
     /// Of a walk through this folder.
-    pub fn of(folder: &Path) -> Self {
+    pub fn new(folder: &Path) -> Self {
         Self(folder.canonicalize().ok())
     }
 

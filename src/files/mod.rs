@@ -3,11 +3,11 @@
 //! Promise: a reader of any file this program writes sees the old content or the new, never a part. That is why the
 //! plain `std::fs` writers are banned elsewhere (`clippy.toml`). Users' photos are only ever opened for reading.
 
+mod atomic;
 pub mod escaped;
 mod folder;
 mod leftovers;
 mod text;
-mod whole;
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
-use crate::foreign::mapping::Mapping;
+use crate::ffi::mapping::Mapping;
 
+pub use atomic::{Batch, check_writable, remove_stale, scratch, write};
 pub use folder::{NewFolder, new_folder};
 pub use leftovers::{WalkRoot, is_leftover};
 pub use text::Text;
-pub use whole::{Batch, check_writable, scratch, sweep, write};
 
 /// A file operation that failed: what was tried, on which path, and the system's reason.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +112,7 @@ pub struct ContentHash(pub [u8; 32]);
 
 impl ContentHash {
     /// Hashes bytes already in memory.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
@@ -125,15 +125,15 @@ impl ContentHash {
     ///
     /// # Errors
     /// [`FileError`] if the file cannot be opened or read.
-    pub fn of_file(path: &Path) -> Result<Self, FileError> {
-        Self::of_copy(&mut open(path)?, &mut io::sink()).map_err(|error| FileError::new("read", path, error))
+    pub fn from_file(path: &Path) -> Result<Self, FileError> {
+        Self::from_copy(&mut open(path)?, &mut io::sink()).map_err(|error| FileError::new("read", path, error))
     }
 
     /// Copies all that is left of `from` to `to`, and hashes what was copied.
     ///
     /// # Errors
     /// The first of either side.
-    pub fn of_copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<Self> {
+    pub fn from_copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<Self> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -260,7 +260,7 @@ impl Mapped {
         if file.metadata().map_err(fail)?.len() > limit {
             return Err(fail(io::Error::other(format!("it is larger than the limit of {limit} bytes"))));
         }
-        Mapping::of(&file).map(Self).map_err(fail)
+        Mapping::new(&file).map(Self).map_err(fail)
     }
 
     /// The bytes of the file.
@@ -291,7 +291,7 @@ pub fn make_folder(path: &Path) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError`]; both names are then as they were.
 pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
-    #[expect(clippy::disallowed_methods, reason = "this is the place that other rooms are told to use")]
+    #[expect(clippy::disallowed_methods, reason = "the other modules are told to write through this one")]
     std::fs::rename(from, to).map_err(|error| FileError::new("write", to, error))
 }
 
@@ -330,7 +330,7 @@ type IdentityOf = PathBuf;
 
 impl Identity {
     /// That of the regular file at a path, if there is one.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub fn new(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
         #[cfg(unix)]
         {
@@ -349,7 +349,7 @@ impl Identity {
 ///
 /// # Errors
 /// [`FileError`] if there is no such file.
-pub fn stamp(path: &Path) -> Result<String, FileError> {
+pub fn fingerprint(path: &Path) -> Result<String, FileError> {
     let metadata = std::fs::metadata(path).map_err(|error| FileError::new("read", path, error))?;
     #[cfg(unix)]
     let identity = {
@@ -392,7 +392,7 @@ pub fn size(path: &Path) -> Result<u64, FileError> {
 /// [`FileError`] if the folder cannot be listed.
 pub fn names(folder: &Path) -> Result<Vec<String>, FileError> {
     let fail = |error| FileError::new("list", folder, error);
-    #[expect(clippy::disallowed_methods, reason = "this is the place that other rooms are told to use")]
+    #[expect(clippy::disallowed_methods, reason = "the other modules are told to write through this one")]
     let entries = std::fs::read_dir(folder).map_err(fail)?;
     let mut names = Vec::new();
     for entry in entries {
@@ -465,8 +465,8 @@ mod tests {
         let path = folder.path().join("file");
         let content = vec![3; 100_000];
         write(&path, |file| file.write_all(&content)).unwrap();
-        assert_eq!(ContentHash::of_file(&path).unwrap(), ContentHash::of(&content));
+        assert_eq!(ContentHash::from_file(&path).unwrap(), ContentHash::new(&content));
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(ContentHash::of(b"").to_string(), empty);
+        assert_eq!(ContentHash::new(b"").to_string(), empty);
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Cholesky {
 
 impl Cholesky {
     /// Factors A, of which only the lower triangle is read; `None` if it is not positive definite.
-    pub(super) fn of(mut matrix: Array2<f64>) -> Option<Self> {
+    pub(super) fn new(mut matrix: Array2<f64>) -> Option<Self> {
         let size = matrix.nrows();
         for begin in (0..size).step_by(BLOCK) {
             let end = (begin + BLOCK).min(size);
@@ -107,7 +107,7 @@ mod tests {
         for size in [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5] {
             let matrix = matrix(size);
             let right: Vec<f64> = (0..size).map(|index| (index as f64).cos()).collect();
-            let solution = Array1::from_vec(Cholesky::of(matrix.clone()).unwrap().solve(&right));
+            let solution = Array1::from_vec(Cholesky::new(matrix.clone()).unwrap().solve(&right));
             let error = matrix.dot(&solution) - Array1::from_vec(right);
             assert!(error.iter().all(|value| value.abs() < 1e-9), "size {size}: {error}");
         }
@@ -117,8 +117,8 @@ mod tests {
     fn a_matrix_that_is_not_positive_definite_is_refused() {
         let mut matrix = matrix(40);
         matrix[[35, 35]] = -1.0;
-        assert!(Cholesky::of(matrix.clone()).is_none());
+        assert!(Cholesky::new(matrix.clone()).is_none());
         matrix[[35, 35]] = f64::NAN;
-        assert!(Cholesky::of(matrix).is_none());
+        assert!(Cholesky::new(matrix).is_none());
     }
 }

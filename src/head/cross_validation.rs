@@ -164,7 +164,7 @@ fn prepare<'a>(examples: &Examples<'a>, ids: &[usize]) -> Result<Vec<Fold<'a>>, 
         .par_iter()
         .map(|&fold| {
             let (held_out, fitted): (Vec<usize>, Vec<usize>) = (0..ids.len()).partition(|&row| ids[row] == fold);
-            let scaling = Scaling::of(examples.features(), &fitted);
+            let scaling = Scaling::new(examples.features(), &fitted);
             let problem = problem(examples, &scaling, &fitted, &held_out);
             let point = problem.system.zero();
             Fold { held_out, problem, point }

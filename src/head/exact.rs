@@ -13,7 +13,7 @@ use super::{Examples, Head, HeadError, require_positive};
 use crate::progress::Progress;
 
 /// Most images for which an `[N, N]` system is factored rather than the features passed over again and again.
-const MOST_IMAGES_FOR_GRAM: usize = 1000;
+const MAX_IMAGES_FOR_GRAM: usize = 1000;
 
 /// Far below [`REQUIRED_RATIO`]: Newton's last steps are cheap, and the stored f32 head is then the rounded optimum.
 const TOLERANCE: f64 = 1e-8;
@@ -86,7 +86,7 @@ pub fn fit(
 /// Fits at one strength.
 fn fit_at(examples: &Examples<'_>, l2: f64, progress: &dyn Progress) -> Result<Fit, HeadError> {
     let all: Vec<usize> = (0..examples.labels().len()).collect();
-    let scaling = Scaling::of(examples.features(), &all);
+    let scaling = Scaling::new(examples.features(), &all);
     let problem = problem(examples, &scaling, &all, &[]);
     let Minimum { point, steps } = problem.minimise(l2, problem.system.zero(), TOLERANCE, progress)?;
     let head = scaling.fold_back(&problem.system.weights(&point), point.bias);
@@ -110,7 +110,7 @@ pub(super) fn problem<'a>(
     held_out: &[usize],
 ) -> Problem<'a> {
     let features = examples.features();
-    let system: Box<dyn System + 'a> = if fitted.len() <= features.width().min(MOST_IMAGES_FOR_GRAM) {
+    let system: Box<dyn System + 'a> = if fitted.len() <= features.width().min(MAX_IMAGES_FOR_GRAM) {
         Box::new(GramSystem::new(features, scaling.clone(), fitted, held_out))
     } else {
         Box::new(RowSystem::new(features, scaling.clone(), fitted, held_out))

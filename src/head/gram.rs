@@ -134,7 +134,7 @@ impl System for GramSystem<'_> {
             row.zip_mut_with(&roots, |value, other| *value *= root * other / l2);
         }
         matrix.diag_mut().mapv_inplace(|value| value + 1.0);
-        let factor = Cholesky::of(matrix).ok_or_else(failed)?;
+        let factor = Cholesky::new(matrix).ok_or_else(failed)?;
         let apply = |vector: &[f64]| -> Vec<f64> {
             let scaled: Vec<f64> = vector.iter().zip(&roots).map(|(value, root)| value * root).collect();
             factor.solve(&scaled).iter().zip(&roots).map(|(value, root)| value * root).collect()

@@ -9,13 +9,13 @@ use super::{HeadError, objective::derivatives};
 use crate::progress::Progress;
 
 /// Steps after which a fit is given up; about ten are usual.
-const MOST_STEPS: usize = 200;
+const MAX_STEPS: usize = 200;
 
 /// The gradient norm that is promised at least, as a part of its start; below it a fit that rounding stops is as good as converged.
 pub(super) const REQUIRED_RATIO: f64 = 1e-6;
 
 /// The least gradient norm that a start is taken to have: scaled features make it about 1 where they tell anything.
-const LEAST_START: f64 = 1e-8;
+const MIN_START: f64 = 1e-8;
 
 /// A head in the coordinates of a system, or a difference of two.
 #[derive(Debug, Clone)]
@@ -103,7 +103,7 @@ impl<'a> Problem<'a> {
         let (slopes, _) = problem.derivatives(&zero);
         let norm = problem.system.gradient(&zero, &slopes, 0.0).norm;
         // Where the features do not tell the classes apart only rounding is left of it: the head of zeros is the optimum.
-        problem.start_norm = norm.max(LEAST_START);
+        problem.start_norm = norm.max(MIN_START);
         problem
     }
 
@@ -117,7 +117,7 @@ impl<'a> Problem<'a> {
     ) -> Result<Minimum, HeadError> {
         let mut point = start;
         let mut smallest = f64::INFINITY;
-        for steps in 0..=MOST_STEPS {
+        for steps in 0..=MAX_STEPS {
             progress.check()?;
             let (slopes, curvatures) = self.derivatives(&point);
             let gradient = self.system.gradient(&point, &slopes, l2);
@@ -136,7 +136,7 @@ impl<'a> Problem<'a> {
             };
             point.advance(&step, length);
         }
-        Err(HeadError::NotConverged { iterations: MOST_STEPS, gradient_ratio: smallest })
+        Err(HeadError::NotConverged { iterations: MAX_STEPS, gradient_ratio: smallest })
     }
 
     /// The objective at `point`, and the gradient norm there ÷ that of the head of zeros.

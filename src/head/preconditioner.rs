@@ -37,7 +37,7 @@ pub(super) struct Sample {
 
 impl Sample {
     /// Of the images `fitted`.
-    pub(super) fn of(features: &FeatureMatrix, scaling: &Scaling, fitted: &[usize]) -> Self {
+    pub(super) fn new(features: &FeatureMatrix, scaling: &Scaling, fitted: &[usize]) -> Self {
         let width = features.width();
         let size = SAMPLE.min(fitted.len()).min(width).min((SAMPLE_NUMBERS / width.max(1)).max(1));
         let members: Vec<usize> = (0..size).map(|index| index * fitted.len() / size).collect();
@@ -56,7 +56,7 @@ impl Sample {
             *value *= roots[row] * roots[column] / floor;
         }
         matrix.diag_mut().mapv_inplace(|value| value + 1.0);
-        Some(Preconditioner { sample: self, roots, factor: Cholesky::of(matrix)?, floor })
+        Some(Preconditioner { sample: self, roots, factor: Cholesky::new(matrix)?, floor })
     }
 }
 
@@ -98,8 +98,8 @@ mod tests {
         let values: Vec<f32> = (0_u16..60).map(|index| (f32::from(index) * 1.7).sin()).collect();
         let features = FeatureMatrix::from_values(12, values).unwrap();
         let all: Vec<usize> = (0..5).collect();
-        let scaling = Scaling::of(&features, &all);
-        let sample = Sample::of(&features, &scaling, &all);
+        let scaling = Scaling::new(&features, &all);
+        let sample = Sample::new(&features, &scaling, &all);
         let curvatures = [0.05, 0.03, 0.01, 0.04, 0.02];
         let preconditioner = sample.preconditioner(&curvatures, 0.2).unwrap();
         let vector: Vec<f64> = (0_u8..12).map(|index| f64::from(index).cos()).collect();

@@ -20,7 +20,7 @@ use crate::progress::Progress;
 const ROWS_PER_TASK: usize = 256;
 
 /// Conjugate-gradient iterations in one Newton step; what is found until then is a step downhill all the same.
-const MOST_ITERATIONS: usize = 1000;
+const MAX_ITERATIONS: usize = 1000;
 
 /// Features and which of their rows are fitted.
 pub(super) struct RowSystem<'a> {
@@ -133,7 +133,7 @@ impl System for RowSystem<'_> {
 
     fn step(&self, task: &StepTask<'_>, progress: &dyn Progress) -> Result<Point, HeadError> {
         let &StepTask { gradient, curvatures, l2, .. } = task;
-        let sample = self.sample.get_or_init(|| Sample::of(self.features, &self.scaling, &self.fitted));
+        let sample = self.sample.get_or_init(|| Sample::new(self.features, &self.scaling, &self.fitted));
         let preconditioner = sample.preconditioner(curvatures, l2);
         let total_curvature: f64 = curvatures.iter().sum();
         let precondition = |residual: &Direction| match &preconditioner {
@@ -150,7 +150,7 @@ impl System for RowSystem<'_> {
         let mut conditioned = precondition(&residual);
         let mut search = conditioned.clone();
         let mut product = residual.inner(&conditioned);
-        for _ in 0..MOST_ITERATIONS {
+        for _ in 0..MAX_ITERATIONS {
             progress.check()?;
             let image = self.hessian_product(&search, curvatures, l2);
             let curvature = search.inner(&image);

@@ -26,7 +26,7 @@ pub(super) struct Scaling {
 
 impl Scaling {
     /// Of some rows of `features`: the mean variance of the D columns becomes 1.
-    pub(super) fn of(features: &FeatureMatrix, rows: &[usize]) -> Self {
+    pub(super) fn new(features: &FeatureMatrix, rows: &[usize]) -> Self {
         let count = rows.len().max(1) as f64;
         let mut mean = column_sums(features, rows, |sums, row| product::add_scaled(sums, 1.0, row));
         for sum in &mut mean {
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn columns_get_mean_0_and_one_scale_and_constant_ones_zeros() {
         let features = matrix();
-        let scaling = Scaling::of(&features, &[0, 1, 2]);
+        let scaling = Scaling::new(&features, &[0, 1, 2]);
         let rows: Vec<Vec<f64>> = features.rows().map(|row| scaling.apply(row, 0..3).collect()).collect();
         // Variances 8/3, 0 and 32: their mean becomes 1.
         let deviation = ((8.0 / 3.0 + 32.0) / 3.0_f64).sqrt();
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn only_the_given_rows_count() {
-        let scaling = Scaling::of(&matrix(), &[0, 1]);
+        let scaling = Scaling::new(&matrix(), &[0, 1]);
         assert!((scaling.mean[0] - 2.0).abs() < 1e-15);
         assert!(scaling.scale[2].abs() < f64::MIN_POSITIVE);
     }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn the_folded_head_gives_the_logits_of_the_scaled_one() {
         let features = matrix();
-        let scaling = Scaling::of(&features, &[0, 1, 2]);
+        let scaling = Scaling::new(&features, &[0, 1, 2]);
         let weights = [0.7, -3.0, 0.2];
         let head = scaling.fold_back(&weights, 0.4);
         for row in features.rows() {

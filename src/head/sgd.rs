@@ -111,15 +111,15 @@ fn descend(
     progress: &dyn Progress,
 ) -> Result<SgdFit, HeadError> {
     let all: Vec<usize> = (0..training.labels().len()).collect();
-    let scaling = Scaling::of(training.features(), &all);
+    let scaling = Scaling::new(training.features(), &all);
     let mut random = ChaCha8Rng::seed_from_u64(options.seed);
     let (labels, pos_weight) = (training.labels(), training.pos_weight());
     let first = vec![0.0; training.features().width()];
-    let weights = ClassWeights::of(labels, pos_weight);
+    let weights = ClassWeights::new(labels, pos_weight);
     let mut trainer = Trainer::new(&first, 0.0, weights, options, device).map_err(during("building the head"))?;
-    let batch = Batch::of(training, &scaling, device)?;
+    let batch = Batch::new(training, &scaling, device)?;
     let held_out = match held_out {
-        Some(examples) => Some((Batch::of(examples, &scaling, device)?, examples.labels())),
+        Some(examples) => Some((Batch::new(examples, &scaling, device)?, examples.labels())),
         None => None,
     };
 
@@ -171,7 +171,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn of(examples: &Examples<'_>, scaling: &Scaling, device: Device) -> Result<Self, HeadError> {
+    fn new(examples: &Examples<'_>, scaling: &Scaling, device: Device) -> Result<Self, HeadError> {
         let labels: Vec<f32> = examples.labels().iter().map(|&label| f32::from(u8::from(label))).collect();
         let make = || -> Result<Self, TchError> {
             let features = to_tensor(examples.features(), scaling)?.f_to_device(device)?;
@@ -208,7 +208,7 @@ struct ClassWeights {
 
 impl ClassWeights {
     /// As [`super::objective`] has it, times N: the mean over all images is then the mean over the weights.
-    fn of(labels: &[bool], pos_weight: f64) -> Self {
+    fn new(labels: &[bool], pos_weight: f64) -> Self {
         let negative = labels.len() as f64 / total_weight(labels, pos_weight);
         Self { positive: pos_weight * negative, negative }
     }

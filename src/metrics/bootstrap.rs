@@ -16,19 +16,17 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::interval::{Estimate, on_log_scale, on_logit_scale, score_interval};
-use super::probability::{Bins, MOST_LOG_LOSS, brier_of, log_loss_of};
+use super::probability::{Bins, MAX_LOG_LOSS, brier_of, log_loss_of};
 use super::ranking::Ranking;
-use super::{
-    Answers, LEAST_GROUPS, LEAST_GROUPS_OF_BINS, LEAST_GROUPS_OF_LOSSES, Scores, Undefined, probability, ranking,
-};
+use super::{Answers, MIN_GROUPS, MIN_GROUPS_OF_BINS, MIN_GROUPS_OF_LOSSES, Scores, Undefined, probability, ranking};
 
 /// With fewer, the outer 2.5 % are one or two resamples.
-pub const LEAST_RESAMPLES: u32 = 100;
+pub const MIN_RESAMPLES: u32 = 100;
 
 /// How often to resample, and the seed that makes it repeatable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
-    /// Resamples, at least [`LEAST_RESAMPLES`]; 2000 leave the ends of an interval steady to a few hundredths of its
+    /// Resamples, at least [`MIN_RESAMPLES`]; 2000 leave the ends of an interval steady to a few hundredths of its
     /// width.
     pub resamples: u32,
     /// Same seed, same intervals.
@@ -44,7 +42,7 @@ impl Default for Bootstrap {
 /// Differences below it are those of the order of a sum.
 const ROUNDING: f64 = 1e-9;
 
-/// The four measures of this room's bootstrap, from the same resamples.
+/// The four measures of this module's bootstrap, from the same resamples.
 pub(super) struct Resampled {
     pub(super) average_precision: Result<Estimate, Undefined>,
     pub(super) log_loss: Result<Estimate, Undefined>,
@@ -53,13 +51,13 @@ pub(super) struct Resampled {
 }
 
 impl Resampled {
-    pub(super) fn of(scores: &Scores<'_>, answers: &Answers, bootstrap: Bootstrap) -> Self {
+    pub(super) fn new(scores: &Scores<'_>, answers: &Answers, bootstrap: Bootstrap) -> Self {
         let groups = scores.fewest_groups();
         let alone = |value: Result<f64, Undefined>| value.map(Estimate::without_interval);
         let average_precision = ranking::average_precision(scores);
         let (log_loss, brier) = (probability::log_loss(scores), probability::brier(scores));
         let calibration_error = probability::expected_calibration_error(scores);
-        if groups < LEAST_GROUPS {
+        if groups < MIN_GROUPS {
             return Self {
                 average_precision: alone(average_precision),
                 log_loss: alone(log_loss),
@@ -74,11 +72,11 @@ impl Resampled {
             few * deviation(resampled).max(deviation_by_chance(scores, cost))
         };
         let [positive_trials, trials] = scores.least_trials();
-        let losses_are_known = groups >= LEAST_GROUPS_OF_LOSSES;
+        let losses_are_known = groups >= MIN_GROUPS_OF_LOSSES;
         Self {
             average_precision: average_precision.map(|value| share(value, deviation(&precisions), positive_trials)),
             log_loss: if losses_are_known {
-                log_loss.map(|value| on_log_scale(value, larger(&losses, log_loss_of)).within(0.0, MOST_LOG_LOSS))
+                log_loss.map(|value| on_log_scale(value, larger(&losses, log_loss_of)).within(0.0, MAX_LOG_LOSS))
             } else {
                 alone(log_loss)
             },
@@ -87,7 +85,7 @@ impl Resampled {
             } else {
                 alone(brier)
             },
-            calibration_error: if groups < LEAST_GROUPS_OF_BINS {
+            calibration_error: if groups < MIN_GROUPS_OF_BINS {
                 alone(calibration_error)
             } else {
                 calibration_error.map(|value| mirrored(value, errors, chance_errors, unseen_errors(answers)))
@@ -177,8 +175,8 @@ fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> Columns {
     let (labels, probabilities): (Vec<bool>, Vec<f64>) = pairs.into_iter().unzip();
     let groups = members(&groups);
     let scores = &Scores { labels: &labels, probabilities: &probabilities, groups: None };
-    let ranking = Ranking::of(scores);
-    let bins = Bins::of(scores);
+    let ranking = Ranking::new(scores);
+    let bins = Bins::new(scores);
     let costs: Vec<[f64; 2]> = scores.pairs().map(|(label, p)| [log_loss_of(label, p), brier_of(label, p)]).collect();
     let strata = strata(scores, &groups);
     let measure = |(times, by_chance): &mut (Vec<u32>, Vec<bool>), resample: u32| {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::groups::Design;
 use super::interval::{Estimate, combine, score_interval};
-use super::{LEAST_GROUPS, Scores, Undefined};
+use super::{MIN_GROUPS, Scores, Undefined};
 
 /// How many images of each kind got which answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -216,8 +216,8 @@ fn share(successes: usize, trials: usize) -> Option<f64> {
 
 /// A share with Wilson's interval for as many trials as the groups are worth; `None` of nothing.
 pub(super) fn share_of(right: &[(f64, usize)]) -> Option<Estimate> {
-    let design = Design::of(right)?;
-    if design.groups < LEAST_GROUPS {
+    let design = Design::new(right)?;
+    if design.groups < MIN_GROUPS {
         return Some(Estimate::without_interval(design.mean));
     }
     Some(score_interval(design.mean, right.len() as f64 / design.effect))

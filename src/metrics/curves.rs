@@ -22,7 +22,7 @@ pub fn steps(scores: &Scores<'_>) -> Vec<Step> {
         Confusion { false_negative: positives, true_negative: scores.count() - positives, ..Confusion::default() };
     let mut steps = vec![Step { threshold: f64::INFINITY, confusion }];
     // A threshold cannot tell tied images apart: they change sides together.
-    for tied in Ranking::of(scores).tied() {
+    for tied in Ranking::new(scores).tied() {
         let found = tied.iter().filter(|&&image| scores.is_positive(image)).count();
         confusion.true_positive += found;
         confusion.false_negative -= found;

@@ -28,7 +28,7 @@ pub(super) struct Design {
 
 impl Design {
     /// Of numbers with the ids of their groups; `None` of none.
-    pub(super) fn of(values: &[(f64, usize)]) -> Option<Self> {
+    pub(super) fn new(values: &[(f64, usize)]) -> Option<Self> {
         if values.is_empty() {
             return None;
         }
@@ -78,17 +78,17 @@ mod tests {
     fn copies_count_once_and_images_that_have_nothing_in_common_count_each() {
         let once: Vec<(f64, usize)> = (0..12_u32).map(|image| (f64::from(image % 5), image as usize)).collect();
         let copied: Vec<(f64, usize)> = once.iter().flat_map(|&pair| [pair; 7]).collect();
-        let (once, copied) = (Design::of(&once).unwrap(), Design::of(&copied).unwrap());
+        let (once, copied) = (Design::new(&once).unwrap(), Design::new(&copied).unwrap());
         assert!((copied.effect - 7.0).abs() < 1e-9 && (copied.least_trials - 12.0).abs() < 1e-9);
         assert!((copied.variance.unwrap() - once.variance.unwrap()).abs() < 1e-12);
         let unlike: Vec<(f64, usize)> = (0..400_u32).map(|image| (f64::from(image % 2), image as usize / 20)).collect();
-        assert!((Design::of(&unlike).unwrap().effect - 1.0).abs() < 1e-9);
+        assert!((Design::new(&unlike).unwrap().effect - 1.0).abs() < 1e-9);
     }
 
     #[test]
     fn one_group_has_no_variance() {
-        assert!(Design::of(&[(0.0, 3), (1.0, 3)]).unwrap().variance.is_none());
-        assert!(Design::of(&[]).is_none());
+        assert!(Design::new(&[(0.0, 3), (1.0, 3)]).unwrap().variance.is_none());
+        assert!(Design::new(&[]).is_none());
     }
 
     #[test]

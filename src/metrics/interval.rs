@@ -119,13 +119,9 @@ pub fn on_logit_scale(value: f64, deviation: f64) -> Estimate {
 /// The interval of a positive `value` that has no upper bound, taken on the logarithmic scale; none where it would reach
 /// over a hundred times the value, for then it says nothing.
 pub fn on_log_scale(value: f64, deviation: f64) -> Estimate {
-    const MOST: f64 = 100.0;
+    const MAX: f64 = 100.0;
     let factor = (Z * deviation / value).exp();
-    if factor <= MOST {
-        Estimate::new(value, value / factor, value * factor)
-    } else {
-        Estimate::without_interval(value)
-    }
+    if factor <= MAX { Estimate::new(value, value / factor, value * factor) } else { Estimate::without_interval(value) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! [`Scores`] checks the pairs once; every measure then takes them and gives a number or the reason why there is none
 //! ([`Undefined`]): a ROC-AUC without negatives is not 0.5, it does not exist. [`evaluate`] gathers all measures into
 //! one [`Metrics`], each with an interval. The numbers equal scikit-learn's on the same scores (`tests/metrics.rs`).
-//! This room imports nothing of the crate, so that every other one may ask it.
+//! This module imports nothing of the crate, so that every other one may use it.
 //!
 //! | measure | interval |
 //! | --- | --- |
@@ -22,8 +22,8 @@
 //! 98 %. On few it depends on what the truth is, above all near 1, where a share has few possible values; from a ROC-AUC of
 //! 0.76 to one of 0.99, with probabilities that hold and with a head four times too sure of itself, it is 79 % and more on
 //! 2 to 20 of each class wherever there is an interval. There is none on one image of a class, none of the log loss and
-//! the Brier score below [`LEAST_GROUPS_OF_LOSSES`] of each, nor where that of the log loss would reach to a hundred
-//! times the value, and none of the calibration error below [`LEAST_GROUPS_OF_BINS`]. In groups of 1 to 20 images, from
+//! the Brier score below [`MIN_GROUPS_OF_LOSSES`] of each, nor where that of the log loss would reach to a hundred
+//! times the value, and none of the calibration error below [`MIN_GROUPS_OF_BINS`]. In groups of 1 to 20 images, from
 //! copies to images with a third of their noise in common, it is 86 % and more on 30 groups of each class.
 //!
 //! Throughout, the answer is positive where the probability is at or above the threshold.
@@ -76,7 +76,7 @@ pub enum MetricsError {
     #[error("the threshold is {0}: expected a finite number")]
     Threshold(f64),
     /// A bootstrap that would say nothing.
-    #[error("there are {0} resamples: expected at least {least}", least = bootstrap::LEAST_RESAMPLES)]
+    #[error("there are {0} resamples: expected at least {least}", least = bootstrap::MIN_RESAMPLES)]
     TooFewResamples(u32),
     /// More images than are counted here.
     #[error("there are {0} images: at most 4294967295 can be measured at once")]
@@ -112,14 +112,14 @@ pub enum Undefined {
 }
 
 /// Groups of images of each class that every interval takes: one alone says nothing of what others are like.
-pub const LEAST_GROUPS: usize = 2;
+pub const MIN_GROUPS: usize = 2;
 
 /// Groups of images of each class that the intervals of log loss and Brier score take: fewer do not show what a mistake
 /// costs.
-pub const LEAST_GROUPS_OF_LOSSES: usize = 10;
+pub const MIN_GROUPS_OF_LOSSES: usize = 10;
 
 /// Groups of images of each class that the interval of the calibration error takes: with fewer its bins are empty.
-pub const LEAST_GROUPS_OF_BINS: usize = 20;
+pub const MIN_GROUPS_OF_BINS: usize = 20;
 
 /// One probability of the positive class for each label: as many, none NaN, all within \[0, 1\]; and which images belong
 /// together, so that they do not count as independent ones.
@@ -208,7 +208,7 @@ impl<'a> Scores<'a> {
     fn least_trials(&self) -> [f64; 2] {
         let of = |counts: &dyn Fn(bool) -> bool| {
             let images = self.labels.iter().zip(self.groups()).filter(|(label, _)| counts(**label));
-            let design = groups::Design::of(&images.map(|(_, group)| (0.0, group)).collect::<Vec<_>>());
+            let design = groups::Design::new(&images.map(|(_, group)| (0.0, group)).collect::<Vec<_>>());
             design.map_or(0.0, |design| design.least_trials)
         };
         [of(&|label| label), of(&|_| true)]
@@ -299,11 +299,11 @@ pub fn evaluate(scores: &Scores<'_>, threshold: f64, bootstrap: Bootstrap) -> Re
     if !threshold.is_finite() {
         return Err(MetricsError::Threshold(threshold));
     }
-    if bootstrap.resamples < bootstrap::LEAST_RESAMPLES {
+    if bootstrap.resamples < bootstrap::MIN_RESAMPLES {
         return Err(MetricsError::TooFewResamples(bootstrap.resamples));
     }
     let answers = Answers::at(scores, threshold);
-    let resampled = bootstrap::Resampled::of(scores, &answers, bootstrap);
+    let resampled = bootstrap::Resampled::new(scores, &answers, bootstrap);
     let [negative_groups, positive_groups, _] = scores.count_groups();
     let (mut undefined, mut without_interval) = (BTreeMap::new(), BTreeMap::new());
     let mut known = |name: &str, measure: Result<Estimate, Undefined>| {

@@ -6,7 +6,7 @@ use super::{Scores, Undefined};
 pub const CALIBRATION_BINS: usize = 10;
 
 /// What one certain mistake costs: −ln(2.2e-16).
-pub(super) const MOST_LOG_LOSS: f64 = 36.043_653_389_117_15;
+pub(super) const MAX_LOG_LOSS: f64 = 36.043_653_389_117_15;
 
 /// Mean of −ln(probability given to what is true), in nats: what the head minimises.
 ///
@@ -36,7 +36,7 @@ pub fn brier(scores: &Scores<'_>) -> Result<f64, Undefined> {
 pub fn expected_calibration_error(scores: &Scores<'_>) -> Result<f64, Undefined> {
     scores.some_images()?;
     let once = vec![1; scores.count()];
-    Ok(Bins::of(scores).error(&once))
+    Ok(Bins::new(scores).error(&once))
 }
 
 pub(super) fn log_loss_of(is_positive: bool, probability: f64) -> f64 {
@@ -58,7 +58,7 @@ fn mean(scores: &Scores<'_>, cost: impl Fn(bool, f64) -> f64) -> Result<f64, Und
 pub(super) struct Bins(Vec<(usize, f64, bool)>);
 
 impl Bins {
-    pub(super) fn of(scores: &Scores<'_>) -> Self {
+    pub(super) fn new(scores: &Scores<'_>) -> Self {
         Self(scores.pairs().map(|(is_positive, probability)| (bin_of(probability), probability, is_positive)).collect())
     }
 

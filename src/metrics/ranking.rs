@@ -2,30 +2,30 @@
 
 use super::groups::{Design, sums};
 use super::interval::{Estimate, newcombe_auc, on_logit_scale};
-use super::{LEAST_GROUPS, Scores, Undefined};
+use super::{MIN_GROUPS, Scores, Undefined};
 
 /// The probability that a positive image scores above a negative one, ties counting half: area under the ROC curve.
 ///
 /// # Errors
 /// [`Undefined`] where a class has no images.
 pub fn roc_auc(scores: &Scores<'_>) -> Result<f64, Undefined> {
-    Ok(Placements::of(scores)?.area())
+    Ok(Placements::new(scores)?.area())
 }
 
 /// [`roc_auc`] with its interval: `DeLong`'s variance on the logit scale (Pepe 2003, The Statistical Evaluation of
 /// Medical Tests, 5.2.4), which keeps its promise near 1 better than on the plain scale; where that variance is 0
-/// (perfect separation), Newcombe's ([`newcombe_auc`]). None where a class has fewer than [`LEAST_GROUPS`].
+/// (perfect separation), Newcombe's ([`newcombe_auc`]). None where a class has fewer than [`MIN_GROUPS`].
 ///
 /// # Errors
 /// [`Undefined`] where a class has no images.
 pub fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefined> {
-    let placements = Placements::of(scores)?;
+    let placements = Placements::new(scores)?;
     let area = placements.area();
-    let (Some(positives), Some(negatives)) = (Design::of(&placements.positives), Design::of(&placements.negatives))
+    let (Some(positives), Some(negatives)) = (Design::new(&placements.positives), Design::new(&placements.negatives))
     else {
         return Ok(Estimate::without_interval(area));
     };
-    if positives.groups.min(negatives.groups) < LEAST_GROUPS {
+    if positives.groups.min(negatives.groups) < MIN_GROUPS {
         return Ok(Estimate::without_interval(area));
     }
     Ok(match placements.variance() {
@@ -43,7 +43,7 @@ pub fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefined> {
 /// # Errors
 /// [`Undefined`] where a class has fewer than two groups of images.
 pub fn delong_variance(scores: &Scores<'_>) -> Result<f64, Undefined> {
-    Placements::of(scores)?.variance().ok_or(Undefined::TooFewImages)
+    Placements::new(scores)?.variance().ok_or(Undefined::TooFewImages)
 }
 
 /// The precision at each positive image, averaged: Σ (Rₖ − Rₖ₋₁) Pₖ over the distinct probabilities from high to low.
@@ -53,7 +53,7 @@ pub fn delong_variance(scores: &Scores<'_>) -> Result<f64, Undefined> {
 /// [`Undefined`] where a class has no images.
 pub fn average_precision(scores: &Scores<'_>) -> Result<f64, Undefined> {
     scores.both_classes()?;
-    let ranking = Ranking::of(scores);
+    let ranking = Ranking::new(scores);
     let once = vec![1; scores.count()];
     Ok(ranking.average_precision(&once))
 }
@@ -65,7 +65,7 @@ pub(super) struct Ranking<'a> {
 }
 
 impl<'a> Ranking<'a> {
-    pub(super) fn of(scores: &'a Scores<'a>) -> Self {
+    pub(super) fn new(scores: &'a Scores<'a>) -> Self {
         let mut order: Vec<u32> = (0..scores.count() as u32).collect();
         order.sort_by(|&a, &b| scores.probability(b).total_cmp(&scores.probability(a)));
         Self { scores, order }
@@ -107,9 +107,9 @@ struct Placements {
 
 impl Placements {
     /// By one sort, as Sun and Xu (2014, IEEE Signal Processing Letters 21) do, so that 100,000 images are no matter.
-    fn of(scores: &Scores<'_>) -> Result<Self, Undefined> {
+    fn new(scores: &Scores<'_>) -> Result<Self, Undefined> {
         let (m, n) = scores.both_classes()?;
-        let ranking = Ranking::of(scores);
+        let ranking = Ranking::new(scores);
         let mut placements = Self { positives: Vec::with_capacity(m), negatives: Vec::with_capacity(n) };
         let (mut positives_above, mut negatives_above) = (0, 0);
         for tied in ranking.tied() {
@@ -136,7 +136,7 @@ impl Placements {
     }
 
     fn variance(&self) -> Option<f64> {
-        let (positives, negatives) = (Design::of(&self.positives)?, Design::of(&self.negatives)?);
+        let (positives, negatives) = (Design::new(&self.positives)?, Design::new(&self.negatives)?);
         Some(positives.variance? + negatives.variance? + self.shared_groups().max(0.0))
     }
 

@@ -78,7 +78,7 @@ pub struct TrainedOn(Vec<[u8; 8]>);
 
 impl TrainedOn {
     /// Files of these hashes.
-    pub fn of<'a>(hashes: impl IntoIterator<Item = &'a ContentHash>) -> Self {
+    pub fn new<'a>(hashes: impl IntoIterator<Item = &'a ContentHash>) -> Self {
         let mut short: Vec<[u8; 8]> = hashes.into_iter().map(ContentHash::short).collect();
         short.sort_unstable();
         short.dedup();

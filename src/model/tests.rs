@@ -50,12 +50,12 @@ fn a_model_comes_back_as_it_was_and_always_has_the_same_bytes() {
 
 #[test]
 fn the_photos_that_were_trained_on_are_known_by_their_content() {
-    let hashes = ["b", "a", "b", "c"].map(|content| ContentHash::of(content.as_bytes()));
-    let model = Model { trained_on: TrainedOn::of(&hashes), ..model() };
+    let hashes = ["b", "a", "b", "c"].map(|content| ContentHash::new(content.as_bytes()));
+    let model = Model { trained_on: TrainedOn::new(&hashes), ..model() };
     let bytes = bytes_of(&model);
     let read = Model::parse(&bytes, "m").unwrap();
     assert_eq!(read, model);
-    assert!(hashes.iter().all(|hash| read.trained_on.has(hash)) && !read.trained_on.has(&ContentHash::of(b"d")));
+    assert!(hashes.iter().all(|hash| read.trained_on.has(hash)) && !read.trained_on.has(&ContentHash::new(b"d")));
     assert!((KIND.is_one)(&bytes[..200]) && !(KIND.is_one)(&bytes[1..]));
     let unsorted = TrainedOn(read.trained_on.0.iter().rev().copied().collect());
     let error = Model::parse(&bytes_of(&Model { trained_on: unsorted, ..model }), "m").unwrap_err();

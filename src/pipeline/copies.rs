@@ -11,10 +11,10 @@ use crate::features::FeatureMatrix;
 use crate::pixels::Thumbnail;
 
 /// Photos in one group of near-copies above which the likeness is that of the subject.
-const MOST_COPIES: usize = 4;
+const MAX_COPIES: usize = 4;
 
 /// The same as one part in so many of all photos, where that is more.
-const MOST_COPIES_PART: usize = 5;
+const MAX_COPIES_PART: usize = 5;
 
 /// The copies among some photos.
 pub(super) struct Copies {
@@ -37,7 +37,7 @@ impl Copies {
     }
 
     fn without_large_groups(groups: Vec<usize>, pairs: Vec<Pair>, identical: Vec<usize>) -> Self {
-        let most = MOST_COPIES.max(groups.len() / MOST_COPIES_PART);
+        let most = MAX_COPIES.max(groups.len() / MAX_COPIES_PART);
         let mut copies = Self { groups, pairs, set_aside: 0, identical };
         while copies.set_aside_largest(most + 1, &|_| true) {}
         copies

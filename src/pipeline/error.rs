@@ -16,7 +16,7 @@ use crate::progress::Interrupted;
 use crate::report::heatmap::HeatmapError;
 use crate::weights::WeightsError;
 
-/// An error of one of the rooms, or of their working together.
+/// An error of one of the modules, or of their use together.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::copies::Copies;
-use super::gallery::Gallery;
 use super::memory::COPIES_IN_EVALUATION;
 use super::outputs::{Inputs, Output, Outputs, weights_file};
 use super::photos::{Photos, Reading};
-use super::scored::{self, Scored, warning_of_few};
+use super::scored::{self, ScoredSubset, warning_of_few};
+use super::thumbnails::Thumbnails;
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::dataset::ReadOptions;
 use crate::dataset::split::Split;
@@ -87,7 +87,7 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     let scores = Scores::new(&labels, &probabilities)?.in_groups(&groups)?;
     let metrics = metrics::evaluate(&scores, threshold, bootstrap)?;
     let [negatives, positives] = metrics.groups;
-    let few_photos = FewPhotos::of([
+    let few_photos = FewPhotos::new([
         (&model.facts.negative, metrics.count - metrics.positives, negatives),
         (&model.facts.positive, metrics.positives, positives),
     ]);
@@ -110,7 +110,7 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     if only_trained_on {
         progress.warn(ONLY_TRAINED_ON);
     }
-    let scored = Scored {
+    let scored = ScoredSubset {
         rows: &rows,
         labels: &labels,
         groups: &groups,
@@ -151,11 +151,11 @@ impl EvaluateOptions {
         photos: &Photos,
         model: &Model,
         report: &EvaluateReport,
-        scored: &Scored<'_>,
+        scored: &ScoredSubset<'_>,
         progress: &dyn Progress,
     ) -> Result<String, PipelineError> {
-        let gallery = Gallery { photos, model, limits: &self.limits, backbone: &self.backbone };
-        let certain_errors = scored.certain_errors(&gallery, progress)?;
+        let thumbnails = Thumbnails { photos, model, limits: &self.limits, backbone: &self.backbone };
+        let certain_errors = scored.certain_errors(&thumbnails, progress)?;
         let asked_for = report.split.clone().unwrap_or_else(|| "all photos".to_owned());
         let measured = format!("measured: {asked_for}{}", report.exception());
         let name = if report.only_trained_on { "training" } else { &asked_for };
@@ -170,7 +170,7 @@ impl EvaluateOptions {
                 classes: photos.class_counts(),
                 split: measured,
                 unreadable: report.unreadable.clone(),
-                passed_over: photos.passed_over.clone(),
+                ignored: photos.ignored.clone(),
             }),
             network: Some(Network {
                 backbone: "ResNet-50, frozen".to_owned(),
@@ -181,7 +181,7 @@ impl EvaluateOptions {
                 head: format!("{} of `{}`", model.facts.training.solver, self.model.display()),
             }),
             warnings: report.few_photos.iter().map(warning_of_few).collect(),
-            samples: gallery.samples(),
+            samples: thumbnails.samples(),
             measured: vec![scored.measured(name, seen)],
             decision: Some(Decision {
                 rule: model.facts.threshold_rule.to_string(),

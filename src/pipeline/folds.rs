@@ -2,7 +2,7 @@
 
 use super::PipelineError;
 use crate::metrics::{Confusion, Scores, probability, ranking};
-use crate::report::{CrossValidationReport, Spread};
+use crate::report::{CrossValidationReport, MeanStd};
 
 /// Measures every fold by itself: `[N]` fold ids from 0, labels, ids of groups and out-of-fold probabilities.
 pub(super) fn measure(
@@ -35,7 +35,7 @@ pub(super) fn measure(
             column.extend(value);
         }
     }
-    let [accuracy, balanced_accuracy, roc_auc, f1, log_loss] = columns.map(|values| Spread::of(&values));
+    let [accuracy, balanced_accuracy, roc_auc, f1, log_loss] = columns.map(|values| MeanStd::new(&values));
     let images = labels.len();
     Ok(CrossValidationReport {
         folds: count,

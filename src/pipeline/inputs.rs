@@ -93,7 +93,7 @@ struct Folder {
 
 impl Folder {
     fn open(path: &Path) -> Self {
-        let start = WalkRoot::of(path);
+        let start = WalkRoot::new(path);
         let is_shown = move |entry: &walkdir::DirEntry| !files::is_leftover(entry) && !start.lies_below(entry);
         let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
         let paths = walk.filter_map(|entry| match entry {

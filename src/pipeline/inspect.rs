@@ -39,7 +39,7 @@ pub fn inspect(options: &InspectOptions) -> Result<InspectReport, PipelineError>
         (None, Some(pooling)) => HeadSpec::fitting(pooling, image_size),
         (None, None) => HeadSpec::NONE,
     };
-    let mut report = InspectReport::new(Shapes::of(image_size, head));
+    let mut report = InspectReport::new(Shapes::new(image_size, head));
     report.weights = options.weights.as_ref().map(|source| compare(source, &options.places)).transpose()?;
     report.model = model.as_ref().zip(options.model.as_ref()).map(|(model, path)| describe(model, path));
     Ok(report)
@@ -73,7 +73,7 @@ fn compare(source: &WeightsSource, places: &Places) -> Result<WeightsFit, Pipeli
     let left_out = found.iter().filter(|(name, ..)| layout::is_ignored(name) && !is_counter(name));
     Ok(WeightsFit {
         name: source.to_string(),
-        sha256: ContentHash::of_file(&path)?.to_string(),
+        sha256: ContentHash::from_file(&path)?.to_string(),
         tensors: layout::tensors().len(),
         left_out: left_out.map(|(name, shape, _)| format!("{name} {shape:?}")).collect(),
         path: Some(path),

@@ -1,4 +1,5 @@
-//! The stories that the commands tell: train, evaluate, predict, extract. The only library room that names every other.
+//! One function for each command: train, evaluate, predict, extract. It is the only module of the library that uses all
+//! others.
 
 mod copies;
 mod doctor;
@@ -6,7 +7,6 @@ mod error;
 mod evaluate;
 mod extract;
 mod folds;
-mod gallery;
 mod inputs;
 mod inspect;
 mod levels;
@@ -17,6 +17,7 @@ mod photos;
 mod predict;
 mod scored;
 mod sorted;
+mod thumbnails;
 mod train;
 
 use std::io;
@@ -121,8 +122,8 @@ impl BackboneOptions {
             entry.check(&path, &sha256)?;
         }
         let id = WeightsId { name, sha256 };
-        let of_file = id.clone();
-        let load = move || Backbone::load(&weights::read(&path)?, of_file.clone(), target);
+        let from_file = id.clone();
+        let load = move || Backbone::load(&weights::read(&path)?, from_file.clone(), target);
         Ok(LazyBackbone::new(id, target, load).on(devices))
     }
 
@@ -162,12 +163,12 @@ impl BackboneOptions {
         bytes: Arc<[u8]>,
         image_size: u32,
     ) -> Result<LazyBackbone, PipelineError> {
-        if ContentHash::of(&bytes).to_string() != id.sha256 {
+        if ContentHash::new(&bytes).to_string() != id.sha256 {
             return Err(PipelineError::Bundle { model: path.to_path_buf() });
         }
         let (target, devices) = Target::resolve_all(self.device, self.precision, image_size)?;
-        let (of_file, file) = (id.clone(), path.display().to_string());
-        let load = move || Backbone::load(&weights::parse(&bytes, &file)?, of_file.clone(), target);
+        let (from_file, file) = (id.clone(), path.display().to_string());
+        let load = move || Backbone::load(&weights::parse(&bytes, &file)?, from_file.clone(), target);
         Ok(LazyBackbone::new(id.clone(), target, load).on(devices))
     }
 
@@ -180,7 +181,7 @@ impl BackboneOptions {
         };
         let path = path.unwrap_or_default();
         let bytes = files::read(&path, weights::SIZE_LIMIT)?;
-        if ContentHash::of(&bytes).to_string() == id.sha256 {
+        if ContentHash::new(&bytes).to_string() == id.sha256 {
             Ok(Some(bytes.into()))
         } else {
             Err(FileError::new("bundle", &path, io::Error::other("it has changed since it was read")).into())
@@ -208,7 +209,7 @@ impl BackboneOptions {
 fn checksum_of(path: &Path, cache: Option<&Cache>) -> Result<String, PipelineError> {
     Ok(match cache {
         Some(cache) => cache.checksum_of(path)?,
-        None => ContentHash::of_file(path)?.to_string(),
+        None => ContentHash::from_file(path)?.to_string(),
     })
 }
 
@@ -250,7 +251,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let places = Places { read_only: Vec::new(), cache: dir.path().join("cache") };
         let model = dir.path().join("models").join("m");
-        let sha256 = ContentHash::of(b"weights").to_string();
+        let sha256 = ContentHash::new(b"weights").to_string();
         let id = |name: &str| WeightsId { name: name.to_owned(), sha256: sha256.clone() };
         let source = |name: &str| source_of(&id(name), None, &model, &places, None);
         assert_eq!(source("random:3").unwrap(), WeightsSource::Random(3));

@@ -45,7 +45,7 @@ impl Inputs {
     pub(super) fn add(&mut self, what: &'static str, path: &Path) {
         if path.is_dir() {
             self.folders.push(path.to_path_buf());
-        } else if let Some(identity) = Identity::of(path) {
+        } else if let Some(identity) = Identity::new(path) {
             self.files.insert(identity, what);
         }
     }
@@ -106,7 +106,7 @@ impl Output<'_> {
     /// Whether what is at the place now may be replaced.
     pub(super) fn check(&self, inputs: &Inputs) -> Result<(), PipelineError> {
         let Self { path, kind, .. } = *self;
-        let identity = Identity::of(path);
+        let identity = Identity::new(path);
         if let Some(what) = identity.as_ref().and_then(|identity| inputs.files.get(identity)) {
             return Err(self.refused(format!("it is {what}")));
         }
@@ -141,7 +141,7 @@ fn is_one_place(one: &Path, other: &Path) -> bool {
         };
         Some((folder.canonicalize().ok()?, path.file_name()?.to_owned()))
     };
-    match (Identity::of(one), Identity::of(other)) {
+    match (Identity::new(one), Identity::new(other)) {
         (Some(one), Some(other)) => one == other,
         // Devices take what they are given, however often.
         (None, None) => !one.exists() && !other.exists() && place(one) == place(other),

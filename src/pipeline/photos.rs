@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::levels::{self, Remedy};
 use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
 use crate::audit::GroupBy;
-use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
+use crate::backbone::{CamHead, LazyBackbone, Pooling, Target, device};
 use crate::dataset::fixes::{self, Fixed};
 use crate::dataset::{self, ClassMap, Label, ReadOptions, Sample, Split};
 use crate::features::{Extraction, Extractor, Rows};
@@ -47,7 +47,7 @@ pub(super) struct Photos {
     /// What was done to them, with the levels that were chosen.
     pub(super) preprocess: Preprocess,
     pub(super) unreadable: Vec<Skipped>,
-    pub(super) passed_over: String,
+    pub(super) ignored: String,
     pub(super) seconds: f64,
     pub(super) images_per_second: f64,
     /// Loaded by now, or when it is first needed.
@@ -69,7 +69,7 @@ impl Photos {
         let lines = self.samples.iter().zip(&self.extraction.hashes);
         let lines: Vec<String> =
             lines.map(|(sample, hash)| format!("{hash} {}", escaped::text(&sample.path))).collect();
-        ContentHash::of(lines.join("\n").as_bytes()).to_string()
+        ContentHash::new(lines.join("\n").as_bytes()).to_string()
     }
 
     /// `[N]`, the same number for byte-identical files.
@@ -84,8 +84,8 @@ impl Reading<'_> {
     /// Finds the photos, says what it found, and runs each through the backbone once; `rows` takes the features.
     pub(super) fn run(&self, rows: &mut dyn Rows, progress: &dyn Progress) -> Result<Photos, PipelineError> {
         let (photos, _) = self.run_fixed(None, None, rows, progress)?;
-        if !photos.passed_over.is_empty() {
-            progress.note(&format!("passed over: {}", photos.passed_over));
+        if !photos.ignored.is_empty() {
+            progress.note(&format!("passed over: {}", photos.ignored));
         }
         Ok(photos)
     }
@@ -149,7 +149,7 @@ impl Reading<'_> {
             cache: cache.as_ref(),
             facts: self.facts,
             border: false,
-            readout: Readout { pooling: self.pooling, explain: None },
+            readout: CamHead { pooling: self.pooling, explain: None },
         };
         memory::warn_if_short(paths.len(), extractor.width(), self.copies, progress);
         let started = Instant::now();
@@ -178,7 +178,7 @@ impl Reading<'_> {
             extraction,
             preprocess,
             unreadable,
-            passed_over: found.passed_over.to_string(),
+            ignored: found.ignored.to_string(),
             weights: backbone.id().clone(),
             device: device::name(backbone.devices()),
             backbone,

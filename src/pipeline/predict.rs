@@ -8,7 +8,7 @@ use super::maps::{Maps, PHOTO};
 use super::outputs::{Inputs, weights_file};
 use super::sorted::{Sorted, UNREADABLE};
 use super::{Arguments, BackboneOptions, Extractor, MapOutput, OnUnreadable, PipelineError};
-use crate::backbone::{ActivationMap, Linear, Readout};
+use crate::backbone::{ActivationMap, CamHead, Linear};
 use crate::decision::{self, Decision, Review};
 use crate::features::{FeatureError, Noticed, Photo};
 use crate::files::escaped;
@@ -147,7 +147,7 @@ pub fn predict(
         cache: cache.as_ref(),
         facts: false,
         border: false,
-        readout: Readout { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
+        readout: CamHead { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
     };
     let (mut seen, mut unreadable) = (0_usize, 0_usize);
     let (mut noticed, levels) = (Noticed::default(), model.facts.preprocess.levels);
@@ -188,21 +188,21 @@ pub fn predict(
         Some(error) => return Err(error),
         None => streamed?,
     }
-    let passed_over = match inputs.no_photos() {
+    let ignored = match inputs.no_photos() {
         0 => None,
         1 => Some("1 file is no photo and was passed over".to_owned()),
         count => Some(format!("{count} files are no photos and were passed over")),
     };
     progress.check()?;
     if seen == 0 {
-        let beside = passed_over.map(|files| format!("; {files}")).unwrap_or_default();
+        let beside = ignored.map(|files| format!("; {files}")).unwrap_or_default();
         return Err(PipelineError::NoInputs(format!("what was given{beside}")));
     }
     if let Some(sorted) = sorted {
         sorted.finish()?;
     }
     levels::say(&noticed, levels, Remedy::TrainAgain, progress);
-    if let Some(files) = passed_over {
+    if let Some(files) = ignored {
         progress.note(&files);
     }
     Ok(unreadable)

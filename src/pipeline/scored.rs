@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::PipelineError;
-use super::gallery::{Gallery, Shown};
 use super::photos::Photos;
+use super::thumbnails::{PhotoView, Thumbnails};
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::pixels::Levels;
@@ -15,13 +15,13 @@ use crate::report::FewPhotos;
 use crate::report::html::{self, Fact, Measured, Page, Photo, Repeat, Seen, Warning};
 
 /// Most photos with pictures.
-const MOST: usize = 12;
+const MAX: usize = 12;
 
 /// 9999-12-31.
 const MAX_DAY: u64 = 2_932_896;
 
 /// Labelled photos with their probabilities.
-pub(super) struct Scored<'a> {
+pub(super) struct ScoredSubset<'a> {
     /// `[N]`, places among all photos.
     pub(super) rows: &'a [usize],
     /// `[N]`
@@ -33,7 +33,7 @@ pub(super) struct Scored<'a> {
     pub(super) metrics: &'a Metrics,
 }
 
-impl Scored<'_> {
+impl ScoredSubset<'_> {
     /// For the curves.
     pub(super) fn measured(&self, name: &str, seen: Seen) -> Measured {
         Measured {
@@ -49,14 +49,14 @@ impl Scored<'_> {
     /// The wrong answers, those with the highest loss first; the first of them with their pictures.
     pub(super) fn certain_errors(
         &self,
-        gallery: &Gallery<'_>,
+        thumbnails: &Thumbnails<'_>,
         progress: &dyn Progress,
     ) -> Result<Vec<Photo>, PipelineError> {
         let wrong = |place: &usize| self.answer(*place) != self.label(*place);
         let errors: Vec<usize> = self.by_loss().into_iter().filter(wrong).collect();
-        let rows: Vec<usize> = errors.iter().take(MOST).filter_map(|&place| self.rows.get(place).copied()).collect();
-        let shown = gallery.with_maps(&rows, progress)?;
-        Ok(self.photos(&errors, gallery.photos, &shown))
+        let rows: Vec<usize> = errors.iter().take(MAX).filter_map(|&place| self.rows.get(place).copied()).collect();
+        let shown = thumbnails.with_maps(&rows, progress)?;
+        Ok(self.photos(&errors, thumbnails.photos, &shown))
     }
 
     fn by_loss(&self) -> Vec<usize> {
@@ -79,7 +79,7 @@ impl Scored<'_> {
     }
 
     /// Photos of some places, with the pictures that there are.
-    fn photos(&self, places: &[usize], all: &Photos, shown: &HashMap<usize, Shown>) -> Vec<Photo> {
+    fn photos(&self, places: &[usize], all: &Photos, shown: &HashMap<usize, PhotoView>) -> Vec<Photo> {
         let photo = |&place: &usize| {
             let row = self.rows.get(place)?;
             let pictures = shown.get(row);

@@ -9,11 +9,11 @@ pub(super) struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
-    pub(super) fn of_png(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn png(bytes: &'a [u8]) -> Option<Self> {
         Some(Self { rest: bytes.get(8..)?, is_png: true })
     }
 
-    pub(super) fn of_riff(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn riff(bytes: &'a [u8]) -> Option<Self> {
         Some(Self { rest: bytes.get(12..)?, is_png: false })
     }
 }

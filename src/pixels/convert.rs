@@ -1,4 +1,4 @@
-//! Samples and errors of the `image` crate in this room's terms.
+//! Samples and errors of the `image` crate in this module's terms.
 
 use std::io;
 

@@ -28,7 +28,7 @@ pub(super) struct Deadline {
 
 impl Deadline {
     /// The clock starts now.
-    pub(super) fn of(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         let end = Instant::now().checked_add(limits.max_time);
         Self { end, limit: limits.max_time, reads: Cell::new(0), passed: Cell::new(false) }
     }
@@ -43,18 +43,18 @@ impl Deadline {
     }
 
     /// What came of an image: whatever its decoder made of an input that dried up, the time was the reason.
-    pub(super) fn judge<T>(&self, format: Format, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
+    pub(super) fn or_timed_out<T>(&self, format: Format, result: Result<T, DecodeError>) -> Result<T, DecodeError> {
         if self.passed.get() { Err(DecodeError::TooSlow { format, limit: self.limit }) } else { result }
     }
 }
 
 /// The bytes of a file for decoders that read from a stream.
-pub(super) struct Pieces<'a> {
+pub(super) struct DeadlineReader<'a> {
     bytes: Cursor<&'a [u8]>,
     deadline: &'a Deadline,
 }
 
-impl<'a> Pieces<'a> {
+impl<'a> DeadlineReader<'a> {
     pub(super) fn new(bytes: &'a [u8], deadline: &'a Deadline) -> Self {
         Self { bytes: Cursor::new(bytes), deadline }
     }
@@ -65,7 +65,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-impl BufRead for Pieces<'_> {
+impl BufRead for DeadlineReader<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.deadline.is_over(PIECES_A_LOOK) {
             return Err(io::ErrorKind::TimedOut.into());
@@ -79,7 +79,7 @@ impl BufRead for Pieces<'_> {
     }
 }
 
-impl Read for Pieces<'_> {
+impl Read for DeadlineReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.fill_buf()?.read(buffer)?;
         self.consume(count);
@@ -87,7 +87,7 @@ impl Read for Pieces<'_> {
     }
 }
 
-impl Seek for Pieces<'_> {
+impl Seek for DeadlineReader<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.bytes.seek(to)
     }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     fn deadline(limit: Duration) -> Deadline {
-        Deadline::of(&Limits { max_time: limit, ..Limits::default() })
+        Deadline::new(&Limits { max_time: limit, ..Limits::default() })
     }
 
     #[test]
@@ -107,17 +107,17 @@ mod tests {
         for limit in [Duration::from_mins(1), Duration::MAX] {
             let deadline = deadline(limit);
             let mut read = Vec::new();
-            Pieces::new(&bytes, &deadline).read_to_end(&mut read).unwrap();
+            DeadlineReader::new(&bytes, &deadline).read_to_end(&mut read).unwrap();
             assert_eq!(read, bytes);
-            assert_eq!(deadline.judge(Format::Png, Ok(1)), Ok(1));
+            assert_eq!(deadline.or_timed_out(Format::Png, Ok(1)), Ok(1));
         }
     }
 
     #[test]
     fn none_arrive_afterwards_and_time_is_the_reason_whatever_the_decoder_says() {
         let deadline = deadline(Duration::ZERO);
-        assert_eq!(Pieces::new(b"abc", &deadline).read(&mut [0]).unwrap_err().kind(), io::ErrorKind::TimedOut);
-        let error = deadline.judge(Format::Png, Ok(1)).unwrap_err();
+        assert_eq!(DeadlineReader::new(b"abc", &deadline).read(&mut [0]).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let error = deadline.or_timed_out(Format::Png, Ok(1)).unwrap_err();
         assert_eq!(error.to_string(), "decoding the PNG image took longer than the limit of 0 s");
         assert!(error.hint().unwrap().contains("--max-seconds"));
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use image::codecs::{bmp::BmpDecoder, pnm::PnmDecoder, tiff::TiffDecoder, webp::WebPDecoder};
 use image::{ColorType, ImageDecoder};
 
-use super::deadline::{Deadline, Pieces};
+use super::deadline::{Deadline, DeadlineReader};
 use super::levels::{Depth, Stored};
 use super::orientation::{self, Orientation};
 use super::sniff::{self, Content};
@@ -72,7 +72,7 @@ pub struct Rgb {
 }
 
 impl Rgb {
-    /// Whether an image from outside this room holds the pixels that it declares, and at least one.
+    /// Whether an image from outside this module holds the pixels that it declares, and at least one.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
         let levels = u64::from(self.width).checked_mul(u64::from(self.height)).and_then(|pixels| pixels.checked_mul(3));
         if levels == Some(self.data.len() as u64) && !self.data.is_empty() {
@@ -108,8 +108,8 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result
         Content::OtherImage(kind) => return Err(DecodeError::OtherKind(kind)),
         Content::Other(found) => return Err(DecodeError::NotAnImage { found }),
     };
-    let deadline = Deadline::of(limits);
-    let pieces = || Pieces::new(bytes, &deadline);
+    let deadline = Deadline::new(limits);
+    let pieces = || DeadlineReader::new(bytes, &deadline);
     let image = guarded(format, || match format {
         Format::Jpeg => jpeg::decode(bytes, &deadline, limits),
         Format::Gif => Ok((gif::decode(pieces(), limits)?, Orientation::NoTransforms)),
@@ -119,9 +119,9 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result
             Ok((pixels(format, decoder, limits, depth, &|_, _| {})?, webp::orientation(bytes)))
         }
         Format::Tiff => {
-            let bytes = &*tiff::of_photo(bytes)?;
+            let bytes = &*tiff::photo_within(bytes)?;
             depth.stored = tiff::stored(bytes);
-            let mut decoder = admitted(format, TiffDecoder::new(Pieces::new(bytes, &deadline)), limits)?;
+            let mut decoder = admitted(format, TiffDecoder::new(DeadlineReader::new(bytes, &deadline)), limits)?;
             let orientation = orientation_of(&mut decoder);
             let change = |color, samples: &mut [u8]| {
                 if tiff::is_premultiplied(bytes) {
@@ -139,7 +139,7 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result
         }
         Format::Heic => heif::Heif::open(bytes, limits)?.decode(&deadline, limits),
     });
-    deadline.judge(format, image)
+    deadline.or_timed_out(format, image)
 }
 
 /// Whether a file is within the limits of bytes, pixels and memory, by its headers: for a photo whose features are known, so
@@ -152,16 +152,16 @@ pub fn check_limits(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
         return Err(DecodeError::TooManyBytes { bytes: bytes.len() as u64, limit: limits.max_file_bytes });
     }
     let Some(format) = sniff::sniff(bytes) else { return Ok(()) };
-    let deadline = Deadline::of(&Limits { max_time: Duration::MAX, ..*limits });
-    let pieces = || Pieces::new(bytes, &deadline);
+    let deadline = Deadline::new(&Limits { max_time: Duration::MAX, ..*limits });
+    let pieces = || DeadlineReader::new(bytes, &deadline);
     let opened = guarded(format, || match format {
         Format::Jpeg => jpeg::Jpeg::open(bytes, limits).map(drop),
         Format::Gif => gif::Open::new(pieces(), limits).map(drop),
         Format::Png => png::open(pieces(), limits).map(drop),
         Format::WebP => admitted(format, WebPDecoder::new(pieces()), limits).map(drop),
         Format::Tiff => {
-            let bytes = tiff::of_photo(bytes)?;
-            admitted(format, TiffDecoder::new(Pieces::new(&bytes, &deadline)), limits).map(drop)
+            let bytes = tiff::photo_within(bytes)?;
+            admitted(format, TiffDecoder::new(DeadlineReader::new(&bytes, &deadline)), limits).map(drop)
         }
         Format::Bmp => admitted(format, BmpDecoder::new(pieces()), limits).map(drop),
         Format::Pnm => admitted(format, PnmDecoder::new(pieces()), limits).map(drop),
@@ -179,9 +179,9 @@ pub(super) fn jpeg<T>(
     limits: &Limits,
     wanted: impl FnOnce((u32, u32), Orientation) -> (jpeg::Region, T),
 ) -> Result<(Rgb, T), DecodeError> {
-    let deadline = Deadline::of(limits);
+    let deadline = Deadline::new(limits);
     let part = guarded(Format::Jpeg, || jpeg::decode_part(bytes, &deadline, limits, wanted));
-    deadline.judge(Format::Jpeg, part)
+    deadline.or_timed_out(Format::Jpeg, part)
 }
 
 /// Reads an image through one of the `image` crate's decoders.
@@ -235,7 +235,7 @@ fn orientation_of(decoder: &mut impl ImageDecoder) -> Orientation {
         Ok(Orientation::NoTransforms) | Err(_) => {
             let exif = decoder.exif_metadata().ok().flatten();
             let xmp = decoder.xmp_metadata().ok().flatten();
-            orientation::of(exif.as_deref(), xmp.as_deref())
+            orientation::read(exif.as_deref(), xmp.as_deref())
         }
         Ok(orientation) => orientation,
     }

@@ -92,7 +92,7 @@ pub enum DecodeError {
         /// The panic's message.
         message: String,
     },
-    /// An [`Rgb`](super::Rgb) that was not made by this room.
+    /// An [`Rgb`](super::Rgb) that was not made by this module.
     #[error("an image of {width} x {height} pixels needs three levels for each, but {levels} are there")]
     NotRgb {
         /// Declared width in pixels.
@@ -113,7 +113,7 @@ pub enum DecodeError {
 impl DecodeError {
     /// The same error of a file with this name, which counts where the content says nothing.
     #[must_use]
-    pub fn of_file(self, path: &Path) -> Self {
+    pub fn from_file(self, path: &Path) -> Self {
         match self {
             Self::NotAnImage { found } => {
                 sniff::promised_kind(path, found).map_or(Self::NotAnImage { found }, Self::OtherKind)

@@ -33,7 +33,7 @@ pub struct PhotoFacts {
     pub contrast: f32,
     /// The quality, from 1 to 100, at which libjpeg would have written such a JPEG.
     pub jpeg_quality: Option<u8>,
-    /// Make and model as the camera wrote them, at most [`MOST_CAMERA_BYTES`] long.
+    /// Make and model as the camera wrote them, at most [`MAX_CAMERA_BYTES`] long.
     pub camera: Option<String>,
     /// The smallest and the largest level, as they stand in the file, of a photo with 16 bits a channel.
     pub levels: Option<[u16; 2]>,
@@ -42,11 +42,11 @@ pub struct PhotoFacts {
 }
 
 /// Longest [`PhotoFacts::camera`]; real ones take half of it.
-pub const MOST_CAMERA_BYTES: usize = 64;
+pub const MAX_CAMERA_BYTES: usize = 64;
 
 impl PhotoFacts {
     /// Of a file with these bytes, seen at `width` x `height`, and the crop made from it.
-    pub(super) fn of(
+    pub(super) fn new(
         bytes: &[u8],
         format: Format,
         (width, height): (u32, u32),
@@ -63,9 +63,9 @@ impl PhotoFacts {
             brightness,
             contrast,
             jpeg_quality: quality::estimate(bytes, format),
-            camera: camera::of(bytes, format),
+            camera: camera::read(bytes, format),
             levels,
-            thumbnail: Thumbnail::of(&luma, crop.size as usize),
+            thumbnail: Thumbnail::shrink(&luma, crop.size as usize),
         }
     }
 
@@ -142,7 +142,7 @@ impl Thumbnail {
     }
 
     /// The mean of each cell of a `side` x `side` picture.
-    fn of(luma: &[u8], side: usize) -> Self {
+    fn shrink(luma: &[u8], side: usize) -> Self {
         let mut levels = Box::new([0; Self::LEVELS]);
         // Where the picture is smaller than the thumbnail, a pixel is in several cells.
         let span = |cell: usize| {

@@ -7,21 +7,21 @@ use std::num::NonZeroU64;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, Frame, MemoryLimit};
 
-use super::deadline::Pieces;
+use super::deadline::DeadlineReader;
 use super::{DecodeError, Format, Limits, Rgb};
 
 const FORMAT: Format = Format::Gif;
 
 /// A decoder before the pixels of its first frame, on a canvas that is within the limits.
 pub(super) struct Open<'a> {
-    decoder: Decoder<Pieces<'a>>,
+    decoder: Decoder<DeadlineReader<'a>>,
     frame: Frame<'static>,
     width: u32,
     height: u32,
 }
 
 impl<'a> Open<'a> {
-    pub(super) fn new(bytes: Pieces<'a>, limits: &Limits) -> Result<Self, DecodeError> {
+    pub(super) fn new(bytes: DeadlineReader<'a>, limits: &Limits) -> Result<Self, DecodeError> {
         let failed = |error| error_of(error, limits);
         let mut options = DecodeOptions::new();
         options.set_color_output(ColorOutput::Indexed);
@@ -39,7 +39,7 @@ impl<'a> Open<'a> {
     }
 }
 
-pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits) -> Result<Rgb, DecodeError> {
+pub(super) fn decode(bytes: DeadlineReader<'_>, limits: &Limits) -> Result<Rgb, DecodeError> {
     let Open { mut decoder, frame, width, height } = Open::new(bytes, limits)?;
     let failed = |error| error_of(error, limits);
     let (left, top, frame_width) = (usize::from(frame.left), usize::from(frame.top), usize::from(frame.width));

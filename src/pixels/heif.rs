@@ -22,10 +22,10 @@ const FORMAT: Format = Format::Heic;
 
 /// Most bytes that the lists of a file's images may take. They are looked through once for each image; of the largest
 /// photo, of 768 tiles, they take 40 KB.
-const MOST_LISTS: usize = 1 << 18;
+const MAX_LISTS: usize = 1 << 18;
 
 /// Most bytes of all properties of a file's images: colour profiles are the largest of them.
-const MOST_PROPERTIES: usize = 1 << 24;
+const MAX_PROPERTIES: usize = 1 << 24;
 
 /// A photo whose headers are read, and within the limits: tiles on a canvas, or one that covers it.
 pub(super) struct Heif<'a> {
@@ -83,7 +83,7 @@ impl<'a> Heif<'a> {
             if frame.widths[0] < seen.0 || frame.heights[0] < seen.1 {
                 return Err(damaged("it is smaller than it says"));
             }
-            let colours = Colours::of(self.nclx(self.file.primary_id).or_else(|| self.nclx(*id)), &frame)?;
+            let colours = Colours::new(self.nclx(self.file.primary_id).or_else(|| self.nclx(*id)), &frame)?;
             colours.paint(&frame, seen, &mut canvas, (left, top));
         }
         self.upright(canvas)
@@ -180,7 +180,7 @@ fn parse(bytes: &[u8]) -> Result<HeifFile<'_>, DecodeError> {
             }
         }
     }
-    if lists > MOST_LISTS || properties > MOST_PROPERTIES {
+    if lists > MAX_LISTS || properties > MAX_PROPERTIES {
         return Err(unsupported("in one file with too many others"));
     }
     let is_cut = end < bytes.len();

@@ -52,7 +52,7 @@ pub(super) struct Region {
 
 impl Region {
     /// Where these columns and rows meet.
-    pub(super) fn of(columns: &Range<usize>, rows: &Range<usize>) -> Self {
+    pub(super) fn new(columns: &Range<usize>, rows: &Range<usize>) -> Self {
         let number = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
         let (x, y) = (number(columns.start), number(rows.start));
         Self { x, y, width: number(columns.len()), height: number(rows.len()) }
@@ -110,7 +110,7 @@ impl<'a> Jpeg<'a> {
     }
 
     pub(super) fn orientation(&self) -> Orientation {
-        orientation::of(self.0.exif, self.0.xmp)
+        orientation::read(self.0.exif, self.0.xmp)
     }
 
     /// The pixels of a region, which must lie within the image; all others are read too, and no error is passed over.
@@ -140,7 +140,7 @@ fn error_of(fault: Fault) -> DecodeError {
         Fault::Short => return truncated(),
         Fault::Left => "some of its data is lost: more is left after the last block",
         Fault::Code => "its data holds bits that are no code",
-        Fault::Place => "its data holds more coefficients than a block has",
+        Fault::EntryKind => "its data holds more coefficients than a block has",
         Fault::Level => "some of its data is lost: a block has a mean that no pixels have",
         Fault::Restart => "some of its data is lost: a restart marker is missing",
     })

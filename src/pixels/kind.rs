@@ -111,7 +111,7 @@ const fn kind(
 
 impl Kind {
     /// The kind whose signature these first bytes of a file have.
-    pub(super) fn of(head: &[u8]) -> Option<&'static Self> {
+    pub(super) fn from_head(head: &[u8]) -> Option<&'static Self> {
         let fits = |(place, signature): &(usize, &[u8])| head.get(*place..).is_some_and(|at| at.starts_with(signature));
         Self::all().find(|kind| kind.signatures.iter().any(fits))
     }

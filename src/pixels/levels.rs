@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Most samples that one photo gives to those of its data set, so that a large one weighs no more than a small one.
-const MOST_SAMPLES: usize = 1 << 16;
+const MAX_SAMPLES: usize = 1 << 16;
 
 /// Which levels of 16-bit samples become black and white, as the numbers stand in the file; in between it is linear,
 /// beyond it is clipped. Photos of 8 bits are left alone.
@@ -110,7 +110,7 @@ impl Depth {
             self.seen = Some([ends[0].min(ends[1]), ends[0].max(ends[1])]);
         }
         if self.samples.is_some() && self.stored != Stored::Inks {
-            let step = (samples.len() / 2 / channels * colours).div_ceil(MOST_SAMPLES).max(1);
+            let step = (samples.len() / 2 / channels * colours).div_ceil(MAX_SAMPLES).max(1);
             self.samples = Some(of_colour().step_by(step).map(|sample| self.number(sample)).collect());
         }
         match self.levels.filter(|_| self.stored != Stored::Inks) {
@@ -233,7 +233,7 @@ mod tests {
         let mut depth = Depth::sampling();
         depth.eight_bits(&vec![1; 3 * 2 * 100_000], 3, 3);
         let count = depth.into_samples().map_or(0, |samples| samples.len());
-        assert!((MOST_SAMPLES / 2..=MOST_SAMPLES).contains(&count), "{count}");
+        assert!((MAX_SAMPLES / 2..=MAX_SAMPLES).contains(&count), "{count}");
         assert_eq!(Depth::sampling().into_samples(), None);
     }
 

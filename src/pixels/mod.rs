@@ -38,13 +38,13 @@ pub use decode::{
     Limits, Rgb, check_limits, decode, is_sixteen_bit, may_be_sixteen_bit, sample_levels, silence_decoder_panics,
 };
 pub use error::DecodeError;
-pub use facts::{MOST_CAMERA_BYTES, PhotoFacts, Thumbnail};
+pub use facts::{MAX_CAMERA_BYTES, PhotoFacts, Thumbnail};
 pub use kind::Kind;
 pub use levels::Levels;
 pub use pages::pages;
 pub use sniff::{Format, HEAD, describe, looks_like_image, other_kind, sniff};
 
-/// Counts up whenever a change in this room may change a level of a [`Crop`], so that features that were computed from
+/// Counts up whenever a change in this module may change a level of a [`Crop`], so that features that were computed from
 /// older pixels are not mistaken for today's.
 const PIXELS_VERSION: u32 = 3;
 
@@ -95,7 +95,7 @@ impl Preprocess {
         Self { resize: u32::try_from(resize).unwrap_or(u32::MAX), crop: size, ..Self::default() }
     }
 
-    /// A text that is the same for equal transforms and changes with anything that may change the pixels, this room's
+    /// A text that is the same for equal transforms and changes with anything that may change the pixels, this module's
     /// own version included: for cache keys and the model file.
     pub fn id(&self) -> String {
         let numbers = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
@@ -150,7 +150,7 @@ impl Preprocess {
         let (crop, size) = self.load_sized(bytes, limits, &mut depth)?;
         let format = sniff(bytes).ok_or(DecodeError::Empty)?;
         // They are read from the same bytes of anybody's, so what goes wrong with them is the file's affair too.
-        let facts = decode::guarded(format, || Ok(PhotoFacts::of(bytes, format, size, &crop, depth.seen)))?;
+        let facts = decode::guarded(format, || Ok(PhotoFacts::new(bytes, format, size, &crop, depth.seen)))?;
         Ok((crop, facts))
     }
 
@@ -173,7 +173,7 @@ impl Preprocess {
             let [x, y] = geometry.axes((width, height));
             let (columns, rows) = (x.needs(), y.needs());
             (
-                Region::of(&columns, &rows),
+                Region::new(&columns, &rows),
                 (geometry, [x.after(columns.start), y.after(rows.start)], orientation, upright),
             )
         };
@@ -206,7 +206,7 @@ impl Preprocess {
     fn geometry(&self, (width, height): (u32, u32), orientation: Orientation) -> (Geometry, (u32, u32)) {
         let turn = Turn::from(orientation);
         let (width, height) = if turn.transposed { (height, width) } else { (width, height) };
-        (Geometry::of(width, height, self.resize, self.crop).stored(turn), (width, height))
+        (Geometry::new(width, height, self.resize, self.crop).stored(turn), (width, height))
     }
 
     /// The upright crop.

@@ -10,7 +10,7 @@ use super::Rgb;
 /// The orientation that metadata asks for; upright where it says nothing or nonsense.
 ///
 /// `exif` is a TIFF structure, with or without JPEG's `Exif` in front, which some writers leave there in other formats.
-pub(super) fn of(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Orientation {
+pub(super) fn read(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> Orientation {
     let from_exif = exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif));
     from_exif
         .and_then(Orientation::from_exif_chunk)

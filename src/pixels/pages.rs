@@ -19,13 +19,12 @@ pub fn pages(bytes: &[u8]) -> usize {
 
 /// The frames that an animated PNG announces before its still image.
 fn png_frames(bytes: &[u8]) -> Option<usize> {
-    let (_, content) =
-        Chunks::of_png(bytes)?.take_while(|(name, _)| name != b"IDAT").find(|(name, _)| name == b"acTL")?;
+    let (_, content) = Chunks::png(bytes)?.take_while(|(name, _)| name != b"IDAT").find(|(name, _)| name == b"acTL")?;
     usize::try_from(u32::from_be_bytes(*content.first_chunk()?)).ok()
 }
 
 fn webp_frames(bytes: &[u8]) -> Option<usize> {
-    Some(Chunks::of_riff(bytes)?.filter(|(name, _)| name == b"ANMF").count())
+    Some(Chunks::riff(bytes)?.filter(|(name, _)| name == b"ANMF").count())
 }
 
 /// Walks over the blocks: of each frame its header, perhaps a palette, and pieces of compressed indices.

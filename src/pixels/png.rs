@@ -8,7 +8,7 @@ use std::io;
 use image::ColorType;
 use png::{BitDepth, Decoder, DecodingError, Info, Reader, Transformations};
 
-use super::deadline::Pieces;
+use super::deadline::DeadlineReader;
 use super::levels::Depth;
 use super::orientation::{self, Orientation};
 use super::{DecodeError, Format, Limits, Rgb, convert};
@@ -19,7 +19,7 @@ const FORMAT: Format = Format::Png;
 const MAX_TEXT: usize = 1 << 20;
 
 /// A decoder whose image is within the limits.
-pub(super) fn open<'a>(bytes: Pieces<'a>, limits: &Limits) -> Result<Reader<Pieces<'a>>, DecodeError> {
+pub(super) fn open<'a>(bytes: DeadlineReader<'a>, limits: &Limits) -> Result<Reader<DeadlineReader<'a>>, DecodeError> {
     check_palette(bytes.all())?;
     let budget = png::Limits { bytes: usize::try_from(limits.max_memory).unwrap_or(usize::MAX) };
     let mut decoder = Decoder::new_with_limits(bytes, budget);
@@ -33,7 +33,11 @@ pub(super) fn open<'a>(bytes: Pieces<'a>, limits: &Limits) -> Result<Reader<Piec
     Ok(reader)
 }
 
-pub(super) fn decode(bytes: Pieces<'_>, limits: &Limits, depth: &mut Depth) -> Result<(Rgb, Orientation), DecodeError> {
+pub(super) fn decode(
+    bytes: DeadlineReader<'_>,
+    limits: &Limits,
+    depth: &mut Depth,
+) -> Result<(Rgb, Orientation), DecodeError> {
     let mut reader = open(bytes, limits)?;
     let (width, height) = reader.info().size();
     let color = color_type(reader.output_color_type());
@@ -88,7 +92,7 @@ fn color_type((color, depth): (png::ColorType, BitDepth)) -> ColorType {
 
 fn orientation_of(info: &Info) -> Orientation {
     let exif = info.exif_metadata.as_deref().map(<[u8]>::to_vec).or_else(|| raw_profile(info));
-    orientation::of(exif.as_deref(), xmp(info).as_deref())
+    orientation::read(exif.as_deref(), xmp(info).as_deref())
 }
 
 /// EXIF as `ImageMagick` stored it in a text chunk: an empty line, the name, the length, then hexadecimal digits.

@@ -37,7 +37,7 @@ pub(super) struct Span {
 
 impl Geometry {
     /// `width`, `height`, `resize` and `crop` are at least 1.
-    pub(super) fn of(width: u32, height: u32, resize: u32, crop: u32) -> Self {
+    pub(super) fn new(width: u32, height: u32, resize: u32, crop: u32) -> Self {
         let (short, long) = (width.min(height), width.max(height));
         // Python: int(resize * long / short).
         let resized_long = u64::from(resize) * u64::from(long) / u64::from(short.max(1));

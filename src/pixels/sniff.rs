@@ -144,7 +144,7 @@ pub(super) fn content(head: &[u8]) -> Content {
             Content::from_brands(brands.get(..size.saturating_sub(8)).unwrap_or(brands))
         }
         [b'B', b'M', ..] if is_bitmap(head) => Content::Known(Format::Bmp),
-        _ => Kind::of(head).map_or_else(|| Content::of_text(head), Content::OtherImage),
+        _ => Kind::from_head(head).map_or_else(|| Content::from_text(head), Content::OtherImage),
     }
 }
 
@@ -165,7 +165,7 @@ impl Content {
         }
     }
 
-    fn of_text(head: &[u8]) -> Self {
+    fn from_text(head: &[u8]) -> Self {
         let is_text = |byte: &u8| *byte >= 0x20 || matches!(*byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
         if head.is_empty() || !head.iter().all(is_text) {
             return Self::Other(UNKNOWN);

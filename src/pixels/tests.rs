@@ -36,7 +36,7 @@ fn integer(value: f64) -> u64 {
 
 /// Bilinear with Pillow's widened filter, straight from its definition, in f64 and without rounding between the passes.
 fn exact(image: &Rgb, resize: u32, crop: u32, column: u32, row: u32) -> [f64; 3] {
-    let geometry = Geometry::of(image.width, image.height, resize, crop);
+    let geometry = Geometry::new(image.width, image.height, resize, crop);
     let weights = |span: Span, resized: u64, side: u32, at: u32| -> Vec<(u32, f64)> {
         let scale = f64::from(side) / resized as f64;
         let widened = scale.max(1.0);
@@ -76,8 +76,8 @@ proptest! {
     fn the_geometry_is_torchvisions_for_every_size(
         width in 1_u32..=5000, height in 1_u32..=5000, resize in 1_u32..=600, crop in 1_u32..=600,
     ) {
-        prop_assert_eq!(Geometry::of(width, height, resize, crop), reference(width, height, resize, crop));
-        prop_assert_eq!(Geometry::of(width, height, 256, 224), reference(width, height, 256, 224));
+        prop_assert_eq!(Geometry::new(width, height, resize, crop), reference(width, height, resize, crop));
+        prop_assert_eq!(Geometry::new(width, height, 256, 224), reference(width, height, 256, 224));
     }
 
     #[test]
@@ -87,7 +87,7 @@ proptest! {
         let image = noise(width, height);
         let crops = Preprocess { resize, crop, ..Preprocess::default() }.apply(&image).unwrap();
         prop_assert_eq!(crops.rgb.len() as u64, u64::from(crop) * u64::from(crop) * 3);
-        let geometry = Geometry::of(width, height, resize, crop);
+        let geometry = Geometry::new(width, height, resize, crop);
         let (columns, rows) = geometry.window;
         for (column, row) in [(0, 0), (columns.length / 2, rows.length / 2), (columns.length - 1, rows.length - 1)] {
             let (column, row) = (column + columns.padding, row + rows.padding);
@@ -244,7 +244,7 @@ fn pictures_that_are_not_read_are_named_with_a_command_that_converts_them() {
 fn a_name_says_what_content_does_not() {
     let said = |name: &str, bytes: &[u8]| {
         let error = decode(bytes, &Limits::default()).unwrap_err();
-        error.of_file(Path::new(name)).to_string()
+        error.from_file(Path::new(name)).to_string()
     };
     let cases: [(&str, &[u8], &str); 6] = [
         ("old.DCM", b"\x08\0\x05\0\x0a\0", "DICOM is not supported"),

@@ -48,7 +48,7 @@ const MAX_ENTRIES: usize = 1 << 18;
 /// # Errors
 /// Camera raw, whose pixels are no colours yet and whose first image is a thumbnail; levels without a scale; tiles of one
 /// channel each, which the decoder panics on.
-pub(super) fn of_photo(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
+pub(super) fn photo_within(bytes: &[u8]) -> Result<Cow<'_, [u8]>, DecodeError> {
     let Some(file) = File::open(bytes) else { return Ok(bytes.into()) };
     let directories = file.directories();
     if file.is_raw(&directories) {
@@ -372,12 +372,12 @@ mod tests {
             let bytes =
                 of(&[(256, &[7]), (PLANAR_CONFIGURATION, &[2]), (TILE_WIDTH, &[16]), (EXTRA_SAMPLES, &[1, 0, 0])]);
             assert!(is_premultiplied(&bytes));
-            assert!(of_photo(&bytes).unwrap_err().to_string().contains("tiles of their own"));
-            assert!(of_photo(&of(&[(PLANAR_CONFIGURATION, &[2])])).is_ok());
+            assert!(photo_within(&bytes).unwrap_err().to_string().contains("tiles of their own"));
+            assert!(photo_within(&of(&[(PLANAR_CONFIGURATION, &[2])])).is_ok());
             assert!(!is_premultiplied(&of(&[(EXTRA_SAMPLES, &[2])])));
             for length in 0..bytes.len() {
                 assert_eq!(pages(&bytes[..length]), 1);
-                let _ = of_photo(&bytes[..length]);
+                let _ = photo_within(&bytes[..length]);
             }
             assert!(!is_premultiplied(&bytes[..bytes.len() - 12]));
         }
@@ -403,12 +403,12 @@ mod tests {
                 (&[LINEAR], &[]),
             ];
             for (pages, subs) in raw {
-                let error = of_photo(&file(is_little, is_big, pages, subs)).unwrap_err();
+                let error = photo_within(&file(is_little, is_big, pages, subs)).unwrap_err();
                 assert_eq!(error, DecodeError::OtherKind(&kind::RAW));
             }
         }
         for header in [b"II*\0\x10\0\0\0CR\x02\0".as_slice(), b"II*\0\x10\0\0\0IIII"] {
-            assert_eq!(of_photo(header).unwrap_err(), DecodeError::OtherKind(&kind::RAW));
+            assert_eq!(photo_within(header).unwrap_err(), DecodeError::OtherKind(&kind::RAW));
         }
     }
 
@@ -428,14 +428,14 @@ mod tests {
             for (given, subs, count, width) in cases {
                 let bytes = file(is_little, is_big, given, subs);
                 assert_eq!(pages(&bytes), count);
-                let photo = of_photo(&bytes).unwrap();
+                let photo = photo_within(&bytes).unwrap();
                 assert_eq!(sides(&photo)[0], width);
                 let is_first = given[0] == PHOTO;
                 assert_eq!(matches!(photo, Cow::Borrowed(_)), is_first, "a photo in front is not copied");
             }
             // Marked as reduced, of nothing.
             let alone = file(is_little, is_big, &[THUMBNAIL], &[]);
-            assert_eq!((pages(&alone), sides(&of_photo(&alone).unwrap())), (1, [160, 120]));
+            assert_eq!((pages(&alone), sides(&photo_within(&alone).unwrap())), (1, [160, 120]));
         }
     }
 
@@ -449,7 +449,7 @@ mod tests {
         let mut bytes = b"II*\0\x08\0\0\0".to_vec();
         bytes.extend(vec![0xff; 1 << 20]);
         let started = std::time::Instant::now();
-        let _ = (pages(&bytes), of_photo(&bytes));
+        let _ = (pages(&bytes), photo_within(&bytes));
         assert!(started.elapsed().as_secs() < 5);
     }
 
@@ -462,7 +462,7 @@ mod tests {
             (&[(BITS_PER_SAMPLE, &[64])], "64 bits a sample"),
         ];
         for (page, what) in cases {
-            let said = of_photo(&file(true, false, &[page], &[])).unwrap_err().to_string();
+            let said = photo_within(&file(true, false, &[page], &[])).unwrap_err().to_string();
             assert!(said.contains(what) && said.contains("gdal_translate"), "{said}");
         }
     }

@@ -6,7 +6,7 @@ use super::orientation::{self, Orientation};
 
 /// The orientation in the metadata of an extended file; those of the simple kinds have none.
 pub(super) fn orientation(bytes: &[u8]) -> Orientation {
-    let Some(mut chunks) = Chunks::of_riff(bytes) else { return Orientation::NoTransforms };
+    let Some(mut chunks) = Chunks::riff(bytes) else { return Orientation::NoTransforms };
     if chunks.next().is_none_or(|(name, _)| &name != b"VP8X") {
         return Orientation::NoTransforms;
     }
@@ -19,7 +19,7 @@ pub(super) fn orientation(bytes: &[u8]) -> Orientation {
             _ => {}
         }
     }
-    orientation::of(exif, xmp)
+    orientation::read(exif, xmp)
 }
 
 #[cfg(test)]

@@ -6,16 +6,16 @@ use serde::Serialize;
 
 /// Mean and standard deviation over the folds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
+pub struct MeanStd {
     /// Mean.
     pub mean: f64,
     /// Standard deviation between folds (n − 1). Not the error of the mean: the folds share their training images.
     pub deviation: f64,
 }
 
-impl Spread {
+impl MeanStd {
     /// Of the values of the folds; `None` of fewer than two.
-    pub fn of(values: &[f64]) -> Option<Self> {
+    pub fn new(values: &[f64]) -> Option<Self> {
         if values.len() < 2 {
             return None;
         }
@@ -36,15 +36,15 @@ pub struct CrossValidationReport {
     /// The fewest images of a class in a fold; those that belong together count once.
     pub fewest_of_a_class: usize,
     /// Share of right answers.
-    pub accuracy: Option<Spread>,
+    pub accuracy: Option<MeanStd>,
     /// Mean of sensitivity and specificity.
-    pub balanced_accuracy: Option<Spread>,
+    pub balanced_accuracy: Option<MeanStd>,
     /// Area under the ROC curve.
-    pub roc_auc: Option<Spread>,
+    pub roc_auc: Option<MeanStd>,
     /// Harmonic mean of precision and sensitivity.
-    pub f1: Option<Spread>,
+    pub f1: Option<MeanStd>,
     /// Mean negative log likelihood in nats.
-    pub log_loss: Option<Spread>,
+    pub log_loss: Option<MeanStd>,
 }
 
 /// How heads fitted to so many images do on folds that they never saw.
@@ -53,9 +53,9 @@ pub struct LearningPoint {
     /// Images that each head was fitted to.
     pub images: usize,
     /// Area under the ROC curve.
-    pub roc_auc: Spread,
+    pub roc_auc: MeanStd,
     /// Mean negative log likelihood in nats.
-    pub log_loss: Spread,
+    pub log_loss: MeanStd,
 }
 
 /// With fewer of a class in a fold its numbers are of single photos.
@@ -79,7 +79,7 @@ impl fmt::Display for CrossValidationReport {
             [("accuracy", self.accuracy), ("ROC-AUC", self.roc_auc), ("F1", self.f1), ("log loss", self.log_loss)];
         for (name, spread) in rows {
             match spread {
-                Some(Spread { mean, deviation }) => writeln!(out, "  {name:<10}{mean:.3} ± {deviation:.3}")?,
+                Some(MeanStd { mean, deviation }) => writeln!(out, "  {name:<10}{mean:.3} ± {deviation:.3}")?,
                 None => writeln!(out, "  {name:<10}not defined")?,
             }
         }
@@ -96,8 +96,8 @@ mod tests {
 
     #[test]
     fn the_deviation_is_that_of_a_sample() {
-        let spread = Spread::of(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        let spread = MeanStd::new(&[1.0, 2.0, 3.0, 4.0]).unwrap();
         assert!((spread.mean - 2.5).abs() < 1e-12 && (spread.deviation - 1.290_994_448_735_806).abs() < 1e-12);
-        assert_eq!(Spread::of(&[1.0]), None);
+        assert_eq!(MeanStd::new(&[1.0]), None);
     }
 }

@@ -24,7 +24,7 @@ pub struct FewPhotos {
 impl FewPhotos {
     /// The class that has fewer, if it has few; each by name with its photos and their groups. One that has none is not
     /// meant.
-    pub fn of(classes: [(&str, usize, usize); 2]) -> Option<Self> {
+    pub fn new(classes: [(&str, usize, usize); 2]) -> Option<Self> {
         let there = classes.into_iter().filter(|(_, photos, _)| *photos > 0);
         let (class, photos, groups) = there.min_by_key(|(_, _, groups)| *groups)?;
         (groups <= LITTLE).then(|| Self { class: class.to_owned(), photos, groups })
@@ -55,12 +55,12 @@ mod tests {
 
     #[test]
     fn the_class_with_fewer_photos_is_named_and_groups_count() {
-        let few = FewPhotos::of([("ants", 8, 8), ("bees", 200, 150)]).unwrap();
+        let few = FewPhotos::new([("ants", 8, 8), ("bees", 200, 150)]).unwrap();
         assert_eq!(few.to_string(), "8 photos of `ants`: these numbers tell you little; 30 of each class is a start");
-        let few = FewPhotos::of([("ants", 800, 800), ("bees", 200, 1)]).unwrap();
+        let few = FewPhotos::new([("ants", 800, 800), ("bees", 200, 1)]).unwrap();
         assert!(few.to_string().starts_with("200 photos of `bees` in 1 group that belong together: "));
         assert_eq!(few.missing(), 29);
-        assert_eq!(FewPhotos::of([("ants", 21, 21), ("bees", 21, 21)]), None);
-        assert!(FewPhotos::of([("ants", 20, 20), ("bees", 0, 0)]).is_some());
+        assert_eq!(FewPhotos::new([("ants", 21, 21), ("bees", 21, 21)]), None);
+        assert!(FewPhotos::new([("ants", 20, 20), ("bees", 0, 0)]).is_some());
     }
 }

@@ -29,7 +29,7 @@ pub struct NearDuplicate {
 
 /// Which photos were kept together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Relatives {
+pub struct GroupReport {
     /// Pairs of photos that show the same; of many copies of one photo not all pairs.
     pub near_duplicates: Vec<NearDuplicate>,
     /// Photos of groups so large that they are alike by nature, a fixed camera over one scene: of them only byte-identical
@@ -41,7 +41,7 @@ pub struct Relatives {
     pub unmatched: Option<usize>,
 }
 
-impl fmt::Display for Relatives {
+impl fmt::Display for GroupReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pairs = &self.near_duplicates;
         match pairs.first() {

@@ -51,7 +51,7 @@ pub const KIND: Kind = Kind { name: "map", is_one: is_marked };
 pub struct HeatmapError(String);
 
 impl HeatmapError {
-    fn of(error: impl std::fmt::Display) -> Self {
+    fn new(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
     }
 }
@@ -118,12 +118,12 @@ pub fn png(image: &Rgb, description: &str) -> Result<Vec<u8>, HeatmapError> {
     let mut encoder = png::Encoder::new(&mut bytes, image.width, image.height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.add_text_chunk(MARK.0.to_owned(), MARK.1.to_owned()).map_err(HeatmapError::of)?;
+    encoder.add_text_chunk(MARK.0.to_owned(), MARK.1.to_owned()).map_err(HeatmapError::new)?;
     // International text, for class names may be in any script.
-    encoder.add_itxt_chunk("Description".to_owned(), description.to_owned()).map_err(HeatmapError::of)?;
-    let mut writer = encoder.write_header().map_err(HeatmapError::of)?;
-    writer.write_image_data(&image.data).map_err(HeatmapError::of)?;
-    writer.finish().map_err(HeatmapError::of)?;
+    encoder.add_itxt_chunk("Description".to_owned(), description.to_owned()).map_err(HeatmapError::new)?;
+    let mut writer = encoder.write_header().map_err(HeatmapError::new)?;
+    writer.write_image_data(&image.data).map_err(HeatmapError::new)?;
+    writer.finish().map_err(HeatmapError::new)?;
     Ok(bytes)
 }
 
@@ -163,7 +163,7 @@ pub fn enlarged(crop: &Crop, size: u32) -> Result<Rgb, HeatmapError> {
 /// `[side, side]` → `[size, size]`, smooth.
 fn interpolated(values: &[f32], side: usize, size: u32) -> Result<Vec<f32>, HeatmapError> {
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-    let side = u32::try_from(side).map_err(HeatmapError::of)?;
+    let side = u32::try_from(side).map_err(HeatmapError::new)?;
     // Mitchell & Netravali's cubic: smooth between the cells and hardly beyond them.
     let data = resized(&bytes, PixelType::F32, side, size, FilterType::Mitchell)?;
     Ok(data.as_chunks::<4>().0.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect())
@@ -172,8 +172,8 @@ fn interpolated(values: &[f32], side: usize, size: u32) -> Result<Vec<f32>, Heat
 fn resized(data: &[u8], kind: PixelType, side: u32, size: u32, filter: FilterType) -> Result<Vec<u8>, HeatmapError> {
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).use_alpha(false);
     let mut target = Image::new(size, size, kind);
-    let source = ImageRef::new(side, side, data, kind).map_err(HeatmapError::of)?;
-    Resizer::new().resize(&source, &mut target, &options).map_err(HeatmapError::of)?;
+    let source = ImageRef::new(side, side, data, kind).map_err(HeatmapError::new)?;
+    Resizer::new().resize(&source, &mut target, &options).map_err(HeatmapError::new)?;
     Ok(target.into_vec())
 }
 

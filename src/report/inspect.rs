@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_every_stage_and_the_totals() {
-        let text = InspectReport::new(Shapes::of(224, HeadSpec::fitting(Pooling::Flatten, 224))).to_string();
+        let text = InspectReport::new(Shapes::new(224, HeadSpec::fitting(Pooling::Flatten, 224))).to_string();
         let row = |name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             line.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -2,8 +2,8 @@
 //!
 //! [`html`] makes a page of plain data.
 
-mod checkup;
 mod cross_validation;
+mod doctor;
 mod evaluate;
 mod few;
 mod findings;
@@ -23,11 +23,11 @@ use crate::files::escaped;
 use crate::metrics::{Confusion, Estimate, Metrics, TOO_FEW};
 
 pub use crate::files::shell_word;
-pub use checkup::{Checkup, Problem, Trial, WeightsState};
-pub use cross_validation::{CrossValidationReport, LearningPoint, Spread};
+pub use cross_validation::{CrossValidationReport, LearningPoint, MeanStd};
+pub use doctor::{DeviceCheck, DoctorReport, Problem, WeightsState};
 pub use evaluate::EvaluateReport;
 pub use few::FewPhotos;
-pub use findings::{LabelError, Leak, NearDuplicate, Relatives, Shortcut};
+pub use findings::{GroupReport, LabelError, Leak, NearDuplicate, Shortcut};
 pub use inspect::{InspectReport, ModelFit, WeightsFit};
 pub use train::TrainReport;
 
@@ -129,7 +129,7 @@ fn estimates(metrics: &Metrics) -> [(&'static str, Option<&Estimate>, Method); 1
 }
 
 /// One label in so many may be doubted; more say more about the head than about the labels.
-const MOST_DOUBTED: usize = 5;
+const MAX_SUSPECT_FRACTION: usize = 5;
 
 impl ClassCount {
     /// Images of all splits.

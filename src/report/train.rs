@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{
-    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, LabelError, Leak, MOST_DOUBTED, Relatives,
-    Shortcut, Skipped, in_groups, rounded, shell_word, write_confusion, write_estimate,
+    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, GroupReport, LabelError, Leak,
+    MAX_SUSPECT_FRACTION, Shortcut, Skipped, in_groups, rounded, shell_word, write_confusion, write_estimate,
 };
 use crate::backbone::{Pooling, layout};
 use crate::dataset::fixes::Fixed;
@@ -33,7 +33,7 @@ pub struct TrainReport {
     /// Photos that could not be read.
     pub unreadable: Vec<Skipped>,
     /// Files that are no photos, in words; empty if there were none.
-    pub passed_over: String,
+    pub ignored: String,
     /// What there is to say of the photos as files.
     pub noticed: Noticed,
     /// Which levels of 16-bit photos are black and white; `None` for their whole range.
@@ -47,7 +47,7 @@ pub struct TrainReport {
     /// Seed of the split and of the solver.
     pub seed: u64,
     /// Which photos show the same or belong together.
-    pub relatives: Relatives,
+    pub photo_groups: GroupReport,
     /// What measured photos with a relative in training do to the numbers.
     pub leaks: Vec<Leak>,
     /// The backbone.
@@ -173,8 +173,8 @@ impl TrainReport {
         if !self.unreadable.is_empty() {
             write!(out, ", {} unreadable", self.unreadable.len())?;
         }
-        if !self.passed_over.is_empty() {
-            write!(out, "; passed over: {}", self.passed_over)?;
+        if !self.ignored.is_empty() {
+            write!(out, "; passed over: {}", self.ignored)?;
         }
         writeln!(out)?;
         let width = self.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
@@ -200,7 +200,7 @@ impl TrainReport {
             writeln!(out, "fixes       {relabelled} relabelled, {dropped} dropped, {already_so} as they were{copies}")?;
         }
         writeln!(out, "split       {}", self.split_in_words())?;
-        write!(out, "{}", self.relatives)?;
+        write!(out, "{}", self.photo_groups)?;
         self.leaks.iter().try_for_each(|leak| write!(out, "{leak}"))
     }
 
@@ -234,7 +234,7 @@ impl TrainReport {
             match found.first() {
                 None => writeln!(out, "\nlabels      none is doubtful")?,
                 // A head that doubts so many labels is the more likely one to be wrong.
-                Some(_) if MOST_DOUBTED * found.len() > self.images() => {
+                Some(_) if MAX_SUSPECT_FRACTION * found.len() > self.images() => {
                     writeln!(out, "\nlabels      {} seem doubtful: too many, the head is unsure itself", found.len())?;
                 }
                 Some(LabelError { path, given, suggested, .. }) => {

@@ -78,11 +78,11 @@ impl Bytes {
 impl Array {
     /// Takes over the bytes if they fill the shape exactly.
     pub fn new(shape: Vec<usize>, dtype: Dtype, bytes: Vec<u8>) -> Option<Self> {
-        Self::of(shape, dtype, Bytes::Owned(bytes))
+        Self::from_bytes(shape, dtype, Bytes::Owned(bytes))
     }
 
     /// As [`Array::new`], for bytes that may lie in a mapped file.
-    pub(super) fn of(shape: Vec<usize>, dtype: Dtype, bytes: Bytes) -> Option<Self> {
+    pub(super) fn from_bytes(shape: Vec<usize>, dtype: Dtype, bytes: Bytes) -> Option<Self> {
         let numbers = shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size))?;
         (numbers.checked_mul(dtype.size())? == bytes.get().len()).then_some(Self { shape, dtype, bytes })
     }

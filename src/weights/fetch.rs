@@ -79,7 +79,7 @@ pub fn fetch(
     let target = places.destination(entry);
     files::make_folder(&places.cache)?;
     // An import that was killed leaves as much as a download takes.
-    files::sweep(&places.cache);
+    files::remove_stale(&places.cache);
     progress.note(&format!("fetching `{}` ({} MB) from {url}", entry.name, entry.megabytes));
     let part = Part::open(&target, progress)?;
     // Another process may have finished it while this one waited for the lock.

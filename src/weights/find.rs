@@ -63,7 +63,7 @@ pub(super) fn missing(entry: &Entry, places: &Places, reason: impl Into<String>)
 /// # Errors
 /// [`WeightsError::Checksum`], or [`WeightsError::File`] if it cannot be read.
 pub fn verify(path: &Path, entry: &Entry) -> Result<ContentHash, WeightsError> {
-    let hash = ContentHash::of_file(path)?;
+    let hash = ContentHash::from_file(path)?;
     entry.check(path, &hash.to_string())?;
     Ok(hash)
 }

@@ -15,7 +15,7 @@ use crate::progress::Progress;
 pub fn import(path: &Path, places: &Places, progress: &dyn Progress) -> Result<(Entry, PathBuf), WeightsError> {
     let arrays = read::read(path)?;
     progress.check()?;
-    let sha256 = ContentHash::of_file(path)?.to_string();
+    let sha256 = ContentHash::from_file(path)?.to_string();
     let manifest = manifest()?;
     let entry = manifest.entries().iter().find(|entry| entry.matches(&sha256)).ok_or_else(|| {
         let found = format!(
@@ -34,7 +34,7 @@ pub fn import(path: &Path, places: &Places, progress: &dyn Progress) -> Result<(
     }
     files::write(&target, |file| {
         // The bytes that are written are those that count, not those that were there a moment ago.
-        let written = ContentHash::of_copy(&mut source, file)?.to_string();
+        let written = ContentHash::from_copy(&mut source, file)?.to_string();
         if written == sha256 { Ok(()) } else { Err(io::Error::other("the file changed while it was imported")) }
     })?;
     Ok((entry.clone(), target))

@@ -3,7 +3,7 @@
 //!
 //! Promises: nothing is downloaded unless asked for; a file takes its final name only after its SHA-256 was checked; a
 //! pickle is read by an allow-list and never executed; no size that a file states is believed before it is checked against
-//! the file's length. Whether the tensors fit the network is the backbone's question, not this room's.
+//! the file's length. Whether the tensors fit the network is the backbone's question, not this module's.
 
 mod array;
 mod error;

@@ -72,7 +72,7 @@ impl WeightsId {
     /// Identity of seeded random weights.
     pub fn random(seed: u64) -> Self {
         let name = WeightsSource::Random(seed).to_string();
-        Self { sha256: ContentHash::of(name.as_bytes()).to_string(), name }
+        Self { sha256: ContentHash::new(name.as_bytes()).to_string(), name }
     }
 
     /// The seed, if these are random weights.

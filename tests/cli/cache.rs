@@ -53,13 +53,13 @@ fn another_instruction_set_finds_nothing_and_the_key_names_it_beside_libtorch() 
         from_cache(&run(command.args(TRAIN).arg("--json")))
     };
     assert_eq!((with(None), with(None)), (0, 8));
-    let recipe = info(&dir)["recipes"][0][0].as_str().unwrap().to_owned();
+    let key = info(&dir)["keys"][0][0].as_str().unwrap().to_owned();
     let version = run(dir.command().arg("--version")).out;
     let libtorch = version.split("libtorch ").nth(1).unwrap().split(',').next().unwrap();
-    assert!(recipe.contains(&format!("libtorch{libtorch}")), "{recipe}: {version}");
-    assert!(recipe.contains(std::env::consts::ARCH), "{recipe}");
+    assert!(key.contains(&format!("libtorch{libtorch}")), "{key}: {version}");
+    assert!(key.contains(std::env::consts::ARCH), "{key}");
     let lowered = with(Some("default"));
-    if info(&dir)["recipes"].as_array().unwrap().len() == 1 {
+    if info(&dir)["keys"].as_array().unwrap().len() == 1 {
         println!("skipped: this processor has one instruction set only");
         return;
     }

@@ -120,8 +120,8 @@ fn one_large_burst_takes_no_protection_from_other_copies() {
         scene(&dir, &format!("imgs/light/burst{shot:02}.ppm"), 100 + shot, 5000);
     }
     let report = json(&dir, &[]);
-    assert_eq!(report["relatives"]["set_aside"], 30);
-    let pairs = report["relatives"]["near_duplicates"].as_array().unwrap();
+    assert_eq!(report["photo_groups"]["set_aside"], 30);
+    let pairs = report["photo_groups"]["near_duplicates"].as_array().unwrap();
     assert!(pairs.len() >= 24, "{pairs:#?}");
     assert!(pairs.iter().all(|pair| pair["across_splits"] == false), "{pairs:#?}");
     let said = train(&dir, &[]);

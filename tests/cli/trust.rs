@@ -126,7 +126,7 @@ fn copies_stay_on_one_side_and_leaks_of_a_given_split_are_measured() {
         copy(&format!("imgs/dark/{number:02}.ppm"), &format!("imgs/dark/copy{number}.ppm"));
     }
     let report = json(&dir, &[]);
-    let pairs = report["relatives"]["near_duplicates"].as_array().unwrap();
+    let pairs = report["photo_groups"]["near_duplicates"].as_array().unwrap();
     assert_eq!(pairs.len(), 4, "{pairs:#?}");
     assert!(pairs.iter().all(|pair| pair["across_splits"] == false && pair["kind"] == "identical"));
     assert!(report["leaks"].as_array().unwrap().is_empty());
@@ -156,7 +156,7 @@ fn photos_of_one_group_stay_together() {
         }
     }
     let report = json(&dir, &["--group-by", "([pq][0-9]+)_", "--save-split", "split.csv"]);
-    assert_eq!((&report["relatives"]["groups"], &report["relatives"]["unmatched"]), (&20.into(), &0.into()));
+    assert_eq!((&report["photo_groups"]["groups"], &report["photo_groups"]["unmatched"]), (&20.into(), &0.into()));
     let table = std::fs::read_to_string(dir.path("split.csv")).unwrap();
     for patient in 0..10 {
         let of_patient = table.lines().filter(|line| line.contains(&format!("/p{patient}_")));

@@ -80,7 +80,7 @@ fn entry(host: &Host, content: &[u8]) -> Entry {
         name: "stand-in".into(),
         title: "a file of this test".into(),
         url: format!("{}/model.safetensors", host.url),
-        sha256: ContentHash::of(content).to_string(),
+        sha256: ContentHash::new(content).to_string(),
         megabytes: 1,
         licence: "none".into(),
         top1: None,

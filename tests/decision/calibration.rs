@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use resnet_binary::decision::Calibration;
-use resnet_binary::decision::calibration::{CalibrationError, Fitted, MOST_KNOTS, fit, logistic};
+use resnet_binary::decision::calibration::{CalibrationError, Fitted, MAX_KNOTS, fit, logistic};
 use serde_json::Value;
 
 use crate::golden;
@@ -96,7 +96,7 @@ fn logits_that_are_too_certain_are_calibrated_by_platt() {
 fn a_curve_that_no_line_follows_is_calibrated_isotonically() {
     let fitted = fitted(20_000, 2, |logit| if logit.abs() < 1.0 { 0.0 } else { 2.0 * logit.signum() });
     let Calibration::Isotonic { knots } = &fitted.calibration else { panic!("{fitted:?}") };
-    assert!(knots.len() <= MOST_KNOTS);
+    assert!(knots.len() <= MAX_KNOTS);
     assert!(serde_json::to_string(&fitted.calibration).unwrap().len() < 4096);
     assert!(fitted.isotonic.unwrap() < fitted.platt.unwrap());
     assert!((fitted.calibration.apply(0.2) - 0.5).abs() < 0.05);
@@ -167,7 +167,7 @@ fn a_damaged_calibration_is_refused() {
         Calibration::Isotonic { knots: vec![[0.0, 0.5], [1.0, 0.4]] },
         Calibration::Isotonic { knots: vec![[0.0, 1.0]] },
         Calibration::Isotonic { knots: vec![[f64::NAN, 0.5]] },
-        Calibration::Isotonic { knots: (0..=MOST_KNOTS).map(|knot| [knot as f64, 0.5]).collect() },
+        Calibration::Isotonic { knots: (0..=MAX_KNOTS).map(|knot| [knot as f64, 0.5]).collect() },
     ];
     for calibration in damaged {
         assert!(calibration.check().unwrap_err().hint().is_some(), "{calibration:?}");

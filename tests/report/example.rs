@@ -12,7 +12,7 @@ use resnet_binary::report::html::{
     ClassPhotos, Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Leak, Measured, Network, Page, Photo,
     Picture, Probe, Repeat, Seen, Shortcuts, Unfamiliar, Warning,
 };
-use resnet_binary::report::{ClassCount, CrossValidationReport, LearningPoint, Skipped, Spread};
+use resnet_binary::report::{ClassCount, CrossValidationReport, LearningPoint, MeanStd, Skipped};
 
 const PHOTOS: usize = 153;
 const THRESHOLD: f64 = 0.46;
@@ -116,7 +116,7 @@ fn data() -> Data {
             skipped("imgs/train/ants/imageNotFound.gif", "the file ends in the middle of the picture"),
             skipped("imgs/val/bees/notes.jpg", "this is a text file, expected JPEG, PNG, GIF, BMP, TIFF, WebP or PNM"),
         ],
-        passed_over: "2 hidden, 1 file that is no image".to_owned(),
+        ignored: "2 hidden, 1 file that is no image".to_owned(),
     }
 }
 
@@ -133,7 +133,7 @@ fn network() -> Network {
 }
 
 fn cross_validation() -> CrossValidationReport {
-    let spread = |mean, deviation| Some(Spread { mean, deviation });
+    let spread = |mean, deviation| Some(MeanStd { mean, deviation });
     CrossValidationReport {
         folds: 5,
         images: 398,
@@ -149,8 +149,8 @@ fn cross_validation() -> CrossValidationReport {
 fn learning_curve() -> Vec<LearningPoint> {
     let point = |(images, log_loss, loss_deviation, roc_auc, auc_deviation)| LearningPoint {
         images,
-        roc_auc: Spread { mean: roc_auc, deviation: auc_deviation },
-        log_loss: Spread { mean: log_loss, deviation: loss_deviation },
+        roc_auc: MeanStd { mean: roc_auc, deviation: auc_deviation },
+        log_loss: MeanStd { mean: log_loss, deviation: loss_deviation },
     };
     let points = [
         (20, 0.641, 0.07, 0.704, 0.06),

@@ -63,7 +63,7 @@ fn filled_with(word: &str) -> Page {
             classes: vec![class(false), class(true)],
             split: words(),
             unreadable: vec![Skipped { path: path(), reason: words() }],
-            passed_over: words(),
+            ignored: words(),
         }),
         network: Some(Network {
             backbone: words(),
@@ -75,7 +75,7 @@ fn filled_with(word: &str) -> Page {
         }),
         measured: vec![Measured {
             name: words(),
-            seen: Seen::Relatives(2),
+            seen: Seen::Related(2),
             metrics,
             labels: labels.to_vec(),
             probabilities: probabilities.to_vec(),

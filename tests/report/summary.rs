@@ -127,7 +127,7 @@ fn a_mistake_has_the_probability_of_its_own_prediction_and_the_maps_a_legend_bef
     let confidence = if first.answered_positive { first.probability } else { 1.0 - first.probability };
     assert!(confidence > 0.8 && html.contains(&format!("({:.1}\u{a0}%)</p>", confidence * 100.0)), "{confidence}");
     let place = |words: &str| html.find(words).unwrap();
-    assert!(place("orange: evidence for") < place("class=\"gallery\""), "the legend stands first");
+    assert!(place("orange: evidence for") < place("class=\"thumbnails\""), "the legend stands first");
 }
 
 #[test]

@@ -20,22 +20,22 @@ const FURTHEST: f32 = 0.125;
 const SCALES: std::ops::RangeInclusive<f32> = 0.87..=1.15;
 
 /// A pair below it at the coarse picture's best whole shift is not looked at any more.
-const LEAST_AT_A_GLANCE: f32 = 0.6;
+const MIN_AT_A_GLANCE: f32 = 0.6;
 
 /// The same for the best coarse shift and scale.
-const LEAST_COARSE: f32 = 0.8;
+const MIN_COARSE: f32 = 0.8;
 
 /// Correlation from which two pictures may be one.
-const LEAST: f32 = 0.9;
+const MIN: f32 = 0.9;
 
 /// Correlation of the details from which they are.
-const LEAST_OF_DETAILS: f32 = 0.65;
+const MIN_OF_DETAILS: f32 = 0.65;
 
 /// Standard deviation, in levels, below which a picture shows nothing that could be compared.
-const LEAST_CONTRAST: f32 = 2.5;
+const MIN_CONTRAST: f32 = 2.5;
 
 /// Differences of the mean level above this are another light, not another brightness of one photo.
-const MOST_BRIGHTER: f32 = 100.0;
+const MAX_BRIGHTER: f32 = 100.0;
 
 /// A thumbnail made ready for comparing.
 pub(super) struct Picture {
@@ -53,12 +53,12 @@ struct Grid {
 
 impl Picture {
     /// `None` where there is nothing to compare.
-    pub(super) fn of(thumbnail: &Thumbnail) -> Option<Self> {
+    pub(super) fn new(thumbnail: &Thumbnail) -> Option<Self> {
         let fine = Grid { side: FINE, levels: thumbnail.levels().iter().map(|&level| f32::from(level)).collect() };
         let count = fine.levels.len() as f32;
         let mean = fine.levels.iter().sum::<f32>() / count;
         let variance = fine.levels.iter().map(|level| (level - mean).powi(2)).sum::<f32>() / count;
-        (variance.sqrt() >= LEAST_CONTRAST).then(|| Self { coarse: fine.halved(), fine, mean })
+        (variance.sqrt() >= MIN_CONTRAST).then(|| Self { coarse: fine.halved(), fine, mean })
     }
 
     pub(super) fn mirrored(&self) -> Self {
@@ -67,20 +67,20 @@ impl Picture {
 
     /// The correlation of the two at the best shift and scale, if they show the same.
     pub(super) fn same_as(&self, other: &Self) -> Option<f32> {
-        if (self.mean - other.mean).abs() > MOST_BRIGHTER {
+        if (self.mean - other.mean).abs() > MAX_BRIGHTER {
             return None;
         }
         let (glance, start) = at_a_glance(&self.coarse, &other.coarse);
-        if glance < LEAST_AT_A_GLANCE {
+        if glance < MIN_AT_A_GLANCE {
             return None;
         }
         let coarse = climb(&self.coarse, &other.coarse, start, 3);
-        if coarse.0 < LEAST_COARSE {
+        if coarse.0 < MIN_COARSE {
             return None;
         }
         let (correlation, placing) = climb(&self.fine, &other.fine, coarse.1, 2);
-        let details = Overlap::of(&self.fine, &other.fine, placing)?.details()?;
-        (correlation >= LEAST && details >= LEAST_OF_DETAILS).then_some(correlation)
+        let details = Overlap::new(&self.fine, &other.fine, placing)?.details()?;
+        (correlation >= MIN && details >= MIN_OF_DETAILS).then_some(correlation)
     }
 }
 
@@ -119,16 +119,19 @@ fn at_a_glance(wide: &Grid, narrow: &Grid) -> (f32, Placing) {
 
 /// Goes from one placing to better ones beside it, in steps that are halved `halvings` times.
 fn climb(wide: &Grid, narrow: &Grid, start: Placing, halvings: usize) -> (f32, Placing) {
-    const MOST_STEPS: usize = 12;
+    const MAX_STEPS: usize = 12;
     let value = |placing: Placing| {
         let is_in = SCALES.contains(&placing.scale) && placing.right.abs().max(placing.down.abs()) <= FURTHEST;
-        is_in.then(|| Overlap::of(wide, narrow, placing)).flatten().map_or(f32::NEG_INFINITY, |both| both.correlation())
+        is_in
+            .then(|| Overlap::new(wide, narrow, placing))
+            .flatten()
+            .map_or(f32::NEG_INFINITY, |both| both.correlation())
     };
     let mut best = (value(start), start);
     // A pixel of the picture, and a scale that moves its edge by about as much.
     let mut step = 1.0 / wide.side as f32;
     for _ in 0..=halvings {
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             let from = best.1;
             for (scale, right, down) in [
                 (1.0, 0.0, 0.0),
@@ -166,10 +169,10 @@ struct Overlap {
 
 impl Overlap {
     /// The wide picture taken where the pixels of the narrow one lie; `None` if too little of it does.
-    fn of(wide: &Grid, narrow: &Grid, placing: Placing) -> Option<Self> {
+    fn new(wide: &Grid, narrow: &Grid, placing: Placing) -> Option<Self> {
         let side = wide.side;
-        let columns = Axis::of(side, placing.scale, placing.right)?;
-        let rows = Axis::of(side, placing.scale, placing.down)?;
+        let columns = Axis::new(side, placing.scale, placing.right)?;
+        let rows = Axis::new(side, placing.scale, placing.down)?;
         let width = columns.places.len();
         let mut overlap = Self {
             width,
@@ -225,7 +228,7 @@ struct Axis {
 }
 
 impl Axis {
-    fn of(side: usize, scale: f32, shift: f32) -> Option<Self> {
+    fn new(side: usize, scale: f32, shift: f32) -> Option<Self> {
         let (last, middle) = ((side - 1) as f32, (side - 1) as f32 / 2.0);
         let place = |pixel: usize| (pixel as f32 - middle) * scale + middle + shift * side as f32;
         // Half a pixel over the edge is still the edge's pixel.

@@ -9,8 +9,8 @@ use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
 
 use super::*;
-use crate::audit::simulation::Dice;
-use crate::backbone::{Backbone, LazyBackbone, Readout, Target, layout};
+use crate::audit::simulation::Rng;
+use crate::backbone::{Backbone, CamHead, LazyBackbone, Target, layout};
 use crate::features::{Extractor, Workload};
 use crate::files;
 use crate::pixels::{self, Limits, Preprocess};
@@ -29,40 +29,40 @@ const SORTS: [(&str, Kind); 7] = [
 ];
 
 /// A copy of a sort, as a JPEG.
-fn copy(photo: &RgbImage, sort: usize, dice: &mut Dice) -> Vec<u8> {
+fn copy(photo: &RgbImage, sort: usize, rng: &mut Rng) -> Vec<u8> {
     let (width, height) = photo.dimensions();
     let mut quality = 88;
     let copy = match sort {
         0 => {
-            let scale = dice.between(0.3, 0.8);
+            let scale = rng.between(0.3, 0.8);
             let side = |side: u32| (f64::from(side) * scale) as u32;
             imageops::resize(photo, side(width).max(1), side(height).max(1), FilterType::Lanczos3)
         }
         1 => {
-            quality = dice.between(10.0, 60.0) as u8;
+            quality = rng.between(10.0, 60.0) as u8;
             photo.clone()
         }
         2 => {
-            let gain = if dice.roll() < 0.5 { dice.between(0.5, 0.8) } else { dice.between(1.2, 1.6) };
+            let gain = if rng.roll() < 0.5 { rng.between(0.5, 0.8) } else { rng.between(1.2, 1.6) };
             let brighter = |level: u8| (f64::from(level) * gain).min(255.0) as u8;
             RgbImage::from_fn(width, height, |x, y| Rgb(photo.get_pixel(x, y).0.map(brighter)))
         }
-        3 => cropped(photo, [0.95; 2], dice),
-        4 => cropped(photo, [0.9; 2], dice),
+        3 => cropped(photo, [0.95; 2], rng),
+        4 => cropped(photo, [0.9; 2], rng),
         5 => imageops::flip_horizontal(photo),
         _ => {
-            let kept = [dice.between(0.9, 1.0), dice.between(0.9, 1.0)];
-            imageops::flip_horizontal(&cropped(photo, kept, dice))
+            let kept = [rng.between(0.9, 1.0), rng.between(0.9, 1.0)];
+            imageops::flip_horizontal(&cropped(photo, kept, rng))
         }
     };
     encoded(&copy, quality)
 }
 
 /// Parts of both sides, from anywhere in the photo.
-fn cropped(photo: &RgbImage, kept: [f64; 2], dice: &mut Dice) -> RgbImage {
+fn cropped(photo: &RgbImage, kept: [f64; 2], rng: &mut Rng) -> RgbImage {
     let mut side = |side: u32, kept: f64| {
         let left = (f64::from(side) * kept) as u32;
-        (dice.below((side - left + 1) as usize) as u32, left)
+        (rng.below((side - left + 1) as usize) as u32, left)
     };
     let ((left, width), (top, height)) = (side(photo.width(), kept[0]), side(photo.height(), kept[1]));
     imageops::crop_imm(photo, left, top, width, height).to_image()
@@ -109,16 +109,16 @@ impl Planted {
 }
 
 /// A scene of some shapes before a gradient, with a little texture.
-fn scene(dice: &mut Dice) -> RgbImage {
-    let mut colour = || [(); 3].map(|()| dice.between(0.0, 255.0));
+fn scene(rng: &mut Rng) -> RgbImage {
+    let mut colour = || [(); 3].map(|()| rng.between(0.0, 255.0));
     let (above, below) = (colour(), colour());
     let shapes: Vec<_> = (0..14)
         .map(|_| colour())
         .collect::<Vec<_>>()
         .into_iter()
         .map(|colour| {
-            let (x, y, size) = (dice.between(0.0, 200.0), dice.between(0.0, 150.0), dice.between(8.0, 45.0));
-            (x, y, size, dice.between(0.4, 2.5), colour)
+            let (x, y, size) = (rng.between(0.0, 200.0), rng.between(0.0, 150.0), rng.between(8.0, 45.0));
+            (x, y, size, rng.between(0.4, 2.5), colour)
         })
         .collect();
     RgbImage::from_fn(200, 150, |x, y| {
@@ -140,16 +140,16 @@ fn thumbnail(bytes: &[u8]) -> Thumbnail {
 
 #[test]
 fn copies_planted_among_drawn_scenes_are_found_without_any_help_of_the_features() {
-    let mut dice = Dice::new(1);
-    let scenes: Vec<RgbImage> = (0..60).map(|_| scene(&mut dice)).collect();
+    let mut rng = Rng::new(1);
+    let scenes: Vec<RgbImage> = (0..60).map(|_| scene(&mut rng)).collect();
     let mut files: Vec<Vec<u8>> = scenes.iter().map(|scene| encoded(scene, 92)).collect();
     let copies: Vec<(usize, usize)> =
         (0..60).flat_map(|scene| (0..SORTS.len()).map(move |sort| (scene, sort))).collect();
-    files.extend(copies.iter().map(|&(scene, sort)| copy(&scenes[scene], sort, &mut dice)));
+    files.extend(copies.iter().map(|&(scene, sort)| copy(&scenes[scene], sort, &mut rng)));
     let thumbnails: Vec<Thumbnail> = files.par_iter().map(|bytes| thumbnail(bytes)).collect();
-    let hashes: Vec<ContentHash> = files.iter().map(|bytes| ContentHash::of(bytes)).collect();
+    let hashes: Vec<ContentHash> = files.iter().map(|bytes| ContentHash::new(bytes)).collect();
     // Noise, as of a backbone that knows nothing at all.
-    let noise = (0..files.len() * 8).map(|_| dice.normal() as f32).collect();
+    let noise = (0..files.len() * 8).map(|_| rng.normal() as f32).collect();
     let features = FeatureMatrix::from_values(8, noise).unwrap();
     let found = find(&features, &thumbnails.iter().collect::<Vec<_>>(), &hashes);
     Planted { originals: 60, copies }.check(&found);
@@ -157,11 +157,11 @@ fn copies_planted_among_drawn_scenes_are_found_without_any_help_of_the_features(
 
 #[test]
 fn identical_files_are_pairs_of_their_first_and_nothing_is_compared_twice() {
-    let mut dice = Dice::new(2);
-    let scenes: Vec<Thumbnail> = (0..3).map(|_| thumbnail(&encoded(&scene(&mut dice), 90))).collect();
+    let mut rng = Rng::new(2);
+    let scenes: Vec<Thumbnail> = (0..3).map(|_| thumbnail(&encoded(&scene(&mut rng), 90))).collect();
     let order = [0, 1, 0, 2, 0];
     let thumbnails: Vec<&Thumbnail> = order.iter().map(|&scene| &scenes[scene]).collect();
-    let hashes = order.map(|scene| ContentHash::of(&[scene as u8]));
+    let hashes = order.map(|scene| ContentHash::new(&[scene as u8]));
     let found = find(&FeatureMatrix::from_values(1, vec![0.0; 5]).unwrap(), &thumbnails, &hashes);
     let expected = [(0, 2), (0, 4)].map(|(a, b)| Pair { a, b, kind: Kind::Identical, similarity: 1.0 });
     assert_eq!(found, Duplicates { pairs: expected.to_vec(), groups: vec![0, 1, 0, 3, 0] });
@@ -170,7 +170,7 @@ fn identical_files_are_pairs_of_their_first_and_nothing_is_compared_twice() {
 #[test]
 fn pictures_that_show_nothing_are_copies_of_nothing() {
     let flat = [10, 11, 200].map(|level| Thumbnail::new(&[level; Thumbnail::LEVELS]).unwrap());
-    let hashes = [1, 2, 3].map(|number| ContentHash::of(&[number]));
+    let hashes = [1, 2, 3].map(|number| ContentHash::new(&[number]));
     let features = FeatureMatrix::from_values(2, vec![f32::NAN, 1.0, 1.0, f32::INFINITY, 0.0, 0.0]).unwrap();
     let found = find(&features, &flat.iter().collect::<Vec<_>>(), &hashes);
     assert_eq!(found, Duplicates { pairs: Vec::new(), groups: vec![0, 1, 2] });
@@ -193,7 +193,7 @@ fn copies_planted_among_real_photos_are_found_with_the_features_of_an_untrained_
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let mut dice = Dice::new(3);
+    let mut rng = Rng::new(3);
     let originals = paths.len();
     let mut copies = Vec::new();
     // Of every fourth photo one copy of each sort: the network runs on all of them.
@@ -203,7 +203,7 @@ fn copies_planted_among_real_photos_are_found_with_the_features_of_an_untrained_
         let image = RgbImage::from_raw(width, height, data).unwrap();
         for sort in 0..SORTS.len() {
             let path = folder.path().join(format!("{photo}-{sort}.jpg"));
-            let bytes = copy(&image, sort, &mut dice);
+            let bytes = copy(&image, sort, &mut rng);
             files::write(&path, |file| file.write_all(&bytes)).unwrap();
             paths.push(path);
             copies.push((photo, sort));
@@ -218,7 +218,7 @@ fn copies_planted_among_real_photos_are_found_with_the_features_of_an_untrained_
         cache: None,
         facts: true,
         border: false,
-        readout: Readout::default(),
+        readout: CamHead::default(),
     };
     let mut features = FeatureMatrix::new(layout::FEATURES);
     let extraction = extractor.all(&paths, true, &mut features, &Silent).unwrap();

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::audit::simulation::Dice;
+use crate::audit::simulation::Rng;
 use crate::dataset::Label;
 use crate::dataset::split;
 use crate::features::FeatureMatrix;
@@ -44,17 +44,17 @@ fn thresholds_counts_and_suspects_are_cleanlabs() {
 /// N images whose features tell the classes apart, labels of which some are flipped, and which those are.
 fn flipped(seed: u64, count: usize, share: f64) -> (FeatureMatrix, Vec<bool>, Vec<usize>) {
     const WIDTH: usize = 40;
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::new(seed);
     let mut labels: Vec<bool> = (0..count).map(|image| image % 2 == 0).collect();
     let values = labels
         .iter()
         .flat_map(|&label| {
             let centre = if label { 0.5 } else { -0.5 };
-            (0..WIDTH).map(|column| (dice.normal() + if column < 20 { centre } else { 0.0 }) as f32).collect::<Vec<_>>()
+            (0..WIDTH).map(|column| (rng.normal() + if column < 20 { centre } else { 0.0 }) as f32).collect::<Vec<_>>()
         })
         .collect();
     let mut images: Vec<usize> = (0..count).collect();
-    dice.shuffle(&mut images);
+    rng.shuffle(&mut images);
     images.truncate((count as f64 * share).round() as usize);
     for &image in &images {
         labels[image] = !labels[image];

@@ -22,7 +22,7 @@ const GIVEN_AWAY: f64 = 0.07;
 const MIN_GIVEN_AWAY: usize = 3;
 
 /// Photos that are named.
-const MOST_EXAMPLES: usize = 3;
+const MAX_EXAMPLES: usize = 3;
 
 /// The borders of some photos, as the network sees them alone.
 #[derive(Debug, Clone, Copy)]
@@ -73,11 +73,11 @@ impl Borders<'_> {
         let logits: Vec<f64> = self.places.iter().filter_map(|&place| fitted.logits.get(place).copied()).collect();
         let (auc, real) = (auc(&labels, &groups, &most.scores)?, auc(&labels, &groups, &logits)?);
         let mut shortcut =
-            Shortcut { probe: Probe::Border, auc, real, telling: Vec::new(), examples: Vec::new(), warning: None };
+            Shortcut { probe: Probe::Border, auc, real, top_features: Vec::new(), examples: Vec::new(), warning: None };
         if most.share >= GIVEN_AWAY && most.photos.len() >= MIN_GIVEN_AWAY {
-            shortcut.telling = vec![(most.region.to_owned(), auc.value)];
+            shortcut.top_features = vec![(most.region.to_owned(), auc.value)];
             let examples = most.photos.iter().filter_map(|&photo| self.places.get(photo).copied());
-            shortcut.examples = examples.take(MOST_EXAMPLES).collect();
+            shortcut.examples = examples.take(MAX_EXAMPLES).collect();
             shortcut.warning = Some(format!(
                 "the {} of the photos gives the class away: {:.0} % of the photos of `{}` are surrounded there by photos of \
                  that class alone, where it should be hardly any; a frame, a logo or a date that only they have does that, \
@@ -92,10 +92,10 @@ impl Borders<'_> {
 
     fn given_away(&self, region: usize, labels: &[bool], groups: &[usize], neighbours: usize) -> Option<GivenAway> {
         let width = self.rows.width() / self.regions.len();
-        let of_photo =
+        let photo_within =
             |row: &'_ [f32]| -> Vec<f32> { row.get(region * width..(region + 1) * width).unwrap_or_default().to_vec() };
-        let rows: Vec<Vec<f32>> = self.rows.rows().map(of_photo).collect();
-        let index = Index::of_rows(width, rows.iter().map(Vec::as_slice));
+        let rows: Vec<Vec<f32>> = self.rows.rows().map(photo_within).collect();
+        let index = Index::from_rows(width, rows.iter().map(Vec::as_slice));
         let group = |row: usize| groups.get(row);
         let positives_around = rows.par_iter().enumerate().map(|(photo, row)| {
             let around = index.nearest_among(row, neighbours, &|other| group(other) != group(photo));

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{LEAST_TELLING, Probe};
+use super::{MIN_TOP_FEATURE, Probe};
 use crate::features::FeatureMatrix;
 use crate::head;
 use crate::metrics::{Scores, ranking};
 use crate::pixels::PhotoFacts;
 
 /// Cameras that get a column of their own, the commonest first.
-const MOST_CAMERAS: usize = 8;
+const MAX_CAMERAS: usize = 8;
 
 /// Photos that it takes for such a column: fewer say nothing about a class.
-const LEAST_PHOTOS: usize = 5;
+const MIN_PHOTOS: usize = 5;
 
 /// Facts named in a warning.
-const MOST_TELLING: usize = 3;
+const MAX_TOP_FEATURES: usize = 3;
 
 /// `[N, D]`, standardised for they are of different units, and the names of the D columns, without those that are the same for all photos.
 pub(super) struct Columns {
@@ -24,7 +24,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn of(facts: &[&PhotoFacts], probe: Probe) -> Self {
+    pub(super) fn new(facts: &[&PhotoFacts], probe: Probe) -> Self {
         let mut columns: Vec<(String, Vec<f32>)> = Vec::new();
         let mut add = |name: &str, value: &dyn Fn(&PhotoFacts) -> f32| {
             let values: Vec<f32> = facts.iter().map(|facts| value(facts)).collect();
@@ -47,7 +47,7 @@ impl Columns {
             add(&format!("format {format}"), &|facts| is(facts.format.to_string() == format));
         }
         add("whether a camera is named", &|facts| is(facts.camera.is_some()));
-        for camera in commonest(facts.iter().filter_map(|facts| facts.camera.clone()), MOST_CAMERAS) {
+        for camera in commonest(facts.iter().filter_map(|facts| facts.camera.clone()), MAX_CAMERAS) {
             add(&format!("camera {camera}"), &|facts| is(facts.camera.as_ref() == Some(&camera)));
         }
         Self::from_columns(facts.len(), columns)
@@ -62,8 +62,8 @@ impl Columns {
     }
 
     /// The columns that tell the classes apart best, each on its own, whichever way round.
-    pub(super) fn telling(&self, labels: &[bool]) -> Vec<(String, f64)> {
-        let mut telling: Vec<(String, f64)> = (self.names.iter().enumerate())
+    pub(super) fn top_features(&self, labels: &[bool]) -> Vec<(String, f64)> {
+        let mut top_features: Vec<(String, f64)> = (self.names.iter().enumerate())
             .filter_map(|(column, name)| {
                 // The order is all that counts, and these numbers lie where the logistic function keeps it.
                 let values = self.matrix.rows().map(|row| f64::from(row[column])).collect::<Vec<_>>();
@@ -73,11 +73,11 @@ impl Columns {
                 let area = ranking::roc_auc(&Scores::new(labels, &probabilities).ok()?).ok()?;
                 Some((name.clone(), area.max(1.0 - area)))
             })
-            .filter(|(_, area)| *area >= LEAST_TELLING)
+            .filter(|(_, area)| *area >= MIN_TOP_FEATURE)
             .collect();
-        telling.sort_by(|a, b| b.1.total_cmp(&a.1));
-        telling.truncate(MOST_TELLING);
-        telling
+        top_features.sort_by(|a, b| b.1.total_cmp(&a.1));
+        top_features.truncate(MAX_TOP_FEATURES);
+        top_features
     }
 }
 
@@ -96,7 +96,7 @@ fn commonest(names: impl Iterator<Item = String>, most: usize) -> Vec<String> {
     for name in names {
         *counts.entry(name).or_default() += 1;
     }
-    let mut counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count >= LEAST_PHOTOS).collect();
+    let mut counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count >= MIN_PHOTOS).collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     counts.into_iter().take(most).map(|(name, _)| name).collect()
 }

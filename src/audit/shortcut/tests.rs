@@ -3,7 +3,7 @@
 #![expect(clippy::cast_sign_loss, reason = "what is cast is not negative")]
 
 use super::*;
-use crate::audit::simulation::Dice;
+use crate::audit::simulation::Rng;
 use crate::dataset::{Label, split};
 use crate::pixels::{Format, PhotoFacts, Thumbnail};
 use crate::progress::Silent;
@@ -30,20 +30,20 @@ enum Cue {
 }
 
 /// Facts as of photos from one source, whatever they show.
-fn facts(dice: &mut Dice) -> PhotoFacts {
-    let is_upright = dice.roll() < 0.3;
+fn facts(rng: &mut Rng) -> PhotoFacts {
+    let is_upright = rng.roll() < 0.3;
     let (width, height) = if is_upright { (375, 500) } else { (500, 375) };
-    let brightness = 0.45 + 0.1 * dice.normal();
-    let camera = ["NIKON E990", "Canon EOS 5D", "SONY DSC-F828"][dice.below(3)];
+    let brightness = 0.45 + 0.1 * rng.normal();
+    let camera = ["NIKON E990", "Canon EOS 5D", "SONY DSC-F828"][rng.below(3)];
     PhotoFacts {
-        bytes: (60_000.0 * (0.4 * dice.normal()).exp()) as u64,
+        bytes: (60_000.0 * (0.4 * rng.normal()).exp()) as u64,
         format: Format::Jpeg,
         width,
         height,
         brightness: brightness.clamp(0.0, 1.0) as f32,
-        contrast: (0.2 + 0.04 * dice.normal()).clamp(0.0, 0.5) as f32,
-        jpeg_quality: Some(70 + dice.below(28) as u8),
-        camera: (dice.roll() < 0.4).then(|| camera.to_owned()),
+        contrast: (0.2 + 0.04 * rng.normal()).clamp(0.0, 0.5) as f32,
+        jpeg_quality: Some(70 + rng.below(28) as u8),
+        camera: (rng.roll() < 0.4).then(|| camera.to_owned()),
         levels: None,
         thumbnail: Thumbnail::new(&[0; Thumbnail::LEVELS]).unwrap(),
     }
@@ -52,32 +52,32 @@ fn facts(dice: &mut Dice) -> PhotoFacts {
 /// One set of photos with a cue on the positive ones, and a real head of this ROC-AUC (as the distance of two normal
 /// distributions).
 fn shortcuts(cue: Cue, distance: f64, seed: u64) -> Vec<Shortcut> {
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::new(seed);
     let labels: Vec<bool> = (0..IMAGES).map(|image| image % 2 == 0).collect();
     let mut borders = FeatureMatrix::new(REGIONS.len() * WIDTH);
     let mut all_facts = Vec::new();
     for &label in &labels {
-        let mut facts = facts(&mut dice);
+        let mut facts = facts(&mut rng);
         match cue {
             Cue::PngAgainstJpeg if label => (facts.format, facts.jpeg_quality) = (Format::Png, None),
             Cue::Brightness if label => facts.brightness += 0.25,
-            Cue::Quality if label => facts.jpeg_quality = Some(50 + dice.below(22) as u8),
+            Cue::Quality if label => facts.jpeg_quality = Some(50 + rng.below(22) as u8),
             Cue::Camera if label => facts.camera = Some("Canon EOS 5D".to_owned()),
             _ => {}
         }
-        let is_marked = matches!(cue, Cue::Mark(share) if label && dice.roll() < share);
+        let is_marked = matches!(cue, Cue::Mark(share) if label && rng.roll() < share);
         let is_near = label && cue == Cue::HonestContext;
         let row = (0..REGIONS.len() * WIDTH).map(|column| {
             let is_mark = is_marked && column >= WIDTH && column % 4 == 0;
             // As many of another pattern, weaker, everywhere: the context.
             let shift = if is_mark { 4.0 } else { 0.0 } + if is_near && column % 8 == 1 { 0.4 } else { 0.0 };
-            (1.0 + 0.5 * dice.normal() + shift) as f32
+            (1.0 + 0.5 * rng.normal() + shift) as f32
         });
         borders.push_row(&row.collect::<Vec<_>>()).unwrap();
         all_facts.push(facts);
     }
     let logits: Vec<f64> =
-        labels.iter().map(|&label| dice.normal() + if label { distance } else { 0.0 } - distance / 2.0).collect();
+        labels.iter().map(|&label| rng.normal() + if label { distance } else { 0.0 } - distance / 2.0).collect();
     let kinds: Vec<Label> = labels.iter().map(|&label| Label::from(label)).collect();
     let all: Vec<usize> = (0..IMAGES).collect();
     let folds = split::folds(&kinds, &all, 5, seed).unwrap();
@@ -136,7 +136,7 @@ fn the_warning_names_what_tells_the_classes_apart() {
     assert!(warning.contains("ROC-AUC 1.000") && warning.contains("format PNG"), "{warning}");
     assert_eq!((&found[1].warning, &found[2].warning), (&None, &None));
     let bright = shortcuts(Cue::Brightness, 2.5, 1);
-    assert_eq!(bright[1].telling[0].0, "brightness");
+    assert_eq!(bright[1].top_features[0].0, "brightness");
     let mark = &shortcuts(Cue::Mark(0.5), 2.5, 1)[2];
     let warning = mark.warning.clone().unwrap();
     assert!(warning.contains("bottom right corner") && warning.contains("`dogs`"), "{warning}");
@@ -146,8 +146,8 @@ fn the_warning_names_what_tells_the_classes_apart() {
 
 #[test]
 fn facts_that_are_all_the_same_and_too_few_borders_are_not_probed() {
-    let mut dice = Dice::new(3);
-    let same = facts(&mut dice);
+    let mut rng = Rng::new(3);
+    let same = facts(&mut rng);
     let labels = [true, false, true, false, true, false, true, false];
     let (folds, logits, all) = ([0, 0, 0, 0, 1, 1, 1, 1], [0.5; 8], [0, 1, 2, 3, 4, 5, 6, 7]);
     let fitted = Fitted { labels: &labels, groups: &all, folds: &folds, logits: &logits, balance: Balance::None };

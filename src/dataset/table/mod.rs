@@ -166,7 +166,7 @@ impl<'a> Rows<'a> {
         } else if first.split != row.split {
             ("split", split_name(row.split), split_name(first.split))
         } else {
-            self.listing.passed_over.repeated_rows += 1;
+            self.listing.ignored.repeated_rows += 1;
             return Ok(());
         };
         Err(RowProblem::Conflict { path, what, here, there, line })

@@ -8,7 +8,7 @@ const IMAGES: [&str; 5] =
 
 /// A data set with the corrections of `fixes.csv` beside its folder.
 fn fixed(text: &str) -> (Tree, Result<(Dataset, Fixed), DatasetError>) {
-    let tree = Tree::of(&IMAGES);
+    let tree = Tree::new(&IMAGES);
     let file = tree.file("fixes.csv", text.as_bytes());
     let mut dataset = open(&tree.path("imgs"), None).unwrap();
     let result = apply(&mut dataset, &file, &is_image, &Silent);
@@ -27,7 +27,7 @@ fn images_get_the_class_of_their_line_or_are_left_out() {
 
 #[test]
 fn paths_are_found_however_they_are_written() {
-    let tree = Tree::of(&IMAGES);
+    let tree = Tree::new(&IMAGES);
     let absolute = tree.path("imgs/ants/1.jpg").display().to_string();
     for path in [absolute.as_str(), "imgs/./ants/1.jpg", "imgs/bees/../ants/1.jpg"] {
         let file = tree.file("fixes.csv", format!("label;path\ndrop;{path}\n").as_bytes());
@@ -80,7 +80,7 @@ fn what_corrections_cannot_say_is_answered_with_the_line() {
 
 #[test]
 fn a_class_named_drop_is_not_guessed_at() {
-    let tree = Tree::of(&["imgs/drop/1.jpg", "imgs/keep/2.jpg"]);
+    let tree = Tree::new(&["imgs/drop/1.jpg", "imgs/keep/2.jpg"]);
     let file = tree.file("fixes.csv", b"path,label\nimgs/keep/2.jpg,drop\n");
     let mut dataset = open(&tree.path("imgs"), None).unwrap();
     let error = apply(&mut dataset, &file, &is_image, &Silent).unwrap_err();
@@ -90,7 +90,7 @@ fn a_class_named_drop_is_not_guessed_at() {
 
 /// Files with content of their own, unless `copies` says whose they have.
 fn photos(files: &[(&str, &str)]) -> (Tree, Dataset) {
-    let tree = Tree::of(&[]);
+    let tree = Tree::new(&[]);
     for (path, content) in files {
         tree.file(path, format!("IMG{content}").as_bytes());
     }

@@ -12,7 +12,7 @@ fn read(tree: &Tree, from: Option<&str>, positive: Option<&str>) -> Result<Datas
 /// Two images in each of these folders.
 fn tree(folders: &[&str]) -> Tree {
     let images: Vec<String> = folders.iter().flat_map(|folder| [1, 2].map(|n| format!("{folder}/{n}"))).collect();
-    Tree::of(&images.iter().map(String::as_str).collect::<Vec<_>>())
+    Tree::new(&images.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Folders below each of these.
@@ -80,9 +80,9 @@ fn a_split_within_each_class_is_honoured() {
     let (message, _) = complaint(tree.open());
     assert!(message.starts_with("the validation split has no images of class `dogs`"), "{message}");
     // What is in no split is not used, and that is said.
-    let tree = Tree::of(&["a/train/1", "a/val/1", "b/train/1", "b/val/1", "a/2"]);
+    let tree = Tree::new(&["a/train/1", "a/val/1", "b/train/1", "b/val/1", "a/2"]);
     let dataset = tree.open().unwrap();
-    assert_eq!((dataset.samples.len(), dataset.passed_over.loose), (4, 1));
+    assert_eq!((dataset.samples.len(), dataset.ignored.loose), (4, 1));
     assert!(dataset.warnings[0].contains("will not be used"), "{:?}", dataset.warnings);
 }
 
@@ -200,7 +200,7 @@ fn what_one_reading_makes_sense_of_is_read() {
     check(&["cats/a", "cats/b", "dogs/c", "dogs/d"].map(str::to_owned), None, ["cats", "dogs"], [8, 0, 0, 0]);
     // Most photos lie in the class folders themselves.
     let images = ["cats/1", "cats/2", "cats/old/1", "cats/cut/1", "dogs/1", "dogs/2", "dogs/old/1", "dogs/cut/1"];
-    assert_eq!(Tree::of(&images).open().unwrap().classes.names(), ["cats", "dogs"]);
+    assert_eq!(Tree::new(&images).open().unwrap().classes.names(), ["cats", "dogs"]);
     // `train` and `tr` may be classes; then that is said.
     for top in ["train", "tr"] {
         let dataset = check(
@@ -234,7 +234,7 @@ fn names_that_differ_in_spelling_alone_are_one_class_and_that_is_said() {
         [["ants", "ANTS"], ["ants", "ants "], ["K\u{e4}fer", "Ka\u{308}fer"], ["wild  bees", "wild bees"], ["1", "1.0"]]
     {
         let tree =
-            Tree::of(&[&format!("{first}/1"), &format!("{first}/2"), &format!("{second}/3"), "wasps/1", "wasps/2"]);
+            Tree::new(&[&format!("{first}/1"), &format!("{first}/2"), &format!("{second}/3"), "wasps/1", "wasps/2"]);
         let dataset = tree.open().unwrap();
         assert_eq!(dataset.classes.names().len(), 2, "{first}");
         assert_eq!(dataset.count(dataset.classes.names().iter().position(|name| name != "wasps").unwrap(), None), 3);
@@ -246,7 +246,7 @@ fn names_that_differ_in_spelling_alone_are_one_class_and_that_is_said() {
             assert_ne!(super::open(tree.0.path(), Some(positive)).unwrap().classes.positive_name(), "wasps");
         }
     }
-    let tree = Tree::of(&["train/Ants/1", "train/bees/1", "val/ants/1", "val/bees/1"]);
+    let tree = Tree::new(&["train/Ants/1", "train/bees/1", "val/ants/1", "val/bees/1"]);
     assert_eq!(tree.open().unwrap().classes.names(), ["Ants", "bees"]);
 }
 
@@ -281,7 +281,7 @@ fn no_class_is_called_like_a_row_without_an_answer() {
 
 #[test]
 fn an_archive_is_named_with_the_command_that_unpacks_it() {
-    let tree = Tree::of(&[]);
+    let tree = Tree::new(&[]);
     let tar: Vec<u8> = [vec![0; 257], b"ustar\x0000".to_vec()].concat();
     for (name, content, kind, command) in [
         ("my photos.zip", b"PK\x03\x04rest".to_vec(), "a ZIP archive", "unzip '"),

@@ -16,7 +16,7 @@ struct Tree(tempfile::TempDir);
 
 impl Tree {
     /// Images at these paths.
-    fn of(images: &[&str]) -> Self {
+    fn new(images: &[&str]) -> Self {
         let tree = Self(tempfile::tempdir().unwrap());
         for image in images {
             tree.file(image, format!("IMG {image}").as_bytes());

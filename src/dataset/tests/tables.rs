@@ -3,7 +3,7 @@ use crate::dataset::{Dataset, DatasetError, ReadOptions, Split, fixes, split};
 use crate::progress::Silent;
 
 fn table(text: impl AsRef<[u8]>) -> (Tree, Result<Dataset, DatasetError>) {
-    let tree = Tree::of(&["1.jpg", "2.jpg", "sub dir/3.jpg"]);
+    let tree = Tree::new(&["1.jpg", "2.jpg", "sub dir/3.jpg"]);
     let path = tree.file("list.csv", text.as_ref());
     let result = open(&path, None);
     (tree, result)
@@ -36,7 +36,7 @@ const AS_WRITTEN: [&str; 2] = ["sub dir/1.jpg ants", "sub dir/2.jpg bees"];
 
 /// The table as some program writes it, in a folder with `sub dir/1.jpg`, `sub dir/2.jpg` and a few more.
 fn written(text: impl AsRef<[u8]>, options: &ReadOptions) -> (Tree, Result<Dataset, DatasetError>) {
-    let tree = Tree::of(&["sub dir/1.jpg", "sub dir/2.jpg", "sub dir/3.jpg", "other/3.png", "other/4.jpg"]);
+    let tree = Tree::new(&["sub dir/1.jpg", "sub dir/2.jpg", "sub dir/3.jpg", "other/3.png", "other/4.jpg"]);
     tree.file("sub dir/1.txt", b"about 1.jpg");
     let path = tree.file("list.csv", text.as_ref());
     let result = super::super::open(&path, options, None, &super::is_image, &Silent);
@@ -132,7 +132,7 @@ fn a_table_of_another_machine_is_matched_by_the_ends_of_its_paths_and_that_is_sa
 
 #[test]
 fn the_longest_end_that_every_path_has_is_taken() {
-    let tree = Tree::of(&["1.jpg", "a/1.jpg", "a/2.jpg", "b/a/1.jpg", "b/a/2.jpg"]);
+    let tree = Tree::new(&["1.jpg", "a/1.jpg", "a/2.jpg", "b/a/1.jpg", "b/a/2.jpg"]);
     let path = tree.file("list.csv", b"path,label\n/x/b/a/1.jpg,ants\n/x/b/a/2.jpg,bees\n");
     assert_eq!(tree.listed(&open(&path, None).unwrap()), ["b/a/1.jpg ants", "b/a/2.jpg bees"]);
     // One photo of another folder is missing: nothing is put in its place.
@@ -336,7 +336,7 @@ fn a_table_is_known_as_written_here_by_its_header_and_rows() {
 
 #[test]
 fn a_split_that_was_written_is_read_back() {
-    let tree = Tree::of(&["my, \"odd\" dir/1.jpg", "b/ 2.jpg ", "b/3.jpg", "my, \"odd\" dir/4\n.jpg"]);
+    let tree = Tree::new(&["my, \"odd\" dir/1.jpg", "b/ 2.jpg ", "b/3.jpg", "my, \"odd\" dir/4\n.jpg"]);
     let mut dataset = tree.open().unwrap();
     for (index, sample) in dataset.samples.iter_mut().enumerate() {
         sample.split = Some(if index % 2 == 0 { Split::Train } else { Split::Validation });
@@ -352,7 +352,7 @@ fn a_split_that_was_written_is_read_back() {
 
 #[test]
 fn a_written_table_moves_with_the_images_below_it() {
-    let tree = Tree::of(&["data/a/1", "data/b/1"]);
+    let tree = Tree::new(&["data/a/1", "data/b/1"]);
     let mut dataset = tree.open_below("data");
     let split = Some(Split::Train);
     dataset.samples.iter_mut().for_each(|sample| sample.split = split);
@@ -371,7 +371,7 @@ impl Tree {
 #[test]
 fn paths_that_are_no_text_survive_the_table() {
     use std::os::unix::ffi::OsStrExt;
-    let tree = Tree::of(&["a/1", "b/1"]);
+    let tree = Tree::new(&["a/1", "b/1"]);
     let name = std::ffi::OsStr::from_bytes(b"\xFF,\n\"x");
     tree.file(std::path::Path::new("a").join(name), b"IMG");
     let dataset = tree.open().unwrap();

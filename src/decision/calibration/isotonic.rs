@@ -1,6 +1,6 @@
 //! The rising curve through shares of positive images.
 
-use super::{Calibration, MOST_KNOTS};
+use super::{Calibration, MAX_KNOTS};
 
 /// Neighbouring images that share one value.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ pub(super) fn fit(logits: &[f64], labels: &[bool]) -> Option<Calibration> {
 /// Takes away, one after another, the knot whose absence changes the curve least; of equals the first. What is left lies
 /// on the old curve, so it rises as that did.
 fn thin(knots: &mut Vec<[f64; 2]>) {
-    while knots.len() > MOST_KNOTS {
+    while knots.len() > MAX_KNOTS {
         let change = |knots: &[[f64; 2]]| match knots {
             [left, knot, right] => (between(&[*left, *right], knot[0]) - knot[1]).abs(),
             _ => f64::INFINITY,

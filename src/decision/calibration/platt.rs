@@ -3,7 +3,7 @@
 use super::{Calibration, logistic};
 
 /// Newton's method doubles the right digits with each step; this many are never needed.
-const MOST_STEPS: usize = 100;
+const MAX_STEPS: usize = 100;
 
 /// Of a mean loss, which is about 1.
 const ROUNDING: f64 = 1e-14;
@@ -39,7 +39,7 @@ pub(super) fn fit(logits: &[f64], labels: &[bool]) -> Option<Calibration> {
 fn descend(rows: &[[f64; 2]], start: [f64; 2]) -> [f64; 2] {
     let mut line = start;
     let mut loss = loss_of(rows, line);
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         let Some((step, slope)) = newton_step(rows, line) else {
             break;
         };

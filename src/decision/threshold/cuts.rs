@@ -51,7 +51,7 @@ pub(super) struct Cuts {
 type Image = ((bool, f64), usize);
 
 impl Cuts {
-    pub(super) fn of(scores: &Scores<'_>) -> Result<Self, Undefined> {
+    pub(super) fn new(scores: &Scores<'_>) -> Result<Self, Undefined> {
         let mut all: Vec<Image> = scores.pairs().zip(scores.groups()).collect();
         all.sort_by(|((_, probability), _), ((_, other), _)| other.total_cmp(probability));
         // Not by the total order: 0.0 and -0.0 are one probability.

@@ -1,6 +1,6 @@
 //! Features that were computed once, kept for every later run.
 //!
-//! A row is found by the SHA-256 of the photo's content and by the [`Recipe`]: weights, pixels, arithmetic, and what
+//! A row is found by the SHA-256 of the photo's content and by the [`CacheKey`]: weights, pixels, arithmetic, and what
 //! computes it (libtorch's version, the instruction set or the card's generation). So a renamed photo is found, one changed
 //! byte, other weights or another machine's rounding are not, and nothing ever has to be declared out of date.
 //!
@@ -50,12 +50,12 @@ pub enum CacheError {
 
 /// All that decides the features of a photo, apart from its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipe {
+pub struct CacheKey {
     key: [u8; 16],
     text: String,
 }
 
-impl Recipe {
+impl CacheKey {
     /// These weights, on these pixels or so many at each edge of the crop, in this arithmetic.
     pub fn new(weights: &WeightsId, preprocess: &Preprocess, border: Option<u32>, target: Target) -> Self {
         let border = border.map_or(String::new(), |border| format!("-border{border}"));
@@ -76,8 +76,8 @@ pub struct CacheInfo {
     pub bytes: u64,
     /// Rows in it.
     pub features: u64,
-    /// Rows of each recipe, most first.
-    pub recipes: Vec<(String, u64)>,
+    /// Rows of each key, most first.
+    pub keys: Vec<(String, u64)>,
     /// Damaged stores that were set aside.
     pub damaged: Vec<PathBuf>,
     /// Stores that another version of this program made, which this one does not read.
@@ -135,8 +135,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Store`] if the store cannot be read.
-    pub fn get(&self, content: &ContentHash, recipe: &Recipe) -> Result<Option<Vec<f32>>, CacheError> {
-        Ok(self.with(|store| store.get(content, recipe.key, today(), false))?.map(|row| row.numbers))
+    pub fn get(&self, content: &ContentHash, key: &CacheKey) -> Result<Option<Vec<f32>>, CacheError> {
+        Ok(self.with(|store| store.get(content, key.key, today(), false))?.map(|row| row.numbers))
     }
 
     /// The features of a photo and its facts, if both are there and whole.
@@ -146,9 +146,9 @@ impl Cache {
     pub fn get_with_facts(
         &self,
         content: &ContentHash,
-        recipe: &Recipe,
+        key: &CacheKey,
     ) -> Result<Option<(Vec<f32>, PhotoFacts)>, CacheError> {
-        let row = self.with(|store| store.get(content, recipe.key, today(), true))?;
+        let row = self.with(|store| store.get(content, key.key, today(), true))?;
         Ok(row.and_then(|row| Some((row.numbers, PhotoFacts::from_bytes(&row.facts?)?))))
     }
 
@@ -156,8 +156,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Store`] if they cannot be written.
-    pub fn put(&self, recipe: &Recipe, entries: &[Entry<'_>]) -> Result<(), CacheError> {
-        self.with(|store| store.put(recipe.key, &recipe.text, entries, today()))
+    pub fn put(&self, key: &CacheKey, entries: &[Entry<'_>]) -> Result<(), CacheError> {
+        self.with(|store| store.put(key.key, &key.text, entries, today()))
     }
 
     /// The SHA-256 of a large file, from memory while size, times and identity of the file are what they were.
@@ -166,11 +166,11 @@ impl Cache {
     /// [`FileError`] if the file cannot be read; a cache that cannot be read costs the time to compute it.
     pub fn checksum_of(&self, path: &Path) -> Result<String, FileError> {
         let key = path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned();
-        let stamp = files::stamp(path)?;
+        let stamp = files::fingerprint(path)?;
         if let Ok(Some(known)) = self.with(|store| store.checksum(&key, &stamp)) {
             return Ok(known);
         }
-        let sha256 = ContentHash::of_file(path)?.to_string();
+        let sha256 = ContentHash::from_file(path)?.to_string();
         // The stamp was taken first: a file that changed meanwhile is hashed again next time.
         let _ = self.with(|store| store.remember_checksum(&key, &stamp, &sha256));
         Ok(sha256)
@@ -186,11 +186,11 @@ impl Cache {
     /// # Errors
     /// [`CacheError`] if it cannot be read.
     pub fn info(&self) -> Result<CacheInfo, CacheError> {
-        let recipes = self.with(Store::recipes)?;
+        let keys = self.with(Store::keys)?;
         let bytes = ["", "-wal"].iter().map(|suffix| files::size(&with_suffix(&self.path, suffix)).unwrap_or(0)).sum();
-        let features = recipes.iter().map(|(_, count)| count).sum();
+        let features = keys.iter().map(|(_, count)| count).sum();
         let (damaged, other_versions) = (damaged(&self.path)?, other_versions(&self.path)?);
-        Ok(CacheInfo { path: self.path.clone(), bytes, features, recipes, damaged, other_versions })
+        Ok(CacheInfo { path: self.path.clone(), bytes, features, keys, damaged, other_versions })
     }
 
     /// Forgets everything, damaged files and those of other versions too.

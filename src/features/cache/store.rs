@@ -13,10 +13,10 @@ use crate::files::ContentHash;
 pub(super) const ROW_OVERHEAD: u64 = 456;
 
 /// How long another process may hold the store.
-const PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `used` is the day of the last use; the checksums are over the key and the blob before them, for SQLite has none of its
-/// own. The facts stand last, so that whoever does not ask for them does not read their pages.
+/// own. The column `recipe` holds the cache key, under the name that the first caches gave it. The facts stand last, so that whoever does not ask for them does not read their pages.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS features (
         content BLOB NOT NULL, recipe BLOB NOT NULL, used INTEGER NOT NULL, numbers BLOB NOT NULL,
@@ -40,7 +40,7 @@ impl Store {
         // The mutex around the store does what SQLite's own would.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         // With a write-ahead log readers and a writer do not wait for each other, and a commit waits for no disk: what a
         // power cut takes is the newest rows, never the order of the file.
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -52,7 +52,7 @@ impl Store {
     pub(super) fn get(
         &self,
         content: &ContentHash,
-        recipe: [u8; 16],
+        key: [u8; 16],
         today: i64,
         with_facts: bool,
     ) -> rusqlite::Result<Option<Row>> {
@@ -62,11 +62,11 @@ impl Store {
             "SELECT rowid, used, numbers, checksum FROM features WHERE content = ?1 AND recipe = ?2"
         };
         let mut select = self.0.prepare_cached(select)?;
-        let row = select.query_row(params![content.0, recipe], |row| {
+        let row = select.query_row(params![content.0, key], |row| {
             let (id, used): (i64, i64) = (row.get(0)?, row.get(1)?);
             let whole = |blob: usize| -> rusqlite::Result<Option<&[u8]>> {
                 let bytes = row.get_ref(blob)?.as_blob()?;
-                let is_whole = row.get_ref(blob + 1)?.as_blob()? == checksum(content, recipe, bytes);
+                let is_whole = row.get_ref(blob + 1)?.as_blob()? == checksum(content, key, bytes);
                 Ok(is_whole.then_some(bytes))
             };
             let facts = if with_facts { whole(4)?.map(<[u8]>::to_vec) } else { None };
@@ -82,30 +82,24 @@ impl Store {
         Ok(row)
     }
 
-    pub(super) fn put(
-        &mut self,
-        recipe: [u8; 16],
-        text: &str,
-        entries: &[Entry<'_>],
-        today: i64,
-    ) -> rusqlite::Result<()> {
+    pub(super) fn put(&mut self, key: [u8; 16], text: &str, entries: &[Entry<'_>], today: i64) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
         transaction
             .prepare_cached("INSERT OR IGNORE INTO recipes (recipe, text) VALUES (?1, ?2)")?
-            .execute(params![recipe, text])?;
+            .execute(params![key, text])?;
         for Entry { content, features, facts } in entries {
             let numbers: Vec<u8> = features.iter().flat_map(|feature| feature.to_le_bytes()).collect();
             let facts = facts.to_bytes();
-            let [checksum, facts_checksum] = [&numbers, &facts].map(|bytes| checksum(content, recipe, bytes));
+            let [checksum, facts_checksum] = [&numbers, &facts].map(|bytes| checksum(content, key, bytes));
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO features VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-                .execute(params![content.0, recipe, today, numbers, checksum, facts, facts_checksum])?;
+                .execute(params![content.0, key, today, numbers, checksum, facts, facts_checksum])?;
         }
         transaction.commit()
     }
 
-    /// Text and number of rows of every recipe.
-    pub(super) fn recipes(&mut self) -> rusqlite::Result<Vec<(String, u64)>> {
+    /// Text and number of rows of every key.
+    pub(super) fn keys(&mut self) -> rusqlite::Result<Vec<(String, u64)>> {
         let mut select = self.0.prepare(
             "SELECT COALESCE(text, ''), COUNT(*) AS rows FROM features LEFT JOIN recipes USING (recipe)
              GROUP BY recipe ORDER BY rows DESC, text",
@@ -151,9 +145,9 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-fn checksum(content: &ContentHash, recipe: [u8; 16], bytes: &[u8]) -> [u8; 8] {
+fn checksum(content: &ContentHash, key: [u8; 16], bytes: &[u8]) -> [u8; 8] {
     let digest: [u8; 32] =
-        Sha256::new().chain_update(content.0).chain_update(recipe).chain_update(bytes).finalize().into();
+        Sha256::new().chain_update(content.0).chain_update(key).chain_update(bytes).finalize().into();
     let mut first = [0; 8];
     first.copy_from_slice(digest.split_at(8).0);
     first

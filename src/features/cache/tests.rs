@@ -4,9 +4,9 @@ use super::*;
 use crate::backbone::{Precision, layout};
 use crate::pixels::Limits;
 
-fn recipe(weights: &str) -> Recipe {
+fn key(weights: &str) -> CacheKey {
     let id = WeightsId { name: "any".into(), sha256: weights.into() };
-    Recipe::new(&id, &Preprocess::default(), None, Target::CPU)
+    CacheKey::new(&id, &Preprocess::default(), None, Target::CPU)
 }
 
 fn row(seed: usize) -> Vec<f32> {
@@ -22,7 +22,7 @@ fn facts(seed: usize) -> PhotoFacts {
 fn put(cache: &Cache, number: usize, seed: usize) {
     let (features, facts) = (row(seed), facts(seed));
     let entry = Entry { content: photo(number), features: &features, facts: &facts };
-    cache.put(&recipe("w"), &[entry]).unwrap();
+    cache.put(&key("w"), &[entry]).unwrap();
 }
 
 /// What a row of these tests takes in the file.
@@ -31,7 +31,7 @@ fn row_bytes() -> u64 {
 }
 
 fn photo(number: usize) -> ContentHash {
-    ContentHash::of(&number.to_le_bytes())
+    ContentHash::new(&number.to_le_bytes())
 }
 
 /// A cache with this many rows, in a folder of its own.
@@ -41,16 +41,16 @@ fn filled(rows: usize) -> (tempfile::TempDir, Cache) {
     let kept: Vec<_> = (0..rows).map(|number| (photo(number), row(number), facts(number))).collect();
     let entries: Vec<_> =
         kept.iter().map(|(content, features, facts)| Entry { content: *content, features, facts }).collect();
-    cache.put(&recipe("w"), &entries).unwrap();
+    cache.put(&key("w"), &entries).unwrap();
     (folder, cache)
 }
 
 fn whole(cache: &Cache, rows: usize) -> usize {
-    let is_whole = |number: &usize| match cache.get(&photo(*number), &recipe("w")).unwrap() {
+    let is_whole = |number: &usize| match cache.get(&photo(*number), &key("w")).unwrap() {
         Some(found) => {
             // Whatever happened to the file: a row is right or it is not there, and so are its facts.
             assert_eq!(found, row(*number));
-            let both = cache.get_with_facts(&photo(*number), &recipe("w")).unwrap();
+            let both = cache.get_with_facts(&photo(*number), &key("w")).unwrap();
             assert!(both.is_none_or(|both| both == (row(*number), facts(*number))));
             true
         }
@@ -63,7 +63,7 @@ fn whole(cache: &Cache, rows: usize) -> usize {
 fn a_row_comes_back_for_the_same_photo_and_recipe_only() {
     let (folder, cache) = filled(3);
     assert_eq!(whole(&cache, 4), 3);
-    assert_eq!(cache.get(&photo(0), &recipe("other weights")).unwrap(), None);
+    assert_eq!(cache.get(&photo(0), &key("other weights")).unwrap(), None);
     drop(cache);
     assert_eq!(whole(&Cache::open(folder.path()).unwrap(), 3), 3);
 }
@@ -72,18 +72,18 @@ fn a_row_comes_back_for_the_same_photo_and_recipe_only() {
 fn weights_pixels_and_arithmetic_each_make_another_recipe() {
     let id = WeightsId { name: "a".into(), sha256: "w".into() };
     let (pixels, target) = (Preprocess::default(), Target::CPU);
-    let recipes = [
-        Recipe::new(&id, &pixels, None, target),
-        Recipe::new(&WeightsId { sha256: "v".into(), ..id.clone() }, &pixels, None, target),
-        Recipe::new(&id, &Preprocess::with_image_size(96), None, target),
-        Recipe::new(&id, &pixels, Some(16), target),
-        Recipe::new(&id, &pixels, None, Target { precision: Precision::Bf16, ..target }),
+    let keys = [
+        CacheKey::new(&id, &pixels, None, target),
+        CacheKey::new(&WeightsId { sha256: "v".into(), ..id.clone() }, &pixels, None, target),
+        CacheKey::new(&id, &Preprocess::with_image_size(96), None, target),
+        CacheKey::new(&id, &pixels, Some(16), target),
+        CacheKey::new(&id, &pixels, None, Target { precision: Precision::Bf16, ..target }),
     ];
-    for (index, recipe) in recipes.iter().enumerate() {
-        assert_eq!(recipes.iter().position(|other| other == recipe), Some(index));
+    for (index, key) in keys.iter().enumerate() {
+        assert_eq!(keys.iter().position(|other| other == key), Some(index));
     }
     // The name of the weights is no part of it: a renamed file is the same file.
-    assert_eq!(Recipe::new(&WeightsId { name: "b".into(), ..id }, &pixels, None, target), recipes[0]);
+    assert_eq!(CacheKey::new(&WeightsId { name: "b".into(), ..id }, &pixels, None, target), keys[0]);
 }
 
 #[test]
@@ -91,9 +91,9 @@ fn two_processes_share_the_cache() {
     let (folder, first) = filled(2);
     let second = Cache::open(folder.path()).unwrap();
     put(&second, 9, 9);
-    assert_eq!(first.get(&photo(9), &recipe("w")).unwrap(), Some(row(9)));
+    assert_eq!(first.get(&photo(9), &key("w")).unwrap(), Some(row(9)));
     let info = first.info().unwrap();
-    assert_eq!((info.features, info.recipes.len()), (3, 1));
+    assert_eq!((info.features, info.keys.len()), (3, 1));
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn whatever_bytes_of_the_file_are_damaged_a_row_is_right_or_not_there() {
         let cache = Cache::open(folder.path()).unwrap();
         lost += ROWS - whole(&cache, ROWS);
         put(&cache, 100 + step, step);
-        let found = cache.get(&photo(100 + step), &recipe("w")).unwrap();
+        let found = cache.get(&photo(100 + step), &key("w")).unwrap();
         assert_eq!(found, Some(row(step)), "after damage at byte {at}");
     }
     assert!(lost > 0, "no damage was noticed");
@@ -152,7 +152,7 @@ fn a_file_cut_off_anywhere_is_begun_anew() {
         let cache = Cache::open(folder.path()).unwrap();
         whole(&cache, 4);
         put(&cache, 5, 5);
-        assert_eq!(cache.get(&photo(5), &recipe("w")).unwrap(), Some(row(5)));
+        assert_eq!(cache.get(&photo(5), &key("w")).unwrap(), Some(row(5)));
     }
 }
 
@@ -164,8 +164,8 @@ fn pruning_keeps_what_was_used_last_and_the_file_shrinks() {
     let info = cache.info().unwrap();
     assert_eq!(info.features, 10);
     assert!(info.bytes < before / 2, "{} of {before}", info.bytes);
-    assert_eq!(cache.get(&photo(49), &recipe("w")).unwrap(), Some(row(49)));
-    assert_eq!(cache.get(&photo(0), &recipe("w")).unwrap(), None);
+    assert_eq!(cache.get(&photo(49), &key("w")).unwrap(), Some(row(49)));
+    assert_eq!(cache.get(&photo(0), &key("w")).unwrap(), None);
 }
 
 #[test]
@@ -173,22 +173,22 @@ fn a_checksum_is_remembered_until_the_file_changes() {
     let (folder, cache) = filled(0);
     let path = folder.path().join("weights");
     files::write(&path, |file| file.write_all(b"one")).unwrap();
-    assert_eq!(cache.checksum_of(&path).unwrap(), ContentHash::of(b"one").to_string());
-    assert_eq!(cache.checksum_of(&path).unwrap(), ContentHash::of(b"one").to_string());
+    assert_eq!(cache.checksum_of(&path).unwrap(), ContentHash::new(b"one").to_string());
+    assert_eq!(cache.checksum_of(&path).unwrap(), ContentHash::new(b"one").to_string());
     files::write(&path, |file| file.write_all(b"two")).unwrap();
-    assert_eq!(cache.checksum_of(&path).unwrap(), ContentHash::of(b"two").to_string());
+    assert_eq!(cache.checksum_of(&path).unwrap(), ContentHash::new(b"two").to_string());
     assert!(cache.checksum_of(&folder.path().join("absent")).is_err());
 }
 
 #[test]
 fn facts_that_are_damaged_cost_the_row_only_where_they_are_wanted() {
     let (folder, cache) = filled(2);
-    assert_eq!(cache.get_with_facts(&photo(1), &recipe("w")).unwrap(), Some((row(1), facts(1))));
+    assert_eq!(cache.get_with_facts(&photo(1), &key("w")).unwrap(), Some((row(1), facts(1))));
     let store = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
     store.execute("UPDATE features SET facts = x'00' WHERE content = ?1", [photo(1).0]).unwrap();
-    assert_eq!(cache.get(&photo(1), &recipe("w")).unwrap(), Some(row(1)));
-    assert_eq!(cache.get_with_facts(&photo(1), &recipe("w")).unwrap(), None);
-    assert!(cache.get_with_facts(&photo(0), &recipe("w")).unwrap().is_some());
+    assert_eq!(cache.get(&photo(1), &key("w")).unwrap(), Some(row(1)));
+    assert_eq!(cache.get_with_facts(&photo(1), &key("w")).unwrap(), None);
+    assert!(cache.get_with_facts(&photo(0), &key("w")).unwrap().is_some());
 }
 
 #[test]
@@ -240,11 +240,11 @@ proptest! {
 
     #[test]
     fn recipes_are_the_same_exactly_if_all_that_decides_the_features_is(one in ingredients(), other in ingredients()) {
-        let recipe = |(sha256, pixels, border, target): &Ingredients| {
-            Recipe::new(&WeightsId { name: "any".into(), sha256: sha256.clone() }, pixels, *border, *target)
+        let key = |(sha256, pixels, border, target): &Ingredients| {
+            CacheKey::new(&WeightsId { name: "any".into(), sha256: sha256.clone() }, pixels, *border, *target)
         };
-        prop_assert_eq!(recipe(&one) == recipe(&other), one == other);
-        prop_assert_eq!(recipe(&one).key == recipe(&other).key, one == other);
+        prop_assert_eq!(key(&one) == key(&other), one == other);
+        prop_assert_eq!(key(&one).key == key(&other).key, one == other);
     }
 
     #[test]
@@ -252,8 +252,8 @@ proptest! {
         let (_folder, cache) = filled(0);
         let row: Vec<f32> = numbers.iter().map(|bits| f32::from_bits(*bits)).collect();
         let entry = Entry { content: ContentHash(content), features: &row, facts: &facts(0) };
-        cache.put(&recipe("w"), &[entry]).unwrap();
-        let found = cache.get(&ContentHash(content), &recipe("w")).unwrap().unwrap();
+        cache.put(&key("w"), &[entry]).unwrap();
+        let found = cache.get(&ContentHash(content), &key("w")).unwrap().unwrap();
         prop_assert_eq!(found.iter().map(|number| number.to_bits()).collect::<Vec<_>>(), numbers);
     }
 }
@@ -261,7 +261,7 @@ proptest! {
 #[test]
 fn a_clock_that_jumps_costs_no_row_and_the_order_of_use_recovers() {
     let (_folder, cache) = filled(0);
-    let key = recipe("w");
+    let key = key("w");
     let (features, facts) = (row(0), facts(0));
     let entry = |number| Entry { content: photo(number), features: &features, facts: &facts };
     let days = [20_000, 90_000, 20_001, 0, 20_002];

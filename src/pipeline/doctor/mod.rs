@@ -3,7 +3,7 @@
 //! It looks on after the first thing that is wrong, changes nothing and fetches nothing. A machine without GPU is well
 //! unless a GPU was asked for; weights that are not here are well, for `train` fetches them.
 
-mod ailment;
+mod diagnosis;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ use crate::features::Cache;
 use crate::files;
 use crate::pixels::{Crop, Preprocess};
 use crate::progress::Progress;
-use crate::report::{Checkup, Trial, WeightsState};
+use crate::report::{DeviceCheck, DoctorReport, WeightsState};
 use crate::weights::{self, Places};
 
-use ailment::Ailment;
+use diagnosis::Diagnosis;
 
 /// Side and number of the images that every device is tried with.
 const SIDE: u32 = 96;
@@ -50,39 +50,39 @@ pub struct DoctorOptions {
 ///
 /// # Errors
 /// [`PipelineError`] if it cannot look, or was interrupted; what it finds wrong is in the answer.
-pub fn doctor(options: &DoctorOptions, progress: &dyn Progress) -> Result<Checkup, PipelineError> {
+pub fn doctor(options: &DoctorOptions, progress: &dyn Progress) -> Result<DoctorReport, PipelineError> {
     let libtorch = Libtorch::ask()?;
-    let mut ailments = Vec::new();
+    let mut diagnoses = Vec::new();
     if libtorch.version != libtorch.wanted {
-        ailments.push(Ailment::OtherVersion { given: libtorch.version.clone(), wanted: libtorch.wanted.clone() });
+        diagnoses.push(Diagnosis::OtherVersion { given: libtorch.version.clone(), wanted: libtorch.wanted.clone() });
     }
     let openmp = openmp(&loaded());
     if openmp.len() > 1 {
-        ailments.push(Ailment::TwoOpenMp(openmp));
+        diagnoses.push(Diagnosis::TwoOpenMp(openmp));
     }
     let asked = matches!(options.device, DeviceChoice::Cuda(_));
     let driver = if options.device == DeviceChoice::Cpu { None } else { Some(about::driver()) };
     if let Some(driver) = &driver {
-        ailments.extend(ailment::of_cuda(asked, &libtorch, driver));
+        diagnoses.extend(diagnosis::cuda_diagnoses(asked, &libtorch, driver));
     }
     let mut devices = Vec::new();
-    if ailments.iter().all(|ailment| ailment.code() > 15) {
+    if diagnoses.iter().all(|diagnosis| diagnosis.code() > 15) {
         match wanted(options.device, &libtorch) {
-            Ok(wanted) => devices = options.try_all(&wanted, driver.as_ref(), &mut ailments, progress)?,
-            Err(error) if ailments.is_empty() => ailments.push(Ailment::NoSuchDevice(error)),
+            Ok(wanted) => devices = options.try_all(&wanted, driver.as_ref(), &mut diagnoses, progress)?,
+            Err(error) if diagnoses.is_empty() => diagnoses.push(Diagnosis::NoSuchDevice(error)),
             Err(_) => {}
         }
     }
-    let weights = weights_here(&options.places, &mut ailments)?;
+    let weights = weights_here(&options.places, &mut diagnoses)?;
     progress.check()?;
     let cache = look_at_cache(options.cache.as_deref()).unwrap_or_else(|message| {
         let said = format!("unusable: {message}");
-        ailments.push(Ailment::Cache { message });
+        diagnoses.push(Diagnosis::Cache { message });
         said
     });
-    ailments.sort_by_key(Ailment::code);
+    diagnoses.sort_by_key(Diagnosis::code);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(Checkup {
+    Ok(DoctorReport {
         version: env!("CARGO_PKG_VERSION"),
         libtorch: libtorch.version,
         cuda: libtorch.built_for.filter(|_| libtorch.has_cuda),
@@ -94,7 +94,7 @@ pub fn doctor(options: &DoctorOptions, progress: &dyn Progress) -> Result<Checku
         weights,
         cache,
         cache_folder: options.cache.clone(),
-        problems: ailments.iter().map(Ailment::problem).collect(),
+        problems: diagnoses.iter().map(Diagnosis::problem).collect(),
     })
 }
 
@@ -126,9 +126,9 @@ impl DoctorOptions {
         &self,
         devices: &[Device],
         driver: Option<&Driver>,
-        ailments: &mut Vec<Ailment>,
+        diagnoses: &mut Vec<Diagnosis>,
         progress: &dyn Progress,
-    ) -> Result<Vec<Trial>, PipelineError> {
+    ) -> Result<Vec<DeviceCheck>, PipelineError> {
         let crops: Vec<_> = (0..IMAGES).map(|number| picture(number, SIDE)).collect();
         let features = |target: Target| -> Result<(Vec<f32>, f64), BackboneError> {
             let (engine, preprocess) = (Backbone::random(0, target)?.engine(), Preprocess::default());
@@ -138,7 +138,7 @@ impl DoctorOptions {
             Ok((pooled.whole, started.elapsed().as_secs_f64() * 1e3))
         };
         let expected = features(Target { image_size: SIDE, ..Target::CPU })?.0;
-        let mut trials = Vec::new();
+        let mut checks = Vec::new();
         for &device in devices {
             progress.check()?;
             let target = Target::on(device, PrecisionChoice::Auto, SIDE)?;
@@ -147,23 +147,23 @@ impl DoctorOptions {
             let limit = ROUNDING[usize::from(target.precision.is_half())];
             match &tried {
                 Err(BackboneError::OutOfMemory) => {
-                    ailments.push(Ailment::Failed { device: name.clone(), error: BackboneError::OutOfMemory });
+                    diagnoses.push(Diagnosis::Failed { device: name.clone(), error: BackboneError::OutOfMemory });
                 }
                 Err(error) => {
                     let error = BackboneError::Device(error.to_string());
-                    ailments.push(Ailment::Failed { device: name.clone(), error });
+                    diagnoses.push(Diagnosis::Failed { device: name.clone(), error });
                 }
                 // Not a number is no rounding either.
                 Ok((distance, _)) if *distance <= limit => {}
                 Ok((distance, _)) => {
-                    ailments.push(Ailment::Wrong { device: name.clone(), distance: *distance, limit });
+                    diagnoses.push(Diagnosis::Wrong { device: name.clone(), distance: *distance, limit });
                 }
             }
             let card = match (device, driver) {
                 (Device::Cuda(number), Some(Driver::Works { gpus, .. })) => gpus.get(number),
                 _ => None,
             };
-            trials.push(Trial {
+            checks.push(DeviceCheck {
                 device: name,
                 card: card.map(|card| card.name.clone()),
                 memory: card.map(|card| card.memory),
@@ -175,7 +175,7 @@ impl DoctorOptions {
                 distance: tried.ok().map(|tried| tried.0),
             });
         }
-        Ok(trials)
+        Ok(checks)
     }
 }
 
@@ -186,7 +186,7 @@ fn rate(target: Target, batch: usize) -> Result<f64, BackboneError> {
     let preprocess = Preprocess::default();
     let engine = Backbone::random(0, Target { image_size: preprocess.crop, ..target })?.engine();
     let crops: Vec<_> = (0..batch).map(|number| picture(number as u8, preprocess.crop)).collect();
-    let begin = || engine.begin(&crops, &preprocess, batch);
+    let begin = || engine.submit(&crops, &preprocess, batch);
     for _ in 0..WARM_UP {
         begin()?.finish()?;
     }
@@ -216,7 +216,7 @@ fn relative(given: &[f32], expected: &[f32]) -> f64 {
 }
 
 /// All known weights; one that is here is read and compared with its checksum.
-fn weights_here(places: &Places, ailments: &mut Vec<Ailment>) -> Result<Vec<WeightsState>, PipelineError> {
+fn weights_here(places: &Places, diagnoses: &mut Vec<Diagnosis>) -> Result<Vec<WeightsState>, PipelineError> {
     let mut states = Vec::new();
     for entry in weights::manifest()?.entries() {
         let path = weights::locate(entry, places);
@@ -224,7 +224,7 @@ fn weights_here(places: &Places, ailments: &mut Vec<Ailment>) -> Result<Vec<Weig
             let verified = weights::verify(path, entry);
             if let Err(error) = &verified {
                 let hint = error.hint().unwrap_or_default();
-                ailments.push(Ailment::Weights { message: error.to_string(), hint });
+                diagnoses.push(Diagnosis::Weights { message: error.to_string(), hint });
             }
             verified.is_ok()
         });
@@ -252,8 +252,8 @@ fn look_at_cache(folder: Option<&Path>) -> Result<String, String> {
 
 /// The files that are mapped into this process; empty where the system does not say.
 fn loaded() -> String {
-    const MOST: u64 = 16 << 20;
-    files::read(Path::new("/proc/self/maps"), MOST)
+    const MAX: u64 = 16 << 20;
+    files::read(Path::new("/proc/self/maps"), MAX)
         .map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 

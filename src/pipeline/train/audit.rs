@@ -6,7 +6,7 @@ use super::fit::OutOfFold;
 use super::prepare::Prepared;
 use crate::audit::labels;
 use crate::audit::shortcut::{self, Borders, Probe};
-use crate::backbone::{Pooling, Readout};
+use crate::backbone::{CamHead, Pooling};
 use crate::dataset::fixes::{self, Correction};
 use crate::dataset::{split, subset};
 use crate::features::{Extractor, FeatureMatrix, border};
@@ -83,7 +83,7 @@ impl TrainOptions {
             cache: cache.as_ref(),
             facts: false,
             border: true,
-            readout: Readout { pooling: Pooling::Flatten, explain: None },
+            readout: CamHead { pooling: Pooling::Flatten, explain: None },
         };
         let mut rows = FeatureMatrix::new(extractor.width());
         progress.start("borders of the photos", Unit::Images, Some(paths.len() as u64));
@@ -143,8 +143,10 @@ impl Prepared {
             Probe::Light => "brightness and contrast",
             Probe::Border => "the border of the photos",
         };
-        let telling: Vec<String> = found.telling.iter().map(|(fact, area)| format!("{fact} ({area:.2})")).collect();
-        let sees = if telling.is_empty() { sees.to_owned() } else { format!("{sees}: {}", telling.join(", ")) };
+        let top_features: Vec<String> =
+            found.top_features.iter().map(|(fact, area)| format!("{fact} ({area:.2})")).collect();
+        let sees =
+            if top_features.is_empty() { sees.to_owned() } else { format!("{sees}: {}", top_features.join(", ")) };
         let sample = |&place: &usize| self.photos.samples.get(*self.pool.rows.get(place)?);
         let examples: Vec<String> =
             found.examples.iter().filter_map(sample).map(|sample| format!("`{}`", sample.path.display())).collect();

@@ -1,7 +1,7 @@
 //! From out-of-fold logits to what the model decides with: calibration, threshold, and what counts as familiar.
 
 use super::fit::OutOfFold;
-use super::side::Side;
+use super::subset::Subset;
 use crate::decision::calibration::{self, Calibration};
 use crate::decision::{Choice, ThresholdRule, threshold};
 use crate::metrics::Scores;
@@ -42,7 +42,7 @@ impl Decided {
 pub(super) fn decide(
     rule: ThresholdRule,
     out_of_fold: Option<&OutOfFold>,
-    side: &Side,
+    side: &Subset,
     pos_weight: f64,
 ) -> Result<Decided, PipelineError> {
     let labels = &side.labels;

@@ -2,7 +2,7 @@
 
 use tch::Device;
 
-use super::side::Side;
+use super::subset::Subset;
 use super::{SolverChoice, TrainOptions};
 use crate::dataset::Label;
 use crate::dataset::split::{self, Split};
@@ -71,7 +71,7 @@ impl TrainOptions {
     /// Fits the head that is delivered unless the user wants one of all images.
     pub(super) fn fit(
         &self,
-        training: &Side,
+        training: &Subset,
         device: Device,
         progress: &dyn Progress,
     ) -> Result<Fitted, PipelineError> {
@@ -89,7 +89,7 @@ impl TrainOptions {
     }
 
     /// What a positive image weighs.
-    fn pos_weight(&self, side: &Side) -> f64 {
+    fn pos_weight(&self, side: &Subset) -> f64 {
         head::pos_weight(&side.labels, self.balance)
     }
 
@@ -97,7 +97,7 @@ impl TrainOptions {
     /// photos have no say, so what is measured on them is on photos that nothing has seen.
     fn fit_sgd(
         &self,
-        training: &Side,
+        training: &Subset,
         pos_weight: f64,
         options: &SgdOptions,
         device: Device,
@@ -121,7 +121,7 @@ impl TrainOptions {
     }
 
     /// Training photos to fit to and some to stop by, no group on both sides; `None` where a class has one group only.
-    fn set_aside(&self, training: &Side) -> Option<[Side; 2]> {
+    fn set_aside(&self, training: &Subset) -> Option<[Subset; 2]> {
         let splits = split::stratified(&labels_of(&training.labels), &training.groups, SET_ASIDE, self.seed).ok()?;
         let of = |wanted| {
             let rows = splits.iter().enumerate().filter(|(_, split)| **split == wanted);
@@ -133,7 +133,7 @@ impl TrainOptions {
     fn fit_exact(
         &self,
         examples: &Examples<'_>,
-        training: &Side,
+        training: &Subset,
         l2: L2,
         progress: &dyn Progress,
     ) -> Result<Fitted, PipelineError> {
@@ -161,7 +161,7 @@ impl TrainOptions {
     /// chosen as that of these heads would be, so their numbers would not be its numbers.
     pub(super) fn pool_out_of_fold(
         &self,
-        pool: &Side,
+        pool: &Subset,
         fitted: &Fitted,
         device: Device,
         progress: &dyn Progress,
@@ -174,7 +174,7 @@ impl TrainOptions {
 
     /// Folds of whole groups, `[N]` ids from 0: `most` of them, or as many as the class with fewer groups has; `None` where
     /// that has one.
-    fn divide(&self, side: &Side, most: usize) -> Option<Vec<usize>> {
+    fn divide(&self, side: &Subset, most: usize) -> Option<Vec<usize>> {
         let labels = labels_of(&side.labels);
         (2..=most).rev().find_map(|count| split::folds(&labels, &side.groups, count, self.seed).ok())
     }
@@ -182,7 +182,7 @@ impl TrainOptions {
     /// Logits of heads of the same settings, fold by fold; `None` where a class has one group only.
     pub(super) fn out_of_fold(
         &self,
-        side: &Side,
+        side: &Subset,
         most: usize,
         settings: &Settings,
         device: Device,
@@ -216,7 +216,7 @@ impl TrainOptions {
 
 /// The same settings on other images.
 pub(super) fn fit_again(
-    side: &Side,
+    side: &Subset,
     settings: &Settings,
     pos_weight: f64,
     device: Device,

@@ -4,19 +4,19 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::side::Side;
+use super::subset::Subset;
 use crate::head::exact::{self, ExactOptions};
 use crate::head::{self, Balance, Examples, L2};
 use crate::metrics::{Scores, probability, ranking};
 use crate::pipeline::PipelineError;
 use crate::progress::{Progress, Unit};
-use crate::report::{LearningPoint, Spread};
+use crate::report::{LearningPoint, MeanStd};
 
 /// Parts of a fold's training images: each step about as much more on a log scale.
 const PARTS: [f64; 6] = [0.1, 0.18, 0.32, 0.56, 0.75, 1.0];
 
 /// Fewest images of a class that a head is fitted to here.
-const LEAST_OF_A_CLASS: usize = 2;
+const MIN_OF_A_CLASS: usize = 2;
 
 /// How to fit and divide.
 pub(super) struct Settings<'a> {
@@ -29,7 +29,7 @@ pub(super) struct Settings<'a> {
 
 /// Mean and deviation over the folds for every size, fewest images first; empty where there are too few images.
 pub(super) fn measure(
-    pool: &Side,
+    pool: &Subset,
     settings: &Settings<'_>,
     progress: &dyn Progress,
 ) -> Result<Vec<LearningPoint>, PipelineError> {
@@ -42,7 +42,7 @@ pub(super) fn measure(
 
 /// One size: every fold once.
 fn at(
-    pool: &Side,
+    pool: &Subset,
     settings: &Settings<'_>,
     part: f64,
     folds: usize,
@@ -66,12 +66,12 @@ fn at(
         sizes += rows.len();
         progress.advance(1);
     }
-    let (Some(roc_auc), Some(log_loss)) = (Spread::of(&areas), Spread::of(&losses)) else { return Ok(None) };
+    let (Some(roc_auc), Some(log_loss)) = (MeanStd::new(&areas), MeanStd::new(&losses)) else { return Ok(None) };
     Ok(Some(LearningPoint { images: sizes / folds.max(1), roc_auc, log_loss }))
 }
 
 /// The same share of both classes of the images outside a fold; a larger part holds every smaller one.
-fn part_of(pool: &Side, settings: &Settings<'_>, fold: usize, part: f64) -> Option<Vec<usize>> {
+fn part_of(pool: &Subset, settings: &Settings<'_>, fold: usize, part: f64) -> Option<Vec<usize>> {
     let mut rows = Vec::new();
     for class in [false, true] {
         let mut of_class: Vec<usize> = (0..pool.len())
@@ -82,7 +82,7 @@ fn part_of(pool: &Side, settings: &Settings<'_>, fold: usize, part: f64) -> Opti
         of_class.shuffle(&mut random);
         #[expect(clippy::cast_sign_loss, reason = "a share of a count")]
         let wanted = (of_class.len() as f64 * part).round() as usize;
-        if wanted < LEAST_OF_A_CLASS {
+        if wanted < MIN_OF_A_CLASS {
             return None;
         }
         rows.extend(of_class.into_iter().take(wanted));

@@ -4,7 +4,7 @@ use super::TrainOptions;
 use super::decide::{Decided, WEIGH_OTHERWISE};
 use super::fit::{Fitted, OutOfFold};
 use super::prepare::Prepared;
-use super::side::{Side, pick};
+use super::subset::{Subset, pick};
 use crate::metrics::{self, Bootstrap, Metrics, Scores};
 use crate::model::FEW_FOR_FOLDS;
 use crate::pipeline::{PipelineError, folds};
@@ -18,7 +18,7 @@ const RARE: f64 = 0.25;
 pub(super) struct Measured<'a> {
     /// `validation` or `test`.
     pub(super) name: &'static str,
-    pub(super) side: &'a Side,
+    pub(super) side: &'a Subset,
     /// `[N]`, of the positive class.
     pub(super) probabilities: Vec<f64>,
     pub(super) metrics: Metrics,
@@ -57,7 +57,7 @@ impl TrainOptions {
     pub(super) fn measure<'a>(
         &self,
         name: &'static str,
-        side: &'a Side,
+        side: &'a Subset,
         fitted: &Fitted,
         decided: &Decided,
     ) -> Result<Measured<'a>, PipelineError> {
@@ -69,7 +69,7 @@ impl TrainOptions {
     /// What photos with a relative in training do to these numbers; `None` where there are none.
     pub(super) fn leak(&self, measured: &Measured<'_>, prepared: &Prepared) -> Result<Option<Leak>, PipelineError> {
         let Measured { name, side, probabilities, metrics } = measured;
-        let strangers = prepared.kin.strangers(side, &prepared.photos);
+        let strangers = prepared.photo_groups.without_leaked(side, &prepared.photos);
         let images = side.len() - strangers.len();
         if images == 0 {
             return Ok(None);
@@ -109,7 +109,7 @@ impl TrainOptions {
 /// Mean and deviation over the folds, decided as the model decides.
 pub(super) fn folds(
     out_of_fold: &OutOfFold,
-    pool: &Side,
+    pool: &Subset,
     decided: &Decided,
 ) -> Result<CrossValidationReport, PipelineError> {
     let probabilities = decided.probabilities(&out_of_fold.logits);

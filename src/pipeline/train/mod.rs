@@ -11,9 +11,9 @@ mod learning_curve;
 mod measure;
 mod model;
 mod page;
+mod photo_groups;
 mod prepare;
-mod relatives;
-mod side;
+mod subset;
 
 use std::path::PathBuf;
 
@@ -154,14 +154,14 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         classes: photos.class_counts(),
         positive: model.facts.positive.clone(),
         negative: model.facts.negative.clone(),
-        passed_over: photos.passed_over.clone(),
+        ignored: photos.ignored.clone(),
         noticed: photos.extraction.noticed.clone(),
         levels: photos.preprocess.levels,
         fixes: prepared.fixes,
         split_given: prepared.split_given,
         val_fraction: options.val_fraction.unwrap_or(VAL_FRACTION),
         seed: options.seed,
-        relatives: prepared.kin.report(photos),
+        photo_groups: prepared.photo_groups.report(photos),
         leaks: leaks.into_iter().flatten().collect(),
         weights: model.facts.weights.clone(),
         device: photos.device.clone(),
@@ -185,7 +185,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         test: metrics_of("test"),
         label_errors: audited.label_errors,
         shortcuts: audited.shortcuts,
-        few_photos: FewPhotos::of(prepared.class_groups()),
+        few_photos: FewPhotos::new(prepared.class_groups()),
         warnings: said,
         model_bytes: bytes.len() as u64,
         model: options.output.clone(),

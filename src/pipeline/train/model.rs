@@ -4,7 +4,7 @@ use super::TrainOptions;
 use super::decide::Decided;
 use super::fit::{self, Fitted};
 use super::prepare::Prepared;
-use super::side::{Side, pick};
+use super::subset::{Subset, pick};
 use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
 use crate::features::FeatureMatrix;
@@ -27,7 +27,7 @@ impl TrainOptions {
         prepared: &'a Prepared,
         fitted: &Fitted,
         progress: &dyn Progress,
-    ) -> Result<(Head, &'a Side), PipelineError> {
+    ) -> Result<(Head, &'a Subset), PipelineError> {
         if !self.refit {
             return Ok((fitted.head.clone(), &prepared.training));
         }
@@ -42,7 +42,7 @@ impl TrainOptions {
         prepared: &Prepared,
         fitted: &Fitted,
         decided: &Decided,
-        (head, side): (Head, &Side),
+        (head, side): (Head, &Subset),
         metrics: Option<Metrics>,
     ) -> Model {
         let Prepared { photos, training, validation, .. } = prepared;
@@ -76,12 +76,12 @@ impl TrainOptions {
             index: index_facts,
         };
         let hashes = &photos.extraction.hashes;
-        let trained_on = TrainedOn::of(side.rows.iter().filter_map(|&row| hashes.get(row)));
+        let trained_on = TrainedOn::new(side.rows.iter().filter_map(|&row| hashes.get(row)));
         Model { head, index, trained_on, facts, backbone: None }
     }
 
     /// The photos that the head was fitted to, as far as the model remembers them.
-    fn index(&self, photos: &Photos, side: &Side) -> (Index, IndexFacts) {
+    fn index(&self, photos: &Photos, side: &Subset) -> (Index, IndexFacts) {
         let of_class = |&row: &usize| photos.samples.get(row).map_or(0, |sample| sample.class);
         let classes: Vec<usize> = side.rows.iter().map(of_class).collect();
         let (index, kept) = match self.pooling {

@@ -6,8 +6,8 @@ use super::prepare::Prepared;
 use super::{TrainOptions, learning_curve};
 use crate::decision::Choice;
 use crate::model::Model;
-use crate::pipeline::gallery::Gallery;
-use crate::pipeline::scored::{self, Scored, warning_of_few};
+use crate::pipeline::scored::{self, ScoredSubset, warning_of_few};
+use crate::pipeline::thumbnails::Thumbnails;
 use crate::pipeline::{PageOptions, PipelineError};
 use crate::progress::{Progress, Unit};
 use crate::report::html::{
@@ -16,7 +16,7 @@ use crate::report::html::{
 use crate::report::{self, NearDuplicate, TrainReport};
 
 /// Pairs of copies and doubtful labels that are shown with their photos.
-const MOST_PICTURES: usize = 12;
+const MAX_PICTURES: usize = 12;
 
 /// What the page is made of.
 pub(super) struct Material<'a> {
@@ -45,10 +45,14 @@ impl TrainOptions {
             }
             _ => Vec::new(),
         };
-        let gallery =
-            Gallery { photos: &prepared.photos, model: material.model, limits: &self.limits, backbone: &self.backbone };
+        let thumbnails = Thumbnails {
+            photos: &prepared.photos,
+            model: material.model,
+            limits: &self.limits,
+            backbone: &self.backbone,
+        };
         progress.start("photos for the report", Unit::Steps, None);
-        let page = material.page(&gallery);
+        let page = material.page(&thumbnails);
         progress.finish();
         let mut page = Page {
             command: options.command.clone(),
@@ -60,39 +64,39 @@ impl TrainOptions {
             let scored = measured.scored();
             let leak = report.leaks.iter().find(|leak| leak.split == measured.name);
             page.measured
-                .push(scored.measured(measured.name, leak.map_or(Seen::Nothing, |leak| Seen::Relatives(leak.images))));
+                .push(scored.measured(measured.name, leak.map_or(Seen::Nothing, |leak| Seen::Related(leak.images))));
         }
         if let Some(headline) = material.measured.first() {
-            page.certain_errors = headline.scored().certain_errors(&gallery, progress)?;
+            page.certain_errors = headline.scored().certain_errors(&thumbnails, progress)?;
         }
         Ok(scored::render(&self.data, page, progress))
     }
 }
 
 impl Measured<'_> {
-    fn scored(&self) -> Scored<'_> {
+    fn scored(&self) -> ScoredSubset<'_> {
         let Self { side, probabilities, metrics, .. } = self;
-        Scored { rows: &side.rows, labels: &side.labels, groups: &side.groups, probabilities, metrics }
+        ScoredSubset { rows: &side.rows, labels: &side.labels, groups: &side.groups, probabilities, metrics }
     }
 }
 
 impl Material<'_> {
     /// All that the report says already.
-    fn page(&self, gallery: &Gallery<'_>) -> Page {
+    fn page(&self, thumbnails: &Thumbnails<'_>) -> Page {
         let Self { report, .. } = *self;
         Page {
             title: format!("{} or {}", report.negative, report.positive),
             negative: report.negative.clone(),
             positive: report.positive.clone(),
             warnings: report.few_photos.iter().map(warning_of_few).chain(self.warnings.iter().cloned()).collect(),
-            samples: gallery.samples(),
+            samples: thumbnails.samples(),
             refit: report.refit_in_words(),
             data: Some(Data {
                 source: report.data.clone(),
                 classes: report.classes.clone(),
                 split: report.split_in_words(),
                 unreadable: report.unreadable.clone(),
-                passed_over: report.passed_over.clone(),
+                ignored: report.ignored.clone(),
             }),
             network: Some(Network {
                 backbone: "ResNet-50, frozen".to_owned(),
@@ -110,8 +114,8 @@ impl Material<'_> {
                 calibration: report.calibration.map(|calibration| calibration.to_string()),
                 review: None,
             }),
-            copies: Some(self.copies(gallery)),
-            label_errors: report.label_errors.as_ref().map(|found| label_errors(found, gallery)),
+            copies: Some(self.copies(thumbnails)),
+            label_errors: report.label_errors.as_ref().map(|found| label_errors(found, thumbnails)),
             shortcuts: report.shortcuts.first().map(|first| Shortcuts {
                 real: first.real_roc_auc,
                 probes: report.shortcuts.iter().map(probe).collect(),
@@ -120,14 +124,14 @@ impl Material<'_> {
         }
     }
 
-    fn copies(&self, gallery: &Gallery<'_>) -> Copies {
-        let pairs = self.report.relatives.near_duplicates.iter().enumerate();
+    fn copies(&self, thumbnails: &Thumbnails<'_>) -> Copies {
+        let pairs = self.report.photo_groups.near_duplicates.iter().enumerate();
         let leak = self.report.leaks.iter().find_map(|leak| {
             let with = leak.accuracy_with?;
             Some(Leak { images: leak.images, measure: "accuracy".to_owned(), with, without: leak.accuracy_without })
         });
-        let pairs = pairs.map(|(number, pair)| copy_pair(pair, gallery, number < MOST_PICTURES)).collect();
-        Copies { pairs, set_aside: self.report.relatives.set_aside, leak }
+        let pairs = pairs.map(|(number, pair)| copy_pair(pair, thumbnails, number < MAX_PICTURES)).collect();
+        Copies { pairs, set_aside: self.report.photo_groups.set_aside, leak }
     }
 }
 
@@ -145,20 +149,20 @@ fn warning_of_choice(choice: &Choice, report: &TrainReport) -> Option<Warning> {
     Some(Warning { sentence, step: Some(step + where_to) })
 }
 
-fn label_errors(found: &[report::LabelError], gallery: &Gallery<'_>) -> Vec<LabelError> {
+fn label_errors(found: &[report::LabelError], thumbnails: &Thumbnails<'_>) -> Vec<LabelError> {
     let shown = |(number, error): (usize, &report::LabelError)| LabelError {
         path: error.path.clone(),
         given: error.given.clone(),
         suggested: error.suggested.clone(),
         probability: error.probability,
-        thumbnail: (number < MOST_PICTURES).then(|| gallery.thumbnail(&error.path)).flatten(),
+        thumbnail: (number < MAX_PICTURES).then(|| thumbnails.thumbnail(&error.path)).flatten(),
     };
     found.iter().enumerate().map(shown).collect()
 }
 
-fn copy_pair(pair: &NearDuplicate, gallery: &Gallery<'_>, with_pictures: bool) -> CopyPair {
-    let split = |path| gallery.split_of(path).map(|split| split.to_string()).unwrap_or_default();
-    let pictures = || Some([gallery.thumbnail(&pair.first)?, gallery.thumbnail(&pair.second)?]);
+fn copy_pair(pair: &NearDuplicate, thumbnails: &Thumbnails<'_>, with_pictures: bool) -> CopyPair {
+    let split = |path| thumbnails.split_of(path).map(|split| split.to_string()).unwrap_or_default();
+    let pictures = || Some([thumbnails.thumbnail(&pair.first)?, thumbnails.thumbnail(&pair.second)?]);
     CopyPair {
         kind: pair.kind.to_owned(),
         first: pair.first.clone(),

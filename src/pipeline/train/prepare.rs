@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::relatives::{self, Kin};
-use super::side::Side;
+use super::photo_groups::{self, PhotoGroups};
+use super::subset::Subset;
 use super::{TrainOptions, VAL_FRACTION};
 use crate::dataset::ClassMap;
 use crate::dataset::fixes::Fixed;
@@ -19,15 +19,15 @@ use crate::progress::{Progress, Unit};
 /// All photos, read and divided.
 pub(super) struct Prepared {
     pub(super) photos: Photos,
-    pub(super) kin: Kin,
+    pub(super) photo_groups: PhotoGroups,
     pub(super) fixes: Option<Fixed>,
     /// Whether the split came with the data.
     pub(super) split_given: bool,
-    pub(super) training: Side,
-    pub(super) validation: Side,
-    pub(super) test: Side,
+    pub(super) training: Subset,
+    pub(super) validation: Subset,
+    pub(super) test: Subset,
     /// Training and validation together.
-    pub(super) pool: Side,
+    pub(super) pool: Subset,
 }
 
 impl TrainOptions {
@@ -44,15 +44,15 @@ impl TrainOptions {
             progress.warn(&format!("`--val-fraction {share}` does nothing here: the data has a split of its own"));
         }
         progress.start("looking for copies", Unit::Steps, None);
-        let mut kin = relatives::find(&photos, &features, self.group_by.as_ref(), &self.data);
+        let mut photo_groups = photo_groups::find(&photos, &features, self.group_by.as_ref(), &self.data);
         progress.finish();
-        kin.divide(&mut photos, self.val_fraction.unwrap_or(VAL_FRACTION), self.seed, progress)?;
-        relatives::warn(&kin.report(&photos), progress);
-        let side = |is_in: &dyn Fn(Option<Split>) -> bool| Side::of(&photos, &features, &kin.groups, is_in);
+        photo_groups.divide(&mut photos, self.val_fraction.unwrap_or(VAL_FRACTION), self.seed, progress)?;
+        photo_groups::warn(&photo_groups.report(&photos), progress);
+        let side = |is_in: &dyn Fn(Option<Split>) -> bool| Subset::new(&photos, &features, &photo_groups.groups, is_in);
         let [training, validation, test] = [Split::Train, Split::Validation, Split::Test]
             .map(|wanted| side(&|split: Option<Split>| split == Some(wanted)));
         let pool = side(&|split| split != Some(Split::Test));
-        Ok(Prepared { photos, kin, fixes, split_given, training, validation, test, pool })
+        Ok(Prepared { photos, photo_groups, fixes, split_given, training, validation, test, pool })
     }
 
     /// Where it matters which class is the positive one, and nobody has said it.

@@ -4,7 +4,7 @@ use super::super::Format;
 use super::super::chunks::Chunks;
 use super::super::heif;
 use super::super::jpeg::Segments;
-use super::MOST_CAMERA_BYTES;
+use super::MAX_CAMERA_BYTES;
 
 const MAKE: u16 = 0x010f;
 const MODEL: u16 = 0x0110;
@@ -13,14 +13,14 @@ const MODEL: u16 = 0x0110;
 const ASCII: u16 = 2;
 
 /// Such as `NIKON E990`; the make is not repeated where the model begins with it.
-pub(super) fn of(bytes: &[u8], format: Format) -> Option<String> {
+pub(super) fn read(bytes: &[u8], format: Format) -> Option<String> {
     let of_heic;
     let exif = match format {
         Format::Jpeg => Segments::header(bytes)
             .filter(|(marker, _)| *marker == 0xe1)
             .find_map(|(_, payload)| payload.strip_prefix(b"Exif\0\0"))?,
-        Format::Png => Chunks::of_png(bytes)?.find(|(name, _)| name == b"eXIf")?.1,
-        Format::WebP => Chunks::of_riff(bytes)?.find(|(name, _)| name == b"EXIF")?.1,
+        Format::Png => Chunks::png(bytes)?.find(|(name, _)| name == b"eXIf")?.1,
+        Format::WebP => Chunks::riff(bytes)?.find(|(name, _)| name == b"EXIF")?.1,
         Format::Tiff => bytes,
         Format::Heic => {
             of_heic = heif::exif(bytes)?;
@@ -33,7 +33,7 @@ pub(super) fn of(bytes: &[u8], format: Format) -> Option<String> {
     let both = if model.starts_with(&make) { model } else { format!("{make} {model}") };
     let mut name = both.trim().to_owned();
     // Only ASCII is left, so every byte is a character.
-    name.truncate(MOST_CAMERA_BYTES);
+    name.truncate(MAX_CAMERA_BYTES);
     (!name.is_empty()).then_some(name)
 }
 
@@ -73,7 +73,7 @@ impl<'a> Directory<'a> {
             self.structure.get(self.u32(&entry[8..])? as usize..)?.get(..count)?
         };
         let printable = text.iter().take_while(|byte| **byte != 0).filter(|byte| matches!(byte, b' '..=b'~'));
-        let text: String = printable.take(MOST_CAMERA_BYTES).map(|byte| char::from(*byte)).collect();
+        let text: String = printable.take(MAX_CAMERA_BYTES).map(|byte| char::from(*byte)).collect();
         Some(text.trim().to_owned())
     }
 

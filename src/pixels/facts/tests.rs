@@ -76,19 +76,19 @@ fn a_camera_of_any_length_is_cut_and_what_is_no_text_is_left_out() {
         let head = b"\xff\xe1\xff\xffExif\0\0II*\0\x08\0\0\0\x01\0";
         let bytes =
             [b"\xff\xd8", &head[..], &tag, &length, &26_u32.to_le_bytes(), &[0; 4], text, &vec![0; 65_600]].concat();
-        camera::of(&bytes, Format::Jpeg)
+        camera::read(&bytes, Format::Jpeg)
     };
-    assert_eq!(exif(&[b'x'; 5000]), Some("x".repeat(MOST_CAMERA_BYTES)));
+    assert_eq!(exif(&[b'x'; 5000]), Some("x".repeat(MAX_CAMERA_BYTES)));
     assert_eq!(exif(b"  a\x07b \xc3\xa9\0hidden"), Some("ab".to_owned()));
     assert_eq!(exif(b"     \0"), None);
 }
 
 #[test]
 fn thumbnails_of_pictures_smaller_than_themselves_repeat_pixels() {
-    let thumbnail = Thumbnail::of(&[10, 20, 30, 40], 2);
+    let thumbnail = Thumbnail::shrink(&[10, 20, 30, 40], 2);
     let levels = thumbnail.levels();
     assert_eq!((levels[0], levels[31], levels[32 * 31], levels[1023]), (10, 20, 30, 40));
-    assert_eq!(Thumbnail::of(&[], 0).levels(), &[0; Thumbnail::LEVELS]);
+    assert_eq!(Thumbnail::shrink(&[], 0).levels(), &[0; Thumbnail::LEVELS]);
     assert_eq!(Thumbnail::new(&[0; 3]), None);
 }
 
@@ -107,14 +107,14 @@ proptest! {
         ];
         let (start, format) = HEADS[head];
         let bytes = [start, &tail].concat();
-        let camera = camera::of(&bytes, format);
-        prop_assert!(camera.is_none_or(|camera| !camera.is_empty() && camera.len() <= MOST_CAMERA_BYTES));
+        let camera = camera::read(&bytes, format);
+        prop_assert!(camera.is_none_or(|camera| !camera.is_empty() && camera.len() <= MAX_CAMERA_BYTES));
         prop_assert!(quality::estimate(&bytes, format).is_none_or(|quality| (1..=100).contains(&quality)));
         let _ = PhotoFacts::from_bytes(&bytes);
         let mut damaged = golden("big.jpg");
         let place = at % damaged.len();
         damaged[place] = byte;
-        let _ = (camera::of(&damaged, Format::Jpeg), quality::estimate(&damaged, Format::Jpeg));
+        let _ = (camera::read(&damaged, Format::Jpeg), quality::estimate(&damaged, Format::Jpeg));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) struct Colours {
 
 impl Colours {
     /// As the container says, or else the picture.
-    pub(super) fn of(nclx: Option<(u16, bool)>, frame: &Frame) -> Result<Self, DecodeError> {
+    pub(super) fn new(nclx: Option<(u16, bool)>, frame: &Frame) -> Result<Self, DecodeError> {
         let (matrix, is_full_range) = nclx.unwrap_or((u16::from(frame.matrix_coeffs), frame.full_range));
         if frame.widths[1] > 0 && frame.bit_depth[0] != frame.bit_depth[1] {
             return Err(unsupported("with colours of another depth"));

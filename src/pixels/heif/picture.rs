@@ -19,7 +19,7 @@ use super::super::deadline::Deadline;
 use super::{FORMAT, damaged, unsupported};
 
 /// Most rows or columns by which a coded picture may exceed what is seen of it: blocks have 64 of them at most.
-const MOST_PADDING: u32 = 127;
+const MAX_PADDING: u32 = 127;
 
 /// The clock is looked at once in so many blocks of 8 x 8 to 64 x 64.
 const BLOCKS_A_LOOK: u32 = 1 << 12;
@@ -38,7 +38,7 @@ pub(super) struct Budget {
 impl Budget {
     fn admit(self, sps: &Sps) -> Result<(), DecodeError> {
         let (width, height) = (sps.pic_width_in_luma_samples, sps.pic_height_in_luma_samples);
-        let most = |side: u32| side.saturating_add(MOST_PADDING);
+        let most = |side: u32| side.saturating_add(MAX_PADDING);
         if width > most(self.size.0) || height > most(self.size.1) {
             return Err(damaged("it is larger than it says"));
         }

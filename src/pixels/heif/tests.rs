@@ -82,14 +82,14 @@ fn a_picture_has_its_memory_and_all_of_its_data_or_is_none() {
     let limits = Limits::default();
     let with = |size, memory| {
         let budget = picture::Budget { size, memory, limit: limits.max_memory };
-        picture::decode(config, &data, budget, &Deadline::of(&limits)).map(|frame| frame.widths[0])
+        picture::decode(config, &data, budget, &Deadline::new(&limits)).map(|frame| frame.widths[0])
     };
     assert_eq!(with((65, 64), 1 << 20), Ok(66));
     assert_eq!(with((65, 64), 1 << 10), Err(DecodeError::TooMuchMemory { format: FORMAT, limit: limits.max_memory }));
     // Half of its data.
     let half = [&data[..data.len() / 2], &[]].concat();
     let budget = picture::Budget { size: (65, 64), memory: 1 << 20, limit: limits.max_memory };
-    let error = picture::decode(config, &half, budget, &Deadline::of(&limits)).map(drop).unwrap_err();
+    let error = picture::decode(config, &half, budget, &Deadline::new(&limits)).map(drop).unwrap_err();
     assert_eq!(error, damaged("some of its data is lost: it ends before the last block"));
 }
 
@@ -98,7 +98,7 @@ fn lists_of_any_length_are_not_looked_through() {
     let mut bytes = golden("heic_420.heic");
     // Another list of the images, which would be the one that counts.
     let (meta, list) = (place(&bytes, b"meta"), place(&bytes, b"iinf"));
-    let more = vec![0; MOST_LISTS];
+    let more = vec![0; MAX_LISTS];
     let box_of = |content: &[u8]| [&(content.len() as u32 + 8).to_be_bytes(), b"iinf", content].concat();
     let length = u32::from_be_bytes(bytes[meta - 8..meta - 4].try_into().unwrap()) + more.len() as u32 + 8;
     bytes[meta - 8..meta - 4].copy_from_slice(&length.to_be_bytes());

@@ -58,7 +58,7 @@ fn convert(colours: Colours, levels: &[Vec<u8>], row: &mut [[u8; 3]]) {
             for (pixel, (((cyan, magenta), yellow), key)) in
                 row.iter_mut().zip(cyan.iter().zip(magenta).zip(yellow).zip(key))
             {
-                *pixel = with_key([*cyan, *magenta, *yellow].map(|ink| 255 - ink), *key);
+                *pixel = with_key([*cyan, *magenta, *yellow].map(|role| 255 - role), *key);
             }
         }
         (_, [grey, ..]) => row.iter_mut().zip(grey).for_each(|(pixel, grey)| *pixel = [*grey; 3]),
@@ -82,8 +82,8 @@ fn rgb(luma: u8, cb: u8, cr: u8) -> [u8; 3] {
 /// Pillow's `cmyk2rgb`, of inks and a key that are stored inverted.
 fn with_key(inks: [u8; 3], key: u8) -> [u8; 3] {
     let white = u32::from(key);
-    inks.map(|ink| {
-        let product = u32::from(ink) * white + 128;
+    inks.map(|role| {
+        let product = u32::from(role) * white + 128;
         white.saturating_sub(((product >> 8) + product) >> 8) as u8
     })
 }

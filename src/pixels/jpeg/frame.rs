@@ -200,7 +200,7 @@ impl<'a> Header<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let (mut tables, mut frame) = (Tables::standard(), None);
         let (mut exif, mut xmp, mut is_jfif, mut adobe) = (None, None, false, None);
-        let mut segments = Segments::of(bytes);
+        let mut segments = Segments::new(bytes);
         loop {
             let scans = segments.clone();
             let Some((marker, content)) = segments.next() else { return Err(truncated()) };

@@ -16,7 +16,7 @@ pub(super) enum Fault {
     /// Bits that are no code.
     Code,
     /// A coefficient behind the last one of its block, or a run of empty blocks behind the last block.
-    Place,
+    EntryKind,
     /// A block whose mean no image of 8 bits can have: the difference to some block before it was lost.
     Level,
     /// A restart marker that is not the next one.
@@ -25,7 +25,7 @@ pub(super) enum Fault {
 
 /// Bytes between the last block of a scan and the marker behind it that cost nothing: some writers pad. A flat block
 /// takes four bits at least, so they cannot hide more than a few.
-const MOST_LEFT: usize = 32;
+const MAX_LEFT: usize = 32;
 
 /// A code, and where it ends.
 #[derive(Debug, Clone)]
@@ -281,7 +281,7 @@ impl<'a> Bits<'a> {
                 Err(stop) => break stop,
             }
         };
-        if left > MOST_LEFT { Err(Fault::Left) } else { Ok(stop) }
+        if left > MAX_LEFT { Err(Fault::Left) } else { Ok(stop) }
     }
 
     /// Goes on behind a restart marker, which must be the one of this number.

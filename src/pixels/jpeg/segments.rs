@@ -24,13 +24,13 @@ pub(in super::super) struct Segments<'a> {
 }
 
 impl<'a> Segments<'a> {
-    pub(in super::super) fn of(bytes: &'a [u8]) -> Self {
+    pub(in super::super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// Those before the first scan.
     pub(in super::super) fn header(bytes: &'a [u8]) -> impl Iterator<Item = (u8, &'a [u8])> {
-        Self::of(bytes).take_while(|(marker, _)| !matches!(*marker, SOS | EOI))
+        Self::new(bytes).take_while(|(marker, _)| !matches!(*marker, SOS | EOI))
     }
 }
 

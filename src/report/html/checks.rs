@@ -2,10 +2,10 @@
 
 use super::page::{Page, Probe, Seen, Shortcuts, Warning};
 use super::text::{Name, Prose, count, counted, decimal, percent, photos};
-use super::{doubts, learning};
+use super::{label_errors, learning};
 use crate::audit::shortcut::NEARLY_AS_WELL;
 use crate::metrics::Metrics;
-use crate::report::{ClassCount, MOST_DOUBTED};
+use crate::report::{ClassCount, MAX_SUSPECT_FRACTION};
 
 /// On fewer measured photos, those that belong together counted once, nothing that is found speaks for the model.
 const FEW_MEASURED: usize = 100;
@@ -34,7 +34,7 @@ impl Check {
         Self { state, sentence, part: Some(part), step: None }
     }
 
-    fn of(Warning { sentence, step }: &Warning, part: Option<&'static str>) -> Self {
+    fn from_warning(Warning { sentence, step }: &Warning, part: Option<&'static str>) -> Self {
         let step = step.as_deref().map(closed);
         Self { state: State::Warning, sentence: closed(sentence), part, step }
     }
@@ -45,8 +45,8 @@ impl Check {
 }
 
 /// All checks that the page has the data for: warnings first, then limits, then what is well.
-pub(super) fn of(page: &Page) -> Vec<Check> {
-    let foreign = page.warnings.iter().map(|warning| Check::of(warning, None));
+pub(super) fn all(page: &Page) -> Vec<Check> {
+    let foreign = page.warnings.iter().map(|warning| Check::from_warning(warning, None));
     let own = [
         against_guessing(page),
         trained_on(page),
@@ -127,7 +127,7 @@ fn precision_of_the_estimate(page: &Page) -> Option<Check> {
 }
 
 fn threshold(page: &Page) -> Option<Check> {
-    Some(Check::of(page.decision.as_ref()?.warning.as_ref()?, Some("predictions")))
+    Some(Check::from_warning(page.decision.as_ref()?.warning.as_ref()?, Some("predictions")))
 }
 
 /// The section of near-duplicates.
@@ -173,12 +173,12 @@ fn labels(page: &Page) -> Option<Check> {
     } else {
         let labels = counted(doubtful, "possible label error", "possible label errors");
         let photos: usize = page.data.iter().flat_map(|data| &data.classes).map(ClassCount::images).sum();
-        let sentence = if MOST_DOUBTED * doubtful > photos.max(1) {
+        let sentence = if MAX_SUSPECT_FRACTION * doubtful > photos.max(1) {
             format!("{labels}: so many say more about the model than about the labels.")
         } else {
             format!("{labels} found.")
         };
-        Check::new(State::Note, "label-errors", sentence).with_step(doubts::STEP)
+        Check::new(State::Note, "label-errors", sentence).with_step(label_errors::STEP)
     })
 }
 

@@ -4,12 +4,12 @@ use super::Column::{Numbers, Words};
 use super::mistakes::pictures;
 use super::page::{Copies, CopyPair, Leak, Page};
 use super::text::{File, Prose, decimal, each, photos};
-use super::{MOST_PHOTOS, MOST_ROWS, Section, left_out, table};
+use super::{MAX_PHOTOS, MAX_ROWS, Section, left_out, table};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let copies = page.copies.as_ref()?;
     let leak = copies.leak.as_ref().map(leaking).unwrap_or_default();
-    Section::of("duplicates", "Near-duplicates", leak + &pairs(copies))
+    Section::new("duplicates", "Near-duplicates", leak + &pairs(copies))
 }
 
 fn leaking(leak: &Leak) -> String {
@@ -52,15 +52,15 @@ fn pairs(copies: &Copies) -> String {
         return if set_aside.is_empty() { none.to_owned() } else { set_aside };
     }
     let seen = |pair: &&CopyPair| pair.thumbnails.as_ref().is_some_and(|pair| pair.iter().all(super::Picture::fits));
-    let shown = each(copies.pairs.iter().filter(seen).take(MOST_PHOTOS), |pair| {
+    let shown = each(copies.pairs.iter().filter(seen).take(MAX_PHOTOS), |pair| {
         let thumbnails = pair.thumbnails.as_ref().map_or(String::new(), |[first, second]| {
             pictures(&[(Some(first), "first photo"), (Some(second), "its near-duplicate")])
         });
         let class = if is_between(pair) { "wrong" } else { "right" };
         format!("<li class=\"{class}\">{thumbnails}<p>{}, {}</p></li>\n", Prose(kind(pair)), splits(pair))
     });
-    let gallery = if shown.is_empty() { shown } else { format!("<ul class=\"gallery\">\n{shown}</ul>\n") };
-    let rows = each(copies.pairs.iter().take(MOST_ROWS), |pair| {
+    let thumbnails = if shown.is_empty() { shown } else { format!("<ul class=\"thumbnails\">\n{shown}</ul>\n") };
+    let rows = each(copies.pairs.iter().take(MAX_ROWS), |pair| {
         let class = if is_between(pair) { " class=\"wrong\"" } else { "" };
         format!(
             "<tr{class}><td class=\"kind\">{}, <span class=\"verdict\">{}</span></td><td>{} {}</td></tr>\n",
@@ -71,9 +71,9 @@ fn pairs(copies: &Copies) -> String {
         )
     });
     set_aside
-        + &gallery
+        + &thumbnails
         + &table("Pairs of near-duplicates", &[Words("kind"), Words("photos")], &rows)
-        + &left_out(copies.pairs.len(), MOST_ROWS)
+        + &left_out(copies.pairs.len(), MAX_ROWS)
 }
 
 /// What the pair is, in the word of the page.

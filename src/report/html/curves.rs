@@ -25,7 +25,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     ];
     let figures = pictures.into_iter().flatten().collect::<Vec<_>>().concat();
     let body = if figures.is_empty() { figures } else { format!("<div class=\"figures\">\n{figures}</div>\n") };
-    Section::of("curves", "Curves", body)
+    Section::new("curves", "Curves", body)
 }
 
 /// A picture with its title, its legend (markup) and how to read it.

@@ -3,7 +3,7 @@
 use super::Column::{Numbers, Words};
 use super::page::{Data, Page};
 use super::text::{File, Name, Prose, count, counted, each, photos};
-use super::{MOST_ROWS, Section, facts, left_out, table};
+use super::{MAX_ROWS, Section, facts, left_out, table};
 use crate::dataset::Split;
 use crate::report::ClassCount;
 
@@ -18,7 +18,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
             if found.images == 1 { "lies" } else { "lie" }
         )
     });
-    Section::of("data", "Data", classes + &unfamiliar)
+    Section::new("data", "Data", classes + &unfamiliar)
 }
 
 fn classes(data: &Data) -> String {
@@ -33,7 +33,7 @@ fn classes(data: &Data) -> String {
         let cells = each(counts.iter().chain([&all]), |&images| format!("<td class=\"number\">{}</td>", count(images)));
         format!("<tr><th scope=\"row\">{name}</th><td>{label}</td>{cells}</tr>\n")
     };
-    let mut rows = each(data.classes.iter().take(MOST_ROWS), |class| {
+    let mut rows = each(data.classes.iter().take(MAX_ROWS), |class| {
         let label = if class.positive { "positive" } else { "negative" };
         row(&Name(&class.name).to_string(), label, used.iter().map(|&split| images_of(class, split)).collect())
     });
@@ -46,15 +46,15 @@ fn classes(data: &Data) -> String {
     if !data.split.is_empty() {
         said.push(("split".to_owned(), Prose(&data.split).to_string()));
     }
-    if !data.passed_over.is_empty() {
-        said.push(("ignored".to_owned(), Prose(&data.passed_over).to_string()));
+    if !data.ignored.is_empty() {
+        said.push(("ignored".to_owned(), Prose(&data.ignored).to_string()));
     }
     if !data.unreadable.is_empty() {
         let files = counted(data.unreadable.len(), "file", "files");
         said.push(("unreadable".to_owned(), format!("<a href=\"#unreadable\">{files}</a>")));
     }
     let counts = if data.classes.is_empty() { String::new() } else { table("Images of each class", &head, &rows) };
-    counts + &left_out(data.classes.len(), MOST_ROWS) + &facts(&said)
+    counts + &left_out(data.classes.len(), MAX_ROWS) + &facts(&said)
 }
 
 fn images_of(class: &ClassCount, split: Split) -> usize {
@@ -78,12 +78,12 @@ pub(super) fn unreadable(page: &Page) -> Option<Section> {
     if unreadable.is_empty() {
         return None;
     }
-    let rows = each(unreadable.iter().take(MOST_ROWS), |skipped| {
+    let rows = each(unreadable.iter().take(MAX_ROWS), |skipped| {
         format!("<tr><td>{}</td><td class=\"prose\">{}</td></tr>\n", File(&skipped.path), Prose(&skipped.reason))
     });
     let intro = "<p>These took no part, neither in the training nor in the numbers.</p>\n";
     let body = intro.to_owned()
         + &table("Files that could not be read", &[Words("file"), Words("reason")], &rows)
-        + &left_out(unreadable.len(), MOST_ROWS);
-    Section::of("unreadable", "Unreadable files", body)
+        + &left_out(unreadable.len(), MAX_ROWS);
+    Section::new("unreadable", "Unreadable files", body)
 }

@@ -4,7 +4,7 @@ use super::curves::figure;
 use super::page::Page;
 use super::text::{decimal, each, photos};
 use super::{Section, plot};
-use crate::report::{LearningPoint, Spread};
+use crate::report::{LearningPoint, MeanStd};
 
 /// What is measured over the number of training images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) enum Measure {
 }
 
 impl Measure {
-    pub(super) fn of(self, point: &LearningPoint) -> Spread {
+    pub(super) fn get(self, point: &LearningPoint) -> MeanStd {
         match self {
             Self::LogLoss => point.log_loss,
             Self::RocAuc => point.roc_auc,
@@ -94,7 +94,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let answer =
         outlook(&page.learning_curve).map_or(String::new(), |outlook| format!("<p>{}</p>\n", outlook.sentence));
     let body = format!("{answer}<div class=\"figures\">\n{figures}</div>\n");
-    Section::of("learning-curve", "Do I need more photos?", body)
+    Section::new("learning-curve", "Do I need more photos?", body)
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn outlook_of(losses: &[f64]) -> Option<Outlook> {
-        let spread = |mean| Spread { mean, deviation: 0.02 };
+        let spread = |mean| MeanStd { mean, deviation: 0.02 };
         let point = |(place, &loss): (usize, &f64)| LearningPoint {
             images: 50 << place,
             roc_auc: spread(0.8),
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn half_the_images_are_found_between_two_points() {
         let point = |images, mean| {
-            let spread = Spread { mean, deviation: 0.0 };
+            let spread = MeanStd { mean, deviation: 0.0 };
             LearningPoint { images, roc_auc: spread, log_loss: spread }
         };
         let points = [point(25, 0.7), point(100, 0.5), point(200, 0.4)];

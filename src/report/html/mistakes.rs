@@ -3,11 +3,11 @@
 use super::page::{Page, Photo};
 use super::picture::Picture;
 use super::text::{File, Name, each, percent, threshold, title};
-use super::{MOST_PHOTOS, Section, left_out};
+use super::{MAX_PHOTOS, Section, left_out};
 use crate::report::heatmap;
 
 pub(super) fn section(page: &Page) -> Option<Section> {
-    let errors: Vec<&Photo> = page.certain_errors.iter().take(MOST_PHOTOS).collect();
+    let errors: Vec<&Photo> = page.certain_errors.iter().take(MAX_PHOTOS).collect();
     let with_maps = errors.iter().any(|photo| photo.map.is_some());
     let mut body = String::new();
     if !errors.is_empty() {
@@ -17,10 +17,10 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         if with_maps {
             body += &legend(page);
         }
-        body += &gallery(page, &errors);
-        body += &left_out(page.certain_errors.len(), MOST_PHOTOS);
+        body += &thumbnails(page, &errors);
+        body += &left_out(page.certain_errors.len(), MAX_PHOTOS);
     }
-    Section::of("mistakes", "Mistakes", body)
+    Section::new("mistakes", "Mistakes", body)
 }
 
 /// Why something was predicted that had less than 50 %, where it was.
@@ -50,7 +50,7 @@ fn legend(page: &Page) -> String {
     )
 }
 
-fn gallery(page: &Page, photos: &[&Photo]) -> String {
+fn thumbnails(page: &Page, photos: &[&Photo]) -> String {
     let items = each(photos, |photo| {
         let name = |positive| if positive { Name(&page.positive) } else { Name(&page.negative) };
         let predicted = name(photo.answered_positive);
@@ -63,7 +63,7 @@ fn gallery(page: &Page, photos: &[&Photo]) -> String {
             File(&photo.path)
         )
     });
-    if items.is_empty() { items } else { format!("<ul class=\"gallery\">\n{items}</ul>\n") }
+    if items.is_empty() { items } else { format!("<ul class=\"thumbnails\">\n{items}</ul>\n") }
 }
 
 /// Those of the pictures that are there and small enough, side by side.

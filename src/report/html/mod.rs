@@ -3,14 +3,14 @@
 //! Pure: no files, no clock, no network; the same page gives the same bytes. The string is a whole document that loads
 //! nothing (a content security policy holds the browser to that), runs no script, follows light and dark, fits a phone
 //! and prints. It is well-formed XML too, so that a test can parse it. Everything that a user named is escaped
-//! (`text`), and its weight is bounded: lists end at [`MOST_ROWS`], galleries at [`MOST_PHOTOS`], saying what is left
-//! out; curves at 500 corners; pictures at [`picture::MOST_BYTES`].
+//! (`text`), and its weight is bounded: lists end at [`MAX_ROWS`], galleries at [`MAX_PHOTOS`], saying what is left
+//! out; curves at 500 corners; pictures at [`picture::MAX_BYTES`].
 
 mod checks;
 mod copies;
 mod curves;
 mod data;
-mod doubts;
+mod label_errors;
 mod learning;
 mod mistakes;
 mod numbers;
@@ -33,11 +33,11 @@ use crate::files::Kind;
 use text::each;
 
 /// Most rows of a table.
-pub const MOST_ROWS: usize = 200;
-/// Most photos of a gallery, and most pairs and doubtful labels that are shown with their photos.
-pub const MOST_PHOTOS: usize = 24;
+pub const MAX_ROWS: usize = 200;
+/// Most thumbnails of a list, and most pairs and doubtful labels that are shown with their photos.
+pub const MAX_PHOTOS: usize = 24;
 /// Most classes that are shown by some of their photos.
-pub const MOST_CLASSES: usize = 6;
+pub const MAX_CLASSES: usize = 6;
 
 /// Nothing may be fetched or run; pictures and style are in the file.
 const POLICY: &str =
@@ -65,7 +65,7 @@ struct Section {
 
 impl Section {
     /// The part, if there is anything in it.
-    fn of(id: &'static str, title: &'static str, body: String) -> Option<Self> {
+    fn new(id: &'static str, title: &'static str, body: String) -> Option<Self> {
         (!body.is_empty()).then_some(Self { id, title, body })
     }
 
@@ -86,8 +86,8 @@ pub fn render(page: &Page) -> String {
         learning::section(page),
         mistakes::section(page),
         copies::section(page),
-        doubts::labels(page),
-        doubts::shortcuts(page),
+        label_errors::labels(page),
+        label_errors::shortcuts(page),
         data::unreadable(page),
         repeat::section(page),
     ]

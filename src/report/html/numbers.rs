@@ -5,12 +5,12 @@ use super::page::{Measured, Page};
 use super::text::{Name, Prose, capitalised, count, decimal, each, photos};
 use super::{Section, table};
 use crate::metrics::{Estimate, Metrics, TOO_FEW};
-use crate::report::{CrossValidationReport, Spread, estimates, in_groups};
+use crate::report::{CrossValidationReport, MeanStd, estimates, in_groups};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let sets = each(&page.measured, |measured| measures(page, measured, page.measured.len() > 1));
     let folds = page.cross_validation.as_ref().map(cross_validation).unwrap_or_default();
-    Section::of("numbers", "Numbers", sets + &folds)
+    Section::new("numbers", "Numbers", sets + &folds)
 }
 
 fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
@@ -78,7 +78,7 @@ fn cross_validation(found: &CrossValidationReport) -> String {
         ("log loss", found.log_loss),
     ];
     let rows = each(rows, |(name, spread)| {
-        let [mean, deviation] = spread.map_or(["–".to_owned(), "–".to_owned()], |Spread { mean, deviation }| {
+        let [mean, deviation] = spread.map_or(["–".to_owned(), "–".to_owned()], |MeanStd { mean, deviation }| {
             [decimal(mean), format!("± {}", decimal(deviation))]
         });
         format!(

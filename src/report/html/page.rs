@@ -93,7 +93,7 @@ pub struct Data {
     /// Photos that could not be read.
     pub unreadable: Vec<Skipped>,
     /// Files that are no photos, in words; empty if there were none.
-    pub passed_over: String,
+    pub ignored: String,
 }
 
 /// What computed the features, and the head on top.
@@ -135,8 +135,8 @@ pub struct Measured {
 pub enum Seen {
     /// None of them.
     Nothing,
-    /// Relatives of so many: copies, or photos of their group.
-    Relatives(usize),
+    /// So many are near-duplicates of, or in one group with, photos that it was trained on.
+    Related(usize),
     /// All of them.
     Everything,
 }

@@ -6,7 +6,7 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 
 /// Pictures of more bytes are left out: a page of two hundred must still open on a phone.
-pub const MOST_BYTES: usize = 128 << 10;
+pub const MAX_BYTES: usize = 128 << 10;
 
 /// What the bytes of a picture are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Format {
     Png,
 }
 
-/// An encoded picture, small: 224 pixels a side are plenty, and nothing above [`MOST_BYTES`] is shown.
+/// An encoded picture, small: 224 pixels a side are plenty, and nothing above [`MAX_BYTES`] is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     /// How the bytes are encoded.
@@ -29,7 +29,7 @@ pub struct Picture {
 impl Picture {
     /// Whether it is small enough to be shown.
     pub(super) fn fits(&self) -> bool {
-        !self.bytes.is_empty() && self.bytes.len() <= MOST_BYTES
+        !self.bytes.is_empty() && self.bytes.len() <= MAX_BYTES
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Section, facts};
 pub(super) fn section(page: &Page) -> Option<Section> {
     let matrix = page.measured.first().map(|measured| confusion(page, measured)).unwrap_or_default();
     let decision = page.decision.as_ref().map(|decision| rule(page, decision)).unwrap_or_default();
-    Section::of("predictions", "Predictions", matrix + &decision)
+    Section::new("predictions", "Predictions", matrix + &decision)
 }
 
 /// The confusion matrix: a row a class, the shade its share of the row.

@@ -22,7 +22,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         let promise = "The same photos, seed and machine give the same model, byte for byte.";
         format!("<p>{promise}</p>\n<p class=\"command\"><code>{}</code></p>\n", command(&page.command))
     };
-    Section::of("repeat", "Repeat this run", line + &network + &repeat.unwrap_or_default())
+    Section::new("repeat", "Repeat this run", line + &network + &repeat.unwrap_or_default())
 }
 
 fn described(network: &Network) -> Vec<(String, String)> {

@@ -3,12 +3,12 @@
 use super::mistakes::pictures;
 use super::page::{ClassPhotos, Page};
 use super::text::{Name, each};
-use super::{MOST_CLASSES, MOST_PHOTOS, Section};
+use super::{MAX_CLASSES, MAX_PHOTOS, Section};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let shown = || page.samples.iter().filter(|class| !class.photos.is_empty());
-    let classes = each(shown().take(MOST_CLASSES), sheet);
-    let more = shown().count().saturating_sub(MOST_CLASSES);
+    let classes = each(shown().take(MAX_CLASSES), sheet);
+    let more = shown().count().saturating_sub(MAX_CLASSES);
     let more = if more == 0 { String::new() } else { format!("<p class=\"note\">{more} more classes.</p>\n") };
     let body = if classes.is_empty() {
         classes
@@ -18,11 +18,11 @@ pub(super) fn section(page: &Page) -> Option<Section> {
              below means much.</p>\n<div class=\"sheets\">\n{classes}</div>\n{more}"
         )
     };
-    Section::of("samples", "What the network sees", body)
+    Section::new("samples", "What the network sees", body)
 }
 
 fn sheet(ClassPhotos { class, photos }: &ClassPhotos) -> String {
-    let items = each(photos.iter().take(MOST_PHOTOS), |(path, picture)| {
+    let items = each(photos.iter().take(MAX_PHOTOS), |(path, picture)| {
         format!("<li>{}</li>\n", pictures(&[(Some(picture), &path.to_string_lossy())]))
     });
     format!("<div>\n<h3>{}</h3>\n<ul class=\"sheet\">\n{items}</ul>\n</div>\n", Name(class))

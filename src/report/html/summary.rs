@@ -6,13 +6,13 @@ use super::text::{Name, Prose, Text, count, counted, each, percent, percents, ph
 use crate::metrics::{Estimate, TOO_FEW};
 
 /// Most steps that are named: of more, none is taken.
-const MOST_STEPS: usize = 5;
+const MAX_STEPS: usize = 5;
 
 /// The title, the answer in plain sentences, the checks and the next steps.
 pub(super) fn header(page: &Page) -> String {
     let verdict = page.measured.first().map(|measured| verdict(page, measured)).unwrap_or_default();
     let refit = page.refit.as_ref().map_or(String::new(), |words| format!("<p>Refit: {}.</p>\n", Prose(words)));
-    let found = checks::of(page);
+    let found = checks::all(page);
     let date = if page.date.is_empty() { String::new() } else { format!(" of {}", Text(&page.date)) };
     format!(
         "<header id=\"summary\">\n<p class=\"kicker\">resnet-binary report{date}</p>\n<h1>{title}</h1>\n{verdict}{refit}\
@@ -29,8 +29,8 @@ fn verdict(page: &Page, measured: &Measured) -> String {
     let Some(accuracy) = metrics.accuracy else { return String::new() };
     let whose = match measured.seen {
         Seen::Nothing => " it never saw".to_owned(),
-        Seen::Relatives(1) => ", one of which has a relative among those that it was trained on".to_owned(),
-        Seen::Relatives(some) => {
+        Seen::Related(1) => ", one of which has a relative among those that it was trained on".to_owned(),
+        Seen::Related(some) => {
             format!(", {} of which have a relative among those that it was trained on", count(some))
         }
         Seen::Everything => " that it was trained on, which says nothing about new ones".to_owned(),
@@ -93,7 +93,7 @@ fn list_of(page: &Page, checks: &[Check]) -> String {
 fn next_steps(checks: &[Check]) -> String {
     let mut steps: Vec<&String> = Vec::new();
     for step in checks.iter().filter_map(|check| check.step.as_ref()) {
-        if steps.len() < MOST_STEPS && !steps.contains(&step) {
+        if steps.len() < MAX_STEPS && !steps.contains(&step) {
             steps.push(step);
         }
     }

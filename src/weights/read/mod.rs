@@ -81,7 +81,7 @@ fn safetensors(bytes: &[u8], file: &str, keep: &dyn Fn(&[u8]) -> Bytes) -> Resul
             safetensors::Dtype::BOOL => Dtype::Bool,
             other => return Err(damaged(file, format!("{name} has the unknown dtype {other:?}"))),
         };
-        let array = Array::of(view.shape().to_vec(), dtype, keep(view.data()));
+        let array = Array::from_bytes(view.shape().to_vec(), dtype, keep(view.data()));
         let array = array.ok_or_else(|| damaged(file, format!("the bytes of {name} do not fill its shape")))?;
         arrays.insert(name.to_owned(), array);
     }

@@ -30,7 +30,7 @@ const ALLOWED: [&str; 15] = [
 
 /// Most steps of a pickle, each of which makes one value or one mention of it at most; a state dict of ResNet-152 takes
 /// some 20,000.
-const MOST_STEPS: usize = 5_000_000;
+const MAX_STEPS: usize = 5_000_000;
 
 /// Index of a value in its pickle.
 pub(super) type Id = usize;
@@ -122,7 +122,7 @@ type Step<T> = Result<T, WeightsError>;
 
 impl Machine<'_> {
     fn run(&mut self) -> Step<Id> {
-        for _ in 0..MOST_STEPS {
+        for _ in 0..MAX_STEPS {
             let opcode = self.byte()?;
             if opcode == b'.' {
                 return self.pop();

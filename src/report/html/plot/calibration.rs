@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{Axis, Ink, LETTERS, letters, picture};
+use super::{Axis, LETTERS, Role, letters, picture};
 use crate::metrics::Metrics;
 use crate::metrics::curves::CalibrationBin;
 
@@ -17,21 +17,21 @@ pub(in crate::report::html) fn reliability(bins: &[CalibrationBin], metrics: &Me
     let axes = (Axis::share("predicted probability"), Axis { range: -BELOW..1.0, ..Axis::share("fraction positive") });
     picture(&label, &axes.0, &axes.1, |chart| {
         let perfect = [(0.0, 0.0), (1.0, 1.0)];
-        chart.draw_series(std::iter::once(PathElement::new(perfect, Ink::Quiet.line(3))))?;
+        chart.draw_series(std::iter::once(PathElement::new(perfect, Role::Quiet.line(3))))?;
         let filled = || bins.iter().filter(|bin| bin.images > 0);
         let place = |bin: &CalibrationBin| (bin.mean_probability, bin.positives as f64 / bin.images as f64);
         chart.draw_series(filled().filter_map(|bin| {
             let [low, high] = bin.share?.interval()?;
             let x = bin.mean_probability;
-            Some(PathElement::new([(x, low), (x, high)], Ink::Curve.line(4)))
+            Some(PathElement::new([(x, low), (x, high)], Role::Curve.line(4)))
         }))?;
         let line: Vec<(f64, f64)> = filled().map(place).collect();
-        chart.draw_series(std::iter::once(PathElement::new(line.clone(), Ink::Curve.line(7))))?;
-        chart.draw_series(line.into_iter().map(|point| Circle::new(point, 14, Ink::Curve.colour().filled())))?;
+        chart.draw_series(std::iter::once(PathElement::new(line.clone(), Role::Curve.line(7))))?;
+        chart.draw_series(line.into_iter().map(|point| Circle::new(point, 14, Role::Curve.colour().filled())))?;
         let width = 1.0 / bins.len() as f64;
         chart.draw_series(bins.iter().enumerate().filter(|(_, bin)| bin.images > 0).map(|(place, bin)| {
             let middle = (place as f64 + 0.5) * width;
-            letters(brief(bin.images), (middle, -BELOW / 2.0), Ink::Quiet, LETTERS * 0.85)
+            letters(brief(bin.images), (middle, -BELOW / 2.0), Role::Quiet, LETTERS * 0.85)
         }))?;
         Ok(())
     })

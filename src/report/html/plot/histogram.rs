@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{Axis, Ink, Unit, picture};
+use super::{Axis, Role, Unit, picture};
 use crate::metrics::Metrics;
 
 /// Columns of the histogram.
@@ -25,22 +25,22 @@ pub(in crate::report::html) fn histogram(
     picture(&label, &axes.0, &axes.1, |chart| {
         chart.draw_series(review.map(|(low, high)| {
             let band = [(low.clamp(0.0, 1.0), -highest), (high.clamp(0.0, 1.0), highest)];
-            Rectangle::new(band, Ink::Quiet.tint(0.15))
+            Rectangle::new(band, Role::Quiet.tint(0.15))
         }))?;
-        for (heights, sign, ink) in [(positives, 1.0, Ink::Positive), (negatives, -1.0, Ink::Negative)] {
+        for (heights, sign, role) in [(positives, 1.0, Role::Positive), (negatives, -1.0, Role::Negative)] {
             chart.draw_series(heights.into_iter().enumerate().filter(|&(_, height)| height > 0).map(
                 |(place, height)| {
                     let edge = |place: usize| place as f64 / COLUMNS as f64;
                     let gap = 0.003;
                     let corners = [(edge(place) + gap, 0.0), (edge(place + 1) - gap, sign * height as f64)];
-                    Rectangle::new(corners, ink.tint(1.0))
+                    Rectangle::new(corners, role.tint(1.0))
                 },
             ))?;
         }
-        chart.draw_series(std::iter::once(PathElement::new([(0.0, 0.0), (1.0, 0.0)], Ink::Quiet.line(2))))?;
+        chart.draw_series(std::iter::once(PathElement::new([(0.0, 0.0), (1.0, 0.0)], Role::Quiet.line(2))))?;
         let threshold = metrics.threshold.clamp(0.0, 1.0);
         let line = [(threshold, -highest), (threshold, highest)];
-        chart.draw_series(std::iter::once(PathElement::new(line, Ink::Dark.line(5))))?;
+        chart.draw_series(std::iter::once(PathElement::new(line, Role::Dark.line(5))))?;
         Ok(())
     })
 }

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{Axis, Ink, Unit, picture, thinned};
+use super::{Axis, Role, Unit, picture, thinned};
 use crate::report::LearningPoint;
 use crate::report::html::learning::Measure;
 
@@ -11,7 +11,7 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
     let [smallest, largest] = measure.ends();
     let at = |side: f64| -> Vec<(f64, f64)> {
         let place = |point: &LearningPoint| {
-            let spread = measure.of(point);
+            let spread = measure.get(point);
             (point.images as f64, (spread.mean + side * spread.deviation).clamp(smallest, largest))
         };
         thinned(points.iter().map(place).collect())
@@ -26,7 +26,7 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
         Measure::LogLoss => "log loss (lower is better)",
         Measure::RocAuc => "ROC-AUC (higher is better)",
     };
-    let (before, after) = (measure.of(first).mean, measure.of(last).mean);
+    let (before, after) = (measure.get(first).mean, measure.get(last).mean);
     let label = format!("{name} from {} to {} training photos: {before:.3} to {after:.3}", first.images, last.images);
     let axes = (
         Axis { name: "training photos", range: 0.0..last.images as f64, unit: Unit::Count },
@@ -34,9 +34,9 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
     );
     picture(&label, &axes.0, &axes.1, |chart| {
         let band = low.into_iter().chain(high.into_iter().rev()).collect::<Vec<_>>();
-        chart.draw_series(std::iter::once(Polygon::new(band, Ink::Curve.tint(0.18))))?;
-        chart.draw_series(std::iter::once(PathElement::new(mean.clone(), Ink::Curve.line(7))))?;
-        chart.draw_series(mean.into_iter().map(|point| Circle::new(point, 14, Ink::Curve.colour().filled())))?;
+        chart.draw_series(std::iter::once(Polygon::new(band, Role::Curve.tint(0.18))))?;
+        chart.draw_series(std::iter::once(PathElement::new(mean.clone(), Role::Curve.line(7))))?;
+        chart.draw_series(mean.into_iter().map(|point| Circle::new(point, 14, Role::Curve.colour().filled())))?;
         Ok(())
     })
 }
@@ -45,12 +45,12 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
 mod tests {
     use super::super::LETTERS;
     use super::*;
-    use crate::report::Spread;
+    use crate::report::MeanStd;
 
     #[test]
     fn the_band_ends_where_the_measure_does() {
         let point = |images, mean| {
-            let spread = Spread { mean, deviation: 0.03 };
+            let spread = MeanStd { mean, deviation: 0.03 };
             LearningPoint { images, roc_auc: spread, log_loss: spread }
         };
         let points = [point(40, 0.98), point(80, 0.99)];

@@ -1,6 +1,6 @@
 //! The pictures, as SVG by plotters, in colours that the page decides.
 //!
-//! plotters writes fixed colours and pixels. Here each colour is the number of an [`Ink`], which becomes a class of the
+//! plotters writes fixed colours and pixels. Here each colour is the number of a [`Role`], which becomes a class of the
 //! page's style sheet, so that one picture serves light, dark and paper; the size becomes a view box, so that it fills
 //! its place. No word of a user enters a picture: names stand in the legend beside it.
 
@@ -33,11 +33,11 @@ const POINTS: f64 = 1.24;
 /// Most steps from one tick of an axis to the next.
 const MAX_STEPS: f64 = 6.0;
 /// Most corners of a line: more cannot be seen.
-const MOST_CORNERS: usize = 500;
+const MAX_CORNERS: usize = 500;
 
 /// What a colour is for; the style sheet says which it is.
 #[derive(Debug, Clone, Copy)]
-enum Ink {
+enum Role {
     /// Lines and letters that matter.
     Dark,
     /// Letters beside the axes.
@@ -52,7 +52,7 @@ enum Ink {
     Negative,
 }
 
-impl Ink {
+impl Role {
     const ALL: [Self; 6] = [Self::Dark, Self::Quiet, Self::Rule, Self::Curve, Self::Positive, Self::Negative];
 
     /// The colour that stands for it until the picture is finished.
@@ -186,7 +186,7 @@ fn axes(
     y: &Axis,
     paint: impl FnOnce(&mut Chart<'_, '_>) -> Drawn,
 ) -> Drawn {
-    let letters = |ink: Ink| ("x", LETTERS * POINTS).into_font().color(&ink.colour());
+    let letters = |role: Role| ("x", LETTERS * POINTS).into_font().color(&role.colour());
     let mut chart = ChartBuilder::on(root)
         .margin_top(LETTERS * 1.9)
         .margin_right(LETTERS * 1.5)
@@ -199,23 +199,28 @@ fn axes(
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
-        .bold_line_style(Ink::Rule.line(2))
-        .axis_style(Ink::Rule.line(2))
-        .label_style(letters(Ink::Quiet))
+        .bold_line_style(Role::Rule.line(2))
+        .axis_style(Role::Rule.line(2))
+        .label_style(letters(Role::Quiet))
         .x_label_formatter(&|value| x.number(*value))
         .y_label_formatter(&|value| if is_corner(*value) { String::new() } else { y.number(*value) })
         .draw()?;
     paint(&mut chart)?;
     // A name that lies is read more easily than one that stands.
-    let at_top = letters(Ink::Dark).pos(Pos::new(HPos::Left, VPos::Top));
+    let at_top = letters(Role::Dark).pos(Pos::new(HPos::Left, VPos::Top));
     root.draw_text(y.name, &at_top, (10, 6))?;
-    let at_bottom = letters(Ink::Dark).pos(Pos::new(HPos::Right, VPos::Bottom));
+    let at_bottom = letters(Role::Dark).pos(Pos::new(HPos::Right, VPos::Bottom));
     root.draw_text(x.name, &at_bottom, (WIDTH - (LETTERS * 1.5) as i32, HEIGHT - 6))
 }
 
 /// Letters inside a picture, centred on their place.
-fn letters(words: String, at: (f64, f64), ink: Ink, size: f64) -> plotters::element::Text<'static, (f64, f64), String> {
-    let style = ("x", size * POINTS).into_font().color(&ink.colour()).pos(Pos::new(HPos::Center, VPos::Center));
+fn letters(
+    words: String,
+    at: (f64, f64),
+    role: Role,
+    size: f64,
+) -> plotters::element::Text<'static, (f64, f64), String> {
+    let style = ("x", size * POINTS).into_font().color(&role.colour()).pos(Pos::new(HPos::Center, VPos::Center));
     plotters::element::Text::new(words, at, style)
 }
 
@@ -223,11 +228,11 @@ fn letters(words: String, at: (f64, f64), ink: Ink, size: f64) -> plotters::elem
 fn themed(svg: &str, label: &str) -> String {
     let (_, drawn) = svg.split_once('\n').unwrap_or_default();
     let mut drawn = drawn.replace(" opacity=\"1\"", "").replace(" font-family=\"x\"", "").replace(" \"", "\"");
-    for ink in Ink::ALL {
-        let RGBColor(red, green, blue) = ink.colour();
+    for role in Role::ALL {
+        let RGBColor(red, green, blue) = role.colour();
         for paint in ["fill", "stroke"] {
             let fixed = format!("{paint}=\"#{red:02X}{green:02X}{blue:02X}\"");
-            drawn = drawn.replace(&fixed, &format!("class=\"{paint}-{}\"", ink.class()));
+            drawn = drawn.replace(&fixed, &format!("class=\"{paint}-{}\"", role.class()));
         }
     }
     let label = Text(label);
@@ -239,11 +244,11 @@ fn themed(svg: &str, label: &str) -> String {
 
 /// Not more corners than can be seen, the first and the last among them.
 fn thinned(corners: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
-    if corners.len() <= MOST_CORNERS {
+    if corners.len() <= MAX_CORNERS {
         return corners;
     }
     let last = corners.len() - 1;
-    let kept = (0..MOST_CORNERS).map(|place| place * last / (MOST_CORNERS - 1));
+    let kept = (0..MAX_CORNERS).map(|place| place * last / (MAX_CORNERS - 1));
     kept.filter_map(|place| corners.get(place).copied()).collect()
 }
 
@@ -254,7 +259,7 @@ mod tests {
     #[test]
     fn a_picture_has_the_pages_colours_and_no_size_of_its_own() {
         let svg = picture("area <0.7>", &Axis::share("x"), &Axis::share("y"), |chart| {
-            chart.draw_series(std::iter::once(Circle::new((0.5, 0.5), 12, Ink::Positive.colour().filled())))?;
+            chart.draw_series(std::iter::once(Circle::new((0.5, 0.5), 12, Role::Positive.colour().filled())))?;
             Ok(())
         })
         .unwrap();
@@ -295,7 +300,7 @@ mod tests {
     fn a_line_keeps_its_ends_when_it_is_thinned() {
         let long: Vec<(f64, f64)> = (0..100_000).map(|place| (f64::from(place), 1.0)).collect();
         let thin = thinned(long.clone());
-        assert_eq!((thin.len(), thin.first(), thin.last()), (MOST_CORNERS, long.first(), long.last()));
+        assert_eq!((thin.len(), thin.first(), thin.last()), (MAX_CORNERS, long.first(), long.last()));
         assert!(thin.windows(2).all(|pair| pair[0].0 < pair[1].0));
         assert_eq!(thinned(long[..7].to_vec()), &long[..7]);
     }

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{Axis, Chart, Drawn, Ink, picture, thinned};
+use super::{Axis, Chart, Drawn, Role, picture, thinned};
 use crate::metrics::curves::Step;
 use crate::metrics::{Confusion, Metrics};
 
@@ -19,7 +19,7 @@ pub(in crate::report::html) fn roc(steps: &[Step], metrics: &Metrics) -> Option<
     let axes = (Axis::share("false positive rate"), Axis::share("sensitivity"));
     picture(&label, &axes.0, &axes.1, |chart| {
         let guess = [(0.0, 0.0), (1.0, 1.0)];
-        chart.draw_series(std::iter::once(PathElement::new(guess, Ink::Quiet.line(3))))?;
+        chart.draw_series(std::iter::once(PathElement::new(guess, Role::Quiet.line(3))))?;
         curve(chart, line, Some(chosen))
     })
 }
@@ -39,7 +39,7 @@ pub(in crate::report::html) fn precision_recall(steps: &[Step], metrics: &Metric
     let axes = (Axis::share("sensitivity (recall)"), Axis::share("precision"));
     picture(&label, &axes.0, &axes.1, |chart| {
         let guess = [(0.0, prevalence), (1.0, prevalence)];
-        chart.draw_series(std::iter::once(PathElement::new(guess, Ink::Quiet.line(3))))?;
+        chart.draw_series(std::iter::once(PathElement::new(guess, Role::Quiet.line(3))))?;
         curve(chart, by_steps(&points), place(&metrics.confusion))
     })
 }
@@ -56,8 +56,8 @@ fn by_steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 fn curve(chart: &mut Chart<'_, '_>, line: Vec<(f64, f64)>, chosen: Option<(f64, f64)>) -> Drawn {
-    chart.draw_series(std::iter::once(PathElement::new(line, Ink::Curve.line(7))))?;
-    chart.draw_series(chosen.map(|point| Circle::new(point, 20, Ink::Dark.colour().filled())))?;
+    chart.draw_series(std::iter::once(PathElement::new(line, Role::Curve.line(7))))?;
+    chart.draw_series(chosen.map(|point| Circle::new(point, 20, Role::Dark.colour().filled())))?;
     Ok(())
 }
 

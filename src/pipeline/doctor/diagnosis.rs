@@ -9,7 +9,7 @@ use crate::report::Problem;
 /// One kind each, gravest first. `scripts/doctor` has code 10, a shared library that is missing, for then this program
 /// does not start.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Ailment {
+pub(super) enum Diagnosis {
     #[error("this is libtorch {given}, and the program was compiled for {wanted}")]
     OtherVersion { given: String, wanted: String },
     #[error("two OpenMP libraries are loaded, which get in each other's way: {}", list(.0))]
@@ -38,7 +38,7 @@ fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(" and ")
 }
 
-impl Ailment {
+impl Diagnosis {
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::OtherVersion { .. } => 11,
@@ -96,10 +96,10 @@ impl Ailment {
 }
 
 /// What keeps libtorch from the GPUs. Where none was asked for, a CPU-only libtorch and a machine without driver are well.
-pub(super) fn of_cuda(asked: bool, libtorch: &Libtorch, driver: &Driver) -> Vec<Ailment> {
+pub(super) fn cuda_diagnoses(asked: bool, libtorch: &Libtorch, driver: &Driver) -> Vec<Diagnosis> {
     let mut found = Vec::new();
     if asked && !libtorch.has_cuda {
-        found.push(Ailment::CpuOnly);
+        found.push(Diagnosis::CpuOnly);
     }
     if !asked && !libtorch.has_cuda {
         return found;
@@ -111,17 +111,17 @@ pub(super) fn of_cuda(asked: bool, libtorch: &Libtorch, driver: &Driver) -> Vec<
         built_for.split('.').next().and_then(|major| major.parse().ok()).is_some_and(|major: i32| cuda / 1000 < major)
     };
     match driver {
-        Driver::Missing if asked => found.push(Ailment::NoDriver),
+        Driver::Missing if asked => found.push(Diagnosis::NoDriver),
         Driver::Failed { cuda, .. } | Driver::Works { cuda, .. } if *cuda > 0 && is_old(*cuda) => {
-            found.push(Ailment::OldDriver { given: runs(*cuda), wanted: built_for });
+            found.push(Diagnosis::OldDriver { given: runs(*cuda), wanted: built_for });
         }
-        Driver::Failed { error, .. } => found.push(Ailment::BrokenDriver(error.clone())),
+        Driver::Failed { error, .. } => found.push(Diagnosis::BrokenDriver(error.clone())),
         Driver::Works { gpus, .. } if gpus.is_empty() && asked => {
-            found.push(Ailment::NoSuchDevice(BackboneError::NoGpu));
+            found.push(Diagnosis::NoSuchDevice(BackboneError::NoGpu));
         }
         Driver::Works { gpus, .. } if libtorch.has_cuda && libtorch.gpus < gpus.len() => {
             let seen = format!("it has {} GPUs, of which libtorch sees {}", gpus.len(), libtorch.gpus);
-            found.push(Ailment::BrokenDriver(seen));
+            found.push(Diagnosis::BrokenDriver(seen));
         }
         Driver::Missing | Driver::Works { .. } => {}
     }
@@ -148,7 +148,7 @@ mod tests {
         let works = |cuda, gpus| Driver::Works { cuda, gpus };
         let failed = |cuda| Driver::Failed { cuda, error: "CUDA_ERROR_UNKNOWN".into() };
         let codes = |asked, libtorch: &Libtorch, driver: &Driver| -> Vec<u8> {
-            of_cuda(asked, libtorch, driver).iter().map(Ailment::code).collect()
+            cuda_diagnoses(asked, libtorch, driver).iter().map(Diagnosis::code).collect()
         };
         for (libtorch, driver, asked, not_asked) in [
             (&cpu_only, Driver::Missing, vec![13, 14], vec![]),
@@ -164,7 +164,7 @@ mod tests {
             assert_eq!(codes(true, libtorch, &driver), asked, "{libtorch:?} {driver:?}");
             assert_eq!(codes(false, libtorch, &driver), not_asked, "{libtorch:?} {driver:?}");
         }
-        let old = of_cuda(true, &with_cuda, &works(12040, vec![])).remove(0);
+        let old = cuda_diagnoses(true, &with_cuda, &works(12040, vec![])).remove(0);
         assert_eq!(old.to_string(), "the NVIDIA driver is too old: it runs CUDA 12.4, and libtorch was built for 13.0");
     }
 }

@@ -9,7 +9,7 @@ use crate::files::escaped;
 
 /// The state of everything that a run needs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Checkup {
+pub struct DoctorReport {
     /// Of this program.
     pub version: &'static str,
     /// Of libtorch.
@@ -25,7 +25,7 @@ pub struct Checkup {
     /// Whether the CPU has instructions for bf16.
     pub cpu_bf16: bool,
     /// What a batch did on each device.
-    pub devices: Vec<Trial>,
+    pub devices: Vec<DeviceCheck>,
     /// The weights that are known by name.
     pub weights: Vec<WeightsState>,
     /// The cache, in words.
@@ -39,7 +39,7 @@ pub struct Checkup {
 
 /// A batch on a device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Trial {
+pub struct DeviceCheck {
     /// As `--device` names it.
     pub device: String,
     /// The card's name, if it is one.
@@ -85,7 +85,7 @@ pub struct Problem {
     pub remedy: String,
 }
 
-impl fmt::Display for Checkup {
+impl fmt::Display for DoctorReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cuda = self.cuda.as_ref().map_or("CPU-only".to_owned(), |cuda| format!("CUDA {cuda}"));
         writeln!(out, "resnet-binary {}", self.version)?;
@@ -113,7 +113,7 @@ impl fmt::Display for Checkup {
     }
 }
 
-impl fmt::Display for Trial {
+impl fmt::Display for DeviceCheck {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:<11} ", self.device)?;
         if let Some(card) = &self.card {

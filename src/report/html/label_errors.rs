@@ -5,7 +5,7 @@ use super::checks::is_close;
 use super::mistakes::pictures;
 use super::page::{LabelError, Page};
 use super::text::{File, Name, Prose, decimal, each, percent};
-use super::{MOST_PHOTOS, MOST_ROWS, Section, left_out, table};
+use super::{MAX_PHOTOS, MAX_ROWS, Section, left_out, table};
 
 /// How to correct labels (markup).
 pub(super) const STEP: &str = "Look at the possible label errors, write the corrections into a CSV (<code>path,label</code>; \
@@ -21,13 +21,13 @@ pub(super) fn labels(page: &Page) -> Option<Section> {
             "<p>In cross-validation, which never trained on the photo that it predicts, these labels were contradicted. {STEP}</p>\n"
         ) + &list(doubtful)
     };
-    Section::of("label-errors", "Possible label errors", body)
+    Section::new("label-errors", "Possible label errors", body)
 }
 
 fn list(doubtful: &[LabelError]) -> String {
     // Those with photos come first and say all there is; a table has the rest.
     let has_photo = |label: &&LabelError| label.thumbnail.is_some();
-    let pictured: Vec<&LabelError> = doubtful.iter().take_while(has_photo).take(MOST_PHOTOS).collect();
+    let pictured: Vec<&LabelError> = doubtful.iter().take_while(has_photo).take(MAX_PHOTOS).collect();
     let shown = each(&pictured, |label| {
         format!(
             "<li>{}<p>labelled <b>{}</b>, looks like <b>{}</b> ({})</p>{}</li>\n",
@@ -38,8 +38,8 @@ fn list(doubtful: &[LabelError]) -> String {
             File(&label.path)
         )
     });
-    let gallery = if shown.is_empty() { shown } else { format!("<ul class=\"gallery\">\n{shown}</ul>\n") };
-    let rows = each(doubtful.iter().skip(pictured.len()).take(MOST_ROWS), |label| {
+    let thumbnails = if shown.is_empty() { shown } else { format!("<ul class=\"thumbnails\">\n{shown}</ul>\n") };
+    let rows = each(doubtful.iter().skip(pictured.len()).take(MAX_ROWS), |label| {
         format!(
             "<tr><td>{}<small>labelled {}, looks like {}</small></td><td class=\"number\">{}</td></tr>\n",
             File(&label.path),
@@ -50,12 +50,12 @@ fn list(doubtful: &[LabelError]) -> String {
     });
     let head = [Words("photo"), Numbers("probability")];
     let rest = if rows.is_empty() { rows } else { table("Labels that may be wrong", &head, &rows) };
-    gallery + &rest + &left_out(doubtful.len(), pictured.len() + MOST_ROWS)
+    thumbnails + &rest + &left_out(doubtful.len(), pictured.len() + MAX_ROWS)
 }
 
 pub(super) fn shortcuts(page: &Page) -> Option<Section> {
     let shortcuts = page.shortcuts.as_ref().filter(|shortcuts| !shortcuts.probes.is_empty())?;
-    let rows = each(shortcuts.probes.iter().take(MOST_ROWS), |probe| {
+    let rows = each(shortcuts.probes.iter().take(MAX_ROWS), |probe| {
         let (class, verdict) = match &probe.warning {
             Some(warning) => (" class=\"wrong\"", Prose(warning).to_string()),
             None if is_close(shortcuts, probe) => ("", "close to the whole photo, without a clear cause".to_owned()),
@@ -77,5 +77,5 @@ pub(super) fn shortcuts(page: &Page) -> Option<Section> {
                 the whole photo, the photos may differ by how they were taken rather than by what they show.</p>\n"
             .to_owned()
             + &table("Heads that see less", &[Words("what it sees"), Numbers("ROC-AUC")], &(real + &rows));
-    Section::of("shortcuts", "Shortcuts", body)
+    Section::new("shortcuts", "Shortcuts", body)
 }

@@ -31,12 +31,12 @@ unsafe extern "C" {
 
 /// A GPU's queue for copies, beside the one that computes.
 #[derive(Debug)]
-pub(crate) struct Lane(*mut CStream);
+pub(crate) struct CopyStream(*mut CStream);
 
 // SAFETY: a stream of libtorch's is three numbers that name a queue of the process; any thread may use it.
-unsafe impl Send for Lane {}
+unsafe impl Send for CopyStream {}
 
-impl Lane {
+impl CopyStream {
     /// One of the GPU's queues.
     pub(crate) fn new(gpu: usize) -> Result<Self, TchError> {
         let mut out = ptr::null_mut();
@@ -52,7 +52,7 @@ impl Lane {
     }
 }
 
-impl Drop for Lane {
+impl Drop for CopyStream {
     fn drop(&mut self) {
         // SAFETY: it came from `rb_lane` and goes once.
         unsafe { rb_lane_free(self.0) }
@@ -159,7 +159,7 @@ mod tests {
             println!("skipped: there is a GPU");
             return;
         }
-        assert!(Lane::new(0).is_err());
+        assert!(CopyStream::new(0).is_err());
         assert!(Mark::set(0).is_err());
         assert!(Pinned::new(&[2, 2], |_| ()).is_err());
     }
@@ -170,7 +170,7 @@ mod tests {
             println!("skipped: there is no GPU");
             return;
         }
-        let lane = Lane::new(0).unwrap();
+        let lane = CopyStream::new(0).unwrap();
         let pinned =
             Pinned::new(&[1 << 20], |bytes| bytes.iter_mut().enumerate().for_each(|(at, byte)| *byte = at as u8));
         let there = lane.upload(&pinned.unwrap()).unwrap();

@@ -62,7 +62,7 @@ impl Batch {
             return content(&mut device).map_err(fail);
         }
         let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        sweep(folder_of(&target));
+        remove_stale(folder_of(&target));
         let mut writer = BufWriter::new(sibling(folder_of(&target)).map_err(fail)?);
         content(&mut writer).map_err(fail)?;
         let temporary = writer.into_inner().map_err(|error| fail(error.into_error()))?;
@@ -80,7 +80,7 @@ impl Batch {
         let several = self.ready.len() > 1;
         let mut steps = Vec::with_capacity(self.ready.len());
         for Ready { path, target, temporary } in self.ready {
-            let old = if several { Old::of(&target) } else { Ok(Old::Nothing) };
+            let old = if several { Old::new(&target) } else { Ok(Old::Nothing) };
             let old = old.map_err(|error| FileError::new("write", &path, after_undoing(&path, error, several, &[])))?;
             steps.push((path, target, temporary, old));
         }
@@ -99,13 +99,13 @@ impl Batch {
 /// What is at a place before a file is put there.
 enum Old {
     Nothing,
-    /// The same content under a second name, locked for as long as it is needed, so that no [`sweep`] takes it.
+    /// The same content under a second name, locked for as long as it is needed, so that no [`remove_stale`] takes it.
     Kept(TempPath, File),
 }
 
 impl Old {
     /// A second name where the file system has such names, else a copy.
-    fn of(target: &Path) -> io::Result<Self> {
+    fn new(target: &Path) -> io::Result<Self> {
         let file = match File::open(target) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::Nothing),
@@ -195,7 +195,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 }
 
 /// A temporary file beside the final one: a rename is atomic only within one file system. It is locked as long as
-/// somebody writes to it, so that [`sweep`] tells it from one that was left behind.
+/// somebody writes to it, so that [`remove_stale`] tells it from one that was left behind.
 fn sibling(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = named();
     #[cfg(unix)]
@@ -219,7 +219,7 @@ pub(super) fn named() -> tempfile::Builder<'static, 'static> {
 
 /// Removes the temporary files of writers that were killed: of our own name, unlocked, and not written to for a while.
 /// What cannot be removed stays; it is in nobody's way. [`write()`] does it by itself.
-pub fn sweep(folder: &Path) {
+pub fn remove_stale(folder: &Path) {
     for name in super::names(folder).unwrap_or_default() {
         let path = folder.join(&name);
         if name.starts_with(PREFIX) && name.ends_with(SUFFIX) && is_abandoned(&path) {

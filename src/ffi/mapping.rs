@@ -12,7 +12,7 @@ pub(crate) struct Mapping(Mmap);
 
 impl Mapping {
     /// Maps a whole file.
-    pub(crate) fn of(file: &File) -> io::Result<Self> {
+    pub(crate) fn new(file: &File) -> io::Result<Self> {
         // SAFETY: the mapping is private and read-only, and its bytes are only ever copied out as plain numbers, for
         // which every bit pattern is valid. A file that is cut shorter by another program while it is mapped ends this
         // one with SIGBUS, as it does for every program that maps files; ours are replaced by renaming, which keeps the

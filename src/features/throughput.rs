@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A run that was shorter says nothing: its start and its end are most of it.
-const LEAST: Duration = Duration::from_secs(1);
+const MIN: Duration = Duration::from_secs(1);
 
 /// The waiting of all workers and the work of all devices, from the first batch on.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(super) struct Throughput {
     started: OnceLock<Instant>,
     /// Microseconds since then, to the end of the last batch.
     span: AtomicU64,
@@ -19,7 +19,7 @@ pub(super) struct Clock {
     devices_busy: AtomicU64,
 }
 
-impl Clock {
+impl Throughput {
     /// The first batch is on its way: what came before, such as loading the network, is nobody's limit.
     pub(super) fn start(&self) {
         self.started.get_or_init(Instant::now);
@@ -47,7 +47,7 @@ impl Clock {
     pub(super) fn verdict(&self, workers: usize, devices: &str, feeders: usize) -> Option<String> {
         let [span, waited, busy] = [&self.span, &self.workers_waited, &self.devices_busy]
             .map(|time| Duration::from_micros(time.load(Ordering::Relaxed)));
-        if span < LEAST {
+        if span < MIN {
             return None;
         }
         let share = |part: Duration, of: usize| (part.as_secs_f64() / (span.as_secs_f64() * of as f64)).clamp(0.0, 1.0);
@@ -78,8 +78,8 @@ fn micros(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn clock(span: u64, waited: u64, busy: u64) -> Clock {
-        let clock = Clock::default();
+    fn clock(span: u64, waited: u64, busy: u64) -> Throughput {
+        let clock = Throughput::default();
         for (time, seconds) in [(&clock.span, span), (&clock.workers_waited, waited), (&clock.devices_busy, busy)] {
             time.store(seconds * 1_000_000, Ordering::Relaxed);
         }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn waiting_counts_from_the_first_batch_on() {
-        let clock = Clock::default();
+        let clock = Throughput::default();
         assert_eq!(clock.waiting(|| 7), 7);
         assert_eq!(clock.workers_waited.load(Ordering::Relaxed), 0);
         clock.start();

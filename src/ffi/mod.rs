@@ -3,7 +3,7 @@
 //! [`onednn`] calls three operators of libtorch that tch has no call for; [`libtorch`] asks it about itself, sets the
 //! switches of its GPU arithmetic and calls an operator that tch calls wrongly; [`stream`] copies beside a GPU's
 //! computation; [`driver`] asks NVIDIA's driver about its cards; [`mapping`] maps a file into memory; [`Allocator`] makes the
-//! end of memory an error; [`leave`] ends the process, and a look at the current folder begins it. Each `unsafe` block says
+//! end of memory an error; [`exit_without_destructors`] ends the process, and a look at the current folder begins it. Each `unsafe` block says
 //! what makes it sound. Nothing here knows what an image or a network is.
 
 #![expect(unsafe_code, reason = "this is the one module for it")]
@@ -18,4 +18,4 @@ mod process;
 pub(crate) mod stream;
 
 pub use memory::{Allocator, end_clearly_without_memory};
-pub use process::leave;
+pub use process::exit_without_destructors;

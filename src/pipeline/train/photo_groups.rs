@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::side::Side;
+use super::subset::Subset;
 use crate::audit::duplicates::{Kind, Pair};
 use crate::audit::groups::{self, GroupBy, Keyed};
 use crate::dataset::split::{self, Split};
@@ -11,10 +11,10 @@ use crate::features::FeatureMatrix;
 use crate::pipeline::copies::Copies;
 use crate::pipeline::photos::Photos;
 use crate::progress::Progress;
-use crate::report::{NearDuplicate, Relatives};
+use crate::report::{GroupReport, NearDuplicate};
 
 /// Relations among all photos.
-pub(super) struct Kin {
+pub(super) struct PhotoGroups {
     /// `[N]`, the same number for photos that belong together.
     pub(super) groups: Vec<usize>,
     copies: Copies,
@@ -23,15 +23,15 @@ pub(super) struct Kin {
 }
 
 /// Finds them by content, features and thumbnails, and by the pattern on their paths.
-pub(super) fn find(photos: &Photos, features: &FeatureMatrix, group_by: Option<&GroupBy>, data: &Path) -> Kin {
+pub(super) fn find(photos: &Photos, features: &FeatureMatrix, group_by: Option<&GroupBy>, data: &Path) -> PhotoGroups {
     let paths = photos.samples.iter().map(|sample| sample.path.as_path());
     let keyed = group_by.map(|pattern| pattern.ids(paths, data));
-    let mut kin = Kin { groups: Vec::new(), copies: Copies::find(photos, features), keyed };
-    kin.join();
-    kin
+    let mut photo_groups = PhotoGroups { groups: Vec::new(), copies: Copies::find(photos, features), keyed };
+    photo_groups.join();
+    photo_groups
 }
 
-impl Kin {
+impl PhotoGroups {
     /// Divides the photos that have no split, groups whole. Copies must never make that impossible: where a class has too
     /// few groups, its largest group of near-copies is set aside until it has enough, which is said.
     ///
@@ -81,7 +81,7 @@ impl Kin {
     }
 
     /// Every pair with what it means for the numbers; those across splits and labels first.
-    pub(super) fn report(&self, photos: &Photos) -> Relatives {
+    pub(super) fn report(&self, photos: &Photos) -> GroupReport {
         let pair = |pair: &Pair| {
             let (first, second) = (photos.samples.get(pair.a)?, photos.samples.get(pair.b)?);
             let label = |sample: &Sample| photos.classes.label(sample.class);
@@ -101,11 +101,11 @@ impl Kin {
         let mut near_duplicates: Vec<NearDuplicate> = self.copies.pairs.iter().filter_map(pair).collect();
         near_duplicates.sort_by_key(|pair| (!pair.across_splits, !pair.contradict));
         let (groups, unmatched) = self.keyed.as_ref().map(|keyed| (keyed.groups, keyed.unmatched)).unzip();
-        Relatives { near_duplicates, set_aside: self.copies.set_aside, groups, unmatched }
+        GroupReport { near_duplicates, set_aside: self.copies.set_aside, groups, unmatched }
     }
 
     /// The places of a side's photos that have no relative among the training photos.
-    pub(super) fn strangers(&self, side: &Side, photos: &Photos) -> Vec<usize> {
+    pub(super) fn without_leaked(&self, side: &Subset, photos: &Photos) -> Vec<usize> {
         let in_training = |sample: &Sample| sample.split == Some(Split::Train);
         let trained = photos.samples.iter().zip(&self.groups).filter(|(sample, _)| in_training(sample));
         let trained: std::collections::HashSet<usize> = trained.map(|(_, group)| *group).collect();
@@ -115,8 +115,8 @@ impl Kin {
 }
 
 /// Says where photos that show the same carry both labels.
-pub(super) fn warn(relatives: &Relatives, progress: &dyn Progress) {
-    let contradicting = relatives.near_duplicates.iter().filter(|pair| pair.contradict);
+pub(super) fn warn(report: &GroupReport, progress: &dyn Progress) {
+    let contradicting = report.near_duplicates.iter().filter(|pair| pair.contradict);
     let count = contradicting.clone().count();
     if let Some(NearDuplicate { first, second, kind, .. }) = contradicting.into_iter().next() {
         let (first, second) = (first.display(), second.display());

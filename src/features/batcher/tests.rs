@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tch::Device;
 
 use super::*;
-use crate::backbone::{Backbone, LazyBackbone, Readout, Target, layout};
+use crate::backbone::{Backbone, CamHead, LazyBackbone, Target, layout};
 use crate::features::{Cache, Extractor, FeatureMatrix, Inputs, Workload};
 use crate::files;
 use crate::pixels::Limits;
@@ -43,7 +43,7 @@ fn with_fed<T>(
         cache,
         facts: false,
         border: false,
-        readout: Readout::default(),
+        readout: CamHead::default(),
     })
 }
 
@@ -55,10 +55,10 @@ struct Fake<'a> {
     fails_at: usize,
 }
 
-impl Runs for Fake<'_> {
-    type Begun = Pooled;
+impl BatchRunner for Fake<'_> {
+    type InFlight = Pooled;
 
-    fn begin(&self, crops: &[Crop], room: usize) -> Result<Pooled, BackboneError> {
+    fn submit(&self, crops: &[Crop], room: usize) -> Result<Pooled, BackboneError> {
         let mut sizes = self.sizes.lock().unwrap();
         sizes.push((crops.len(), room));
         if sizes.len() > self.fails_at {
@@ -72,9 +72,9 @@ impl Runs for Fake<'_> {
         Ok(Pooled { whole: crops.iter().flat_map(row).collect(), ..Pooled::default() })
     }
 
-    fn finish(&self, begun: Pooled) -> Result<(Pooled, Duration), BackboneError> {
+    fn wait(&self, in_flight: Pooled) -> Result<(Pooled, Duration), BackboneError> {
         self.in_hand.fetch_sub(1, Ordering::SeqCst);
-        Ok((begun, Duration::from_micros(1)))
+        Ok((in_flight, Duration::from_micros(1)))
     }
 }
 
@@ -221,7 +221,7 @@ fn decoding_runs_ahead_of_a_slow_reader_by_a_fixed_number_of_photos() {
         let open = |_| Ok(Fake { largest: 99, in_hand: AtomicUsize::new(0), sizes: &sizes, fails_at: usize::MAX });
         extractor.stream_on(&mut inputs, &Silent, &mut sink, &open).unwrap();
     });
-    // 4 · (2 workers + 2 chunks of a batch) tickets of 8 photos.
+    // 4 · (2 workers + 2 chunks of a batch) permits of 8 photos.
     assert!((17..=128).contains(&most.load(Ordering::SeqCst)), "{most:?}");
     assert_eq!(answered.into_inner(), 600);
 }

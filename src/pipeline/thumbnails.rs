@@ -12,7 +12,7 @@ use image::codecs::jpeg::JpegEncoder;
 
 use super::photos::Photos;
 use super::{BackboneOptions, Extractor, PipelineError};
-use crate::backbone::{Linear, Readout};
+use crate::backbone::{CamHead, Linear};
 use crate::dataset::split::Split;
 use crate::features::Explained;
 use crate::files;
@@ -33,26 +33,26 @@ const SAMPLE_SIDE: u32 = 128;
 const QUALITY: u8 = 82;
 
 /// Photo and map of one row.
-pub(super) struct Shown {
+pub(super) struct PhotoView {
     pub(super) thumbnail: Picture,
     pub(super) map: Option<Picture>,
 }
 
 /// What the pictures are made with.
-pub(super) struct Gallery<'a> {
+pub(super) struct Thumbnails<'a> {
     pub(super) photos: &'a Photos,
     pub(super) model: &'a Model,
     pub(super) limits: &'a Limits,
     pub(super) backbone: &'a BackboneOptions,
 }
 
-impl Gallery<'_> {
+impl Thumbnails<'_> {
     /// Pictures of some rows with what the head makes of each cell; a photo that has gone since has none.
     pub(super) fn with_maps(
         &self,
         rows: &[usize],
         progress: &dyn Progress,
-    ) -> Result<HashMap<usize, Shown>, PipelineError> {
+    ) -> Result<HashMap<usize, PhotoView>, PipelineError> {
         let facts = &self.model.facts;
         let head = Linear { weight: &self.model.head.weight, bias: self.model.head.bias };
         let extractor = Extractor {
@@ -63,7 +63,7 @@ impl Gallery<'_> {
             cache: None,
             facts: false,
             border: false,
-            readout: Readout { pooling: facts.pooling, explain: Some(head) },
+            readout: CamHead { pooling: facts.pooling, explain: Some(head) },
         };
         let paths: Vec<PathBuf> = rows.iter().filter_map(|&row| self.path(row)).collect();
         let mut shown = HashMap::new();
@@ -72,7 +72,7 @@ impl Gallery<'_> {
         let streamed = extractor.stream(&mut paths.iter(), progress, &mut |_, outcome| {
             let explained = outcome.ok().and_then(|photo| photo.explained);
             if let (Some(&row), Some(explained)) = (rows.next(), explained)
-                && let Some(picture) = of_explained(&explained)
+                && let Some(picture) = photo_view(&explained)
             {
                 shown.insert(row, picture);
             }
@@ -85,17 +85,17 @@ impl Gallery<'_> {
 
     /// A photo alone; `None` if it has gone since.
     pub(super) fn thumbnail(&self, path: &Path) -> Option<Picture> {
-        of_crop(&self.crop(path)?, SIDE)
+        thumbnail_of(&self.crop(path)?, SIDE)
     }
 
     /// Some photos of each class, evenly over its own, for the page's first section.
     pub(super) fn samples(&self) -> Vec<ClassPhotos> {
-        let classes = self.photos.classes.names().iter().take(html::MOST_CLASSES).enumerate();
+        let classes = self.photos.classes.names().iter().take(html::MAX_CLASSES).enumerate();
         let sheet = |(class, name): (usize, &String)| {
             let all: Vec<&Path> =
                 self.photos.samples.iter().filter(|sample| sample.class == class).map(|sample| &*sample.path).collect();
             let places = (0..SAMPLES.min(all.len())).map(|place| place * all.len() / SAMPLES.min(all.len()));
-            let shown = |path: &&Path| Some((path.to_path_buf(), of_crop(&self.crop(path)?, SAMPLE_SIDE)?));
+            let shown = |path: &&Path| Some((path.to_path_buf(), thumbnail_of(&self.crop(path)?, SAMPLE_SIDE)?));
             let photos = places.filter_map(|place| all.get(place).and_then(shown)).collect();
             ClassPhotos { class: name.clone(), photos }
         };
@@ -118,12 +118,12 @@ impl Gallery<'_> {
     }
 }
 
-fn of_explained(Explained { crop, map }: &Explained) -> Option<Shown> {
+fn photo_view(Explained { crop, map }: &Explained) -> Option<PhotoView> {
     let map = heatmap::overlay(crop, map, SIDE).ok().as_ref().and_then(jpeg);
-    Some(Shown { thumbnail: of_crop(crop, SIDE)?, map })
+    Some(PhotoView { thumbnail: thumbnail_of(crop, SIDE)?, map })
 }
 
-fn of_crop(crop: &Crop, side: u32) -> Option<Picture> {
+fn thumbnail_of(crop: &Crop, side: u32) -> Option<Picture> {
     heatmap::enlarged(crop, side).ok().as_ref().and_then(jpeg)
 }
 

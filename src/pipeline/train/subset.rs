@@ -6,7 +6,7 @@ use crate::pipeline::photos::Photos;
 
 /// The photos of one side of the split, or of several.
 #[derive(Debug, Clone)]
-pub(super) struct Side {
+pub(super) struct Subset {
     /// `[N, D]`
     pub(super) features: FeatureMatrix,
     /// `[N]`, true for the positive class.
@@ -17,9 +17,9 @@ pub(super) struct Side {
     pub(super) rows: Vec<usize>,
 }
 
-impl Side {
+impl Subset {
     /// Those whose split `is_in`.
-    pub(super) fn of(
+    pub(super) fn new(
         photos: &Photos,
         features: &FeatureMatrix,
         groups: &[usize],
