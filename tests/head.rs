@@ -1,4 +1,4 @@
-//! The head against scikit-learn, and against what users give it. Goldens: `scripts/make_head_goldens.py`.
+//! The head against scikit-learn, and against what users give it. Goldens: `scripts/golden/heads.py`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::float_cmp, reason = "what is compared exactly is meant to be the same bits")]

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
 const ORDER: [&str; 16] = [
-    "foreign", "files", "progress", "metrics", "decision", "dataset", "pixels", "weights", "backbone", "features",
+    "ffi", "files", "progress", "metrics", "decision", "dataset", "pixels", "weights", "backbone", "features",
     "index", "head", "audit", "model", "report", "pipeline",
 ];
 
-/// The only places that may speak to libtorch: its missing calls, the backbone, who feeds it, the SGD solver, and who picks a device.
-const MAY_NAME_TCH: [&str; 5] = ["foreign", "backbone", "features", "head", "pipeline"];
+/// The only modules that may call libtorch: its missing calls, the backbone, who feeds it, the SGD solver, and who picks a device.
+const MAY_NAME_TCH: [&str; 5] = ["ffi", "backbone", "features", "head", "pipeline"];
 
 fn sources() -> Vec<(String, PathBuf, String)> {
     let source_root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -39,7 +39,7 @@ fn sources() -> Vec<(String, PathBuf, String)> {
 }
 
 #[test]
-fn every_room_names_only_those_before_it() {
+fn every_module_names_only_those_before_it() {
     let sources = sources();
     assert!(sources.len() > 40, "only {} files were read", sources.len());
     let mut wrong = Vec::new();
@@ -62,7 +62,7 @@ fn every_room_names_only_those_before_it() {
 }
 
 #[test]
-fn every_room_of_the_library_has_its_place_in_the_order() {
+fn every_module_of_the_library_has_its_place_in_the_order() {
     for (module, path, _) in sources() {
         let known = ORDER.contains(&module.as_str()) || ["lib", "main", "cli"].contains(&module.as_str());
         assert!(known, "{} is in no module of the order", path.display());
@@ -70,7 +70,7 @@ fn every_room_of_the_library_has_its_place_in_the_order() {
 }
 
 #[test]
-fn only_the_rooms_around_the_network_speak_to_libtorch() {
+fn only_the_modules_around_the_network_call_libtorch() {
     for (module, path, code) in sources() {
         let may = MAY_NAME_TCH.contains(&module.as_str());
         // `fetch::` is another word.

@@ -1,4 +1,4 @@
-//! The metrics equal those of scikit-learn and scipy on the same scores (`scripts/make_metric_goldens.py`), and their laws.
+//! The metrics equal those of scikit-learn and scipy on the same scores (`scripts/golden/metrics.py`), and their laws.
 #![allow(clippy::unwrap_used, reason = "a failed test may say so")]
 
 use std::collections::BTreeMap;

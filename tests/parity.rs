@@ -1,4 +1,4 @@
-//! Features against torchvision's ResNet-50, whose answers `scripts/make_feature_goldens.py` keeps in
+//! Features against torchvision's ResNet-50, whose answers `scripts/golden/features.py` keeps in
 //! `golden/features/`. The weights are too large to keep: a formula that both sides know makes them, bit by bit.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

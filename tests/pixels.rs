@@ -1,4 +1,4 @@
-//! Pixels against Pillow and torchvision, whose answers `scripts/make_pixel_goldens.py` keeps in `golden/pixels/`, and
+//! Pixels against Pillow and torchvision, whose answers `scripts/golden/pixels.py` keeps in `golden/pixels/`, and
 //! against unusual, damaged and hostile files, which must be answered and never bring the program down.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

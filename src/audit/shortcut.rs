@@ -139,7 +139,7 @@ impl Shortcut {
         let most = if top_features.is_empty() {
             String::new()
         } else {
-            format!(" (most top_features: {})", top_features.join(", "))
+            format!(" (above all {})", top_features.join(", "))
         };
         is_nearly_as_good.then(|| match self.probe {
             Probe::Light => format!(
@@ -151,7 +151,7 @@ impl Shortcut {
             _ => format!(
                 "file properties alone tell the classes apart nearly as well as the model: ROC-AUC {:.3} by file size, pixels, \
                  format, JPEG quality and camera{most}, {:.3} by the model; the classes were probably \
-                 collected in different ways, and the model may fail on photos that were not",
+                 collected in different ways, and the model may have learnt that in place of what they show",
                 auc.value, real.value
             ),
         })

@@ -15,7 +15,7 @@ use super::terminal::{self, Exit, Terminal};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 all well, 1 it could not look, 2 usage; else that of the first thing that is wrong:
-  10  a shared library is missing: the program does not start, `scripts/doctor` tells
+  10  a shared library is missing: the program does not start, `scripts/check/doctor` tells
   11  libtorch is of another version
   12  two OpenMP libraries are loaded
   13  libtorch is CPU-only, and a GPU was asked for

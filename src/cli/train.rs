@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// and copies of it that have its class follow
     #[arg(long, value_name = "CSV", help_heading = "Data")]
     fixes: Option<PathBuf>,
-    /// Write the photos whose label is doubtful as a CSV, the most doubtful first, in the form that `--fixes` takes
+    /// Write the possible label errors as a CSV, the most probable first, in the form that `--fixes` takes
     #[arg(long, value_name = "CSV", help_heading = "Output")]
     label_errors: Option<PathBuf>,
     /// Write everything that was found as one HTML page

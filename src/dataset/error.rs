@@ -304,7 +304,7 @@ pub enum RowProblem {
 const FIRST_LINE: &str = "the first line is `path,label` or `path,label,split`";
 
 fn aside(ignored: &PassedOver) -> String {
-    if ignored.is_empty() { String::new() } else { format!(" (passed over: {ignored})") }
+    if ignored.is_empty() { String::new() } else { format!(" (ignored: {ignored})") }
 }
 
 fn classes_in_words(found: &Found) -> String {
@@ -324,7 +324,7 @@ fn splits_in_words(splits: &[Split]) -> String {
 }
 
 fn groups_in_words(count: usize) -> &'static str {
-    if count == 1 { "image that is no copy of another" } else { "images that are no copies of each other" }
+    if count == 1 { "image that is no near-duplicate of another" } else { "images that are no near-duplicates of each other" }
 }
 
 impl DatasetError {
@@ -428,7 +428,7 @@ impl DatasetError {
             Self::PathNotText { .. } => Some("rename the file".to_owned()),
             Self::Share(_) => Some("give a share such as 0.2".to_owned()),
             Self::TooFewImages { needed, .. } => {
-                Some(format!("add images until each class has {needed} that are no copies of each other"))
+                Some(format!("add images until each class has {needed} that are no near-duplicates of each other"))
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Corrections of labels, laid over a data set and over nothing else: a CSV with the columns `path` and `label`, where a
-//! label is the name of a class or `drop`. A table of doubtful labels ([`to_csv`]) has `decision` in place of that: what a
+//! label is the name of a class or `drop`. A table of possible label errors ([`to_csv`]) has `decision` in place of that: what a
 //! person wrote there counts, and a line where they wrote nothing does not.
 //!
 //! It is read as a CSV of images is ([`super::open`]): any separator, relative paths from its own folder. Whatever it says
@@ -50,7 +50,7 @@ const COLUMNS: [&str; 5] = ["path", "label", "suggested", "probability", "decisi
 
 /// How a table that [`to_csv`] made is known among other files. One in which a person has decided something is theirs.
 pub const KIND: Kind = Kind {
-    name: "table of doubtful labels",
+    name: "table of possible label errors",
     is_one: |head| {
         let is_number = |cell: &[u8]| std::str::from_utf8(cell).is_ok_and(|cell| cell.parse::<f64>().is_ok());
         split::is_table(head, COLUMNS, |[_, label, suggested, probability, decision]| {

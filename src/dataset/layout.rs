@@ -194,7 +194,7 @@ impl Layout {
     /// Folders where splits could be that are called like splits and are none.
     pub(super) fn warn_of_splits(&self, root: &Path, folders: &[PathBuf]) -> Vec<String> {
         let why = match (&self.split, self.class) {
-            (Some((level, _)), _) if *level == self.lead => "has no images and is passed over",
+            (Some((level, _)), _) if *level == self.lead => "has no images and is ignored",
             (_, Class::At(level)) if level == self.lead => "is taken as a class, not as a split",
             _ => "is not taken as a split: a folder beside it is none",
         };

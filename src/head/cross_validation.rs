@@ -97,7 +97,7 @@ pub fn cross_validate(
 ) -> Result<CrossValidation, HeadError> {
     strengths.iter().try_for_each(|&l2| require_positive("l2", l2))?;
     let mut folds = prepare(examples, folds)?;
-    let task = if strengths.len() == 1 { "cross-validation" } else { "choosing the strength by cross-validation" };
+    let task = if strengths.len() == 1 { "cross-validation" } else { "choosing the L2 penalty by cross-validation" };
     progress.start(task, Unit::Steps, Some(strengths.len() as u64));
     let found = descend(examples, &mut folds, strengths, progress);
     progress.finish();
@@ -132,7 +132,7 @@ fn descend(
         }
     }
     let Some((Score { l2, .. }, logits)) = best else {
-        return Err(HeadError::Option { name: "l2", value: "an empty grid".to_owned(), expected: "a strength" });
+        return Err(HeadError::Option { name: "l2", value: "an empty grid".to_owned(), expected: "an L2 penalty" });
     };
     Ok(CrossValidation { l2, logits, scores, folds: folds.len() })
 }

@@ -277,7 +277,7 @@ impl HeadError {
         match self {
             Self::OneClass { .. } => Some("put images of both classes into the training folder".to_owned()),
             Self::AllAlike { .. } => Some(
-                "look at the images: all of one colour, or copies of one? give images that show the classes".to_owned(),
+                "look at the images: all of one colour, or near-duplicates of one? give images that show the classes".to_owned(),
             ),
             Self::ClassesAlike => Some("keep each image in the class that it belongs to, and only there".to_owned()),
             Self::NotFinite { .. } => {
@@ -285,9 +285,9 @@ impl HeadError {
             }
             Self::Width { .. } => Some("use the model with the backbone it was trained on".to_owned()),
             Self::FoldWithoutClass { .. } => {
-                Some("add images of that class, or give a fixed strength such as `--l2 1`".to_owned())
+                Some("add images of that class, or give a fixed L2 penalty such as `--l2 1`".to_owned())
             }
-            Self::NotConverged { .. } => Some("use a larger strength, such as `--l2 1`".to_owned()),
+            Self::NotConverged { .. } => Some("use a larger L2 penalty, such as `--l2 1`".to_owned()),
             Self::Diverged { .. } => Some("use a smaller learning rate, such as `--lr 0.0001`".to_owned()),
             Self::LabelCount { .. } | Self::Option { .. } | Self::Torch { .. } | Self::Interrupted(_) => None,
         }

@@ -38,7 +38,7 @@ impl Arguments {
         })
     }
 
-    /// How many files of the folders so far are no photos, and were passed over.
+    /// How many files of the folders so far are no photos and were ignored.
     pub fn no_photos(&self) -> usize {
         self.no_photos
     }

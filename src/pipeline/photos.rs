@@ -85,7 +85,7 @@ impl Reading<'_> {
     pub(super) fn run(&self, rows: &mut dyn Rows, progress: &dyn Progress) -> Result<Photos, PipelineError> {
         let (photos, _) = self.run_fixed(None, None, rows, progress)?;
         if !photos.ignored.is_empty() {
-            progress.note(&format!("passed over: {}", photos.ignored));
+            progress.note(&format!("ignored: {}", photos.ignored));
         }
         Ok(photos)
     }

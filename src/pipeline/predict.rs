@@ -190,8 +190,8 @@ pub fn predict(
     }
     let ignored = match inputs.no_photos() {
         0 => None,
-        1 => Some("1 file is no photo and was passed over".to_owned()),
-        count => Some(format!("{count} files are no photos and were passed over")),
+        1 => Some("1 file is no photo and was ignored".to_owned()),
+        count => Some(format!("{count} files are no photos and were ignored")),
     };
     progress.check()?;
     if seen == 0 {

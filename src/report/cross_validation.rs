@@ -10,7 +10,7 @@ pub struct MeanStd {
     /// Mean.
     pub mean: f64,
     /// Standard deviation between folds (n − 1). Not the error of the mean: the folds share their training images.
-    pub deviation: f64,
+    pub std: f64,
 }
 
 impl MeanStd {
@@ -22,7 +22,7 @@ impl MeanStd {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        Some(Self { mean, deviation: (squares / (count - 1.0)).sqrt() })
+        Some(Self { mean, std: (squares / (count - 1.0)).sqrt() })
     }
 }
 
@@ -74,12 +74,12 @@ impl CrossValidationReport {
 
 impl fmt::Display for CrossValidationReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "{}-fold     {} images, mean ± deviation between folds", self.folds, self.images)?;
+        writeln!(out, "{}-fold     {} images, mean ± std over folds", self.folds, self.images)?;
         let rows =
             [("accuracy", self.accuracy), ("ROC-AUC", self.roc_auc), ("F1", self.f1), ("log loss", self.log_loss)];
         for (name, spread) in rows {
             match spread {
-                Some(MeanStd { mean, deviation }) => writeln!(out, "  {name:<10}{mean:.3} ± {deviation:.3}")?,
+                Some(MeanStd { mean, std }) => writeln!(out, "  {name:<10}{mean:.3} ± {std:.3}")?,
                 None => writeln!(out, "  {name:<10}not defined")?,
             }
         }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn the_deviation_is_that_of_a_sample() {
         let spread = MeanStd::new(&[1.0, 2.0, 3.0, 4.0]).unwrap();
-        assert!((spread.mean - 2.5).abs() < 1e-12 && (spread.deviation - 1.290_994_448_735_806).abs() < 1e-12);
+        assert!((spread.mean - 2.5).abs() < 1e-12 && (spread.std - 1.290_994_448_735_806).abs() < 1e-12);
         assert_eq!(MeanStd::new(&[1.0]), None);
     }
 }

@@ -17,7 +17,7 @@ pub struct NearDuplicate {
     /// The other.
     #[serde(with = "escaped")]
     pub second: PathBuf,
-    /// `identical`, `near copy` or `mirrored`.
+    /// `identical`, `near-duplicate` or `mirrored`.
     pub kind: &'static str,
     /// Correlation of their thumbnails, 1 for the same bytes.
     pub similarity: f64,
@@ -46,7 +46,7 @@ impl fmt::Display for GroupReport {
         let pairs = &self.near_duplicates;
         match pairs.first() {
             None if self.set_aside > 0 => {}
-            None => writeln!(out, "copies      none found")?,
+            None => writeln!(out, "duplicates  no near-duplicates")?,
             Some(pair) => {
                 let (first, second, kind) = (escaped::text(&pair.first), escaped::text(&pair.second), pair.kind);
                 let across = pairs.iter().filter(|pair| pair.across_splits).count();
@@ -55,11 +55,11 @@ impl fmt::Display for GroupReport {
                     across => format!("{across} across the split"),
                 };
                 let count = counted(pairs.len(), "pair", "pairs");
-                writeln!(out, "copies      {count}, {kept}, such as {first} and {second} ({kind})")?;
+                writeln!(out, "duplicates  {count} of near-duplicates, {kept}, such as {first} and {second} ({kind})")?;
             }
         }
         if self.set_aside > 0 {
-            let title = if pairs.is_empty() { "copies" } else { "" };
+            let title = if pairs.is_empty() { "duplicates" } else { "" };
             writeln!(
                 out,
                 "{title:<12}cannot be told among {} photos that all look alike; of these only identical files are kept \
@@ -96,7 +96,10 @@ impl fmt::Display for Leak {
         let Self { split, images, .. } = self;
         let photos = counted(*images, "photo", "photos");
         let have = if *images == 1 { "has" } else { "have" };
-        write!(out, "leak        {photos} of the {split} split {have} a relative in training:")?;
+        write!(
+            out,
+            "leak        {photos} of the {split} split {have} a near-duplicate, or a photo of the same group, in training:"
+        )?;
         let value =
             |estimate: &Option<Estimate>| estimate.map_or("undefined".to_owned(), |it| format!("{:.3}", it.value));
         let (with, without) = (value(&self.accuracy_with), value(&self.accuracy_without));
@@ -127,12 +130,12 @@ pub struct Shortcut {
     /// Its out-of-fold ROC-AUC.
     pub roc_auc: f64,
     /// That of the real head on the same photos.
-    pub real_roc_auc: f64,
-    /// Why that is suspicious; `None` for all clear.
+    pub model_roc_auc: f64,
+    /// Why that is suspicious; `None` if nothing is.
     pub warning: Option<String>,
 }
 
 /// A count with its noun.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

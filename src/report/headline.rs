@@ -37,10 +37,10 @@ impl TrainReport {
     fn in_cross_validation(&self) -> Option<String> {
         let found = self.cross_validation.as_ref()?;
         let accuracy = found.accuracy?;
-        let (mean, deviation) = (100.0 * accuracy.mean, 100.0 * accuracy.deviation);
+        let (mean, std) = (100.0 * accuracy.mean, 100.0 * accuracy.std);
         let (folds, images) = (found.folds, found.images);
         Some(format!(
-            "{mean:.0} % correct in {folds}-fold cross-validation of {images} photos (± {deviation:.0} % between folds)"
+            "{mean:.0} % correct in {folds}-fold cross-validation of {images} photos (± {std:.0} % between folds)"
         ))
     }
 

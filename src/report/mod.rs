@@ -73,7 +73,7 @@ impl fmt::Display for CalibrationReport {
         match *kind {
             "none" => write!(out, "none: no curve lowers the out-of-fold log loss of {before:.3}"),
             "prior" => {
-                write!(out, "class weight taken off: out-of-fold log loss {before:.3} → {after:.3}")
+                write!(out, "class weight undone: out-of-fold log loss {before:.3} → {after:.3}")
             }
             kind => write!(out, "{kind}: out-of-fold log loss {before:.3} → {after:.3}"),
         }
@@ -167,9 +167,9 @@ fn in_groups(metrics: &Metrics, [negative, positive]: [&str; 2]) -> Option<Strin
 
 /// The confusion matrix, with the names of the negative and the positive class.
 fn write_confusion(out: &mut fmt::Formatter<'_>, classes: [&str; 2], confusion: &Confusion) -> fmt::Result {
-    let names = classes.map(|class| format!("is {class}"));
+    let names = classes.map(|class| format!("true {class}"));
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let titles = classes.map(|class| format!("answer {class}"));
+    let titles = classes.map(|class| format!("predicted {class}"));
     let widths = titles.each_ref().map(|title| title.chars().count());
     writeln!(out, "            {:width$}  {}  {}", "", titles[0], titles[1])?;
     let rows =

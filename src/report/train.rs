@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::findings::counted;
 use super::{
     CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, GroupReport, LabelError, Leak,
     MAX_SUSPECT_FRACTION, Shortcut, Skipped, in_groups, rounded, shell_word, write_confusion, write_estimate,
@@ -97,7 +98,7 @@ pub struct TrainReport {
     pub shortcuts: Vec<Shortcut>,
     /// A class that has too few photos for any of these numbers to tell much.
     pub few_photos: Option<FewPhotos>,
-    /// What speaks against the numbers or the model.
+    /// Warnings about the numbers or the model.
     pub warnings: Vec<String>,
     /// Where the page is, if one was wanted.
     #[serde(serialize_with = "escaped::serialize_option")]
@@ -115,7 +116,7 @@ pub struct TrainReport {
     pub example: Option<PathBuf>,
 }
 
-/// The headline first, then what speaks against it, then what to do with the model, then everything else.
+/// The headline first, then the warnings, then what to do with the model, then everything else.
 impl fmt::Display for TrainReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in self.headline() {
@@ -140,7 +141,7 @@ impl fmt::Display for TrainReport {
         if let Some(found) = &self.cross_validation {
             write!(out, "\n{found}")?;
         }
-        self.write_doubts(out)?;
+        self.write_findings(out)?;
         match self.refit_in_words() {
             Some(words) => writeln!(out, "\nrefit       {words}"),
             None => Ok(()),
@@ -174,7 +175,7 @@ impl TrainReport {
             write!(out, ", {} unreadable", self.unreadable.len())?;
         }
         if !self.ignored.is_empty() {
-            write!(out, "; passed over: {}", self.ignored)?;
+            write!(out, "; ignored: {}", self.ignored)?;
         }
         writeln!(out)?;
         let width = self.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
@@ -228,24 +229,29 @@ impl TrainReport {
         })
     }
 
-    /// Doubts about labels and about what the head looks at.
-    fn write_doubts(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Possible label errors, and what else tells the classes apart.
+    fn write_findings(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(found) = &self.label_errors {
             match found.first() {
-                None => writeln!(out, "\nlabels      none is doubtful")?,
+                None => writeln!(out, "\nlabels      no possible label errors")?,
                 // A head that doubts so many labels is the more likely one to be wrong.
                 Some(_) if MAX_SUSPECT_FRACTION * found.len() > self.images() => {
-                    writeln!(out, "\nlabels      {} seem doubtful: too many, the head is unsure itself", found.len())?;
+                    writeln!(
+                        out,
+                        "\nlabels      {} possible label errors: too many, the model itself is unsure",
+                        found.len()
+                    )?;
                 }
                 Some(LabelError { path, given, suggested, .. }) => {
-                    let (count, path) = (found.len(), escaped::text(path));
-                    writeln!(out, "\nlabels      {count} doubtful, such as {path}: {given}, perhaps {suggested}")?;
+                    let errors = counted(found.len(), "possible label error", "possible label errors");
+                    let path = escaped::text(path);
+                    writeln!(out, "\nlabels      {errors}, such as {path}: labelled {given}, looks like {suggested}")?;
                 }
             }
         }
-        for Shortcut { sees, roc_auc, real_roc_auc, warning } in &self.shortcuts {
-            let verdict = warning.as_ref().map_or("all clear", |_| "suspicious, see the warning");
-            writeln!(out, "shortcut    {sees}: ROC-AUC {roc_auc:.3} beside {real_roc_auc:.3}, {verdict}")?;
+        for Shortcut { sees, roc_auc, model_roc_auc, warning } in &self.shortcuts {
+            let verdict = warning.as_ref().map_or("not suspicious", |_| "suspicious, see the warning");
+            writeln!(out, "shortcut    {sees}: ROC-AUC {roc_auc:.3}, the model {model_roc_auc:.3}: {verdict}")?;
         }
         Ok(())
     }

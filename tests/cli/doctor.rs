@@ -20,10 +20,10 @@ fn library(dir: &Dir, name: &str, source: &str) -> PathBuf {
     path
 }
 
-/// `scripts/doctor` on this binary.
+/// `scripts/check/doctor` on this binary.
 fn script(dir: &Dir, binary: &Path) -> Command {
     let settings = dir.command();
-    let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/doctor"));
+    let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check/doctor"));
     script.current_dir(settings.get_current_dir().unwrap()).arg("--binary").arg(binary);
     script.envs(settings.get_envs().filter_map(|(name, value)| Some((name, value?))));
     script

@@ -1,4 +1,4 @@
-//! What `scripts/faults` does for long, for a moment: kills, two at once, closed streams, other libraries, no network.
+//! What `scripts/check/faults` does for long, for a moment: kills, two at once, closed streams, other libraries, no network.
 
 use std::fs;
 use std::process::{Command, Stdio};

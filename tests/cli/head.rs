@@ -109,7 +109,7 @@ fn too_few_photos_of_a_class_to_hold_any_out_leave_no_weight_in_the_probabilitie
         let calibration = facts(&dir)["calibration"].clone();
         assert_eq!(calibration["kind"], "prior", "{calibration}");
         assert!((calibration["intercept"].as_f64().unwrap() + 24_f64.ln()).abs() < 1e-9, "{calibration}");
-        for said in ["too few training images", "no calibration", "no threshold chosen by `f1`", "taken off"] {
+        for said in ["too few training images", "no calibration", "no threshold chosen by `f1`", "undone"] {
             assert!(err.contains(said), "{said}: {err}");
         }
         // Heads that could have chosen, for they have one photo more, are others than this one.

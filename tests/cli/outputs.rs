@@ -70,7 +70,7 @@ fn no_output_is_written_over_a_file_that_is_read_or_that_another_program_made() 
         (with_folder(&["--save-split", "x", "--label-errors", "x"]), "it is the file of `--save-split` too"),
         (with_folder(&["--fixes", "fixes.csv", "--label-errors", "fixes.csv"]), "it is the table of `--fixes`"),
         (with_folder(&["--fixes", "doubts.csv", "--label-errors", "hard.csv"]), "it is the table of `--fixes`"),
-        (with_folder(&["--label-errors", "fixes.csv"]), "no table of doubtful labels of this program"),
+        (with_folder(&["--label-errors", "fixes.csv"]), "no table of possible label errors of this program"),
         (with_folder(&["--save-split", "fixes.csv"]), "no table of a split of this program"),
         (with_table(&["--save-split", "labels.csv"]), "it is the table of `--data`"),
         (with_table(&["--save-split", "link.csv"]), "it is the table of `--data`"),

@@ -133,7 +133,7 @@ fn network() -> Network {
 }
 
 fn cross_validation() -> CrossValidationReport {
-    let spread = |mean, deviation| Some(MeanStd { mean, deviation });
+    let spread = |mean, std| Some(MeanStd { mean, std });
     CrossValidationReport {
         folds: 5,
         images: 398,
@@ -149,8 +149,8 @@ fn cross_validation() -> CrossValidationReport {
 fn learning_curve() -> Vec<LearningPoint> {
     let point = |(images, log_loss, loss_deviation, roc_auc, auc_deviation)| LearningPoint {
         images,
-        roc_auc: MeanStd { mean: roc_auc, deviation: auc_deviation },
-        log_loss: MeanStd { mean: log_loss, deviation: loss_deviation },
+        roc_auc: MeanStd { mean: roc_auc, std: auc_deviation },
+        log_loss: MeanStd { mean: log_loss, std: loss_deviation },
     };
     let points = [
         (20, 0.641, 0.07, 0.704, 0.06),

@@ -52,7 +52,7 @@ fn the_summary_warns_of_what_misleads_and_says_what_is_well() {
 fn without_a_warning_few_photos_are_too_few_to_tell() {
     let title = |photos| words_of(&render(&measured(photos, photos - 1)), "h2", None).remove(0);
     assert_eq!(title(20), "Can I trust this? Too few photos to tell");
-    assert_eq!(title(100), "Can I trust this? Nothing speaks against it");
+    assert_eq!(title(100), "Can I trust this? Nothing was found against it");
     assert!(render(&measured(20, 19)).contains("Measure on more photos, at least 100"));
 }
 

@@ -1,4 +1,4 @@
-//! Against cleanlab, whose answers `scripts/make_label_goldens.py` keeps in `golden/audit/`, and against labels that were
+//! Against cleanlab, whose answers `scripts/golden/labels.py` keeps in `golden/audit/`, and against labels that were
 //! flipped on purpose.
 
 #![expect(clippy::cast_sign_loss, reason = "what is cast is not negative")]

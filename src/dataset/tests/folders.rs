@@ -62,7 +62,7 @@ fn without_a_validation_folder_the_training_images_are_still_to_be_split() {
     tree.folder("val/a");
     let dataset = tree.open().unwrap();
     assert_eq!(tree.listed(&dataset), ["test/a/1 a test", "test/b/1 b test", "train/a/1 a", "train/b/1 b"]);
-    assert!(dataset.warnings[0].ends_with("val` has no images and is passed over"), "{:?}", dataset.warnings);
+    assert!(dataset.warnings[0].ends_with("val` has no images and is ignored"), "{:?}", dataset.warnings);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn too_few_and_too_many_classes_are_shown_with_their_counts() {
     tree.file("a/notes.txt", b"text");
     tree.folder("b");
     let (message, _) = complaint(tree.open());
-    assert!(message.ends_with("(passed over: 1 empty folder, 1 file that is no image)"), "{message}");
+    assert!(message.ends_with("(ignored: 1 empty folder, 1 file that is no image)"), "{message}");
 }
 
 #[test]

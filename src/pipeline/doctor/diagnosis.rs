@@ -6,7 +6,7 @@ use crate::backbone::BackboneError;
 use crate::backbone::about::{Driver, Libtorch};
 use crate::report::Problem;
 
-/// One kind each, gravest first. `scripts/doctor` has code 10, a shared library that is missing, for then this program
+/// One kind each, gravest first. `scripts/check/doctor` has code 10, a shared library that is missing, for then this program
 /// does not start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Diagnosis {

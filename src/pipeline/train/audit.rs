@@ -154,6 +154,6 @@ impl Prepared {
             [] => warning,
             some => format!("{warning}, such as {}", some.join(", ")),
         });
-        Shortcut { sees, roc_auc: found.auc.value, real_roc_auc: found.real.value, warning }
+        Shortcut { sees, roc_auc: found.auc.value, model_roc_auc: found.real.value, warning }
     }
 }

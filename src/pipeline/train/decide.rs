@@ -77,7 +77,7 @@ fn without_scores(rule: ThresholdRule, pos_weight: f64) -> Decided {
     let calibration = Calibration::at_prior(pos_weight);
     let undone = match calibration {
         Calibration::None => "",
-        _ => "; the probabilities are those of the head with the class weight taken off again",
+        _ => "; the probabilities are those of the head with the class weight undone",
     };
     let sentence = format!(
         "a class has too few training images to hold some of them out: no strength of the penalty and no calibration could \

@@ -116,7 +116,7 @@ impl TrainOptions {
         let settings = Settings::Sgd(SgdOptions { epochs, patience: epochs, ..options.clone() });
         let head = fit_again(training, &settings, pos_weight, device, progress)?;
         let out_of_fold = self.out_of_fold(training, FOLDS, &settings, device, progress)?;
-        let description = format!("AdamW, {epochs} epochs ({origin}); class weight (positive) {pos_weight:.3}");
+        let description = format!("AdamW, {epochs} epochs ({origin})");
         Ok(Fitted { head, settings, description, pos_weight, out_of_fold })
     }
 
@@ -147,9 +147,7 @@ impl TrainOptions {
         let (strength, pos_weight) = (fit.l2, examples.pos_weight());
         // Three digits, as a person would write them.
         let strength: f64 = format!("{strength:.2e}").parse().unwrap_or(strength);
-        let description = format!(
-            "logistic regression solved exactly on features of one scale, L2 {strength} ({origin}); class weight (positive) {pos_weight:.3}"
-        );
+        let description = format!("logistic regression solved exactly, L2 penalty {strength} ({origin})");
         let logits = fit.cross_validation.map(|found| found.logits);
         let out_of_fold = folds.zip(logits).map(|(folds, logits)| OutOfFold { folds, logits });
         Ok(Fitted { head: fit.head, settings: Settings::Exact { l2: fit.l2 }, description, pos_weight, out_of_fold })

@@ -171,7 +171,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         features_from_cache: photos.extraction.from_cache,
         feature_seconds: photos.seconds,
         images_per_second: photos.images_per_second,
-        head: fitted.description.clone(),
+        head: format!("{}; class weight ({}) {:.3}", fitted.description, model.facts.positive, fitted.pos_weight),
         l2: fitted.settings.l2(),
         pos_weight: model.facts.training.pos_weight,
         calibration: decided.calibrated,

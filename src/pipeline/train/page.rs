@@ -117,7 +117,7 @@ impl Material<'_> {
             copies: Some(self.copies(thumbnails)),
             label_errors: report.label_errors.as_ref().map(|found| label_errors(found, thumbnails)),
             shortcuts: report.shortcuts.first().map(|first| Shortcuts {
-                real: first.real_roc_auc,
+                real: first.model_roc_auc,
                 probes: report.shortcuts.iter().map(probe).collect(),
             }),
             ..Page::default()

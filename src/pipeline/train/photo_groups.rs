@@ -90,7 +90,7 @@ impl PhotoGroups {
                 second: second.path.clone(),
                 kind: match pair.kind {
                     Kind::Identical => "identical",
-                    Kind::NearCopy => "near copy",
+                    Kind::NearCopy => "near-duplicate",
                     Kind::Mirrored => "mirrored",
                 },
                 similarity: pair.similarity,
@@ -114,12 +114,12 @@ impl PhotoGroups {
     }
 }
 
-/// Says where photos that show the same carry both labels.
+/// Says where photos that show the same carry different labels.
 pub(super) fn warn(report: &GroupReport, progress: &dyn Progress) {
     let contradicting = report.near_duplicates.iter().filter(|pair| pair.contradict);
     let count = contradicting.clone().count();
     if let Some(NearDuplicate { first, second, kind, .. }) = contradicting.into_iter().next() {
         let (first, second) = (first.display(), second.display());
-        progress.warn(&format!("{count} pairs of copies carry both labels, such as `{first}` and `{second}` ({kind})"));
+        progress.warn(&format!("{count} pairs of near-duplicates carry different labels, such as `{first}` and `{second}` ({kind})"));
     }
 }

@@ -43,7 +43,7 @@ impl TrainOptions {
         if let Some(share) = self.val_fraction.filter(|_| split_given) {
             progress.warn(&format!("`--val-fraction {share}` does nothing here: the data has a split of its own"));
         }
-        progress.start("looking for copies", Unit::Steps, None);
+        progress.start("looking for near-duplicates", Unit::Steps, None);
         let mut photo_groups = photo_groups::find(&photos, &features, self.group_by.as_ref(), &self.data);
         progress.finish();
         photo_groups.divide(&mut photos, self.val_fraction.unwrap_or(VAL_FRACTION), self.seed, progress)?;

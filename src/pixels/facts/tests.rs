@@ -1,4 +1,4 @@
-//! Against Pillow, whose answers `scripts/make_fact_goldens.py` keeps in `golden/facts/`, and against hostile bytes.
+//! Against Pillow, whose answers `scripts/golden/facts.py` keeps in `golden/facts/`, and against hostile bytes.
 
 use proptest::prelude::*;
 use serde_json::Value;

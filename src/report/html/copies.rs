@@ -57,14 +57,14 @@ fn pairs(copies: &Copies) -> String {
             pictures(&[(Some(first), "first photo"), (Some(second), "its near-duplicate")])
         });
         let class = if is_between(pair) { "wrong" } else { "right" };
-        format!("<li class=\"{class}\">{thumbnails}<p>{}, {}</p></li>\n", Prose(kind(pair)), splits(pair))
+        format!("<li class=\"{class}\">{thumbnails}<p>{}, {}</p></li>\n", Prose(&pair.kind), splits(pair))
     });
     let thumbnails = if shown.is_empty() { shown } else { format!("<ul class=\"thumbnails\">\n{shown}</ul>\n") };
     let rows = each(copies.pairs.iter().take(MAX_ROWS), |pair| {
         let class = if is_between(pair) { " class=\"wrong\"" } else { "" };
         format!(
             "<tr{class}><td class=\"kind\">{}, <span class=\"verdict\">{}</span></td><td>{} {}</td></tr>\n",
-            Prose(kind(pair)),
+            Prose(&pair.kind),
             splits(pair),
             File(&pair.first),
             File(&pair.second)
@@ -74,11 +74,6 @@ fn pairs(copies: &Copies) -> String {
         + &thumbnails
         + &table("Pairs of near-duplicates", &[Words("kind"), Words("photos")], &rows)
         + &left_out(copies.pairs.len(), MAX_ROWS)
-}
-
-/// What the pair is, in the word of the page.
-fn kind(pair: &CopyPair) -> &str {
-    if pair.kind == "near copy" { "near-duplicate" } else { &pair.kind }
 }
 
 fn is_between(pair: &CopyPair) -> bool {

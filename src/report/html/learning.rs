@@ -46,7 +46,7 @@ pub(super) fn outlook(points: &[LearningPoint]) -> Option<Outlook> {
     let half = last.images / 2;
     let before = log_loss_at(points, half)?;
     let gain = before - last.log_loss.mean;
-    let deviation = last.log_loss.deviation;
+    let deviation = last.log_loss.std;
     let is_rising = gain > deviation;
     let advice = if is_rising {
         "that is more than the std over the folds, so more photos are likely to help"
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn outlook_of(losses: &[f64]) -> Option<Outlook> {
-        let spread = |mean| MeanStd { mean, deviation: 0.02 };
+        let spread = |mean| MeanStd { mean, std: 0.02 };
         let point = |(place, &loss): (usize, &f64)| LearningPoint {
             images: 50 << place,
             roc_auc: spread(0.8),
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn half_the_images_are_found_between_two_points() {
         let point = |images, mean| {
-            let spread = MeanStd { mean, deviation: 0.0 };
+            let spread = MeanStd { mean, std: 0.0 };
             LearningPoint { images, roc_auc: spread, log_loss: spread }
         };
         let points = [point(25, 0.7), point(100, 0.5), point(200, 0.4)];

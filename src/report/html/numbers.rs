@@ -78,12 +78,12 @@ fn cross_validation(found: &CrossValidationReport) -> String {
         ("log loss", found.log_loss),
     ];
     let rows = each(rows, |(name, spread)| {
-        let [mean, deviation] = spread.map_or(["–".to_owned(), "–".to_owned()], |MeanStd { mean, deviation }| {
-            [decimal(mean), format!("± {}", decimal(deviation))]
+        let [mean, std] = spread.map_or(["–".to_owned(), "–".to_owned()], |MeanStd { mean, std }| {
+            [decimal(mean), format!("± {}", decimal(std))]
         });
         format!(
             "<tr><th scope=\"row\">{name}</th><td class=\"number\">{mean}</td>\
-             <td class=\"number\">{deviation}</td></tr>\n"
+             <td class=\"number\">{std}</td></tr>\n"
         )
     });
     let few = found.few().map_or(String::new(), |few| format!("<p class=\"alert\">{}.</p>\n", capitalised(&few)));

@@ -245,7 +245,7 @@ pub struct Probe {
     pub sees: String,
     /// Its ROC-AUC.
     pub roc_auc: f64,
-    /// What is suspicious about that; `None` for all clear.
+    /// What is suspicious about that; `None` if nothing is.
     pub warning: Option<String>,
 }
 

@@ -29,9 +29,9 @@ fn verdict(page: &Page, measured: &Measured) -> String {
     let Some(accuracy) = metrics.accuracy else { return String::new() };
     let whose = match measured.seen {
         Seen::Nothing => " it never saw".to_owned(),
-        Seen::Related(1) => ", one of which has a relative among those that it was trained on".to_owned(),
+        Seen::Related(1) => ", one of which has a near-duplicate, or a photo of its group, among the training photos".to_owned(),
         Seen::Related(some) => {
-            format!(", {} of which have a relative among those that it was trained on", count(some))
+            format!(", {} of which have a near-duplicate, or a photo of their group, among the training photos", count(some))
         }
         Seen::Everything => " that it was trained on, which says nothing about new ones".to_owned(),
     };
@@ -74,7 +74,7 @@ fn list_of(page: &Page, checks: &[Check]) -> String {
     let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
     let title = match warnings {
         0 if checks::too_few_measured(page) => "Can I trust this? Too few photos to tell".to_owned(),
-        0 => "Can I trust this? Nothing speaks against it".to_owned(),
+        0 => "Can I trust this? Nothing was found against it".to_owned(),
         warnings => format!("Can I trust this? {} first", counted(warnings, "warning", "warnings")),
     };
     let items = each(checks, |check| {

@@ -12,7 +12,7 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
     let at = |side: f64| -> Vec<(f64, f64)> {
         let place = |point: &LearningPoint| {
             let spread = measure.get(point);
-            (point.images as f64, (spread.mean + side * spread.deviation).clamp(smallest, largest))
+            (point.images as f64, (spread.mean + side * spread.std).clamp(smallest, largest))
         };
         thinned(points.iter().map(place).collect())
     };
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn the_band_ends_where_the_measure_does() {
         let point = |images, mean| {
-            let spread = MeanStd { mean, deviation: 0.03 };
+            let spread = MeanStd { mean, std: 0.03 };
             LearningPoint { images, roc_auc: spread, log_loss: spread }
         };
         let points = [point(40, 0.98), point(80, 0.99)];

@@ -1,4 +1,4 @@
-"""Unpacks libtorch from Python wheels: python3 unpack_libtorch.py --cpu|--cuda WHEELS LIBTORCH
+"""Unpacks libtorch from Python wheels: python3 scripts/libtorch/unpack.py --cpu|--cuda WHEELS LIBTORCH
 
 WHEELS is the folder of downloaded wheels, LIBTORCH the folder to make: `include/`, `lib/` with every library side by
 side (their own search paths end in the folder that they are in), `licenses/`, and `build-version`, which torch-sys checks.

@@ -1,4 +1,4 @@
-"""Draws a stand-in for the demo's photos: python3 make_demo_photos.py FOLDER
+"""Draws a stand-in for the demo's photos: python3 scripts/photos/draw.py FOLDER
 
 Two classes of 20 PNG files each, `discs/` and `crosses/`: one shape of random colour, size and place on a noisy ground.
 They show that the program runs, nothing more. The same files every time; needs nothing beyond the standard library.

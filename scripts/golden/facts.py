@@ -1,6 +1,6 @@
 """Writes tests/golden/facts/: small photos with known facts, and what Pillow says of them.
 
-    python3 scripts/make_fact_goldens.py
+    python3 scripts/golden/facts.py
 
 Made with Pillow 13.0.0 and NumPy 2.4.6. Pillow saves JPEGs through libjpeg-turbo with libjpeg's own tables, so the quality
 that was asked for is the one to be found. Luma is Pillow's `convert("L")`, the thumbnail its `resize` with a box filter;
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageStat
 
-FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden" / "facts"
+FOLDER = Path(__file__).resolve().parent.parent.parent / "tests" / "golden" / "facts"
 MAKE, MODEL = 271, 272
 
 

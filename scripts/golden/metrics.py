@@ -1,6 +1,6 @@
 """Writes tests/golden/metrics/*.json: scores and what scikit-learn and SciPy make of them.
 
-    python3 scripts/make_metric_goldens.py
+    python3 scripts/golden/metrics.py
 
 Made with scikit-learn 1.9.1, SciPy 1.17.1, NumPy 2.4.6. Point values are scikit-learn's, Wilson intervals SciPy's
 (`binomtest`). The variance of the ROC-AUC is written out here from the definition of DeLong, DeLong and
@@ -18,7 +18,7 @@ from scipy import special, stats
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden" / "metrics"
+FOLDER = Path(__file__).resolve().parent.parent.parent / "tests" / "golden" / "metrics"
 BINS = 10
 
 

@@ -8,7 +8,7 @@ import collections, json, os, pathlib, pickle
 import torch
 from safetensors.torch import save_file
 
-out = pathlib.Path(__file__).parent.parent / "tests" / "golden" / "weights"
+out = pathlib.Path(__file__).parent.parent.parent / "tests" / "golden" / "weights"
 out.mkdir(parents=True, exist_ok=True)
 torch.manual_seed(0)
 

@@ -2,7 +2,7 @@
 """Makes tests/golden/shapes/resnet50.json: what torchvision's ResNet-50 gives at every stage, and what it costs.
 
     pip install torch==2.11.0 torchvision==0.26.0
-    python3 scripts/make_shape_goldens.py
+    python3 scripts/golden/shapes.py
 
 Hooks on the module count: parameters by stage, output shapes without the batch axis, and the multiply-adds of every
 convolution and linear layer for one image.
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 import torchvision
 
-FILE = Path(__file__).resolve().parent.parent / "tests" / "golden" / "shapes" / "resnet50.json"
+FILE = Path(__file__).resolve().parent.parent.parent / "tests" / "golden" / "shapes" / "resnet50.json"
 SIZES = [224, 240, 97, 32]
 STAGES = ["conv1", "maxpool", "layer1", "layer2", "layer3", "layer4", "fc"]
 

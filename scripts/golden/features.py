@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/golden/features/: features of torchvision's ResNet-50 with weights and crops that a formula gives.
 
-    python3 scripts/make_feature_goldens.py
+    python3 scripts/golden/features.py
 
 Made with torch 2.11.0, torchvision 0.26.0, numpy 2, safetensors 0.8. Weights of 100 MB cannot be committed, so both
 sides make them: number i of tensor t is `mix(fnv1a(t) + i)`, whose upper 24 bits become an exact f32 in [0, 1).
@@ -68,7 +68,7 @@ def flatten_logit(network, image):
 
 
 def main():
-    out = pathlib.Path(__file__).parent.parent / "tests" / "golden" / "features"
+    out = pathlib.Path(__file__).parent.parent.parent / "tests" / "golden" / "features"
     out.mkdir(parents=True, exist_ok=True)
     network = torchvision.models.resnet50(weights=None)
     network.fc = torch.nn.Identity()

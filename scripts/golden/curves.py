@@ -1,6 +1,6 @@
 """Writes tests/golden/curves.json: what scikit-learn makes of the scores in tests/golden/metrics.
 
-    python3 scripts/make_curve_goldens.py
+    python3 scripts/golden/curves.py
 
 Made with scikit-learn 1.9.1, NumPy 2.4.6. The first threshold of `roc_curve`, which is infinite, is left out; so is the
 last point of `precision_recall_curve`, which no threshold has.
@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
+GOLDEN = Path(__file__).resolve().parent.parent.parent / "tests" / "golden"
 CASES = ["bin_edges", "constant", "overlapping", "separated", "ties", "two_images"]
 
 

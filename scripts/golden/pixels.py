@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/golden/pixels/: small image files and what Pillow and torchvision make of them.
 
-    python3 scripts/make_pixel_goldens.py
+    python3 scripts/golden/pixels.py
 
 Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), pillow-heif 1.8.1 (libheif 1.23.6), torchvision 0.26.0, torch 2.11.0, numpy 2; all
 images are made here, none is a photo.
@@ -34,7 +34,7 @@ import torchvision
 from PIL import Image, ImageOps, PngImagePlugin
 from torchvision import transforms
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "pixels"
+FOLDER = pathlib.Path(__file__).resolve().parent.parent.parent / "tests" / "golden" / "pixels"
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 cases = []
 
@@ -426,7 +426,7 @@ def main():
     heif_cases()
     versions = {"pillow": PIL.__version__, "pillow_heif": pillow_heif.__version__, "torchvision": torchvision.__version__, "torch": torch.__version__}
     rows = ",\n".join("    " + json.dumps(row) for row in cases)
-    text = '{\n  "made_by": "scripts/make_pixel_goldens.py",\n  "versions": %s,\n  "cases": [\n%s\n  ]\n}\n'
+    text = '{\n  "made_by": "scripts/golden/pixels.py",\n  "versions": %s,\n  "cases": [\n%s\n  ]\n}\n'
     (FOLDER / "golden.json").write_text(text % (json.dumps(versions), rows))
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
     print(f"{len(cases)} cases, {len(list(FOLDER.iterdir()))} files, {size} bytes in {FOLDER}")

@@ -2,7 +2,7 @@
 """Makes the golden values of the head (tests/golden/head/*.json) with scikit-learn and PyTorch.
 
     pip install scikit-learn torch==2.11.0
-    python3 scripts/make_head_goldens.py
+    python3 scripts/golden/heads.py
 
 Each file names the versions that made it. Features are rounded to f32 first, so both sides see the same numbers.
 """
@@ -17,7 +17,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden" / "head"
+FOLDER = Path(__file__).resolve().parent.parent.parent / "tests" / "golden" / "head"
 VERSIONS = {"scikit-learn": sklearn.__version__, "torch": torch.__version__, "numpy": numpy.__version__}
 
 
@@ -178,7 +178,7 @@ def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     files = {"optima": {"cases": optima()}, "cross_validation": cross_validation(), "adamw": adamw(), "flatten": flatten()}
     for name, content in files.items():
-        text = json.dumps({"made_by": "scripts/make_head_goldens.py", "versions": VERSIONS, **content})
+        text = json.dumps({"made_by": "scripts/golden/heads.py", "versions": VERSIONS, **content})
         (FOLDER / f"{name}.json").write_text(text + "\n")
 
 

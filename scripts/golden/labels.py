@@ -1,6 +1,6 @@
 """Writes tests/golden/audit/labels.json: labels with some of them flipped, probabilities, and what cleanlab says of them.
 
-    python3 scripts/make_label_goldens.py
+    python3 scripts/golden/labels.py
 
 Made with cleanlab 2.9.0 (the program of the authors of confident learning), scikit-learn 1.9.1 and NumPy 2.4.6.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from cleanlab.count import compute_confident_joint, get_confident_thresholds
 from cleanlab.filter import find_label_issues
 
-FILE = Path(__file__).resolve().parent.parent / "tests" / "golden" / "audit" / "labels.json"
+FILE = Path(__file__).resolve().parent.parent.parent / "tests" / "golden" / "audit" / "labels.json"
 
 
 def case(seed, count, positives, flipped, spread):

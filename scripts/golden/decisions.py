@@ -2,7 +2,7 @@
 """Makes the golden values of decisions (tests/golden/decision/*.json) with scikit-learn and SciPy.
 
     pip install scikit-learn scipy
-    python3 scripts/make_decision_goldens.py
+    python3 scripts/golden/decisions.py
 
 Each file names the versions that made it. Platt's line is fitted twice: by scikit-learn's own `_sigmoid_calibration`,
 which stops early, and to the optimum by `LogisticRegression` without penalty, where each image stands once as positive
@@ -21,7 +21,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-FOLDER = Path(__file__).resolve().parent.parent / "tests" / "golden" / "decision"
+FOLDER = Path(__file__).resolve().parent.parent.parent / "tests" / "golden" / "decision"
 VERSIONS = {"scikit-learn": sklearn.__version__, "scipy": scipy.__version__, "numpy": numpy.__version__}
 
 

@@ -1,4 +1,4 @@
-"""Fetches the demo's photos of ants and bees: python3 fetch_demo_photos.py FOLDER
+"""Fetches the demo's photos of ants and bees: python3 scripts/photos/fetch.py FOLDER
 
 The set of PyTorch's transfer-learning tutorial (47 MB): FOLDER/{train,val}/{ants,bees}/. Ends with 0 when the photos are
 in place, and with 1 and one line that says why when they are not. Needs nothing beyond the standard library of Python.
