@@ -124,7 +124,7 @@ pub(crate) struct Data {
 #[command(next_help_heading = "Data")]
 pub(crate) struct Source {
     #[command(flatten)]
-    place: EntryKind,
+    location: Location,
     /// Which folders are the classes, where there are folders within folders: `top` for those directly in the data, `leaf`
     /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]
     #[arg(long, value_name = "top|leaf|LEVEL", hide_short_help = true)]
@@ -140,7 +140,7 @@ pub(crate) struct Source {
 /// One of two ways to say it.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct EntryKind {
+struct Location {
     /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
     #[arg(long, value_name = "DIR|CSV")]
     data: Option<PathBuf>,
@@ -152,7 +152,7 @@ struct EntryKind {
 impl Source {
     /// The folder or CSV, and how it is to be read.
     pub(crate) fn into_parts(self) -> (PathBuf, ReadOptions) {
-        let Self { place: EntryKind { data, bare }, classes_from, path_column, label_column } = self;
+        let Self { location: Location { data, bare }, classes_from, path_column, label_column } = self;
         (data.or(bare).unwrap_or_default(), ReadOptions { classes_from, path_column, label_column })
     }
 }

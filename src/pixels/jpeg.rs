@@ -140,7 +140,7 @@ fn error_of(fault: Fault) -> DecodeError {
         Fault::Short => return truncated(),
         Fault::Left => "some of its data is lost: more is left after the last block",
         Fault::Code => "its data holds bits that are no code",
-        Fault::EntryKind => "its data holds more coefficients than a block has",
+        Fault::Place => "its data holds more coefficients than a block has",
         Fault::Level => "some of its data is lost: a block has a mean that no pixels have",
         Fault::Restart => "some of its data is lost: a restart marker is missing",
     })

@@ -58,7 +58,7 @@ fn convert(colours: Colours, levels: &[Vec<u8>], row: &mut [[u8; 3]]) {
             for (pixel, (((cyan, magenta), yellow), key)) in
                 row.iter_mut().zip(cyan.iter().zip(magenta).zip(yellow).zip(key))
             {
-                *pixel = with_key([*cyan, *magenta, *yellow].map(|role| 255 - role), *key);
+                *pixel = with_key([*cyan, *magenta, *yellow].map(|ink| 255 - ink), *key);
             }
         }
         (_, [grey, ..]) => row.iter_mut().zip(grey).for_each(|(pixel, grey)| *pixel = [*grey; 3]),

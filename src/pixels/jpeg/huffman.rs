@@ -16,7 +16,7 @@ pub(super) enum Fault {
     /// Bits that are no code.
     Code,
     /// A coefficient behind the last one of its block, or a run of empty blocks behind the last block.
-    EntryKind,
+    Place,
     /// A block whose mean no image of 8 bits can have: the difference to some block before it was lost.
     Level,
     /// A restart marker that is not the next one.

@@ -273,14 +273,14 @@ impl Data<'_> {
         while next < 64 {
             let (zeros, value) = self.bits.coefficient(code)?;
             if value != 0 {
-                let place = *ZIGZAG.get(next + zeros as usize).ok_or(Fault::EntryKind)?;
+                let place = *ZIGZAG.get(next + zeros as usize).ok_or(Fault::Place)?;
                 block[place] = value as i16;
             } else if zeros != 15 {
                 break;
             }
             next += zeros as usize + 1;
         }
-        if next > 64 { Err(Fault::EntryKind) } else { Ok(next == 1) }
+        if next > 64 { Err(Fault::Place) } else { Ok(next == 1) }
     }
 
     fn band(&mut self, code: &Table, first: usize, last: usize, bit: u8, block: &mut Block) -> Result<bool, Fault> {
@@ -294,7 +294,7 @@ impl Data<'_> {
             if size > 0 {
                 next += zeros as usize;
                 let value = self.bits.value(size).wrapping_shl(u32::from(bit));
-                let place = ZIGZAG.get(next).filter(|_| next <= last).ok_or(Fault::EntryKind)?;
+                let place = ZIGZAG.get(next).filter(|_| next <= last).ok_or(Fault::Place)?;
                 block[*place] = value as i16;
             } else if zeros == 15 {
                 next += 15;
@@ -304,7 +304,7 @@ impl Data<'_> {
             }
             next += 1;
         }
-        if next > last + 1 { Err(Fault::EntryKind) } else { Ok(false) }
+        if next > last + 1 { Err(Fault::Place) } else { Ok(false) }
     }
 
     /// `decode_mcu_AC_refine` of libjpeg: bits of what is not 0 yet are between the codes of what becomes so.
@@ -336,7 +336,7 @@ impl Data<'_> {
             }
             if next > last {
                 // The place of this one is behind the band, and so was that of the last zero.
-                return Err(Fault::EntryKind);
+                return Err(Fault::Place);
             }
             block[ZIGZAG[next]] = value;
             next += 1;
@@ -372,6 +372,6 @@ impl Data<'_> {
     }
 
     fn is_done(&self) -> Result<(), Fault> {
-        if self.empty > 0 { Err(Fault::EntryKind) } else { Ok(()) }
+        if self.empty > 0 { Err(Fault::Place) } else { Ok(()) }
     }
 }
