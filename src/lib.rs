@@ -7,7 +7,31 @@
 //! files → pixels → features → head → metrics → decision → model file → report
 //! ```
 //!
-//! To train in one call, see [`pipeline::train`]; to classify, [`pipeline::predict`].
+//! [`train`], [`predict`], [`evaluate`] and [`extract`] do what the commands of the same name do, and write the same bytes.
+//! Their options have a `new` that takes what must be said; the rest is as on the command line, and public to be changed.
+//!
+//! ```no_run
+//! use std::ops::ControlFlow;
+//!
+//! use resnet_binary::progress::Silent;
+//! use resnet_binary::{Error, PredictOptions, TrainOptions, predict, train};
+//!
+//! fn main() -> Result<(), Error> {
+//!     let report = train(&TrainOptions::new("imgs", "model.safetensors"), &Silent)?;
+//!     println!("{report}");
+//!     let photos = &mut ["a.jpg", "b.jpg"].into_iter().collect();
+//!     predict(&PredictOptions::new("model.safetensors"), photos, &Silent, &mut |photo| {
+//!         match photo.outcome {
+//!             Ok(answer) => println!("{} {:.4}", photo.path.display(), answer.probability),
+//!             Err(reason) => eprintln!("{} {reason}", photo.path.display()),
+//!         }
+//!         ControlFlow::Continue(())
+//!     })?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! `examples/train.rs` and `examples/predict.rs` are such programs, whole.
 
 // What the compiler cannot check: calls into libtorch that tch lacks, files as memory.
 mod ffi;
@@ -59,3 +83,9 @@ pub mod report;
 
 // One function for each command; the only module that uses all others.
 pub mod pipeline;
+
+pub use model::Model;
+pub use pipeline::{
+    EvaluateOptions, ExtractOptions, PipelineError as Error, PredictOptions, Prediction, TrainOptions, evaluate,
+    extract, predict, train,
+};

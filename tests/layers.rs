@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
 const ORDER: [&str; 16] = [
-    "ffi", "files", "progress", "metrics", "decision", "dataset", "pixels", "weights", "backbone", "features",
-    "index", "head", "audit", "model", "report", "pipeline",
+    "ffi", "files", "progress", "metrics", "decision", "dataset", "pixels", "weights", "backbone", "features", "index",
+    "head", "audit", "model", "report", "pipeline",
 ];
 
 /// The only modules that may call libtorch: its missing calls, the backbone, who feeds it, the SGD solver, and who picks a device.

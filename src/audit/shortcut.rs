@@ -136,11 +136,8 @@ impl Shortcut {
         let is_nearly_as_good = auc.low.is_some_and(|low| low > CLEARLY_ABOVE_CHANCE)
             && auc.value - 0.5 >= NEARLY_AS_WELL * (real.value - 0.5);
         let top_features: Vec<&str> = self.top_features.iter().map(|(name, _)| name.as_str()).collect();
-        let most = if top_features.is_empty() {
-            String::new()
-        } else {
-            format!(" (above all {})", top_features.join(", "))
-        };
+        let most =
+            if top_features.is_empty() { String::new() } else { format!(" (above all {})", top_features.join(", ")) };
         is_nearly_as_good.then(|| match self.probe {
             Probe::Light => format!(
                 "brightness and contrast alone tell the classes apart nearly as well as the model: ROC-AUC {:.3} against \

@@ -87,7 +87,7 @@ struct Head {
     #[arg(long, value_enum, default_value_t = BalanceChoice::Auto, hide_short_help = true)]
     balance: BalanceChoice,
     /// Folds of the cross-validation in the report; 0 for none
-    #[arg(long, value_name = "K", default_value_t = 5, value_parser = folds, hide_short_help = true)]
+    #[arg(long, value_name = "K", default_value_t = TrainOptions::FOLDS, value_parser = folds, hide_short_help = true)]
     cv: usize,
     /// Fit the delivered head to the validation images too once the numbers are taken; calibration and threshold stay
     #[arg(long, hide_short_help = true)]

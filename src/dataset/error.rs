@@ -228,7 +228,7 @@ pub enum DatasetError {
     #[error("the share {0} cannot be split off: expected a number between 0 and 1")]
     Share(f64),
     /// Too few images of one label to have some on each side.
-    #[error("{found} {label} {}: expected at least {needed}", groups_in_words(*found))]
+    #[error("{found} {label} {}, near-duplicates counted once: expected at least {needed}", if *found == 1 { "image" } else { "images" })]
     TooFewImages {
         /// The label.
         label: Label,
@@ -321,10 +321,6 @@ fn others_in_words(others: usize) -> String {
 
 fn splits_in_words(splits: &[Split]) -> String {
     splits.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and a ")
-}
-
-fn groups_in_words(count: usize) -> &'static str {
-    if count == 1 { "image that is no near-duplicate of another" } else { "images that are no near-duplicates of each other" }
 }
 
 impl DatasetError {
@@ -428,7 +424,7 @@ impl DatasetError {
             Self::PathNotText { .. } => Some("rename the file".to_owned()),
             Self::Share(_) => Some("give a share such as 0.2".to_owned()),
             Self::TooFewImages { needed, .. } => {
-                Some(format!("add images until each class has {needed} that are no near-duplicates of each other"))
+                Some(format!("where all images of a class show the same, there is nothing to learn; add others until each class has {needed}"))
             }
         }
     }

@@ -34,6 +34,13 @@ pub enum ThresholdRule {
     },
 }
 
+impl Default for ThresholdRule {
+    /// 0.5: the likelier class.
+    fn default() -> Self {
+        Self::Fixed(0.5)
+    }
+}
+
 impl ThresholdRule {
     /// Checks the numbers, for whoever builds a rule without parsing it.
     ///

@@ -277,7 +277,8 @@ impl HeadError {
         match self {
             Self::OneClass { .. } => Some("put images of both classes into the training folder".to_owned()),
             Self::AllAlike { .. } => Some(
-                "look at the images: all of one colour, or near-duplicates of one? give images that show the classes".to_owned(),
+                "look at the images: all of one colour, or near-duplicates of one? give images that show the classes"
+                    .to_owned(),
             ),
             Self::ClassesAlike => Some("keep each image in the class that it belongs to, and only there".to_owned()),
             Self::NotFinite { .. } => {

@@ -44,6 +44,25 @@ pub struct EvaluateOptions {
     pub backbone: BackboneOptions,
 }
 
+impl EvaluateOptions {
+    /// Measures a model file on a folder or CSV by the threshold that it holds: on the test photos where there are any,
+    /// else the validation photos, else all.
+    pub fn new(data: impl Into<PathBuf>, model: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            read_options: ReadOptions::default(),
+            model: model.into(),
+            threshold: None,
+            split: None,
+            seed: 0,
+            limits: Limits::default(),
+            on_unreadable: OnUnreadable::default(),
+            page: None,
+            backbone: BackboneOptions::default(),
+        }
+    }
+}
+
 /// What numbers on training photos are not.
 const ONLY_TRAINED_ON: &str = "all of these photos were trained on: the numbers say how well the model remembers them, and \
                                nothing about new photos";

@@ -17,6 +17,7 @@ use crate::model;
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
 use crate::report::Skipped;
+use crate::weights::WeightsSource;
 
 /// How a file of features is known among other files; a model's description begins otherwise.
 const KIND: Kind = Kind {
@@ -48,6 +49,23 @@ pub struct ExtractOptions {
     pub on_unreadable: OnUnreadable,
     /// The backbone.
     pub backbone: BackboneOptions,
+}
+
+impl ExtractOptions {
+    /// Writes the features of a folder or CSV to `output`, everything else as the command line does by default.
+    pub fn new(data: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            read_options: ReadOptions::default(),
+            positive: None,
+            output: output.into(),
+            preprocess: Preprocess::default(),
+            auto_levels: false,
+            limits: Limits::default(),
+            on_unreadable: OnUnreadable::default(),
+            backbone: BackboneOptions { weights: Some(WeightsSource::default()), ..BackboneOptions::default() },
+        }
+    }
 }
 
 /// What `extract` did.

@@ -24,6 +24,12 @@ pub struct Arguments {
     no_photos: usize,
 }
 
+impl<P: Into<PathBuf>> FromIterator<P> for Arguments {
+    fn from_iter<I: IntoIterator<Item = P>>(paths: I) -> Self {
+        Self::new(paths.into_iter().map(|path| Argument::Path(path.into())).collect())
+    }
+}
+
 impl Arguments {
     /// In the order given.
     pub fn new(arguments: Vec<Argument>) -> Self {

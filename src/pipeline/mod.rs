@@ -65,6 +65,23 @@ pub struct BackboneOptions {
     pub fetch: FetchOptions,
 }
 
+impl Default for BackboneOptions {
+    /// The best device and precision of this machine, the user's cache folder, weights fetched where they are missing
+    /// unless the environment says offline.
+    fn default() -> Self {
+        Self {
+            weights: None,
+            device: DeviceChoice::Auto,
+            precision: PrecisionChoice::Auto,
+            cache: Some(files::cache_folder()),
+            threads: None,
+            batch: None,
+            places: Places::from_environment(),
+            fetch: FetchOptions::from_environment(false),
+        }
+    }
+}
+
 /// Where a page of everything that was found goes.
 #[derive(Debug, Clone)]
 pub struct PageOptions {
@@ -75,9 +92,10 @@ pub struct PageOptions {
 }
 
 /// What to do about a photo that cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnUnreadable {
     /// Report it and go on.
+    #[default]
     Skip,
     /// Stop at the first.
     Fail,

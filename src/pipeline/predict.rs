@@ -39,6 +39,23 @@ pub struct PredictOptions {
     pub backbone: BackboneOptions,
 }
 
+impl PredictOptions {
+    /// Answers with a model file by the threshold that it holds, and nothing besides.
+    pub fn new(model: impl Into<PathBuf>) -> Self {
+        Self {
+            model: model.into(),
+            threshold: None,
+            review: None,
+            explain: None,
+            cam: None,
+            sort: None,
+            limits: Limits::default(),
+            on_unreadable: OnUnreadable::default(),
+            backbone: BackboneOptions::default(),
+        }
+    }
+}
+
 /// What came of one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {

@@ -143,7 +143,13 @@ fn copies_stay_on_one_side_and_leaks_of_a_given_split_are_measured() {
     let report: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!((&report["leaks"][0]["images"], &report["leaks"][0]["split"]), (&1.into(), &"validation".into()));
     let said = run(dir.command().args(arguments));
-    assert!(said.out.contains("1 photo of the validation split has a near-duplicate, or a photo of the same group, in training"), "{}", said.out);
+    assert!(
+        said.out.contains(
+            "1 photo of the validation split has a near-duplicate, or a photo of the same group, in training"
+        ),
+        "{}",
+        said.out
+    );
 }
 
 #[test]

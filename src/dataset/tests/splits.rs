@@ -40,7 +40,7 @@ fn a_half_rounds_upwards_and_each_side_keeps_one() {
 #[test]
 fn what_cannot_be_split_says_how_many_it_takes() {
     let error = stratified(&labels(5, 1), &alone(6), 0.2, 0).unwrap_err();
-    assert_eq!(error.to_string(), "1 positive image that is no near-duplicate of another: expected at least 2");
+    assert_eq!(error.to_string(), "1 positive image, near-duplicates counted once: expected at least 2");
     // Three copies of one photo are one photo.
     let error = stratified(&labels(5, 3), &[0, 1, 2, 3, 4, 5, 5, 5], 0.2, 0).unwrap_err();
     assert!(matches!(error, DatasetError::TooFewImages { label: Label::Positive, found: 1, needed: 2 }));

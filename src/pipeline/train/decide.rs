@@ -80,7 +80,7 @@ fn without_scores(rule: ThresholdRule, pos_weight: f64) -> Decided {
         _ => "; the probabilities are those of the head with the class weight undone",
     };
     let sentence = format!(
-        "a class has too few training images to hold some of them out: no strength of the penalty and no calibration could \
+        "a class has too few training images to hold some of them out: no L2 penalty and no calibration could \
          be tried{not_chosen}{undone}"
     );
     let warnings = vec![Warning { sentence, step: None }];

@@ -31,13 +31,11 @@ use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
 use crate::report::html::Warning;
 use crate::report::{FewPhotos, TrainReport, html};
+use crate::weights::WeightsSource;
 
 use measure::Measured;
 use page::Material;
 use prepare::Prepared;
-
-/// Share of the images kept for validation where nobody says otherwise.
-const VAL_FRACTION: f64 = 0.2;
 
 /// What `train` needs to know.
 #[derive(Debug, Clone)]
@@ -50,7 +48,8 @@ pub struct TrainOptions {
     pub positive: Option<String>,
     /// The model file.
     pub output: PathBuf,
-    /// Share of the images kept for validation, where the data has no split; `None` for `VAL_FRACTION`.
+    /// Share of the images kept for validation, where the data has no split; `None` for
+    /// [`TrainOptions::VAL_FRACTION`].
     pub val_fraction: Option<f64>,
     /// Seed of the split and of the solver.
     pub seed: u64,
@@ -159,7 +158,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
         levels: photos.preprocess.levels,
         fixes: prepared.fixes,
         split_given: prepared.split_given,
-        val_fraction: options.val_fraction.unwrap_or(VAL_FRACTION),
+        val_fraction: options.val_fraction.unwrap_or(TrainOptions::VAL_FRACTION),
         seed: options.seed,
         photo_groups: prepared.photo_groups.report(photos),
         leaks: leaks.into_iter().flatten().collect(),
@@ -207,6 +206,41 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
 }
 
 impl TrainOptions {
+    /// Share of the images that are kept for validation where the data has no split.
+    pub const VAL_FRACTION: f64 = 0.2;
+    /// Folds of the cross-validation that is reported.
+    pub const FOLDS: usize = 5;
+
+    /// Trains on a folder or CSV and writes the model to `output`, everything else as the command line does by default:
+    /// torchvision's ResNet-50, average pooling, the exact solver, a threshold of 0.5, seed 0.
+    pub fn new(data: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            read_options: ReadOptions::default(),
+            positive: None,
+            output: output.into(),
+            val_fraction: None,
+            seed: 0,
+            save_split: None,
+            group_by: None,
+            fixes: None,
+            label_errors: None,
+            page: None,
+            preprocess: Preprocess::default(),
+            auto_levels: false,
+            pooling: Pooling::Average,
+            limits: Limits::default(),
+            on_unreadable: OnUnreadable::default(),
+            backbone: BackboneOptions { weights: Some(WeightsSource::default()), ..BackboneOptions::default() },
+            bundle: false,
+            balance: Balance::Auto,
+            solver: SolverChoice::Exact { l2: L2::Auto },
+            folds: Self::FOLDS,
+            refit: false,
+            threshold: ThresholdRule::default(),
+        }
+    }
+
     /// A photo to try the model on that its head was not fitted to; any, where there is none.
     fn unseen(&self, photos: &Photos) -> Option<PathBuf> {
         let is_unseen = |sample: &&Sample| match sample.split {

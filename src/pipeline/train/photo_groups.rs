@@ -120,6 +120,8 @@ pub(super) fn warn(report: &GroupReport, progress: &dyn Progress) {
     let count = contradicting.clone().count();
     if let Some(NearDuplicate { first, second, kind, .. }) = contradicting.into_iter().next() {
         let (first, second) = (first.display(), second.display());
-        progress.warn(&format!("{count} pairs of near-duplicates carry different labels, such as `{first}` and `{second}` ({kind})"));
+        progress.warn(&format!(
+            "{count} pairs of near-duplicates carry different labels, such as `{first}` and `{second}` ({kind})"
+        ));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::TrainOptions;
 use super::photo_groups::{self, PhotoGroups};
 use super::subset::Subset;
-use super::{TrainOptions, VAL_FRACTION};
 use crate::dataset::ClassMap;
 use crate::dataset::fixes::Fixed;
 use crate::dataset::split::Split;
@@ -46,7 +46,7 @@ impl TrainOptions {
         progress.start("looking for near-duplicates", Unit::Steps, None);
         let mut photo_groups = photo_groups::find(&photos, &features, self.group_by.as_ref(), &self.data);
         progress.finish();
-        photo_groups.divide(&mut photos, self.val_fraction.unwrap_or(VAL_FRACTION), self.seed, progress)?;
+        photo_groups.divide(&mut photos, self.val_fraction.unwrap_or(Self::VAL_FRACTION), self.seed, progress)?;
         photo_groups::warn(&photo_groups.report(&photos), progress);
         let side = |is_in: &dyn Fn(Option<Split>) -> bool| Subset::new(&photos, &features, &photo_groups.groups, is_in);
         let [training, validation, test] = [Split::Train, Split::Validation, Split::Test]

@@ -29,9 +29,14 @@ fn verdict(page: &Page, measured: &Measured) -> String {
     let Some(accuracy) = metrics.accuracy else { return String::new() };
     let whose = match measured.seen {
         Seen::Nothing => " it never saw".to_owned(),
-        Seen::Related(1) => ", one of which has a near-duplicate, or a photo of its group, among the training photos".to_owned(),
+        Seen::Related(1) => {
+            ", one of which has a near-duplicate, or a photo of its group, among the training photos".to_owned()
+        }
         Seen::Related(some) => {
-            format!(", {} of which have a near-duplicate, or a photo of their group, among the training photos", count(some))
+            format!(
+                ", {} of which have a near-duplicate, or a photo of their group, among the training photos",
+                count(some)
+            )
         }
         Seen::Everything => " that it was trained on, which says nothing about new ones".to_owned(),
     };

@@ -1,8 +1,6 @@
 //! Whether a probability means what it says.
 
-use plotters::prelude::*;
-
-use super::{Axis, LETTERS, Role, letters, picture};
+use super::chart::{Axis, Chart, Role, TEXT};
 use crate::metrics::Metrics;
 use crate::metrics::curves::CalibrationBin;
 
@@ -14,27 +12,21 @@ const BELOW: f64 = 0.11;
 pub(in crate::report::html) fn reliability(bins: &[CalibrationBin], metrics: &Metrics) -> Option<String> {
     let error = metrics.expected_calibration_error?.value;
     let label = format!("Calibration curve, expected calibration error {error:.3}");
-    let axes = (Axis::share("predicted probability"), Axis { range: -BELOW..1.0, ..Axis::share("fraction positive") });
-    picture(&label, &axes.0, &axes.1, |chart| {
-        let perfect = [(0.0, 0.0), (1.0, 1.0)];
-        chart.draw_series(std::iter::once(PathElement::new(perfect, Role::Quiet.line(3))))?;
-        let filled = || bins.iter().filter(|bin| bin.images > 0);
-        let place = |bin: &CalibrationBin| (bin.mean_probability, bin.positives as f64 / bin.images as f64);
-        chart.draw_series(filled().filter_map(|bin| {
-            let [low, high] = bin.share?.interval()?;
-            let x = bin.mean_probability;
-            Some(PathElement::new([(x, low), (x, high)], Role::Curve.line(4)))
-        }))?;
-        let line: Vec<(f64, f64)> = filled().map(place).collect();
-        chart.draw_series(std::iter::once(PathElement::new(line.clone(), Role::Curve.line(7))))?;
-        chart.draw_series(line.into_iter().map(|point| Circle::new(point, 14, Role::Curve.colour().filled())))?;
-        let width = 1.0 / bins.len() as f64;
-        chart.draw_series(bins.iter().enumerate().filter(|(_, bin)| bin.images > 0).map(|(place, bin)| {
-            let middle = (place as f64 + 0.5) * width;
-            letters(brief(bin.images), (middle, -BELOW / 2.0), Role::Quiet, LETTERS * 0.85)
-        }))?;
-        Ok(())
-    })
+    let (x, y) =
+        (Axis::share("predicted probability"), Axis { range: -BELOW..1.0, ..Axis::share("fraction positive") });
+    let mut chart = Chart::new(x, y)?.line(&[(0.0, 0.0), (1.0, 1.0)], Role::Quiet, 3.0);
+    let width = 1.0 / bins.len() as f64;
+    let mut line = Vec::with_capacity(bins.len());
+    for (place, bin) in bins.iter().enumerate().filter(|(_, bin)| bin.images > 0) {
+        let x = bin.mean_probability;
+        line.push((x, bin.positives as f64 / bin.images as f64));
+        if let Some([low, high]) = bin.share.and_then(|share| share.interval()) {
+            chart = chart.line(&[(x, low), (x, high)], Role::Curve, 4.0);
+        }
+        let below = ((place as f64 + 0.5) * width, -BELOW / 2.0);
+        chart = chart.text(below, &brief(bin.images), Role::Quiet, TEXT * 0.85);
+    }
+    Some(chart.line(&line, Role::Curve, 7.0).dots(&line, Role::Curve, 14.0).finish(&label))
 }
 
 /// A count in at most four letters.

@@ -1,8 +1,6 @@
 //! Where the probabilities of both classes lie, and on which side of the threshold.
 
-use plotters::prelude::*;
-
-use super::{Axis, Role, Unit, picture};
+use super::chart::{Axis, Chart, Role, Unit};
 use crate::metrics::Metrics;
 
 /// Columns of the histogram.
@@ -20,29 +18,22 @@ pub(in crate::report::html) fn histogram(
     let right = metrics.confusion.true_positive + metrics.confusion.true_negative;
     let label =
         format!("Probabilities of both classes; {right} of {} on the right side of the threshold", metrics.count);
-    let axes =
-        (Axis::share("predicted probability"), Axis { name: "images", range: -highest..highest, unit: Unit::Count });
-    picture(&label, &axes.0, &axes.1, |chart| {
-        chart.draw_series(review.map(|(low, high)| {
-            let band = [(low.clamp(0.0, 1.0), -highest), (high.clamp(0.0, 1.0), highest)];
-            Rectangle::new(band, Role::Quiet.tint(0.15))
-        }))?;
-        for (heights, sign, role) in [(positives, 1.0, Role::Positive), (negatives, -1.0, Role::Negative)] {
-            chart.draw_series(heights.into_iter().enumerate().filter(|&(_, height)| height > 0).map(
-                |(place, height)| {
-                    let edge = |place: usize| place as f64 / COLUMNS as f64;
-                    let gap = 0.003;
-                    let corners = [(edge(place) + gap, 0.0), (edge(place + 1) - gap, sign * height as f64)];
-                    Rectangle::new(corners, role.tint(1.0))
-                },
-            ))?;
+    let y = Axis { name: "images", range: -highest..highest, unit: Unit::Count };
+    let mut chart = Chart::new(Axis::share("predicted probability"), y)?;
+    if let Some((low, high)) = review.map(|(low, high)| (low.clamp(0.0, 1.0), high.clamp(0.0, 1.0))) {
+        let corners = [(low, -highest), (high, -highest), (high, highest), (low, highest)];
+        chart = chart.band(&corners, Role::Quiet);
+    }
+    for (heights, sign, role) in [(positives, 1.0, Role::Positive), (negatives, -1.0, Role::Negative)] {
+        for (place, height) in heights.into_iter().enumerate().filter(|&(_, height)| height > 0) {
+            let edge = |place: usize| place as f64 / COLUMNS as f64;
+            let gap = 0.003;
+            chart = chart.bar((edge(place) + gap, 0.0), (edge(place + 1) - gap, sign * height as f64), role);
         }
-        chart.draw_series(std::iter::once(PathElement::new([(0.0, 0.0), (1.0, 0.0)], Role::Quiet.line(2))))?;
-        let threshold = metrics.threshold.clamp(0.0, 1.0);
-        let line = [(threshold, -highest), (threshold, highest)];
-        chart.draw_series(std::iter::once(PathElement::new(line, Role::Dark.line(5))))?;
-        Ok(())
-    })
+    }
+    let threshold = metrics.threshold.clamp(0.0, 1.0);
+    let chart = chart.line(&[(0.0, 0.0), (1.0, 0.0)], Role::Quiet, 2.0);
+    Some(chart.line(&[(threshold, -highest), (threshold, highest)], Role::Dark, 5.0).finish(&label))
 }
 
 /// Negative and positive images in each column.

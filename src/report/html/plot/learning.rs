@@ -1,8 +1,6 @@
 //! What more photos brought so far.
 
-use plotters::prelude::*;
-
-use super::{Axis, Role, Unit, picture, thinned};
+use super::chart::{Axis, Chart, Role, Unit};
 use crate::report::LearningPoint;
 use crate::report::html::learning::Measure;
 
@@ -14,7 +12,7 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
             let spread = measure.get(point);
             (point.images as f64, (spread.mean + side * spread.std).clamp(smallest, largest))
         };
-        thinned(points.iter().map(place).collect())
+        points.iter().map(place).collect()
     };
     let (low, mean, high) = (at(-1.0), at(0.0), at(1.0));
     let is_drawable = points.len() > 1 && low.iter().chain(&high).all(|(_, value)| value.is_finite());
@@ -28,22 +26,16 @@ pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure:
     };
     let (before, after) = (measure.get(first).mean, measure.get(last).mean);
     let label = format!("{name} from {} to {} training photos: {before:.3} to {after:.3}", first.images, last.images);
-    let axes = (
-        Axis { name: "training photos", range: 0.0..last.images as f64, unit: Unit::Count },
-        Axis { name, range: (least - margin).max(smallest)..(most + margin).min(largest), unit: Unit::Decimal },
-    );
-    picture(&label, &axes.0, &axes.1, |chart| {
-        let band = low.into_iter().chain(high.into_iter().rev()).collect::<Vec<_>>();
-        chart.draw_series(std::iter::once(Polygon::new(band, Role::Curve.tint(0.18))))?;
-        chart.draw_series(std::iter::once(PathElement::new(mean.clone(), Role::Curve.line(7))))?;
-        chart.draw_series(mean.into_iter().map(|point| Circle::new(point, 14, Role::Curve.colour().filled())))?;
-        Ok(())
-    })
+    let x = Axis { name: "training photos", range: 0.0..last.images as f64, unit: Unit::Count };
+    let y = Axis { name, range: (least - margin).max(smallest)..(most + margin).min(largest), unit: Unit::Decimal };
+    let band: Vec<_> = low.into_iter().chain(high.into_iter().rev()).collect();
+    let chart = Chart::new(x, y)?.band(&band, Role::Curve).line(&mean, Role::Curve, 7.0);
+    Some(chart.dots(&mean, Role::Curve, 14.0).finish(&label))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::LETTERS;
+    use super::super::chart::TEXT;
     use super::*;
     use crate::report::MeanStd;
 
@@ -62,7 +54,7 @@ mod tests {
         };
         let top = |heights: Vec<f64>| heights.into_iter().fold(f64::INFINITY, f64::min);
         // The axes end at 1, and that is where the margin above them begins.
-        assert!((top(heights("<polygon")) - LETTERS * 1.9).abs() <= 1.0, "{svg}");
-        assert!(svg.contains("\n1.00\n") && !svg.contains("\n1.0\n"), "{svg}");
+        assert!((top(heights("<polygon")) - TEXT * 1.9).abs() <= 1.0, "{svg}");
+        assert!(svg.contains(">1.00<") && !svg.contains(">1.0<"), "{svg}");
     }
 }

@@ -1,8 +1,6 @@
 //! How well the probabilities rank: the ROC curve and the precision-recall curve, with the point that was chosen.
 
-use plotters::prelude::*;
-
-use super::{Axis, Chart, Drawn, Role, picture, thinned};
+use super::chart::{Axis, Chart, Role};
 use crate::metrics::curves::Step;
 use crate::metrics::{Confusion, Metrics};
 
@@ -13,15 +11,12 @@ pub(in crate::report::html) fn roc(steps: &[Step], metrics: &Metrics) -> Option<
         let false_positive_rate = counts.false_positive as f64 / counts.negatives() as f64;
         (false_positive_rate, counts.true_positive as f64 / counts.positives() as f64)
     };
-    let line = thinned(steps.iter().map(|step| place(&step.confusion)).collect());
-    let chosen = place(&metrics.confusion);
-    let label = format!("ROC curve, area {area:.3}");
-    let axes = (Axis::share("false positive rate"), Axis::share("sensitivity"));
-    picture(&label, &axes.0, &axes.1, |chart| {
-        let guess = [(0.0, 0.0), (1.0, 1.0)];
-        chart.draw_series(std::iter::once(PathElement::new(guess, Role::Quiet.line(3))))?;
-        curve(chart, line, Some(chosen))
-    })
+    let line: Vec<_> = steps.iter().map(|step| place(&step.confusion)).collect();
+    let chart = Chart::new(Axis::share("false positive rate"), Axis::share("sensitivity"))?
+        .line(&[(0.0, 0.0), (1.0, 1.0)], Role::Quiet, 3.0)
+        .line(&line, Role::Curve, 7.0)
+        .dots(&[place(&metrics.confusion)], Role::Dark, 20.0);
+    Some(chart.finish(&format!("ROC curve, area {area:.3}")))
 }
 
 /// Precision over recall. Between two thresholds nothing is interpolated: the line goes by steps, as its area is counted
@@ -34,14 +29,13 @@ pub(in crate::report::html) fn precision_recall(steps: &[Step], metrics: &Metric
         let recall = counts.true_positive as f64 / counts.positives() as f64;
         (answered > 0).then(|| (recall, counts.true_positive as f64 / answered as f64))
     };
-    let points = thinned(steps.iter().filter_map(|step| place(&step.confusion)).collect());
-    let label = format!("Precision-recall curve, area {area:.3}");
-    let axes = (Axis::share("sensitivity (recall)"), Axis::share("precision"));
-    picture(&label, &axes.0, &axes.1, |chart| {
-        let guess = [(0.0, prevalence), (1.0, prevalence)];
-        chart.draw_series(std::iter::once(PathElement::new(guess, Role::Quiet.line(3))))?;
-        curve(chart, by_steps(&points), place(&metrics.confusion))
-    })
+    let points: Vec<_> = steps.iter().filter_map(|step| place(&step.confusion)).collect();
+    let chosen: Vec<_> = place(&metrics.confusion).into_iter().collect();
+    let chart = Chart::new(Axis::share("sensitivity (recall)"), Axis::share("precision"))?
+        .line(&[(0.0, prevalence), (1.0, prevalence)], Role::Quiet, 3.0)
+        .line(&by_steps(&points), Role::Curve, 7.0)
+        .dots(&chosen, Role::Dark, 20.0);
+    Some(chart.finish(&format!("Precision-recall curve, area {area:.3}")))
 }
 
 /// Each precision holds back to the recall before it.
@@ -53,12 +47,6 @@ fn by_steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         before = recall;
     }
     corners
-}
-
-fn curve(chart: &mut Chart<'_, '_>, line: Vec<(f64, f64)>, chosen: Option<(f64, f64)>) -> Drawn {
-    chart.draw_series(std::iter::once(PathElement::new(line, Role::Curve.line(7))))?;
-    chart.draw_series(chosen.map(|point| Circle::new(point, 20, Role::Dark.colour().filled())))?;
-    Ok(())
 }
 
 #[cfg(test)]
