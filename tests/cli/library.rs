@@ -23,9 +23,8 @@ fn the_examples_write_the_bytes_and_say_the_numbers_of_the_commands() {
     dir.photo("new.ppm", 120);
     let answered = run(dir.command_of(&example("predict")).args(["library.safetensors", "new.ppm"]));
     assert_eq!(answered.code, Some(0), "{}", answered.err);
-    let row = run(dir.command().args(["predict", "new.ppm", "--model", "command.safetensors"]));
-    let [label, probability, path] = answered.out.split_whitespace().collect::<Vec<_>>()[..] else {
-        panic!("{}", answered.out)
-    };
-    assert!(row.out.starts_with(label) && row.out.contains(probability) && path == "new.ppm", "{}", row.out);
+    let row = run(dir.command().args(["predict", "new.ppm", "--model", "command.safetensors", "--format", "json"]));
+    let row: serde_json::Value = serde_json::from_str(&row.out).unwrap();
+    let (label, probability) = (row["label"].as_str().unwrap(), row["probability"].as_f64().unwrap());
+    assert_eq!(answered.out, format!("{label} {probability:.4} new.ppm\n"));
 }
