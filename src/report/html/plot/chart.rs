@@ -14,7 +14,7 @@ const HEIGHT: f64 = 1000.0;
 /// Size of the text, in units of the view box: 11 pixels on a phone, 15 on a desk.
 pub(super) const TEXT: f64 = 40.0;
 /// Where the axes end, in units of the view box.
-const LEFT: f64 = TEXT * 3.4;
+const LEFT: f64 = TEXT * 3.8;
 const RIGHT: f64 = WIDTH - TEXT * 1.8;
 const TOP: f64 = TEXT * 1.9;
 const BOTTOM: f64 = HEIGHT - TEXT * 3.0;
@@ -261,7 +261,7 @@ mod tests {
         let svg = chart().dots(&[(0.5, 0.5)], Role::Positive, 12.0).finish("area <0.7>");
         assert!(svg.starts_with("<svg class=\"plot\" viewBox=\"0 0 1200 1000\" role=\"img\""), "{svg}");
         assert!(svg.contains("<title>area &lt;0.7&gt;</title>"), "{svg}");
-        assert!(svg.contains("<circle class=\"fill-positive\" cx=\"632.0\" cy=\"478.0\" r=\"12\"/>"), "{svg}");
+        assert!(svg.contains("<circle class=\"fill-positive\" cx=\"640.0\" cy=\"478.0\" r=\"12\"/>"), "{svg}");
         assert!(!svg.contains('#') && !svg.contains("http") && !svg.contains("font-family"), "{svg}");
         assert!(svg.trim_end().ends_with("</svg>"), "{svg}");
     }
