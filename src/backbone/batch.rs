@@ -83,7 +83,7 @@ impl InFlight {
     /// Waits for the device; gives the features and how long it was at work on them.
     ///
     /// # Errors
-    /// [`BackboneError::Device`] for what went wrong on the device after [`Engine::begin`], [`BackboneError::Overflow`].
+    /// [`BackboneError::Device`] for what went wrong on the device after [`Engine::submit`], [`BackboneError::Overflow`].
     pub fn finish(self) -> Result<(Pooled, Duration), BackboneError> {
         match self.0 {
             State::Done(pooled, time) => Ok((pooled, time)),

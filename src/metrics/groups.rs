@@ -1,6 +1,6 @@
 //! Images that belong together (copies, one burst, one patient) are fewer trials than they are images.
 //!
-//! [`Design::of`] takes numbers in groups and says how the variance of their mean compares with that of as many
+//! [`Design::new`] takes numbers in groups and says how the variance of their mean compares with that of as many
 //! independent numbers: the design effect of survey sampling (Kish 1965). It is estimated from the sums over the groups
 //! (the cluster-robust variance), with the quantile of t for so few groups (Korn and Graubard 1998, Survey Methodology
 //! 24), and kept between 1, where groups are of no matter, and Kish's Σm² / n, where all of a group are the same. The
