@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sets the binary beside what else does the job, in one run, and writes the table and the chart of the README.
+"""Sets the binary beside what else does the job, in one run: prints the table of docs/benchmarks.md, writes its chart.
 
     benches/compare.py --binary FILE --direct FILE --backbone FILE --python FILE [--data DIR] [--rounds 3] [--memory N]
 
