@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use resnet_binary::backbone::{Backbone, CamHead, Pooling, Target, layout};
+use resnet_binary::backbone::{Backbone, Pooling, Readout, Target, layout};
 use resnet_binary::files::ContentHash;
 use resnet_binary::head::Head;
 use resnet_binary::pixels::{Crop, Preprocess};
@@ -72,7 +72,7 @@ fn features_averaged_and_flattened_are_torchvisions_within_a_ten_thousandth() {
     let id = WeightsId { name: "formula".into(), sha256: hash.to_string() };
     let backbone = Backbone::load(&arrays, id, Target::CPU).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let flatten = CamHead { pooling: Pooling::Flatten, explain: None };
+    let flatten = Readout { pooling: Pooling::Flatten, explain: None };
     let engine_flat = backbone.engine().reading(flatten).unwrap();
     let row = engine_flat.features(&[crop(2, 96)], &Preprocess::default()).unwrap().whole;
     let weight = values("head", &[row.len()]);

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::{BackboneError, Engine, Pooled, Precision, check_crops};
-use crate::ffi::stream::{self, CopyStream, Mark, Pinned};
+use crate::ffi::stream::{self, CopyStream, Event, Pinned};
 use crate::pixels::{Crop, Preprocess};
 
 /// What an engine keeps between the batches of a GPU.
 #[derive(Debug, Default)]
 pub(super) struct Gpu {
-    lane: OnceCell<CopyStream>,
+    stream: OnceCell<CopyStream>,
     scale: RefCell<Option<Scale>>,
 }
 
@@ -27,7 +27,7 @@ pub struct InFlight(State);
 #[derive(Debug)]
 enum State {
     Done(Pooled, Duration),
-    Queued { read: [Option<Tensor>; 2], start: Mark, end: Mark, precision: Precision },
+    Queued { read: [Option<Tensor>; 2], start: Event, end: Event, precision: Precision },
 }
 
 impl Engine {
@@ -48,21 +48,21 @@ impl Engine {
         };
         tch::no_grad(|| {
             let staged = stage(crops, room)?;
-            let lane = if let Some(lane) = self.gpu.lane.get() {
-                lane
+            let stream = if let Some(stream) = self.gpu.stream.get() {
+                stream
             } else {
-                let lane = CopyStream::new(gpu)?;
-                self.gpu.lane.get_or_init(|| lane)
+                let stream = CopyStream::new(gpu)?;
+                self.gpu.stream.get_or_init(|| stream)
             };
-            let bytes = lane.upload(&staged)?; // [room, S, S, 3]
-            let start = Mark::set(gpu)?;
+            let bytes = stream.upload(&staged)?; // [room, S, S, 3]
+            let start = Event::set(gpu)?;
             let input = self.normalised(&bytes, preprocess)?; // [room, 3, S, S]
             let map = self.network.map(&input)?;
             let rows = i64::try_from(crops.len()).unwrap_or(i64::MAX);
             let map = map.f_narrow(0, 0, rows)?; // [B, 2048, S/32, S/32]
             let [whole, cells] = self.read_out(&map)?.map(|read| read.map(|read| stream::download(&read)).transpose());
             let read = [whole?, cells?];
-            let (end, precision) = (Mark::set(gpu)?, self.network.precision());
+            let (end, precision) = (Event::set(gpu)?, self.network.precision());
             Ok(InFlight(State::Queued { read, start, end, precision }))
         })
     }
@@ -84,7 +84,7 @@ impl InFlight {
     ///
     /// # Errors
     /// [`BackboneError::Device`] for what went wrong on the device after [`Engine::submit`], [`BackboneError::Overflow`].
-    pub fn finish(self) -> Result<(Pooled, Duration), BackboneError> {
+    pub fn wait(self) -> Result<(Pooled, Duration), BackboneError> {
         match self.0 {
             State::Done(pooled, time) => Ok((pooled, time)),
             State::Queued { read, start, end, precision } => {
@@ -164,7 +164,7 @@ mod tests {
     fn a_batch_that_is_begun_and_read_later_has_the_features_of_one_at_once() {
         let engine = Backbone::random(0, Target::CPU).unwrap().engine();
         let (crops, preprocess) = ([crop(64), crop(64)], Preprocess::default());
-        let (given, time) = engine.submit(&crops, &preprocess, 8).unwrap().finish().unwrap();
+        let (given, time) = engine.submit(&crops, &preprocess, 8).unwrap().wait().unwrap();
         assert!(given == engine.features(&crops, &preprocess).unwrap());
         assert!(time > Duration::ZERO);
     }
@@ -183,7 +183,7 @@ mod tests {
         // Two at once, as a feeder has them.
         let in_flight = [8, 4].map(|room| gpu.submit(&crops, &preprocess, room).unwrap());
         for in_flight in in_flight {
-            let (given, _) = in_flight.finish().unwrap();
+            let (given, _) = in_flight.wait().unwrap();
             let (given, expected) = (&given.whole, &expected.whole);
             let distance: f32 = given.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
             let length: f32 = expected.iter().map(|b| b.powi(2)).sum::<f32>().sqrt();

@@ -26,7 +26,7 @@ pub struct Linear<'a> {
 
 /// What is read out of the last map.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CamHead<'a> {
+pub struct Readout<'a> {
     /// How the map becomes a row.
     pub pooling: Pooling,
     /// Whether the cells of this head are wanted too.

@@ -164,7 +164,7 @@ mod tests {
         let cpu_only = AvailableDevices { cuda_built: false, gpus: 0, mps: false };
         let no_gpu = AvailableDevices { cuda_built: true, ..cpu_only };
         let one_gpu = AvailableDevices { gpus: 1, ..no_gpu };
-        let error = |offer: AvailableDevices, choice| offer.resolve(choice).unwrap_err();
+        let error = |available: AvailableDevices, choice| available.resolve(choice).unwrap_err();
         assert!(matches!(error(cpu_only, DeviceChoice::Cuda(Gpus::FIRST)), BackboneError::CpuOnlyLibtorch));
         assert!(matches!(error(no_gpu, DeviceChoice::Cuda(Gpus::FIRST)), BackboneError::NoGpu));
         assert!(matches!(error(one_gpu, DeviceChoice::Cuda(Gpus(2))), BackboneError::NoSuchGpu { number: 1, gpus: 1 }));

@@ -34,7 +34,7 @@ use crate::pixels::{Crop, Preprocess};
 use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
 
 pub use batch::InFlight;
-pub use cam::{ActivationMap, CamHead, Linear};
+pub use cam::{ActivationMap, Linear, Readout};
 pub use error::BackboneError;
 use folded::Folded;
 pub use lazy::LazyBackbone;
@@ -209,7 +209,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`BackboneError`] if the device has no room for the head.
-    pub fn reading(mut self, readout: CamHead<'_>) -> Result<Self, BackboneError> {
+    pub fn reading(mut self, readout: Readout<'_>) -> Result<Self, BackboneError> {
         self.pooling = readout.pooling;
         let weights = |head: Linear<'_>| cam::Weights::new(head.weight, self.device);
         self.explained = readout.explain.map(weights).transpose()?;
@@ -222,7 +222,7 @@ impl Engine {
     /// [`BackboneError::Shape`] if the crops differ in size, are smaller than 32 pixels, or do not fit the head that is
     /// to be explained, [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
     pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
-        Ok(self.submit(crops, preprocess, crops.len())?.finish()?.0)
+        Ok(self.submit(crops, preprocess, crops.len())?.wait()?.0)
     }
 
     /// What is read out of a map `[B, 2048, H, W]`, still on the device.

@@ -160,7 +160,7 @@ fn a_flattened_map_is_channel_major_and_its_means_are_the_averages() {
     let backbone = with_lively_norms(1, Target::CPU);
     let (crops, preprocess) = (crops(2, 96), Preprocess::default());
     let averages = backbone.engine().features(&crops, &preprocess).unwrap().whole;
-    let flatten = CamHead { pooling: Pooling::Flatten, explain: None };
+    let flatten = Readout { pooling: Pooling::Flatten, explain: None };
     let whole = backbone.engine().reading(flatten).unwrap().features(&crops, &preprocess).unwrap().whole;
     assert_eq!(whole.len(), 2 * Pooling::Flatten.width(96));
     let means: Vec<f32> = whole.chunks_exact(9).map(|channel| channel.iter().sum::<f32>() / 9.0).collect();
@@ -183,11 +183,11 @@ fn bias_and_cells_make_the_logit_in_every_arithmetic_and_behind_both_heads() {
     for target in targets {
         let backbone = with_lively_norms(1, target);
         for pooling in [Pooling::Average, Pooling::Flatten] {
-            let plain = CamHead { pooling, explain: None };
+            let plain = Readout { pooling, explain: None };
             let plain = backbone.engine().reading(plain).unwrap().features(&crops, &preprocess).unwrap().whole;
             let weight = head_of(pooling.width(224), plain.iter().copied().fold(1.0, f32::max));
             let explain = Some(Linear { weight: &weight, bias: -0.75 });
-            let engine = backbone.engine().reading(CamHead { pooling, explain }).unwrap();
+            let engine = backbone.engine().reading(Readout { pooling, explain }).unwrap();
             let Pooled { whole, cells } = engine.features(&crops, &preprocess).unwrap();
             assert_eq!(cells.len(), 3 * 49);
             for (row, cells) in whole.chunks_exact(weight.len()).zip(cells.chunks_exact(49)) {
@@ -205,7 +205,7 @@ fn an_explained_photo_has_the_features_that_it_has_without() {
     let (backbone, crops, preprocess) = (with_lively_norms(1, Target::CPU), crops(2, 64), Preprocess::default());
     let weight = head_of(2048, 1.0);
     let explain = Some(Linear { weight: &weight, bias: 0.0 });
-    let engine = backbone.engine().reading(CamHead { pooling: Pooling::Average, explain }).unwrap();
+    let engine = backbone.engine().reading(Readout { pooling: Pooling::Average, explain }).unwrap();
     let plain = backbone.engine().features(&crops, &preprocess).unwrap();
     assert!(engine.features(&crops, &preprocess).unwrap().whole == plain.whole);
     assert!(plain.cells.is_empty());

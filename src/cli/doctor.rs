@@ -53,15 +53,15 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         places: Places::from_environment(),
         speed: args.speed.map(NonZeroUsize::get),
     };
-    let doctor = pipeline::doctor(&options, terminal)?;
+    let report = pipeline::doctor(&options, terminal)?;
     let text = if args.json {
-        format!("{}\n", serde_json::to_string(&doctor).context("cannot write the answer as JSON")?)
+        format!("{}\n", serde_json::to_string(&report).context("cannot write the answer as JSON")?)
     } else {
-        doctor.to_string()
+        report.to_string()
     };
     terminal::print(&text)?;
-    for problem in &doctor.problems {
+    for problem in &report.problems {
         terminal::print_error(&format!("{} (code {})", problem.message, problem.code), Some(&problem.remedy));
     }
-    Ok(doctor.problems.first().map_or(Exit::Done, |problem| Exit::Diagnosed(problem.code)))
+    Ok(report.problems.first().map_or(Exit::Done, |problem| Exit::Diagnosed(problem.code)))
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::classes::{Found, LONGEST_NAME, misspelt, nearest};
+use super::classes::{Found, misspelt, nearest};
 use super::layout::Ambiguity;
-use super::{Label, PassedOver, Split, Unreadable};
+use super::{Ignored, Label, RowProblem, Split, Unreadable};
 use crate::files::{FileError, shell_word};
 use crate::progress::Interrupted;
 
@@ -22,12 +22,12 @@ pub enum DatasetError {
     #[error("cannot read `{}`: {}{}", .0.path.display(), .0.reason, others_in_words(*.1))]
     Unlisted(Unreadable, usize),
     /// Nothing in the folder is an image.
-    #[error("no images in `{}`{}", path.display(), aside(ignored))]
+    #[error("no images in `{}`{}", path.display(), ignored_in_words(ignored))]
     NoImages {
         /// The folder.
         path: PathBuf,
         /// What there was instead.
-        ignored: PassedOver,
+        ignored: Ignored,
     },
     /// A flat folder: images, but nothing that says which is what.
     #[error("`{}` has {images} images but no class folders: expected one folder for each class", path.display())]
@@ -239,71 +239,9 @@ pub enum DatasetError {
     },
 }
 
-/// What is wrong with one line of a CSV.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RowProblem {
-    /// More or fewer fields than columns.
-    #[error("has {found} fields: expected {expected}, one for each column")]
-    Fields {
-        /// Columns.
-        expected: usize,
-        /// Fields.
-        found: usize,
-    },
-    /// Nothing where something must be.
-    #[error("has an empty {0}")]
-    Empty(&'static str),
-    /// Bytes that are no text.
-    #[error("has a {0} that is not UTF-8")]
-    NotText(&'static str),
-    /// More text than a name has.
-    #[error("has a {what} of {length} bytes: expected {LONGEST_NAME} at most")]
-    TooLong {
-        /// `label` or `split`.
-        what: &'static str,
-        /// How long it is.
-        length: usize,
-    },
-    /// A path without an extension that is that of several images.
-    #[error("could mean `{}` or `{}`", .0[0].display(), .0[1].display())]
-    SeveralImages([PathBuf; 2]),
-    /// No name of a split.
-    #[error("has the split `{0}`: expected train, val or test")]
-    Split(String),
-    /// A path that is not among the images of the data.
-    #[error("names `{}`, which is not among the images of the data", .0.display())]
-    UnknownPath(PathBuf),
-    /// A label that is no class of the data.
-    #[error("has the label `{label}`: expected {}", known.join(", "))]
-    UnknownLabel {
-        /// What was given.
-        label: String,
-        /// All labels that can be given.
-        known: Vec<String>,
-    },
-    /// `drop`, where that is also the name of a class.
-    #[error("has the label `drop`, which leaves an image out but is a class here too")]
-    DropIsAClass,
-    /// Another line says otherwise about the same file.
-    #[error("gives `{}` the {what} `{here}`, line {line} gives it `{there}`", path.display())]
-    Conflict {
-        /// The file.
-        path: PathBuf,
-        /// `label` or `split`.
-        what: &'static str,
-        /// What this line says.
-        here: String,
-        /// What the other line says.
-        there: String,
-        /// The other line.
-        line: u64,
-    },
-}
-
 const FIRST_LINE: &str = "the first line is `path,label` or `path,label,split`";
 
-fn aside(ignored: &PassedOver) -> String {
+fn ignored_in_words(ignored: &Ignored) -> String {
     if ignored.is_empty() { String::new() } else { format!(" (ignored: {ignored})") }
 }
 
@@ -426,24 +364,6 @@ impl DatasetError {
             Self::TooFewImages { needed, .. } => {
                 Some(format!("where all images of a class show the same, there is nothing to learn; add others until each class has {needed}"))
             }
-        }
-    }
-}
-
-impl RowProblem {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Fields { .. } => Some("put a path that holds the separator into double quotes".to_owned()),
-            Self::NotText(_) => Some("save the CSV as UTF-8".to_owned()),
-            Self::Conflict { .. } => Some("remove one of the lines".to_owned()),
-            Self::UnknownPath(_) => Some("relative paths start at the folder of this CSV".to_owned()),
-            Self::UnknownLabel { label, known } => {
-                let near = nearest(label, known.iter().map(String::as_str));
-                near.map(|name| format!("did you mean `{name}`?"))
-            }
-            Self::SeveralImages(_) => Some("write its path in full, from the folder of the CSV".to_owned()),
-            Self::DropIsAClass => Some("rename the class".to_owned()),
-            Self::Empty(_) | Self::Split(_) | Self::TooLong { .. } => None,
         }
     }
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use super::layout::{ClassesFrom, EntryKind, Layout, folders_of, parts};
-use super::{DatasetError, Expected, HEAD, IsImage, Listed, Listing, PassedOver, Unreadable, go_on};
+use super::{DatasetError, Expected, HEAD, Ignored, IsImage, Listed, Listing, Unreadable, go_on};
 use crate::files::{self, WalkRoot};
 use crate::progress::{Interrupted, Progress};
 
@@ -37,7 +37,7 @@ pub(super) fn list(
 struct Walk {
     files: Vec<PathBuf>,
     folders: Vec<PathBuf>,
-    ignored: PassedOver,
+    ignored: Ignored,
     unreadable: Vec<Unreadable>,
 }
 

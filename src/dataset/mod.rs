@@ -12,7 +12,7 @@
 //! blanks, Unicode form or as 1 and 1.0 do are one class, which is said.
 //!
 //! [`open`] promises: the same files give the same samples in the same order on every file system; one class map for
-//! all splits; nothing is left out without being counted ([`PassedOver`]) or named ([`Unreadable`]). It opens files
+//! all splits; nothing is left out without being counted ([`Ignored`]) or named ([`Unreadable`]). It opens files
 //! for reading only, and of a photo no more than the first bytes: what counts as an image is the caller's predicate.
 //! [`fixes`] lays corrections of labels over them, and [`split`] divides what has no split yet.
 
@@ -22,6 +22,7 @@ mod error;
 pub mod fixes;
 mod folder;
 mod layout;
+mod row_problem;
 pub mod split;
 pub mod subset;
 mod table;
@@ -34,8 +35,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use classes::{ClassMap, Found};
-pub use error::{DatasetError, RowProblem};
+pub use error::DatasetError;
 pub use layout::{Ambiguity, ClassesFrom};
+pub use row_problem::RowProblem;
 pub use split::Split;
 
 use crate::files::FileError;
@@ -88,7 +90,7 @@ pub struct Unreadable {
 
 /// What was left out on purpose, counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PassedOver {
+pub struct Ignored {
     /// Hidden files and folders, and those that systems leave behind ([`crate::files::is_leftover`]); a folder counts once.
     pub hidden: usize,
     /// Folders with nothing in them.
@@ -103,7 +105,7 @@ pub struct PassedOver {
     pub repeated_rows: usize,
 }
 
-impl PassedOver {
+impl Ignored {
     /// Whether nothing was left out.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -111,7 +113,7 @@ impl PassedOver {
 }
 
 /// Such as `2 hidden, 1 empty folder`; nothing if nothing was left out.
-impl fmt::Display for PassedOver {
+impl fmt::Display for Ignored {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = [
             (self.hidden, "hidden", "hidden"),
@@ -135,7 +137,7 @@ pub struct Dataset {
     /// One for all splits.
     pub classes: ClassMap,
     /// What was left out on purpose.
-    pub ignored: PassedOver,
+    pub ignored: Ignored,
     /// Folders that could not be listed, and links that lead nowhere.
     pub unreadable: Vec<Unreadable>,
     /// What the user should know about the layout.
@@ -267,7 +269,7 @@ struct Listing {
     images: Vec<Listed>,
     /// All class folders, so that an error can also name those without images.
     class_folders: BTreeSet<String>,
-    ignored: PassedOver,
+    ignored: Ignored,
     unreadable: Vec<Unreadable>,
     warnings: Vec<String>,
     notes: Vec<String>,

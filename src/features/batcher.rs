@@ -45,7 +45,7 @@ impl BatchRunner for DeviceRunner<'_> {
     }
 
     fn wait(&self, in_flight: InFlight) -> Result<(Pooled, Duration), BackboneError> {
-        in_flight.finish()
+        in_flight.wait()
     }
 }
 

@@ -26,7 +26,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use tch::Device;
 
-use crate::backbone::{ActivationMap, BackboneError, CamHead, LazyBackbone, Pooling, device, layout};
+use crate::backbone::{ActivationMap, BackboneError, LazyBackbone, Pooling, Readout, device, layout};
 use crate::files::{ContentHash, FileError};
 use crate::pixels::{Crop, DecodeError, Limits, PhotoFacts, Preprocess};
 use crate::progress::{Interrupted, Progress};
@@ -176,7 +176,7 @@ pub struct Extractor<'a> {
     /// map must then be read out flattened.
     pub border: bool,
     /// What is read out of the last map.
-    pub readout: CamHead<'a>,
+    pub readout: Readout<'a>,
 }
 
 impl Extractor<'_> {

@@ -41,7 +41,7 @@ fn with_extractor<T>(workers: usize, batch: usize, test: impl FnOnce(&Extractor<
         cache: None,
         facts: false,
         border: false,
-        readout: CamHead::default(),
+        readout: Readout::default(),
     })
 }
 
@@ -121,7 +121,7 @@ fn what_is_in_the_cache_is_not_computed_again_and_loads_no_network() {
             cache: Some(&cache),
             facts: true,
             border: false,
-            readout: CamHead::default(),
+            readout: Readout::default(),
         };
         all(&extractor, paths, false, &Silent)
     };
@@ -159,7 +159,7 @@ fn a_network_that_cannot_be_loaded_is_the_error_of_the_run() {
         cache: None,
         facts: false,
         border: false,
-        readout: CamHead::default(),
+        readout: Readout::default(),
     };
     let error = all(&extractor, &paths, false, &Silent).unwrap_err();
     assert!(matches!(error, FeatureError::Backbone(BackboneError::OutOfMemory)));

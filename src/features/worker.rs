@@ -12,7 +12,7 @@ use super::batch::BatchSize;
 use super::cache::Entry;
 use super::throughput::Throughput;
 use super::{CacheKey, Explained, Extractor, FeatureError, Inputs, Photo, Unreadable, Workload, border};
-use crate::backbone::{ActivationMap, BackboneError, CamHead, Engine, Pooled, layout};
+use crate::backbone::{ActivationMap, BackboneError, Engine, Pooled, Readout, layout};
 use crate::files::{self, ContentHash};
 use crate::pixels::{self, Crop, DecodeError, Kind, PhotoFacts};
 use crate::progress::Progress;
@@ -207,7 +207,7 @@ impl Shared<'_> {
 
     /// The crops with what the head made of their cells, `[B]`; none where no head is to be explained.
     fn explained(&self, crops: Vec<Crop>, cells: &[f32]) -> Vec<Explained> {
-        let CamHead { pooling, explain: Some(head) } = self.extractor.readout else { return Vec::new() };
+        let Readout { pooling, explain: Some(head) } = self.extractor.readout else { return Vec::new() };
         let of_one = cells.len() / crops.len().max(1);
         let maps = cells.chunks_exact(of_one.max(1)).map(|cells| ActivationMap {
             side: of_one.isqrt(),

@@ -93,12 +93,12 @@ pub(crate) fn download(there: &Tensor) -> Result<Tensor, TchError> {
 
 /// A place in the queue of what a GPU computes.
 #[derive(Debug)]
-pub(crate) struct Mark(*mut CEvent);
+pub(crate) struct Event(*mut CEvent);
 
 // SAFETY: an event of CUDA's belongs to the process; it is used by one thread at a time, for it is not `Sync`.
-unsafe impl Send for Mark {}
+unsafe impl Send for Event {}
 
-impl Mark {
+impl Event {
     /// Behind all that is queued by now.
     pub(crate) fn set(gpu: usize) -> Result<Self, TchError> {
         let mut out = ptr::null_mut();
@@ -130,7 +130,7 @@ impl Mark {
     }
 }
 
-impl Drop for Mark {
+impl Drop for Event {
     fn drop(&mut self) {
         // SAFETY: it came from `rb_mark` and goes once.
         unsafe { rb_mark_free(self.0) }
@@ -160,7 +160,7 @@ mod tests {
             return;
         }
         assert!(CopyStream::new(0).is_err());
-        assert!(Mark::set(0).is_err());
+        assert!(Event::set(0).is_err());
         assert!(Pinned::new(&[2, 2], |_| ()).is_err());
     }
 
@@ -174,9 +174,9 @@ mod tests {
         let pinned =
             Pinned::new(&[1 << 20], |bytes| bytes.iter_mut().enumerate().for_each(|(at, byte)| *byte = at as u8));
         let there = lane.upload(&pinned.unwrap()).unwrap();
-        let start = Mark::set(0).unwrap();
+        let start = Event::set(0).unwrap();
         let here = download(&(there.to_kind(Kind::Float) * 2.0)).unwrap();
-        let end = Mark::set(0).unwrap();
+        let end = Event::set(0).unwrap();
         end.wait().unwrap();
         assert!(start.until(&end).unwrap() > Duration::ZERO);
         let expected = Tensor::arange(1 << 20, (Kind::Float, Device::Cpu)).remainder(256.0) * 2.0;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tempfile::{NamedTempFile, TempPath};
 
-use super::{FileError, INTO};
+use super::FileError;
+use super::error::{self, INTO};
 
 /// What the name of a temporary file begins and ends with.
 const PREFIX: &str = ".resnet-binary-";
@@ -148,7 +149,7 @@ fn after_undoing(path: &Path, error: io::Error, several: bool, left: &[String]) 
         return error;
     }
     let state = if left.is_empty() { "all outputs are as they were before".to_owned() } else { left.join("; ") };
-    io::Error::other(format!("{}; {state}", super::reason(path, &error)))
+    io::Error::other(format!("{}; {state}", error::reason(path, &error)))
 }
 
 /// A nameless file in the folder of `path`, for what is too large for memory; it is gone with the program.

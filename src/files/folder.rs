@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::atomic::{folder_of, named};
-use super::{FileError, INTO, make_folder, rename};
+use super::error::INTO;
+use super::{FileError, make_folder, rename};
 
 /// A folder that is filled beside its place. Dropped before [`NewFolder::finish`], it is removed.
 #[derive(Debug)]

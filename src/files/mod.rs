@@ -4,158 +4,26 @@
 //! plain `std::fs` writers are banned elsewhere (`clippy.toml`). Users' photos are only ever opened for reading.
 
 mod atomic;
+mod error;
 pub mod escaped;
 mod folder;
+mod hash;
 mod leftovers;
 mod text;
 
-use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-use sha2::{Digest, Sha256};
 
 use crate::ffi::mapping::Mapping;
 
 pub use atomic::{Batch, check_writable, remove_stale, scratch, write};
+pub use error::FileError;
 pub use folder::{NewFolder, new_folder};
+pub use hash::ContentHash;
 pub use leftovers::{WalkRoot, is_leftover};
 pub use text::Text;
-
-/// A file operation that failed: what was tried, on which path, and the system's reason.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {action} `{}`: {}", path.display(), reason(path, cause))]
-pub struct FileError {
-    /// The verb, such as `read` or `write`.
-    pub action: &'static str,
-    /// The file or folder.
-    pub path: PathBuf,
-    /// The system's reason; part of the message, so no source of its own that would say it twice.
-    pub cause: io::Error,
-}
-
-/// The action on a folder that something is written into.
-const INTO: &str = "write into the folder";
-
-impl FileError {
-    /// Names the action and the path of an I/O error.
-    pub fn new(action: &'static str, path: &Path, cause: io::Error) -> Self {
-        Self { action, path: path.to_path_buf(), cause }
-    }
-
-    /// The system's reason alone, in words a user knows.
-    pub fn reason(&self) -> String {
-        reason(&self.path, &self.cause)
-    }
-
-    /// What the user can do about it, where that is known.
-    pub fn hint(&self) -> Option<String> {
-        let path = self.path.display();
-        match self.cause.kind() {
-            io::ErrorKind::NotFound if mistaken(&self.path).is_some() => None,
-            io::ErrorKind::NotFound if self.action == INTO => {
-                Some(format!("make it: `mkdir -p {}`", shell_word(&path.to_string())))
-            }
-            io::ErrorKind::NotFound => Some(format!("check the spelling; nothing is at `{path}`")),
-            io::ErrorKind::PermissionDenied => Some(format!("check the permissions with `ls -ld {path}`")),
-            io::ErrorKind::StorageFull => Some("free some space, or write to another disk".to_owned()),
-            io::ErrorKind::ReadOnlyFilesystem => Some("write to a folder that is not read-only".to_owned()),
-            io::ErrorKind::IsADirectory => Some(format!("name a file, such as one in `{path}`")),
-            io::ErrorKind::NotADirectory => Some("check the path: one of its folders is a file".to_owned()),
-            io::ErrorKind::OutOfMemory => {
-                Some("close other programs, or raise the limit that `ulimit -v` shows".to_owned())
-            }
-            io::ErrorKind::TimedOut => Some("copy it to a disk of this machine, or raise `--max-seconds`".to_owned()),
-            _ => None,
-        }
-    }
-}
-
-/// What a path is that leads to nothing because it is none, with the remedy: a row of results has no room for a hint.
-fn mistaken(path: &Path) -> Option<&'static str> {
-    let text = path.to_string_lossy();
-    let is_scheme = |scheme: &str| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
-        Some("it is a web address, and only files on this machine are read: download it first")
-    } else if text.contains(['*', '?', '[']) {
-        Some("it is a pattern that no shell has filled in: leave out the quotes, or give the folder")
-    } else {
-        None
-    }
-}
-
-/// The reason in words a user knows, without the operating system's number.
-fn reason(path: &Path, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            let nothing = "no such file or folder";
-            mistaken(path).map_or(nothing.to_owned(), |what| format!("{nothing}: {what}"))
-        }
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        io::ErrorKind::NotADirectory => "a part of the path is not a folder".to_owned(),
-        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
-        io::ErrorKind::InvalidFilename => "its name or path is too long".to_owned(),
-        _ => {
-            let text = error.to_string();
-            text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_owned()
-        }
-    }
-}
-
-/// The SHA-256 of a file's content: what makes two photos byte-identical, and half of a cache key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContentHash(pub [u8; 32]);
-
-impl ContentHash {
-    /// Hashes bytes already in memory.
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// Its first 8 bytes: enough to know a file again among millions.
-    pub fn short(&self) -> [u8; 8] {
-        *self.0.first_chunk().unwrap_or(&[0; 8])
-    }
-
-    /// Hashes a file of any size in bounded memory.
-    ///
-    /// # Errors
-    /// [`FileError`] if the file cannot be opened or read.
-    pub fn from_file(path: &Path) -> Result<Self, FileError> {
-        Self::from_copy(&mut open(path)?, &mut io::sink()).map_err(|error| FileError::new("read", path, error))
-    }
-
-    /// Copies all that is left of `from` to `to`, and hashes what was copied.
-    ///
-    /// # Errors
-    /// The first of either side.
-    pub fn from_copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<Self> {
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            match from.read(&mut buffer) {
-                Ok(0) => return Ok(Self(hasher.finalize().into())),
-                Ok(count) => {
-                    let bytes = buffer.get(..count).unwrap_or_default();
-                    hasher.update(bytes);
-                    to.write_all(bytes)?;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-}
-
-impl fmt::Display for ContentHash {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
-}
 
 /// Opens a regular file for reading.
 ///

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::levels::{self, Remedy};
 use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
 use crate::audit::GroupBy;
-use crate::backbone::{CamHead, LazyBackbone, Pooling, Target, device};
+use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
 use crate::dataset::fixes::{self, Fixed};
 use crate::dataset::{self, ClassMap, Label, ReadOptions, Sample, Split};
 use crate::features::{Extraction, Extractor, Rows};
@@ -149,7 +149,7 @@ impl Reading<'_> {
             cache: cache.as_ref(),
             facts: self.facts,
             border: false,
-            readout: CamHead { pooling: self.pooling, explain: None },
+            readout: Readout { pooling: self.pooling, explain: None },
         };
         memory::warn_if_short(paths.len(), extractor.width(), self.copies, progress);
         let started = Instant::now();

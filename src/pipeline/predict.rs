@@ -8,7 +8,7 @@ use super::maps::{Maps, PHOTO};
 use super::outputs::{Inputs, weights_file};
 use super::sorted::{Sorted, UNREADABLE};
 use super::{Arguments, BackboneOptions, Extractor, MapOutput, OnUnreadable, PipelineError};
-use crate::backbone::{ActivationMap, CamHead, Linear};
+use crate::backbone::{ActivationMap, Linear, Readout};
 use crate::decision::{self, Decision, Review};
 use crate::features::{FeatureError, Noticed, Photo};
 use crate::files::escaped;
@@ -164,7 +164,7 @@ pub fn predict(
         cache: cache.as_ref(),
         facts: false,
         border: false,
-        readout: CamHead { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
+        readout: Readout { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
     };
     let (mut seen, mut unreadable) = (0_usize, 0_usize);
     let (mut noticed, levels) = (Noticed::default(), model.facts.preprocess.levels);

@@ -12,7 +12,7 @@ use image::codecs::jpeg::JpegEncoder;
 
 use super::photos::Photos;
 use super::{BackboneOptions, Extractor, PipelineError};
-use crate::backbone::{CamHead, Linear};
+use crate::backbone::{Linear, Readout};
 use crate::dataset::split::Split;
 use crate::features::Explained;
 use crate::files;
@@ -63,7 +63,7 @@ impl Thumbnails<'_> {
             cache: None,
             facts: false,
             border: false,
-            readout: CamHead { pooling: facts.pooling, explain: Some(head) },
+            readout: Readout { pooling: facts.pooling, explain: Some(head) },
         };
         let paths: Vec<PathBuf> = rows.iter().filter_map(|&row| self.path(row)).collect();
         let mut shown = HashMap::new();

@@ -10,7 +10,7 @@ use image::{Rgb, RgbImage};
 
 use super::*;
 use crate::audit::simulation::Rng;
-use crate::backbone::{Backbone, CamHead, LazyBackbone, Target, layout};
+use crate::backbone::{Backbone, LazyBackbone, Readout, Target, layout};
 use crate::features::{Extractor, Workload};
 use crate::files;
 use crate::pixels::{self, Limits, Preprocess};
@@ -218,7 +218,7 @@ fn copies_planted_among_real_photos_are_found_with_the_features_of_an_untrained_
         cache: None,
         facts: true,
         border: false,
-        readout: CamHead::default(),
+        readout: Readout::default(),
     };
     let mut features = FeatureMatrix::new(layout::FEATURES);
     let extraction = extractor.all(&paths, true, &mut features, &Silent).unwrap();

@@ -92,9 +92,9 @@ impl Borders<'_> {
 
     fn given_away(&self, region: usize, labels: &[bool], groups: &[usize], neighbours: usize) -> Option<GivenAway> {
         let width = self.rows.width() / self.regions.len();
-        let photo_within =
+        let of_region =
             |row: &'_ [f32]| -> Vec<f32> { row.get(region * width..(region + 1) * width).unwrap_or_default().to_vec() };
-        let rows: Vec<Vec<f32>> = self.rows.rows().map(photo_within).collect();
+        let rows: Vec<Vec<f32>> = self.rows.rows().map(of_region).collect();
         let index = Index::from_rows(width, rows.iter().map(Vec::as_slice));
         let group = |row: usize| groups.get(row);
         let positives_around = rows.par_iter().enumerate().map(|(photo, row)| {

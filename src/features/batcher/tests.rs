@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tch::Device;
 
 use super::*;
-use crate::backbone::{Backbone, CamHead, LazyBackbone, Target, layout};
+use crate::backbone::{Backbone, LazyBackbone, Readout, Target, layout};
 use crate::features::{Cache, Extractor, FeatureMatrix, Inputs, Workload};
 use crate::files;
 use crate::pixels::Limits;
@@ -43,7 +43,7 @@ fn with_fed<T>(
         cache,
         facts: false,
         border: false,
-        readout: CamHead::default(),
+        readout: Readout::default(),
     })
 }
 

@@ -16,7 +16,8 @@ pub(super) const ROW_OVERHEAD: u64 = 456;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `used` is the day of the last use; the checksums are over the key and the blob before them, for SQLite has none of its
-/// own. The column `recipe` holds the cache key, under the name that the first caches gave it. The facts stand last, so that whoever does not ask for them does not read their pages.
+/// own. The column `recipe` holds the cache key, under the name that the first caches gave it. The facts stand last, so
+/// that whoever does not ask for them does not read their pages.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS features (
         content BLOB NOT NULL, recipe BLOB NOT NULL, used INTEGER NOT NULL, numbers BLOB NOT NULL,

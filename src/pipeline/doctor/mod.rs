@@ -186,18 +186,18 @@ fn rate(target: Target, batch: usize) -> Result<f64, BackboneError> {
     let preprocess = Preprocess::default();
     let engine = Backbone::random(0, Target { image_size: preprocess.crop, ..target })?.engine();
     let crops: Vec<_> = (0..batch).map(|number| picture(number as u8, preprocess.crop)).collect();
-    let begin = || engine.submit(&crops, &preprocess, batch);
+    let submit = || engine.submit(&crops, &preprocess, batch);
     for _ in 0..WARM_UP {
-        begin()?.finish()?;
+        submit()?.wait()?;
     }
-    let (started, mut done, mut running) = (Instant::now(), 0, begin()?);
+    let (started, mut done, mut running) = (Instant::now(), 0, submit()?);
     while started.elapsed() < FOR {
-        let next = begin()?;
-        running.finish()?;
+        let next = submit()?;
+        running.wait()?;
         done += batch;
         running = next;
     }
-    running.finish()?;
+    running.wait()?;
     Ok((done + batch) as f64 / started.elapsed().as_secs_f64())
 }
 

@@ -6,7 +6,7 @@ use super::fit::OutOfFold;
 use super::prepare::Prepared;
 use crate::audit::labels;
 use crate::audit::shortcut::{self, Borders, Probe};
-use crate::backbone::{CamHead, Pooling};
+use crate::backbone::{Pooling, Readout};
 use crate::dataset::fixes::{self, Correction};
 use crate::dataset::{split, subset};
 use crate::features::{Extractor, FeatureMatrix, border};
@@ -83,7 +83,7 @@ impl TrainOptions {
             cache: cache.as_ref(),
             facts: false,
             border: true,
-            readout: CamHead { pooling: Pooling::Flatten, explain: None },
+            readout: Readout { pooling: Pooling::Flatten, explain: None },
         };
         let mut rows = FeatureMatrix::new(extractor.width());
         progress.start("borders of the photos", Unit::Images, Some(paths.len() as u64));

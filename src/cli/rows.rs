@@ -1,0 +1,217 @@
+//! A prediction as a row of text, JSON or CSV.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use resnet_binary::backbone::Pooling;
+use resnet_binary::files::escaped;
+use resnet_binary::pipeline::{Answer, Cam, Prediction, Similar, Verdict};
+use resnet_binary::report::heatmap;
+use serde_json::json;
+
+use super::predict::Format;
+use super::terminal;
+
+/// Prints one row after the other.
+pub(super) struct Rows {
+    pub(super) format: Format,
+    pub(super) csv_header_is_due: bool,
+    pub(super) failure: Option<io::Error>,
+}
+
+impl Rows {
+    pub(super) fn print(&mut self, prediction: &Prediction) -> ControlFlow<()> {
+        let text = match self.format {
+            Format::Text => text_row(prediction).into(),
+            Format::Json => json_row(prediction).into(),
+            Format::Csv => match csv_row(prediction, std::mem::take(&mut self.csv_header_is_due)) {
+                Ok(text) => text,
+                Err(error) => {
+                    self.failure = Some(error);
+                    return ControlFlow::Break(());
+                }
+            },
+        };
+        match terminal::print_bytes(&text) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+fn text_row(prediction: &Prediction) -> String {
+    let path = escaped::text(&prediction.path);
+    let mut rows = Vec::new();
+    match &prediction.outcome {
+        Ok(answer) => {
+            let Answer { label, positive, .. } = answer;
+            // Both names are as wide as the wider one, so that the columns stand still.
+            let width = positive.chars().count().max(answer.negative.chars().count());
+            let mark = if answer.unfamiliar == Some(true) { "  (unlike the training photos)" } else { "" };
+            let probability = probability(answer.probability);
+            rows.push(format!("{:width$}  P({positive}) {probability}{}  {path}{mark}", label.word(), beside(answer)));
+            rows.extend(answer.nearest.iter().flatten().map(|photo| {
+                let Similar { path, class, similarity } = photo;
+                format!("{:width$}    like {similarity:.2}  {class}  {}", "", escaped::text(path))
+            }));
+            rows.extend(answer.cam.as_ref().map(|cam| cam_row(cam, answer)));
+        }
+        Err(reason) => rows.push(format!("unreadable  {path}: {reason}")),
+    }
+    rows.iter().map(|row| terminal::escape_control(row).into_owned() + "\n").collect()
+}
+
+/// Four digits, and no certainty that they do not show.
+fn probability(value: f64) -> String {
+    if value > 0.0 && value < 0.000_05 {
+        "< 0.0001".to_owned()
+    } else if (0.999_95..1.0).contains(&value) {
+        "> 0.9999".to_owned()
+    } else {
+        format!("= {value:.4}")
+    }
+}
+
+/// The threshold where it is not the one that everybody expects: the answer would look wrong without it.
+fn beside(answer: &Answer) -> String {
+    let Answer { threshold, probability, .. } = *answer;
+    if answer.label == Verdict::Review || (threshold - 0.5).abs() < f64::EPSILON {
+        return String::new();
+    }
+    format!(" ({} {threshold:.4})", if probability >= threshold { '≥' } else { '<' })
+}
+
+/// How the cells make the logit, and what the colours mean.
+fn cam_row(Cam { path, map }: &Cam, answer: &Answer) -> String {
+    let way = match map.pooling {
+        Pooling::Average => "mean",
+        Pooling::Flatten => "sum",
+    };
+    let (side, [orange, blue]) = (map.side, heatmap::COLOURS);
+    let (logit, bias, evidence) = (answer.logit, map.bias, map.evidence());
+    format!(
+        "    {}: logit {logit:.4} = bias {bias:.4} + {way} of {side}×{side} cells {evidence:.4}; {orange} speaks for \
+         {}, {blue} for {}",
+        escaped::text(path),
+        answer.positive,
+        answer.negative
+    )
+}
+
+/// The map as numbers, row by row from the top.
+fn cam_json(Cam { path, map }: &Cam) -> serde_json::Value {
+    let rows: Vec<_> = map.cells.chunks(map.side.max(1)).collect();
+    json!({ "path": escaped::text(path), "head": map.pooling, "bias": map.bias, "cells": rows })
+}
+
+fn json_row(prediction: &Prediction) -> String {
+    let path = escaped::text(&prediction.path);
+    let row = match &prediction.outcome {
+        Ok(answer) => {
+            let mut row = json!({
+                "path": path,
+                "label": answer.label.word(),
+                "positive": answer.positive,
+                "probability": answer.probability,
+                "logit": answer.logit,
+            });
+            if answer.pages > 1 {
+                row["pages"] = json!(answer.pages);
+            }
+            if let Some(unfamiliar) = answer.unfamiliar {
+                row["unfamiliar"] = json!(unfamiliar);
+            }
+            if let Some(nearest) = &answer.nearest {
+                row["nearest"] = json!(nearest);
+            }
+            if let Some(cam) = &answer.cam {
+                row["cam"] = cam_json(cam);
+            }
+            row
+        }
+        Err(reason) => json!({ "path": path, "error": reason }),
+    };
+    format!("{row}\n")
+}
+
+fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    if with_header {
+        writer.write_record(["path", "label", "positive", "probability", "logit", "unfamiliar", "error"])?;
+    }
+    let path = prediction.path.as_os_str().as_encoded_bytes();
+    match &prediction.outcome {
+        Ok(answer) => {
+            let (probability, logit) = (answer.probability.to_string(), answer.logit.to_string());
+            let unfamiliar = answer.unfamiliar.map(|mark| mark.to_string()).unwrap_or_default();
+            writer.write_record([
+                path,
+                answer.label.word().as_bytes(),
+                answer.positive.as_bytes(),
+                probability.as_bytes(),
+                logit.as_bytes(),
+                unfamiliar.as_bytes(),
+                b"",
+            ])?;
+        }
+        Err(reason) => writer.write_record([path, b"", b"", b"", b"", b"", reason.as_bytes()])?,
+    }
+    writer.flush()?;
+    writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prediction(path: &str) -> Prediction {
+        let answer = Answer {
+            label: Verdict::Class("bees".into()),
+            positive: "bees".into(),
+            negative: "others".into(),
+            probability: 0.75,
+            logit: 1.098_612_3,
+            threshold: 0.5,
+            pages: 1,
+            unfamiliar: None,
+            nearest: None,
+            cam: None,
+        };
+        Prediction { path: path.into(), outcome: Ok(answer) }
+    }
+
+    #[test]
+    fn a_row_names_the_class_whose_probability_it_gives() {
+        assert_eq!(text_row(&prediction("a.jpg")), "bees    P(bees) = 0.7500  a.jpg\n");
+        let json: serde_json::Value = serde_json::from_str(&json_row(&prediction("a.jpg"))).unwrap();
+        assert_eq!((json["positive"].as_str(), json["probability"].as_f64()), (Some("bees"), Some(0.75)));
+    }
+
+    #[test]
+    fn no_row_looks_more_certain_than_it_is_and_an_unusual_threshold_stands_beside_it() {
+        let row = |probability: f64, threshold: f64| {
+            let mut prediction = prediction("a.jpg");
+            if let Ok(answer) = &mut prediction.outcome {
+                (answer.probability, answer.threshold) = (probability, threshold);
+            }
+            text_row(&prediction)
+        };
+        assert_eq!(row(0.000_01, 0.5), "bees    P(bees) < 0.0001  a.jpg\n");
+        assert_eq!(row(0.999_99, 0.5), "bees    P(bees) > 0.9999  a.jpg\n");
+        assert_eq!(row(1.0, 0.5), "bees    P(bees) = 1.0000  a.jpg\n");
+        assert_eq!(row(0.2176, 0.1438), "bees    P(bees) = 0.2176 (≥ 0.1438)  a.jpg\n");
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it_and_has_its_header_once() {
+        let first = csv_row(&prediction("a, \"b\".jpg"), true).unwrap();
+        assert!(first.starts_with(
+            b"path,label,positive,probability,logit,unfamiliar,error\n\"a, \"\"b\"\".jpg\",bees,bees,0.75,"
+        ));
+        let error = Prediction { path: "x".into(), outcome: Err("empty file".into()) };
+        assert_eq!(csv_row(&error, false).unwrap(), b"x,,,,,,empty file\n");
+    }
+}
