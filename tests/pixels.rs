@@ -211,6 +211,21 @@ fn a_part_of_a_heic_that_was_zeroed_or_lost_is_damage() {
 }
 
 #[test]
+fn a_part_of_an_avif_that_was_zeroed_or_lost_is_mostly_damage() {
+    let bytes = golden("avif_grid_444.avif");
+    let data = bytes.windows(4).position(|name| name == b"mdat").unwrap() + 4;
+    let (mut tried, mut lost) = (0, 0);
+    for at in (data..bytes.len() - 32).step_by(7) {
+        let zeroed = [&bytes[..at], &[0; 32], &bytes[at + 32..]].concat();
+        let gone = [&bytes[..at], &bytes[at + 32..]].concat();
+        assert!(is_lost(&gone), "without 32 bytes at {at} of {}", bytes.len());
+        tried += 1;
+        lost += usize::from(is_lost(&zeroed));
+    }
+    assert!(lost * 10 >= tried * 9, "{lost} of {tried} were noticed");
+}
+
+#[test]
 fn a_jpeg_within_a_tiff_is_read_whole_or_not_at_all() {
     let jpeg = golden("jpeg_rgb.jpg");
     let tiff = |jpeg: &[u8]| {

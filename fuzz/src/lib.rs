@@ -1,4 +1,4 @@
-//! The rooms that read files, from the same sources as the tool and without the network behind them: they name no room
+//! The modules that read files, from the same sources as the tool and without the network: they name no module that comes
 //! after them (`tests/layers.rs` holds that), so neither libtorch nor SQLite has to be built for fuzzing.
 
 #![allow(dead_code, missing_docs, unexpected_cfgs)]

@@ -3,8 +3,8 @@
 
     python3 scripts/golden/pixels.py
 
-Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), pillow-heif 1.8.1 (libheif 1.23.6), torchvision 0.26.0, torch 2.11.0, numpy 2; all
-images are made here, none is a photo.
+Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), pillow-heif 1.8.1 (libheif 1.23.6), avifenc 0.11.1 (Debian's libavif-bin),
+torchvision 0.26.0, torch 2.11.0, numpy 2; all images are made here, none is a photo.
 `golden.json` lists one case a row:
 
   file                the image file
@@ -24,6 +24,8 @@ import json
 import pathlib
 import re
 import struct
+import subprocess
+import tempfile
 import zlib
 
 import numpy as np
@@ -415,6 +417,40 @@ def heif_cases():
     heif_case("heic_trailing_bytes.heic", heic(image) + b"more" * 9)
 
 
+def avifenc(image, *options):
+    """What Pillow cannot write: deep samples, other matrices, tiles."""
+    with tempfile.TemporaryDirectory() as folder:
+        image.save(f"{folder}/in.png")
+        command = ["avifenc", "--speed", "6", "--jobs", "1", *options, f"{folder}/in.png", f"{folder}/out.avif"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return pathlib.Path(folder, "out.avif").read_bytes()
+
+
+def avif_cases():
+    """AVIF as Pillow and avifenc write it."""
+    image = Image.fromarray(picture(37, 29, strength=20))
+    some = ("--min", "20", "--max", "30")
+    for chroma in ("400", "420", "422", "444"):
+        for bits in ("8", "10", "12"):
+            for span in ("full", "limited"):
+                options = ("--yuv", chroma, "--depth", bits, "--range", span, "--cicp", "1/13/6")
+                case(f"avif_{chroma}_{bits}bits_{span}.avif", avifenc(image, *options, *some))
+    for matrix in (1, 2, 9):
+        for span in ("full", "limited"):
+            options = ("--yuv", "420", "--range", span, "--cicp", f"1/13/{matrix}")
+            case(f"avif_matrix{matrix}_{span}.avif", avifenc(image, *options, *some))
+    case("avif_lossless.avif", avifenc(Image.fromarray(picture(13, 6)), "--lossless"))
+    case("avif_alpha.avif", saved(Image.fromarray(picture(20, 18, 4)), "AVIF", quality=60))
+    for width, height in ((1, 1), (2, 3), (70, 1), (1, 5), (65, 64)):
+        case(f"avif_{width}x{height}.avif", saved(Image.fromarray(picture(width, height)), "AVIF", quality=60))
+    for orientation in range(2, 9):
+        content = saved(Image.fromarray(picture(31, 20)), "AVIF", quality=60, exif=b"Exif\0\0" + exif(orientation))
+        case(f"orientation{orientation}.avif", content, 18, 15)
+    for chroma in ("420", "444"):
+        case(f"avif_grid_{chroma}.avif", avifenc(Image.fromarray(stripes(192, 128)), "--grid", "3x2", "--yuv", chroma, *some))
+    case("avif_trailing_bytes.avif", avifenc(image, *some) + b"more" * 9)
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     for old in FOLDER.iterdir():
@@ -424,6 +460,7 @@ def main():
     orientation_cases()
     other_format_cases()
     heif_cases()
+    avif_cases()
     versions = {"pillow": PIL.__version__, "pillow_heif": pillow_heif.__version__, "torchvision": torchvision.__version__, "torch": torch.__version__}
     rows = ",\n".join("    " + json.dumps(row) for row in cases)
     text = '{\n  "made_by": "scripts/golden/pixels.py",\n  "versions": %s,\n  "cases": [\n%s\n  ]\n}\n'

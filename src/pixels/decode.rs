@@ -137,7 +137,7 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result
             depth.stored = largest.map_or(Stored::Plain, Stored::UpTo);
             read(format, PnmDecoder::new(pieces()), limits, depth)
         }
-        Format::Heic => heif::Heif::open(bytes, limits)?.decode(&deadline, limits),
+        Format::Heic | Format::Avif => heif::Heif::open(bytes, format, limits)?.decode(&deadline, limits),
     });
     deadline.or_timed_out(format, image)
 }
@@ -165,7 +165,7 @@ pub fn check_limits(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
         }
         Format::Bmp => admitted(format, BmpDecoder::new(pieces()), limits).map(drop),
         Format::Pnm => admitted(format, PnmDecoder::new(pieces()), limits).map(drop),
-        Format::Heic => heif::Heif::open(bytes, limits).map(drop),
+        Format::Heic | Format::Avif => heif::Heif::open(bytes, format, limits).map(drop),
     });
     match opened {
         Err(error @ (DecodeError::TooLarge { .. } | DecodeError::TooMuchMemory { .. })) => Err(error),

@@ -13,8 +13,17 @@ use super::{Crop, Format};
 const LAYOUT: u8 = 2;
 
 /// Stored as their place here, to which formats are only ever added.
-const FORMATS: [Format; 8] =
-    [Format::Jpeg, Format::Png, Format::Gif, Format::WebP, Format::Tiff, Format::Bmp, Format::Pnm, Format::Heic];
+const FORMATS: [Format; 9] = [
+    Format::Jpeg,
+    Format::Png,
+    Format::Gif,
+    Format::WebP,
+    Format::Tiff,
+    Format::Bmp,
+    Format::Pnm,
+    Format::Heic,
+    Format::Avif,
+];
 
 /// Facts of one photo.
 #[derive(Debug, Clone, PartialEq)]

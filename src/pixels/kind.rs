@@ -21,9 +21,6 @@ const MAGICK: &str = "magick FILE -auto-orient FILE.png";
 /// Levels without a scale of their own: whoever converts says which of them are black and white.
 pub(super) const SCALE: &str = "gdal_translate -ot UInt16 -scale LOW HIGH 0 65535 FILE FILE.png";
 
-pub(super) static AVIF: Kind =
-    Kind { name: "AVIF", command: "avifdec FILE FILE.png", endings: &["avif"], signatures: &[] };
-
 /// Known by its structure too, where it is a TIFF.
 pub(super) static RAW: Kind = Kind {
     name: "camera raw",
@@ -124,6 +121,6 @@ impl Kind {
     }
 
     fn all() -> impl Iterator<Item = &'static Self> {
-        [&AVIF, &RAW, &VIDEO, &SVG].into_iter().chain(&OTHERS)
+        [&RAW, &VIDEO, &SVG].into_iter().chain(&OTHERS)
     }
 }

@@ -11,7 +11,7 @@ pub fn pages(bytes: &[u8]) -> usize {
         Some(Format::Gif) => gif_frames(bytes),
         Some(Format::Png) => png_frames(bytes),
         Some(Format::WebP) => webp_frames(bytes),
-        Some(Format::Heic) => heif::pages(bytes),
+        Some(Format::Heic | Format::Avif) => heif::pages(bytes),
         _ => None,
     };
     counted.unwrap_or(1).max(1)

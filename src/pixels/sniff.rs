@@ -28,6 +28,8 @@ pub enum Format {
     Pnm,
     /// HEIF with HEVC inside, its primary image.
     Heic,
+    /// HEIF with AV1 inside, its primary image.
+    Avif,
 }
 
 impl fmt::Display for Format {
@@ -41,6 +43,7 @@ impl fmt::Display for Format {
             Self::Bmp => "BMP",
             Self::Pnm => "PNM",
             Self::Heic => "HEIC",
+            Self::Avif => "AVIF",
         })
     }
 }
@@ -64,9 +67,9 @@ const UNKNOWN: &str = "data of an unknown kind";
 const GZIP: &str = "a gzip archive";
 
 /// File name extensions that promise an image, whatever is inside.
-const EXTENSIONS: [&str; 20] = [
+const EXTENSIONS: [&str; 21] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "apng", "gif", "webp", "tif", "tiff", "bmp", "dib", "pbm", "pgm", "ppm",
-    "pnm", "pam", "heic", "heif", "hif",
+    "pnm", "pam", "heic", "heif", "hif", "avif",
 ];
 
 /// Signatures at the very start of a file; the first that fits counts.
@@ -154,8 +157,8 @@ impl Content {
     fn from_brands(brands: &[u8]) -> Self {
         let has = |wanted: &[u8; 4]| brands.as_chunks().0.contains(wanted);
         match brands.get(..4) {
-            Some(b"avif" | b"avis") => Self::OtherImage(&kind::AVIF),
-            Some(b"mif1" | b"msf1") if has(b"avif") || has(b"avis") => Self::OtherImage(&kind::AVIF),
+            Some(b"avif" | b"avis") => Self::Known(Format::Avif),
+            Some(b"mif1" | b"msf1") if has(b"avif") || has(b"avis") => Self::Known(Format::Avif),
             Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevm" | b"hevs" | b"hevx" | b"mif1" | b"msf1") => {
                 Self::Known(Format::Heic)
             }

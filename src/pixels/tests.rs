@@ -217,8 +217,6 @@ fn pictures_that_are_not_read_are_named_with_a_command_that_converts_them() {
         (at(128, b"DICM"), "DICOM", "dcmj2pnm"),
         (at(344, b"n+1\0"), "NIfTI", "med2image"),
         (at(4, b"n+2\0\r\n\x1a\n"), "NIfTI", "med2image"),
-        (brands("avif\0\0\0\0mif1avif"), "AVIF", "avifdec"),
-        (brands("mif1\0\0\0\0miafavif"), "AVIF", "avifdec"),
         (brands("crx \0\0\0\x01crx isom"), "camera raw", "darktable-cli"),
         (b"FUJIFILMCCD-RAW 0201".to_vec(), "camera raw", "darktable-cli"),
         (b"II\x1a\0\0\0HEAPCCDR".to_vec(), "camera raw", "darktable-cli"),
@@ -275,6 +273,9 @@ fn a_name_or_a_content_makes_an_image() {
     assert_eq!(sniff(b"RIFF\0\0\0\0WEBPVP8 "), Some(Format::WebP));
     for brands in [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic", b"hevc\0\0\0\0msf1hevc"] {
         assert_eq!(sniff(&[b"\0\0\0\x18ftyp", brands.as_slice()].concat()), Some(Format::Heic));
+    }
+    for brands in [b"avif\0\0\0\0mif1avif", b"mif1\0\0\0\0miafavif"] {
+        assert_eq!(sniff(&[b"\0\0\0\x18ftyp", brands.as_slice()].concat()), Some(Format::Avif));
     }
 }
 

@@ -14,7 +14,7 @@ const ASCII: u16 = 2;
 
 /// Such as `NIKON E990`; the make is not repeated where the model begins with it.
 pub(super) fn read(bytes: &[u8], format: Format) -> Option<String> {
-    let of_heic;
+    let of_heif;
     let exif = match format {
         Format::Jpeg => Segments::header(bytes)
             .filter(|(marker, _)| *marker == 0xe1)
@@ -22,9 +22,9 @@ pub(super) fn read(bytes: &[u8], format: Format) -> Option<String> {
         Format::Png => Chunks::png(bytes)?.find(|(name, _)| name == b"eXIf")?.1,
         Format::WebP => Chunks::riff(bytes)?.find(|(name, _)| name == b"EXIF")?.1,
         Format::Tiff => bytes,
-        Format::Heic => {
-            of_heic = heif::exif(bytes)?;
-            &of_heic
+        Format::Heic | Format::Avif => {
+            of_heif = heif::exif(bytes)?;
+            &of_heif
         }
         Format::Gif | Format::Bmp | Format::Pnm => return None,
     };

@@ -6,7 +6,9 @@ use std::iter;
 use heifer_hevc_dec::recon::Frame;
 
 use super::super::{DecodeError, Rgb};
-use super::unsupported;
+use super::{Format, unsupported};
+
+const FORMAT: Format = Format::Heic;
 
 /// How samples stand for colours.
 pub(super) struct Colours {
@@ -22,7 +24,7 @@ impl Colours {
     pub(super) fn new(nclx: Option<(u16, bool)>, frame: &Frame) -> Result<Self, DecodeError> {
         let (matrix, is_full_range) = nclx.unwrap_or((u16::from(frame.matrix_coeffs), frame.full_range));
         if frame.widths[1] > 0 && frame.bit_depth[0] != frame.bit_depth[1] {
-            return Err(unsupported("with colours of another depth"));
+            return Err(unsupported(FORMAT, "with colours of another depth"));
         }
         let (red, blue): (f32, f32) = match matrix {
             // Where nothing is said it is that of most photos, in libheif's digits.
@@ -38,7 +40,7 @@ impl Colours {
             5 | 6 => (0.299, 0.114),
             7 => (0.212, 0.087),
             9 => (0.2627, 0.0593),
-            other => return Err(unsupported(&format!("with colours of matrix {other}"))),
+            other => return Err(unsupported(FORMAT, &format!("with colours of matrix {other}"))),
         };
         let green = |part: f32| 2.0 * part * (1.0 - part) / (blue + red - 1.0);
         let factors = [2.0 * (1.0 - red), green(blue), green(red), 2.0 * (1.0 - blue)];

@@ -16,7 +16,9 @@ use heifer_isobmff::boxes::HevcConfig;
 
 use super::super::DecodeError;
 use super::super::deadline::Deadline;
-use super::{FORMAT, damaged, unsupported};
+use super::{Format, damaged, unsupported};
+
+const FORMAT: Format = Format::Heic;
 
 /// Most rows or columns by which a coded picture may exceed what is seen of it: blocks have 64 of them at most.
 const MAX_PADDING: u32 = 127;
@@ -40,7 +42,7 @@ impl Budget {
         let (width, height) = (sps.pic_width_in_luma_samples, sps.pic_height_in_luma_samples);
         let most = |side: u32| side.saturating_add(MAX_PADDING);
         if width > most(self.size.0) || height > most(self.size.1) {
-            return Err(damaged("it is larger than it says"));
+            return Err(damaged(FORMAT, "it is larger than it says"));
         }
         let (across, down) = sps.chroma_subsampling();
         let colours = if sps.chroma_format_idc == 0 { 0 } else { 4 / (across * down) };
@@ -98,7 +100,7 @@ pub(super) fn decode(
         let begins = picture.layout.rs_to_ts.get(slice.slice_segment_address as usize);
         if begins != Some(&picture.decoded_ctbs) || pps.pps_pic_parameter_set_id != picture.pps.pps_pic_parameter_set_id
         {
-            return Err(damaged("some of its data is lost: its parts do not follow on each other"));
+            return Err(damaged(FORMAT, "some of its data is lost: its parts do not follow on each other"));
         }
         pixels.start_slice(&slice);
         let data = unit.rbsp.get(slice.header_size..).unwrap_or_default();
@@ -109,7 +111,7 @@ pub(super) fn decode(
             return Err(error_of(error));
         }
         if data.get(end..).is_some_and(|left| left.iter().any(|byte| *byte != 0)) {
-            return Err(damaged("some of its data is lost: more is left after the last block"));
+            return Err(damaged(FORMAT, "some of its data is lost: more is left after the last block"));
         }
         if !slice.dependent_slice_segment_flag {
             previous = Some(slice);
@@ -174,11 +176,11 @@ impl Sink for Watched<'_, '_> {
 fn error_of(error: Error) -> DecodeError {
     match error {
         Error::UnexpectedEof => ends_early(),
-        Error::Unimplemented(what) => unsupported(&format!("with {what}")),
-        other => damaged(&other.to_string()),
+        Error::Unimplemented(what) => unsupported(FORMAT, &format!("with {what}")),
+        other => damaged(FORMAT, &other.to_string()),
     }
 }
 
 fn ends_early() -> DecodeError {
-    damaged("some of its data is lost: it ends before the last block")
+    damaged(FORMAT, "some of its data is lost: it ends before the last block")
 }
