@@ -1,9 +1,8 @@
 //! What could make the numbers flatter than the truth: doubtful labels, and shortcuts around what the photos show.
 
-use super::TrainOptions;
 use super::decide::Decided;
-use super::fit::OutOfFold;
-use super::prepare::Prepared;
+use super::fit::{Fitted, OutOfFold};
+use super::training::Training;
 use crate::audit::labels;
 use crate::audit::shortcut::{self, Borders, Probe};
 use crate::backbone::{Pooling, Readout};
@@ -13,58 +12,58 @@ use crate::features::{Extractor, FeatureMatrix, border};
 use crate::pipeline::PipelineError;
 use crate::pipeline::outputs::Outputs;
 use crate::pixels::PhotoFacts;
-use crate::progress::{Progress, Silent, Unit};
-use crate::report::{LabelError, Shortcut};
+use crate::progress::{Silent, Unit};
+use crate::report::{CrossValidationReport, LabelError, Shortcut};
 
 /// What was found.
 #[derive(Default)]
 pub(super) struct Audited {
+    /// Of training and validation photos together.
+    pub(super) out_of_fold: Option<OutOfFold>,
+    pub(super) cross_validation: Option<CrossValidationReport>,
     /// The most doubtful first; `None` without out-of-fold probabilities.
     pub(super) label_errors: Option<Vec<LabelError>>,
     pub(super) shortcuts: Vec<Shortcut>,
     pub(super) warnings: Vec<String>,
 }
 
-impl TrainOptions {
-    /// Asks the out-of-fold logits of all photos; nothing is found without them.
-    pub(super) fn audit(
-        &self,
-        prepared: &Prepared,
-        out_of_fold: Option<&OutOfFold>,
-        decided: &Decided,
-        progress: &dyn Progress,
-    ) -> Result<Audited, PipelineError> {
-        let Some(OutOfFold { folds, logits }) = out_of_fold else { return Ok(Audited::default()) };
-        let Prepared { photos, pool, .. } = prepared;
+impl Training<'_> {
+    /// Asks the out-of-fold logits of training and validation photos; nothing is found without them.
+    pub(super) fn audit(&self, fitted: &Fitted, decided: &Decided) -> Result<Audited, PipelineError> {
+        let Some(out_of_fold) = self.pool_out_of_fold(fitted)? else { return Ok(Audited::default()) };
+        let cross_validation = Some(self.cross_validation(&out_of_fold, decided)?);
+        let (Self { photos, pool, .. }, OutOfFold { folds, logits }) = (self, &out_of_fold);
         let facts: Vec<&PhotoFacts> = pool.rows.iter().filter_map(|&row| photos.extraction.facts.get(row)).collect();
-        let fitted =
-            shortcut::Fitted { labels: &pool.labels, groups: &pool.groups, folds, logits, balance: self.balance };
-        let (places, rows) = self.borders(prepared, progress)?;
+        let fitted = shortcut::Fitted {
+            labels: &pool.labels,
+            groups: &pool.groups,
+            folds,
+            logits,
+            balance: self.options.balance,
+        };
+        let (places, rows) = self.borders()?;
         let borders = Borders {
             places: &places,
             rows: &rows,
-            regions: &border::regions(self.preprocess.crop),
+            regions: &border::regions(self.options.preprocess.crop),
             classes: [photos.classes.negative_name(), photos.classes.positive_name()],
         };
-        let found = shortcut::probe(fitted, &facts, &borders, progress)?;
-        let shortcuts: Vec<Shortcut> = found.into_iter().map(|found| prepared.shortcut(found)).collect();
+        let found = shortcut::probe(fitted, &facts, &borders, self.progress)?;
+        let shortcuts: Vec<Shortcut> = found.into_iter().map(|found| self.shortcut(found)).collect();
         let found = labels::find(&pool.labels, &decided.probabilities(logits));
         let label_errors = found.map(|found| {
-            let error = |suspect: labels::Suspect| prepared.label_error(suspect);
+            let error = |suspect: labels::Suspect| self.label_error(suspect);
             found.suspects.into_iter().filter_map(error).collect()
         });
         let warnings = shortcuts.iter().filter_map(|shortcut| shortcut.warning.clone()).collect();
-        Ok(Audited { label_errors, shortcuts, warnings })
+        self.progress.check()?;
+        Ok(Audited { out_of_fold: Some(out_of_fold), cross_validation, label_errors, shortcuts, warnings })
     }
 
     /// The borders of some photos of the pool: their places there, as many of each class, and what the network sees of them
     /// alone; none where a class has too few to tell. Photos that cannot be read any more are left out.
-    fn borders(
-        &self,
-        prepared: &Prepared,
-        progress: &dyn Progress,
-    ) -> Result<(Vec<usize>, FeatureMatrix), PipelineError> {
-        let Prepared { photos, pool, .. } = prepared;
+    fn borders(&self) -> Result<(Vec<usize>, FeatureMatrix), PipelineError> {
+        let Self { options, progress, photos, pool, .. } = self;
         let classes: Vec<usize> = pool.labels.iter().map(|&label| usize::from(label)).collect();
         let of_class = pool.positives().min(pool.len() - pool.positives());
         if of_class < shortcut::MIN_PHOTOS {
@@ -74,12 +73,12 @@ impl TrainOptions {
         let sample = |&place: &usize| photos.samples.get(*pool.rows.get(place)?);
         let paths: Vec<_> = places.iter().filter_map(sample).map(|sample| sample.path.clone()).collect();
         // What is wrong with the cache was said when the photos were read.
-        let cache = self.backbone.open_cache(&Silent);
+        let cache = options.backbone.open_cache(&Silent);
         let extractor = Extractor {
             backbone: &photos.backbone,
-            preprocess: &self.preprocess,
-            limits: &self.limits,
-            workload: self.backbone.workload(photos.target.device, Some(paths.len())),
+            preprocess: &options.preprocess,
+            limits: &options.limits,
+            workload: options.backbone.workload(photos.target.device, Some(paths.len())),
             cache: cache.as_ref(),
             facts: false,
             border: true,
@@ -87,25 +86,21 @@ impl TrainOptions {
         };
         let mut rows = FeatureMatrix::new(extractor.width());
         progress.start("borders of the photos", Unit::Images, Some(paths.len() as u64));
-        let extracted = extractor.all(&paths, false, &mut rows, progress);
+        let extracted = extractor.all(&paths, false, &mut rows, *progress);
         progress.finish();
         places = extracted?.rows.iter().filter_map(|&row| places.get(row).copied()).collect();
         Ok((places, rows))
     }
 
-    /// Writes the split and the doubtful labels beside their places, where they are wanted.
-    pub(super) fn add_tables(
-        &self,
-        prepared: &Prepared,
-        audited: &Audited,
-        outputs: &mut Outputs<'_>,
-    ) -> Result<(), PipelineError> {
-        if let Some(path) = &self.save_split {
-            let table = split::to_csv(path, &prepared.photos.samples, &prepared.photos.classes)?;
+    /// The split and the doubtful labels as tables, where they are wanted.
+    pub(super) fn add_tables(&self, audited: &Audited, outputs: &mut Outputs<'_>) -> Result<(), PipelineError> {
+        let Self { options, photos, .. } = self;
+        if let Some(path) = &options.save_split {
+            let table = split::to_csv(path, &photos.samples, &photos.classes)?;
             outputs.add(path, |file| file.write_all(&table))?;
         }
-        if let Some(path) = &self.label_errors {
-            let is_class = |name: &str| prepared.photos.classes.names().iter().any(|class| class == name);
+        if let Some(path) = &options.label_errors {
+            let is_class = |name: &str| photos.classes.names().iter().any(|class| class == name);
             let found = audited.label_errors.iter().flatten().map(|error| Correction {
                 path: &error.path,
                 label: &error.given,
@@ -118,9 +113,7 @@ impl TrainOptions {
         }
         Ok(())
     }
-}
 
-impl Prepared {
     fn label_error(&self, suspect: labels::Suspect) -> Option<LabelError> {
         let sample = self.photos.samples.get(*self.pool.rows.get(suspect.index)?)?;
         let classes = &self.photos.classes;

@@ -1,7 +1,7 @@
 //! From out-of-fold logits to what the model decides with: calibration, threshold, and what counts as familiar.
 
-use super::fit::OutOfFold;
-use super::subset::Subset;
+use super::fit::{Fitted, OutOfFold};
+use super::training::Training;
 use crate::decision::calibration::{self, Calibration};
 use crate::decision::{Choice, ThresholdRule, threshold};
 use crate::metrics::Scores;
@@ -37,36 +37,33 @@ impl Decided {
     }
 }
 
-/// Decides on images whose heads never saw them; without such images, on nothing but the rule's own number and
-/// `pos_weight`, which a positive weighed in the fit.
-pub(super) fn decide(
-    rule: ThresholdRule,
-    out_of_fold: Option<&OutOfFold>,
-    side: &Subset,
-    pos_weight: f64,
-) -> Result<Decided, PipelineError> {
-    let labels = &side.labels;
-    let Some(OutOfFold { folds, logits }) = out_of_fold else {
-        return Ok(without_scores(rule, pos_weight));
-    };
-    let fitted = calibration::fit(logits, labels, folds, pos_weight)?;
-    let calibrated = CalibrationReport {
-        kind: fitted.calibration.kind(),
-        log_loss_before: fitted.log_loss_before,
-        log_loss_after: fitted.log_loss_after,
-    };
-    let probabilities: Vec<f64> = logits.iter().map(|&logit| fitted.calibration.apply(logit)).collect();
-    let choice = threshold::choose(rule, &Scores::new(labels, &probabilities)?.in_groups(&side.groups)?)?;
-    let rare = rare_at_even(rule, &choice, labels);
-    let misses_a_class = rare.is_some();
-    Ok(Decided {
-        calibration: fitted.calibration,
-        calibrated: Some(calibrated),
-        threshold: choice.threshold,
-        choice: Some(choice),
-        warnings: rare.into_iter().collect(),
-        misses_a_class,
-    })
+impl Training<'_> {
+    /// Decides on images whose heads never saw them; without such images, on nothing but the rule's own number and what a
+    /// positive weighed in the fit.
+    pub(super) fn decide(&self, fitted: &Fitted) -> Result<Decided, PipelineError> {
+        let (rule, labels) = (self.options.threshold, &self.training.labels);
+        let Some(OutOfFold { folds, logits }) = &fitted.out_of_fold else {
+            return Ok(without_scores(rule, fitted.pos_weight));
+        };
+        let fitted = calibration::fit(logits, labels, folds, fitted.pos_weight)?;
+        let calibrated = CalibrationReport {
+            kind: fitted.calibration.kind(),
+            log_loss_before: fitted.log_loss_before,
+            log_loss_after: fitted.log_loss_after,
+        };
+        let probabilities: Vec<f64> = logits.iter().map(|&logit| fitted.calibration.apply(logit)).collect();
+        let choice = threshold::choose(rule, &Scores::new(labels, &probabilities)?.in_groups(&self.training.groups)?)?;
+        let rare = rare_at_even(rule, &choice, labels);
+        let misses_a_class = rare.is_some();
+        Ok(Decided {
+            calibration: fitted.calibration,
+            calibrated: Some(calibrated),
+            threshold: choice.threshold,
+            choice: Some(choice),
+            warnings: rare.into_iter().collect(),
+            misses_a_class,
+        })
+    }
 }
 
 fn without_scores(rule: ThresholdRule, pos_weight: f64) -> Decided {

@@ -1,9 +1,8 @@
 //! Labelled features in, a head out, with a logit for every image from a head that never saw it.
 
-use tch::Device;
-
+use super::SolverChoice;
 use super::subset::Subset;
-use super::{SolverChoice, TrainOptions};
+use super::training::Training;
 use crate::dataset::Label;
 use crate::dataset::split::{self, Split};
 use crate::head::cross_validation::cross_validate;
@@ -11,7 +10,6 @@ use crate::head::exact::{self, ExactOptions};
 use crate::head::sgd::{self, SgdOptions};
 use crate::head::{self, Examples, Head, L2};
 use crate::pipeline::PipelineError;
-use crate::progress::Progress;
 
 /// Folds that choose the strength of the L2 penalty, and whose logits the decision rests on; fewer where a class has fewer
 /// groups of images.
@@ -67,62 +65,54 @@ pub(super) struct OutOfFold {
     pub(super) logits: Vec<f64>,
 }
 
-impl TrainOptions {
+impl Training<'_> {
     /// Fits the head that is delivered unless the user wants one of all images.
-    pub(super) fn fit(
-        &self,
-        training: &Subset,
-        device: Device,
-        progress: &dyn Progress,
-    ) -> Result<Fitted, PipelineError> {
+    pub(super) fn fit(&self) -> Result<Fitted, PipelineError> {
+        let training = &self.training;
         let pos_weight = self.pos_weight(training);
         let examples = Examples::new(&training.features, &training.labels, pos_weight)?;
         examples.require_difference()?;
-        match self.solver {
-            SolverChoice::Exact { l2 } => self.fit_exact(&examples, training, l2, progress),
+        match self.options.solver {
+            SolverChoice::Exact { l2 } => self.fit_exact(&examples, l2),
             SolverChoice::Sgd { epochs, lr, batch_size } => {
-                let options =
-                    SgdOptions { epochs, learning_rate: lr, batch_size, seed: self.seed, ..SgdOptions::default() };
-                self.fit_sgd(training, pos_weight, &options, device, progress)
+                let seed = self.options.seed;
+                let options = SgdOptions { epochs, learning_rate: lr, batch_size, seed, ..SgdOptions::default() };
+                self.fit_sgd(pos_weight, &options)
             }
         }
     }
 
     /// What a positive image weighs.
     fn pos_weight(&self, side: &Subset) -> f64 {
-        head::pos_weight(&side.labels, self.balance)
+        head::pos_weight(&side.labels, self.options.balance)
     }
 
     /// Finds the number of epochs on a part of the training photos, then takes as many over all of them: the validation
     /// photos have no say, so what is measured on them is on photos that nothing has seen.
-    fn fit_sgd(
-        &self,
-        training: &Subset,
-        pos_weight: f64,
-        options: &SgdOptions,
-        device: Device,
-        progress: &dyn Progress,
-    ) -> Result<Fitted, PipelineError> {
-        let (epochs, origin) = match self.set_aside(training) {
+    fn fit_sgd(&self, pos_weight: f64, options: &SgdOptions) -> Result<Fitted, PipelineError> {
+        let (epochs, origin) = match self.set_aside() {
             None => (options.epochs, "the maximum, for there are too few images to stop by".to_owned()),
             Some([fitted, set_aside]) => {
                 let examples = Examples::new(&fitted.features, &fitted.labels, pos_weight)?;
                 let held_out = Examples::new(&set_aside.features, &set_aside.labels, pos_weight)?;
-                let fit = sgd::fit(&examples, Some(&held_out), options, device, progress)?;
+                let device = self.photos.target.device;
+                let fit = sgd::fit(&examples, Some(&held_out), options, device, self.progress)?;
                 let (run, count) = (fit.history.len(), set_aside.len());
                 (fit.best_epoch, format!("the best of {run} on {count} training images set aside"))
             }
         };
         let settings = Settings::Sgd(SgdOptions { epochs, patience: epochs, ..options.clone() });
-        let head = fit_again(training, &settings, pos_weight, device, progress)?;
-        let out_of_fold = self.out_of_fold(training, FOLDS, &settings, device, progress)?;
+        let head = self.fit_again(&self.training, &settings, pos_weight)?;
+        let out_of_fold = self.out_of_fold(&self.training, FOLDS, &settings)?;
         let description = format!("AdamW, {epochs} epochs ({origin})");
         Ok(Fitted { head, settings, description, pos_weight, out_of_fold })
     }
 
     /// Training photos to fit to and some to stop by, no group on both sides; `None` where a class has one group only.
-    fn set_aside(&self, training: &Subset) -> Option<[Subset; 2]> {
-        let splits = split::stratified(&labels_of(&training.labels), &training.groups, SET_ASIDE, self.seed).ok()?;
+    fn set_aside(&self) -> Option<[Subset; 2]> {
+        let training = &self.training;
+        let labels = labels_of(&training.labels);
+        let splits = split::stratified(&labels, &training.groups, SET_ASIDE, self.options.seed).ok()?;
         let of = |wanted| {
             let rows = splits.iter().enumerate().filter(|(_, split)| **split == wanted);
             training.select(&rows.map(|(row, _)| row).collect::<Vec<_>>())
@@ -130,15 +120,9 @@ impl TrainOptions {
         Some([of(Split::Train), of(Split::Validation)])
     }
 
-    fn fit_exact(
-        &self,
-        examples: &Examples<'_>,
-        training: &Subset,
-        l2: L2,
-        progress: &dyn Progress,
-    ) -> Result<Fitted, PipelineError> {
-        let folds = self.divide(training, FOLDS);
-        let fit = exact::fit(examples, folds.as_deref(), &ExactOptions { l2 }, progress)?;
+    fn fit_exact(&self, examples: &Examples<'_>, l2: L2) -> Result<Fitted, PipelineError> {
+        let folds = self.divide(&self.training, FOLDS);
+        let fit = exact::fit(examples, folds.as_deref(), &ExactOptions { l2 }, self.progress)?;
         let origin = match (l2, &fit.cross_validation) {
             (L2::Fixed(_), _) => "as given".to_owned(),
             (L2::Auto, Some(chosen)) => format!("chosen by {}-fold cross-validation", chosen.folds),
@@ -157,41 +141,29 @@ impl TrainOptions {
     ///
     /// Where nothing could be held out of the training photos there are none either: what the head decides by was not
     /// chosen as that of these heads would be, so their numbers would not be its numbers.
-    pub(super) fn pool_out_of_fold(
-        &self,
-        pool: &Subset,
-        fitted: &Fitted,
-        device: Device,
-        progress: &dyn Progress,
-    ) -> Result<Option<OutOfFold>, PipelineError> {
-        if self.folds < 2 || fitted.out_of_fold.is_none() {
+    pub(super) fn pool_out_of_fold(&self, fitted: &Fitted) -> Result<Option<OutOfFold>, PipelineError> {
+        let folds = self.options.folds;
+        if folds < 2 || fitted.out_of_fold.is_none() {
             return Ok(None);
         }
-        self.out_of_fold(pool, self.folds, &fitted.settings, device, progress)
+        self.out_of_fold(&self.pool, folds, &fitted.settings)
     }
 
     /// Folds of whole groups, `[N]` ids from 0: `most` of them, or as many as the class with fewer groups has; `None` where
     /// that has one.
     fn divide(&self, side: &Subset, most: usize) -> Option<Vec<usize>> {
         let labels = labels_of(&side.labels);
-        (2..=most).rev().find_map(|count| split::folds(&labels, &side.groups, count, self.seed).ok())
+        (2..=most).rev().find_map(|count| split::folds(&labels, &side.groups, count, self.options.seed).ok())
     }
 
     /// Logits of heads of the same settings, fold by fold; `None` where a class has one group only.
-    pub(super) fn out_of_fold(
-        &self,
-        side: &Subset,
-        most: usize,
-        settings: &Settings,
-        device: Device,
-        progress: &dyn Progress,
-    ) -> Result<Option<OutOfFold>, PipelineError> {
+    fn out_of_fold(&self, side: &Subset, most: usize, settings: &Settings) -> Result<Option<OutOfFold>, PipelineError> {
         let Some(folds) = self.divide(side, most) else { return Ok(None) };
         let count = folds.iter().max().map_or(0, |last| last + 1);
         let logits = match settings {
             Settings::Exact { l2 } => {
                 let examples = Examples::new(&side.features, &side.labels, self.pos_weight(side))?;
-                cross_validate(&examples, &folds, &[*l2], progress)?.logits
+                cross_validate(&examples, &folds, &[*l2], self.progress)?.logits
             }
             Settings::Sgd(_) => {
                 let mut logits = vec![0.0; side.len()];
@@ -199,8 +171,7 @@ impl TrainOptions {
                     let (held_out, fitted): (Vec<usize>, Vec<usize>) =
                         (0..side.len()).partition(|&row| folds.get(row) == Some(&fold));
                     let fitted = side.select(&fitted);
-                    let pos_weight = self.pos_weight(&fitted);
-                    let head = fit_again(&fitted, settings, pos_weight, device, progress)?;
+                    let head = self.fit_again(&fitted, settings, self.pos_weight(&fitted))?;
                     for row in held_out {
                         logits[row] = head.logit(side.features.row(row))?;
                     }
@@ -210,21 +181,16 @@ impl TrainOptions {
         };
         Ok(Some(OutOfFold { folds, logits }))
     }
-}
 
-/// The same settings on other images.
-pub(super) fn fit_again(
-    side: &Subset,
-    settings: &Settings,
-    pos_weight: f64,
-    device: Device,
-    progress: &dyn Progress,
-) -> Result<Head, PipelineError> {
-    let examples = Examples::new(&side.features, &side.labels, pos_weight)?;
-    Ok(match settings {
-        Settings::Exact { l2 } => exact::fit(&examples, None, &ExactOptions { l2: L2::Fixed(*l2) }, progress)?.head,
-        Settings::Sgd(options) => sgd::fit(&examples, None, options, device, progress)?.head,
-    })
+    /// The same settings on other images.
+    pub(super) fn fit_again(&self, side: &Subset, settings: &Settings, pos_weight: f64) -> Result<Head, PipelineError> {
+        let examples = Examples::new(&side.features, &side.labels, pos_weight)?;
+        let (device, progress) = (self.photos.target.device, self.progress);
+        Ok(match settings {
+            Settings::Exact { l2 } => exact::fit(&examples, None, &ExactOptions { l2: L2::Fixed(*l2) }, progress)?.head,
+            Settings::Sgd(options) => sgd::fit(&examples, None, options, device, progress)?.head,
+        })
+    }
 }
 
 fn labels_of(labels: &[bool]) -> Vec<Label> {

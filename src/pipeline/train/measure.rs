@@ -1,10 +1,9 @@
 //! Numbers on photos that neither head nor decision saw, with and without those that have a relative in training.
 
-use super::TrainOptions;
 use super::decide::{Decided, WEIGH_OTHERWISE};
 use super::fit::{Fitted, OutOfFold};
-use super::prepare::Prepared;
 use super::subset::{Subset, pick};
+use super::training::Training;
 use crate::metrics::{self, Bootstrap, Metrics, Scores};
 use crate::model::FEW_FOR_FOLDS;
 use crate::pipeline::{PipelineError, folds};
@@ -22,13 +21,15 @@ pub(super) struct Measured<'a> {
     /// `[N]`, of the positive class.
     pub(super) probabilities: Vec<f64>,
     pub(super) metrics: Metrics,
+    /// What photos with a relative in training do to them; `None` where there are none.
+    pub(super) leak: Option<Leak>,
 }
 
 impl Measured<'_> {
     /// What to say where most of a class is missed that is rare, or has too few photos for anything to be chosen by it.
-    pub(super) fn missed(&self, prepared: &Prepared, decided: &Decided) -> Option<Warning> {
+    pub(super) fn missed(&self, training: &Training<'_>, decided: &Decided) -> Option<Warning> {
         let Metrics { confusion, threshold, .. } = self.metrics;
-        let classes = prepared.class_groups();
+        let classes = training.class_groups();
         let all: usize = classes.iter().map(|(_, photos, _)| photos).sum();
         let missed = [
             (confusion.specificity(), confusion.false_positive, confusion.negatives()),
@@ -52,9 +53,15 @@ impl Measured<'_> {
     }
 }
 
-impl TrainOptions {
-    /// Metrics at the threshold.
-    pub(super) fn measure<'a>(
+impl Training<'_> {
+    /// Metrics at the threshold, of validation and of test, where there are such photos.
+    pub(super) fn measure(&self, fitted: &Fitted, decided: &Decided) -> Result<Vec<Measured<'_>>, PipelineError> {
+        let measure = |(name, side): (&'static str, _)| self.measure_side(name, side, fitted, decided);
+        let sides = [("validation", &self.validation), ("test", &self.test)].into_iter();
+        sides.filter(|(_, side)| side.len() > 0).map(measure).collect()
+    }
+
+    fn measure_side<'a>(
         &self,
         name: &'static str,
         side: &'a Subset,
@@ -63,13 +70,18 @@ impl TrainOptions {
     ) -> Result<Measured<'a>, PipelineError> {
         let probabilities = decided.probabilities(&fitted.head.logits(&side.features)?);
         let metrics = self.metrics(&side.labels, &side.groups, &probabilities, decided.threshold)?;
-        Ok(Measured { name, side, probabilities, metrics })
+        let leak = self.leak(name, side, &probabilities, &metrics)?;
+        Ok(Measured { name, side, probabilities, metrics, leak })
     }
 
-    /// What photos with a relative in training do to these numbers; `None` where there are none.
-    pub(super) fn leak(&self, measured: &Measured<'_>, prepared: &Prepared) -> Result<Option<Leak>, PipelineError> {
-        let Measured { name, side, probabilities, metrics } = measured;
-        let strangers = prepared.photo_groups.without_leaked(side, &prepared.photos);
+    fn leak(
+        &self,
+        name: &str,
+        side: &Subset,
+        probabilities: &[f64],
+        metrics: &Metrics,
+    ) -> Result<Option<Leak>, PipelineError> {
+        let strangers = self.photo_groups.without_leaked(side, &self.photos);
         let images = side.len() - strangers.len();
         if images == 0 {
             return Ok(None);
@@ -84,7 +96,7 @@ impl TrainOptions {
             )?),
         };
         Ok(Some(Leak {
-            split: (*name).to_owned(),
+            split: name.to_owned(),
             images,
             accuracy_with: metrics.accuracy,
             accuracy_without: without.as_ref().and_then(|metrics| metrics.accuracy),
@@ -100,18 +112,19 @@ impl TrainOptions {
         probabilities: &[f64],
         threshold: f64,
     ) -> Result<Metrics, PipelineError> {
-        let bootstrap = Bootstrap { seed: self.seed, ..Bootstrap::default() };
+        let bootstrap = Bootstrap { seed: self.options.seed, ..Bootstrap::default() };
         let scores = Scores::new(labels, probabilities)?.in_groups(groups)?;
         Ok(metrics::evaluate(&scores, threshold, bootstrap)?)
     }
-}
 
-/// Mean and deviation over the folds, decided as the model decides.
-pub(super) fn folds(
-    out_of_fold: &OutOfFold,
-    pool: &Subset,
-    decided: &Decided,
-) -> Result<CrossValidationReport, PipelineError> {
-    let probabilities = decided.probabilities(&out_of_fold.logits);
-    folds::measure(&out_of_fold.folds, &pool.labels, &pool.groups, &probabilities, decided.threshold)
+    /// Mean and standard deviation over the folds, decided as the model decides.
+    pub(super) fn cross_validation(
+        &self,
+        out_of_fold: &OutOfFold,
+        decided: &Decided,
+    ) -> Result<CrossValidationReport, PipelineError> {
+        let probabilities = decided.probabilities(&out_of_fold.logits);
+        let Subset { labels, groups, .. } = &self.pool;
+        folds::measure(&out_of_fold.folds, labels, groups, &probabilities, decided.threshold)
+    }
 }

@@ -1,52 +1,36 @@
 //! The head that is delivered, and the file that it goes into.
 
-use super::TrainOptions;
-use super::decide::Decided;
-use super::fit::{self, Fitted};
-use super::prepare::Prepared;
 use super::subset::{Subset, pick};
+use super::training::{Found, Training};
 use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
 use crate::features::FeatureMatrix;
 use crate::files::escaped;
-use crate::head::Head;
 use crate::index::Index;
-use crate::metrics::Metrics;
-use crate::model::{FORMAT_VERSION, Facts, IndexFacts, Kept, Model, TrainedOn, Training};
+use crate::model::{self, FORMAT_VERSION, Facts, IndexFacts, Kept, Model, TrainedOn};
 use crate::pipeline::PipelineError;
-use crate::pipeline::outputs::weights_file;
+use crate::pipeline::outputs::{Outputs, weights_file};
 use crate::pipeline::photos::Photos;
-use crate::progress::Progress;
 
-impl TrainOptions {
-    /// The head that is delivered, and the photos that it is fitted to: the training photos, or with `--refit` all but the
-    /// test photos. Settings, calibration and threshold stay those of the head of the training photos, which is the one
-    /// that is measured: what was measured is what the model does, but for a head that saw more photos.
-    pub(super) fn deliver<'a>(
-        &self,
-        prepared: &'a Prepared,
-        fitted: &Fitted,
-        progress: &dyn Progress,
-    ) -> Result<(Head, &'a Subset), PipelineError> {
-        if !self.refit {
-            return Ok((fitted.head.clone(), &prepared.training));
-        }
-        let device = prepared.photos.target.device;
-        let head = fit::fit_again(&prepared.pool, &fitted.settings, fitted.pos_weight, device, progress)?;
-        Ok((head, &prepared.pool))
+impl Training<'_> {
+    /// The photos that the delivered head is fitted to: the training photos, or with `--refit` all but the test photos.
+    pub(super) fn delivered(&self) -> &Subset {
+        if self.options.refit { &self.pool } else { &self.training }
     }
 
-    /// The model, with the numbers on the validation photos.
-    pub(super) fn model(
-        &self,
-        prepared: &Prepared,
-        fitted: &Fitted,
-        decided: &Decided,
-        (head, side): (Head, &Subset),
-        metrics: Option<Metrics>,
-    ) -> Model {
-        let Prepared { photos, training, validation, .. } = prepared;
-        let (index, index_facts) = self.index(photos, side);
+    /// The model, with the numbers on the validation photos. With `--refit`, settings, calibration and threshold stay those
+    /// of the head of the training photos, which is the one that is measured: what was measured is what the model does,
+    /// but for a head that saw more photos.
+    pub(super) fn deliver(&self, found: &Found<'_>) -> Result<Model, PipelineError> {
+        let Self { options, photos, training, validation, .. } = self;
+        let Found { fitted, decided, measured, .. } = found;
+        let side = self.delivered();
+        let head = if options.refit {
+            self.fit_again(side, &fitted.settings, fitted.pos_weight)?
+        } else {
+            fitted.head.clone()
+        };
+        let (index, index_facts) = self.index(side);
         let facts = Facts {
             format_version: FORMAT_VERSION,
             created_by: concat!("resnet-binary ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -54,37 +38,48 @@ impl TrainOptions {
             positive: photos.classes.positive_name().to_owned(),
             negative: photos.classes.negative_name().to_owned(),
             threshold: decided.threshold,
-            threshold_rule: self.threshold,
+            threshold_rule: options.threshold,
             calibration: decided.calibration.clone(),
             preprocess: photos.preprocess.clone(),
-            pooling: self.pooling,
+            pooling: options.pooling,
             weights: photos.weights.clone(),
-            weights_path: weights_file(self.backbone.weights.as_ref())
+            weights_path: weights_file(options.backbone.weights.as_ref())
                 .and_then(|(_, path)| Some(escaped::text(&std::path::absolute(path).ok()?).into_owned())),
-            training: Training {
+            training: model::Training {
                 images: training.len(),
                 positives: training.positives(),
                 validation_images: validation.len(),
                 validation_positives: validation.positives(),
-                seed: self.seed,
+                seed: options.seed,
                 solver: fitted.settings.solver().to_owned(),
                 l2: fitted.settings.l2(),
                 pos_weight: fitted.pos_weight,
-                refitted: self.refit,
+                refitted: options.refit,
             },
-            validation: metrics,
+            validation: measured.first().map(|measured| measured.metrics.clone()),
             index: index_facts,
         };
         let hashes = &photos.extraction.hashes;
         let trained_on = TrainedOn::new(side.rows.iter().filter_map(|&row| hashes.get(row)));
-        Model { head, index, trained_on, facts, backbone: None }
+        Ok(Model { head, index, trained_on, facts, backbone: None })
+    }
+
+    /// The model's file, with the backbone in it where that is wanted; its length in bytes.
+    pub(super) fn add_model(&self, model: &Model, outputs: &mut Outputs<'_>) -> Result<u64, PipelineError> {
+        let path = &self.options.output;
+        let backbone =
+            if self.options.bundle { self.options.backbone.weights_bytes(&self.photos.weights)? } else { None };
+        let bytes = Model { backbone, ..model.clone() }.to_bytes(path)?;
+        outputs.add(path, |file| file.write_all(&bytes))?;
+        Ok(bytes.len() as u64)
     }
 
     /// The photos that the head was fitted to, as far as the model remembers them.
-    fn index(&self, photos: &Photos, side: &Subset) -> (Index, IndexFacts) {
+    fn index(&self, side: &Subset) -> (Index, IndexFacts) {
+        let photos = &self.photos;
         let of_class = |&row: &usize| photos.samples.get(row).map_or(0, |sample| sample.class);
         let classes: Vec<usize> = side.rows.iter().map(of_class).collect();
-        let (index, kept) = match self.pooling {
+        let (index, kept) = match self.options.pooling {
             Pooling::Average => Index::new(&side.features, &classes, &side.groups),
             Pooling::Flatten => Index::new(&averaged(&side.features), &classes, &side.groups),
         };

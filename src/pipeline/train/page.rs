@@ -1,75 +1,65 @@
 //! The page of a training: everything that was found, with the photos that it is about.
 
-use super::fit::OutOfFold;
+use super::learning_curve;
 use super::measure::Measured;
-use super::prepare::Prepared;
-use super::{TrainOptions, learning_curve};
+use super::training::{Found, Training};
 use crate::decision::Choice;
 use crate::model::Model;
+use crate::pipeline::PipelineError;
+use crate::pipeline::outputs::Outputs;
 use crate::pipeline::scored::{self, ScoredSubset, warning_of_few};
 use crate::pipeline::thumbnails::Thumbnails;
-use crate::pipeline::{PageOptions, PipelineError};
-use crate::progress::{Progress, Unit};
+use crate::progress::Unit;
 use crate::report::html::{
     Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Seen, Shortcuts, Warning,
 };
-use crate::report::{self, NearDuplicate, TrainReport};
+use crate::report::{self, LearningPoint, NearDuplicate, TrainReport};
 
 /// Pairs of copies and doubtful labels that are shown with their photos.
 const MAX_PICTURES: usize = 12;
 
-/// What the page is made of.
-pub(super) struct Material<'a> {
-    pub(super) prepared: &'a Prepared,
-    pub(super) model: &'a Model,
-    pub(super) report: &'a TrainReport,
-    pub(super) measured: &'a [Measured<'a>],
-    pub(super) warnings: &'a [Warning],
-}
-
-impl TrainOptions {
-    /// The page as HTML.
-    pub(super) fn page(
+impl Training<'_> {
+    /// The page as HTML, where it is wanted. It shows what was measured: with `--refit`, the head before it.
+    pub(super) fn add_page(
         &self,
-        options: &PageOptions,
-        material: &Material<'_>,
-        out_of_fold: Option<&OutOfFold>,
-        progress: &dyn Progress,
-    ) -> Result<String, PipelineError> {
-        let Material { prepared, report, .. } = *material;
-        let curve = match (out_of_fold, report.l2) {
-            (Some(found), Some(l2)) => {
-                let settings =
-                    learning_curve::Settings { folds: &found.folds, l2, balance: self.balance, seed: self.seed };
-                learning_curve::measure(&prepared.pool, &settings, progress)?
-            }
-            _ => Vec::new(),
-        };
-        let thumbnails = Thumbnails {
-            photos: &prepared.photos,
-            model: material.model,
-            limits: &self.limits,
-            backbone: &self.backbone,
-        };
+        found: &Found<'_>,
+        model: &Model,
+        report: &TrainReport,
+        outputs: &mut Outputs<'_>,
+    ) -> Result<(), PipelineError> {
+        let Self { options, progress, photos, .. } = self;
+        let Some(wanted) = &options.page else { return Ok(()) };
+        let model = &Model { head: found.fitted.head.clone(), ..model.clone() };
+        let learning_curve = self.learning_curve(found)?;
+        let thumbnails = Thumbnails { photos, model, limits: &options.limits, backbone: &options.backbone };
         progress.start("photos for the report", Unit::Steps, None);
-        let page = material.page(&thumbnails);
+        let page = page(report, self.warnings(found), &thumbnails);
         progress.finish();
         let mut page = Page {
-            command: options.command.clone(),
-            learning_curve: curve,
-            repeat: Some(scored::repeat(&prepared.photos, material.model, self.seed)),
+            command: wanted.command.clone(),
+            learning_curve,
+            repeat: Some(scored::repeat(photos, model, options.seed)),
             ..page
         };
-        for measured in material.measured {
-            let scored = measured.scored();
-            let leak = report.leaks.iter().find(|leak| leak.split == measured.name);
-            page.measured
-                .push(scored.measured(measured.name, leak.map_or(Seen::Nothing, |leak| Seen::Related(leak.images))));
+        for measured in &found.measured {
+            let seen = measured.leak.as_ref().map_or(Seen::Nothing, |leak| Seen::Related(leak.images));
+            page.measured.push(measured.scored().measured(measured.name, seen));
         }
-        if let Some(headline) = material.measured.first() {
-            page.certain_errors = headline.scored().certain_errors(&thumbnails, progress)?;
+        if let Some(headline) = found.measured.first() {
+            page.certain_errors = headline.scored().certain_errors(&thumbnails, *progress)?;
         }
-        Ok(scored::render(&self.data, page, progress))
+        let html = scored::render(&options.data, page, *progress);
+        outputs.add(&wanted.path, |file| file.write_all(html.as_bytes()))?;
+        Ok(())
+    }
+
+    fn learning_curve(&self, found: &Found<'_>) -> Result<Vec<LearningPoint>, PipelineError> {
+        let (Some(out_of_fold), Some(l2)) = (&found.audited.out_of_fold, found.fitted.settings.l2()) else {
+            return Ok(Vec::new());
+        };
+        let (balance, seed) = (self.options.balance, self.options.seed);
+        let settings = learning_curve::Settings { folds: &out_of_fold.folds, l2, balance, seed };
+        learning_curve::measure(&self.pool, &settings, self.progress)
     }
 }
 
@@ -80,59 +70,56 @@ impl Measured<'_> {
     }
 }
 
-impl Material<'_> {
-    /// All that the report says already.
-    fn page(&self, thumbnails: &Thumbnails<'_>) -> Page {
-        let Self { report, .. } = *self;
-        Page {
-            title: format!("{} or {}", report.negative, report.positive),
-            negative: report.negative.clone(),
-            positive: report.positive.clone(),
-            warnings: report.few_photos.iter().map(warning_of_few).chain(self.warnings.iter().cloned()).collect(),
-            samples: thumbnails.samples(),
-            refit: report.refit_in_words(),
-            data: Some(Data {
-                source: report.data.clone(),
-                classes: report.classes.clone(),
-                split: report.split_in_words(),
-                unreadable: report.unreadable.clone(),
-                ignored: report.ignored.clone(),
-            }),
-            network: Some(Network {
-                backbone: "ResNet-50, frozen".to_owned(),
-                weights: report.weights.name.clone(),
-                precision: report.precision.clone(),
-                device: report.device.clone(),
-                image_size: report.image_size,
-                head: report.head.clone(),
-            }),
-            cross_validation: report.cross_validation.clone(),
-            decision: Some(Decision {
-                rule: report.threshold_rule.clone(),
-                threshold: report.threshold,
-                warning: report.threshold_choice.as_ref().and_then(|choice| warning_of_choice(choice, report)),
-                calibration: report.calibration.map(|calibration| calibration.to_string()),
-                review: None,
-            }),
-            copies: Some(self.copies(thumbnails)),
-            label_errors: report.label_errors.as_ref().map(|found| label_errors(found, thumbnails)),
-            shortcuts: report.shortcuts.first().map(|first| Shortcuts {
-                real: first.model_roc_auc,
-                probes: report.shortcuts.iter().map(probe).collect(),
-            }),
-            ..Page::default()
-        }
+/// All that the report says already.
+fn page(report: &TrainReport, warnings: Vec<Warning>, thumbnails: &Thumbnails<'_>) -> Page {
+    Page {
+        title: format!("{} or {}", report.negative, report.positive),
+        negative: report.negative.clone(),
+        positive: report.positive.clone(),
+        warnings: report.few_photos.iter().map(warning_of_few).chain(warnings).collect(),
+        samples: thumbnails.samples(),
+        refit: report.refit_in_words(),
+        data: Some(Data {
+            source: report.data.clone(),
+            classes: report.classes.clone(),
+            split: report.split_in_words(),
+            unreadable: report.unreadable.clone(),
+            ignored: report.ignored.clone(),
+        }),
+        network: Some(Network {
+            backbone: "ResNet-50, frozen".to_owned(),
+            weights: report.weights.name.clone(),
+            precision: report.precision.clone(),
+            device: report.device.clone(),
+            image_size: report.image_size,
+            head: report.head.clone(),
+        }),
+        cross_validation: report.cross_validation.clone(),
+        decision: Some(Decision {
+            rule: report.threshold_rule.clone(),
+            threshold: report.threshold,
+            warning: report.threshold_choice.as_ref().and_then(|choice| warning_of_choice(choice, report)),
+            calibration: report.calibration.map(|calibration| calibration.to_string()),
+            review: None,
+        }),
+        copies: Some(copies(report, thumbnails)),
+        label_errors: report.label_errors.as_ref().map(|found| label_errors(found, thumbnails)),
+        shortcuts: report
+            .shortcuts
+            .first()
+            .map(|first| Shortcuts { real: first.model_roc_auc, probes: report.shortcuts.iter().map(probe).collect() }),
+        ..Page::default()
     }
+}
 
-    fn copies(&self, thumbnails: &Thumbnails<'_>) -> Copies {
-        let pairs = self.report.photo_groups.near_duplicates.iter().enumerate();
-        let leak = self.report.leaks.iter().find_map(|leak| {
-            let with = leak.accuracy_with?;
-            Some(Leak { images: leak.images, measure: "accuracy".to_owned(), with, without: leak.accuracy_without })
-        });
-        let pairs = pairs.map(|(number, pair)| copy_pair(pair, thumbnails, number < MAX_PICTURES)).collect();
-        Copies { pairs, set_aside: self.report.photo_groups.set_aside, leak }
-    }
+fn copies(report: &TrainReport, thumbnails: &Thumbnails<'_>) -> Copies {
+    let pairs = report.photo_groups.near_duplicates.iter().enumerate();
+    let leak = report.leaks.iter().find_map(|leak| {
+        let with = leak.accuracy_with?;
+        Some(Leak { images: leak.images, measure: "accuracy".to_owned(), with, without: leak.accuracy_without })
+    });
+    let pairs = pairs.map(|(number, pair)| copy_pair(pair, thumbnails, number < MAX_PICTURES)).collect();
+    Copies { pairs, set_aside: report.photo_groups.set_aside, leak }
 }
 
 /// What a threshold does not guarantee, and what would let it.

@@ -3,58 +3,47 @@
 use std::collections::HashSet;
 
 use super::TrainOptions;
-use super::photo_groups::{self, PhotoGroups};
+use super::photo_groups;
 use super::subset::Subset;
+use super::training::Training;
 use crate::dataset::ClassMap;
-use crate::dataset::fixes::Fixed;
 use crate::dataset::split::Split;
 use crate::decision::ThresholdRule;
 use crate::features::FeatureMatrix;
 use crate::files::shell_word;
 use crate::pipeline::PipelineError;
 use crate::pipeline::memory::COPIES_IN_TRAINING;
-use crate::pipeline::photos::{Photos, Reading};
+use crate::pipeline::photos::Reading;
 use crate::progress::{Progress, Unit};
 
-/// All photos, read and divided.
-pub(super) struct Prepared {
-    pub(super) photos: Photos,
-    pub(super) photo_groups: PhotoGroups,
-    pub(super) fixes: Option<Fixed>,
-    /// Whether the split came with the data.
-    pub(super) split_given: bool,
-    pub(super) training: Subset,
-    pub(super) validation: Subset,
-    pub(super) test: Subset,
-    /// Training and validation together.
-    pub(super) pool: Subset,
-}
-
-impl TrainOptions {
+impl<'a> Training<'a> {
     /// Reads the photos, finds what belongs together, and divides them.
-    pub(super) fn prepare(&self, progress: &dyn Progress) -> Result<Prepared, PipelineError> {
-        let mut features = FeatureMatrix::new(self.pooling.width(self.preprocess.crop));
-        let (fixes, group_by) = (self.fixes.as_deref(), self.group_by.as_ref());
-        let (mut photos, fixes) = self.reading().run_fixed(fixes, group_by, &mut features, progress)?;
-        if let Some(warning) = self.doubtful_positive(&photos.classes) {
+    pub(super) fn prepare(options: &'a TrainOptions, progress: &'a dyn Progress) -> Result<Self, PipelineError> {
+        let mut features = FeatureMatrix::new(options.pooling.width(options.preprocess.crop));
+        let (fixes, group_by) = (options.fixes.as_deref(), options.group_by.as_ref());
+        let (mut photos, fixes) = options.reading().run_fixed(fixes, group_by, &mut features, progress)?;
+        if let Some(warning) = options.doubtful_positive(&photos.classes) {
             progress.warn(&warning);
         }
         let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
-        if let Some(share) = self.val_fraction.filter(|_| split_given) {
+        if let Some(share) = options.val_fraction.filter(|_| split_given) {
             progress.warn(&format!("`--val-fraction {share}` does nothing here: the data has a split of its own"));
         }
         progress.start("looking for near-duplicates", Unit::Steps, None);
-        let mut photo_groups = photo_groups::find(&photos, &features, self.group_by.as_ref(), &self.data);
+        let mut photo_groups = photo_groups::find(&photos, &features, group_by, &options.data);
         progress.finish();
-        photo_groups.divide(&mut photos, self.val_fraction.unwrap_or(Self::VAL_FRACTION), self.seed, progress)?;
+        let share = options.val_fraction.unwrap_or(TrainOptions::VAL_FRACTION);
+        photo_groups.divide(&mut photos, share, options.seed, progress)?;
         photo_groups::warn(&photo_groups.report(&photos), progress);
         let side = |is_in: &dyn Fn(Option<Split>) -> bool| Subset::new(&photos, &features, &photo_groups.groups, is_in);
         let [training, validation, test] = [Split::Train, Split::Validation, Split::Test]
             .map(|wanted| side(&|split: Option<Split>| split == Some(wanted)));
         let pool = side(&|split| split != Some(Split::Test));
-        Ok(Prepared { photos, photo_groups, fixes, split_given, training, validation, test, pool })
+        Ok(Self { options, progress, photos, photo_groups, fixes, split_given, training, validation, test, pool })
     }
+}
 
+impl TrainOptions {
     /// Where it matters which class is the positive one, and nobody has said it.
     fn doubtful_positive(&self, classes: &ClassMap) -> Option<String> {
         if self.positive.is_some() {
@@ -93,7 +82,7 @@ impl TrainOptions {
     }
 }
 
-impl Prepared {
+impl Training<'_> {
     /// Names of the negative and the positive answer with the photos that the head learns from and is decided on, and how
     /// many groups they are.
     pub(super) fn class_groups(&self) -> [(&str, usize, usize); 2] {
