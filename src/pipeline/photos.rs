@@ -198,15 +198,16 @@ impl Photos {
         names
             .map(|(class, name)| {
                 let count = |split| {
-                    let is_counted = |sample: &&Sample| sample.class == class && sample.split == Some(split);
+                    let is_counted = |sample: &&Sample| sample.class == class && sample.split == split;
                     self.samples.iter().filter(is_counted).count()
                 };
                 ClassCount {
                     name: name.clone(),
                     positive: self.classes.label(class) == Label::Positive,
-                    train: count(Split::Train),
-                    validation: count(Split::Validation),
-                    test: count(Split::Test),
+                    train: count(Some(Split::Train)),
+                    validation: count(Some(Split::Validation)),
+                    test: count(Some(Split::Test)),
+                    undivided: count(None),
                 }
             })
             .collect()

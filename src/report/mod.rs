@@ -54,6 +54,9 @@ pub struct ClassCount {
     pub validation: usize,
     /// Images in the test split.
     pub test: usize,
+    /// Images in no split, such as those of a plain folder that a model is evaluated on.
+    #[serde(skip)]
+    pub undivided: usize,
 }
 
 /// What calibration brought.

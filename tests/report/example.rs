@@ -106,6 +106,7 @@ fn data() -> Data {
         train,
         validation,
         test: 0,
+        undivided: 0,
     };
     let skipped = |path: &str, reason: &str| Skipped { path: PathBuf::from(path), reason: reason.to_owned() };
     Data {

@@ -43,7 +43,7 @@ fn filled_with(word: &str) -> Page {
     for photo in &mut page.certain_errors {
         photo.path = path();
     }
-    let class = |positive| ClassCount { name: words(), positive, train: 1, validation: 1, test: 1 };
+    let class = |positive| ClassCount { name: words(), positive, train: 1, validation: 1, test: 1, undivided: 0 };
     let warning = || Warning { sentence: words(), step: Some(words()) };
     let fact = || vec![Fact::new(word, word)];
     Page {

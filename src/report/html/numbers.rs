@@ -33,8 +33,9 @@ fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
     let groups = in_groups(metrics, [&page.negative, &page.positive]);
     let groups = groups.map_or(String::new(), |groups| format!(" {}.", Prose(&capitalised(&groups))));
     let images = format!(
-        "<p>{} of the {name} set, {} of them positive. The interval holds the true value in 95 of 100 \
+        "<p>{}: {}, {} of them positive. The interval holds the true value in 95 of 100 \
          repetitions.{groups}</p>\n",
+        Name(&capitalised(&measured.name)),
         photos(metrics.count),
         count(metrics.positives)
     );
