@@ -43,8 +43,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "format", hide_short_help = true)]
     json: bool,
     /// Draw what is evidence for and against the positive class over the photo: a PNG for one photo; for several, or
-    /// with a `/` at its end, a
-    /// folder that gets NAME.cam.png of each
+    /// with a `/` at its end, a folder that gets NAME.cam.png of each
     #[arg(long, value_name = "PNG|DIR")]
     cam: Option<PathBuf>,
     /// Probability from which the answer is the positive class [default: the model's]
@@ -192,26 +191,13 @@ fn map_output(path: PathBuf, inputs: &Arguments) -> Result<MapOutput, String> {
 
 #[cfg(test)]
 mod tests {
-    use resnet_binary::pipeline::{Answer, Verdict};
-
+    use super::super::rows::tests::prediction;
     use super::*;
 
     #[test]
     fn the_last_line_counts_every_answer() {
-        let answer = Answer {
-            label: Verdict::Class("bees".into()),
-            positive: "bees".into(),
-            negative: "others".into(),
-            probability: 0.75,
-            logit: 1.098_612_3,
-            threshold: 0.5,
-            pages: 1,
-            unfamiliar: None,
-            nearest: None,
-            cam: None,
-        };
         let mut counts = Counts::default();
-        counts.add(&Prediction { path: "a.jpg".into(), outcome: Ok(answer) });
+        counts.add(&prediction("a.jpg"));
         counts.add(&Prediction { path: "x".into(), outcome: Err("empty file".into()) });
         assert_eq!(counts.to_string(), "2 photos: 1 bees, 1 unreadable");
         counts.unfamiliar = 1;

@@ -164,10 +164,11 @@ fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn prediction(path: &str) -> Prediction {
+    /// Bees at 0.75.
+    pub(in super::super) fn prediction(path: &str) -> Prediction {
         let answer = Answer {
             label: Verdict::Class("bees".into()),
             positive: "bees".into(),

@@ -17,7 +17,6 @@ use crate::model;
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
 use crate::report::Skipped;
-use crate::weights::WeightsSource;
 
 /// How a file of features is known among other files; a model's description begins otherwise.
 const KIND: Kind = Kind {
@@ -63,7 +62,7 @@ impl ExtractOptions {
             auto_levels: false,
             limits: Limits::default(),
             on_unreadable: OnUnreadable::default(),
-            backbone: BackboneOptions { weights: Some(WeightsSource::default()), ..BackboneOptions::default() },
+            backbone: BackboneOptions::pretrained(),
         }
     }
 }

@@ -65,6 +65,13 @@ pub struct BackboneOptions {
     pub fetch: FetchOptions,
 }
 
+impl BackboneOptions {
+    /// As by default, with torchvision's weights, for a command that reads no model.
+    pub(crate) fn pretrained() -> Self {
+        Self { weights: Some(WeightsSource::default()), ..Self::default() }
+    }
+}
+
 impl Default for BackboneOptions {
     /// The best device and precision of this machine, the user's cache folder, weights fetched where they are missing
     /// unless the environment says offline.

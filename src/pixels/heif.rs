@@ -7,7 +7,7 @@
 //! noticed.
 //!
 //! Orientation and crop are those of the container. One in the EXIF data beside it counts for nothing, as in libheif:
-//! cameras repeat theirs there. Colour profiles are passed over as in all other formats, and so is alpha.
+//! cameras repeat theirs there. Colour profiles are ignored as in all other formats, and so is alpha.
 
 mod av1;
 mod colour;
@@ -117,12 +117,13 @@ impl<'a> Heif<'a> {
         let mut nclx = self.nclx(self.file.primary_id);
         let mut whole: Option<Frame> = None;
         for (id, place, seen) in self.places() {
+            // The caller says so.
             if deadline.is_over(1) {
                 break;
             }
             nclx = nclx.or_else(|| self.nclx(id));
             let frame = av1::decode(self.data(id, *b"av01")?.into_owned(), self.tile)?;
-            if self.tiles.len() == 1 {
+            if self.tile == self.size {
                 whole = Some(frame);
                 break;
             }

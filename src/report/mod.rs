@@ -135,9 +135,9 @@ fn estimates(metrics: &Metrics) -> [(&'static str, Option<&Estimate>, Method); 1
 const MAX_SUSPECT_FRACTION: usize = 5;
 
 impl ClassCount {
-    /// Images of all splits.
+    /// All its images.
     fn images(&self) -> usize {
-        self.train + self.validation + self.test
+        self.train + self.validation + self.test + self.undivided
     }
 }
 

@@ -13,7 +13,6 @@ use crate::pipeline::outputs::{Inputs, Output, Outputs, weights_file};
 use crate::pipeline::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::pixels::{Limits, Preprocess};
 use crate::report::html;
-use crate::weights::WeightsSource;
 
 /// What `train` needs to know.
 #[derive(Debug, Clone)]
@@ -112,7 +111,7 @@ impl TrainOptions {
             pooling: Pooling::Average,
             limits: Limits::default(),
             on_unreadable: OnUnreadable::default(),
-            backbone: BackboneOptions { weights: Some(WeightsSource::default()), ..BackboneOptions::default() },
+            backbone: BackboneOptions::pretrained(),
             bundle: false,
             balance: Balance::Auto,
             solver: SolverChoice::Exact { l2: L2::Auto },

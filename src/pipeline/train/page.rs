@@ -23,13 +23,13 @@ impl Training<'_> {
     pub(super) fn add_page(
         &self,
         found: &Found<'_>,
-        model: &Model,
+        model: Model,
         report: &TrainReport,
         outputs: &mut Outputs<'_>,
     ) -> Result<(), PipelineError> {
         let Self { options, progress, photos, .. } = self;
         let Some(wanted) = &options.page else { return Ok(()) };
-        let model = &Model { head: found.fitted.head.clone(), ..model.clone() };
+        let model = &Model { head: found.fitted.head.clone(), ..model };
         let learning_curve = self.learning_curve(found)?;
         let thumbnails = Thumbnails { photos, model, limits: &options.limits, backbone: &options.backbone };
         progress.start("photos for the report", Unit::Steps, None);

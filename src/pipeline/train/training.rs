@@ -60,7 +60,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let model_bytes = training.add_model(&model, &mut outputs)?;
     training.add_tables(&found.audited, &mut outputs)?;
     let report = training.report(&found, &model, model_bytes);
-    training.add_page(&found, &model, &report, &mut outputs)?;
+    training.add_page(&found, model, &report, &mut outputs)?;
     outputs.finish(progress)?;
     Ok(report)
 }

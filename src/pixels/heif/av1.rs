@@ -117,7 +117,7 @@ pub(super) fn place(
 }
 
 /// Pixels that share a sample, across and down.
-fn subsampling(frame: &Frame, plane: usize) -> (u32, u32) {
+pub(super) fn subsampling(frame: &Frame, plane: usize) -> (u32, u32) {
     match (plane, frame.chroma_format) {
         (1 | 2, 1) => (2, 2),
         (1 | 2, 2) => (2, 1),

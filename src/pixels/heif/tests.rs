@@ -141,3 +141,21 @@ fn a_crop_is_that_of_the_standard_or_damage() {
         assert!(aperture(64, length, offset, f64::floor).is_none(), "{length:?} {offset:?}");
     }
 }
+
+#[test]
+fn a_grid_of_one_avif_tile_is_cut_to_its_canvas() {
+    let tile = Frame {
+        widths: [6, 3, 3],
+        heights: [4, 2, 2],
+        planes: [(0..24).collect(), (0..6).collect(), (6..12).collect()],
+        bit_depth: [8; 2],
+        chroma_format: 1,
+        full_range: true,
+        matrix_coeffs: 1,
+    };
+    let mut whole = av1::canvas(&tile, (5, 3));
+    av1::place(&mut whole, &tile, (0, 0), (5, 3)).unwrap();
+    assert_eq!((whole.widths, whole.heights), ([5, 3, 3], [3, 2, 2]));
+    assert_eq!(whole.planes[0], [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16]);
+    assert_eq!(whole.planes[1], tile.planes[1]);
+}

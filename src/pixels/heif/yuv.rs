@@ -6,6 +6,7 @@ use std::iter;
 use heifer_hevc_dec::recon::Frame;
 
 use super::super::{DecodeError, Rgb};
+use super::av1::subsampling;
 use super::{Format, unsupported};
 
 /// How samples stand for colours, in libyuv's fixed point of 6 bits.
@@ -84,18 +85,17 @@ pub(super) fn to_rgb(frame: &Frame, nclx: Option<(u16, bool)>) -> Result<Rgb, De
 fn colour_row(frame: &Frame, plane: usize, y: usize) -> impl Iterator<Item = i32> {
     let shift = frame.bit_depth[1] - 8;
     let samples = frame.widths[plane] as usize;
-    let (is_half_width, is_half_height) = (frame.chroma_format != 3, frame.chroma_format == 1);
-    let rows = frame.planes[plane].chunks_exact(samples);
-    let (near, far) = if is_half_height { (y / 2, beside(y, rows.len())) } else { (y, y) };
+    let (across, down) = subsampling(frame, plane);
+    let (near, far) = if down == 2 { (y / 2, beside(y, frame.heights[plane] as usize)) } else { (y, y) };
     let row = move |y: usize| frame.planes[plane][y * samples..].iter().map(move |sample| i32::from(sample >> shift));
     let column: Vec<i32> = iter::zip(row(near), row(far)).take(samples).map(|(near, far)| 3 * near + far).collect();
     let width = frame.widths[0] as usize;
     (0..width).map(move |x| {
-        let (near, far) = match is_half_width {
+        let (near, far) = match across {
             // libyuv takes the last pixel as it stands.
-            true if x + 1 == width => (x / 2, x / 2),
-            true => (x / 2, beside(x, samples)),
-            false => (x, x),
+            2 if x + 1 == width => (x / 2, x / 2),
+            2 => (x / 2, beside(x, samples)),
+            _ => (x, x),
         };
         (3 * column[near] + column[far] + 8) >> 4
     })
