@@ -67,7 +67,8 @@ fn eight_bits_change_a_similarity_by_less_than_a_hundredth() {
     let index = index(&features);
     let photo = Kind::new(&mut random).photo(0.7, &mut random);
     let cosine = |row: &[f32]| {
-        let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+        let power = |value: f32| f64::from(value).powf(1.5);
+        let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| power(a) * power(b)).sum::<f64>();
         product(row, &photo) / (product(row, row) * product(&photo, &photo)).sqrt()
     };
     for Neighbour { row, similarity } in index.nearest(&photo, 20) {

@@ -31,7 +31,7 @@ use crate::weights::WeightsId;
 pub use error::ModelError;
 
 /// Version of the format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// With fewer photos of a class nothing is chosen by cross-validation: probabilities are then no more than a model's word.
 pub const FEW_FOR_FOLDS: usize = 5;

@@ -82,7 +82,7 @@ fn facts_that_cannot_be_are_refused_by_name() {
         change(&mut changed);
         Model::parse(&bytes_of(&changed), "m").unwrap_err().to_string()
     };
-    assert!(message(&|model| model.facts.format_version = 9).contains("format 9, this program reads format 3"));
+    assert!(message(&|model| model.facts.format_version = 9).contains("format 9, this program reads format 4"));
     assert!(message(&|model| model.facts.threshold = 1.5).contains("threshold"));
     assert!(message(&|model| model.facts.positive = "wasps".into()).contains("positive class"));
     assert!(message(&|model| model.head.weight[7] = f32::NAN).contains("head.weight"));

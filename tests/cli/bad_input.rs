@@ -156,17 +156,17 @@ const OTHER: &[Row] = &[
     ),
     (
         "model of another version",
-        |dir| model_with(dir, "format_version\\\":3", "format_version\\\":7"),
+        |dir| model_with(dir, "format_version\\\":4", "format_version\\\":7"),
         &["predict", "x.jpg", "--model", "changed.safetensors"],
         1,
-        &["format 7", "reads format 3", "train again"],
+        &["format 7", "reads format 4", "train again"],
     ),
     (
         "model of an earlier version",
-        |dir| model_with(dir, "format_version\\\":3", "format_version\\\":2"),
+        |dir| model_with(dir, "format_version\\\":4", "format_version\\\":3"),
         &["predict", "x.jpg", "--model", "changed.safetensors"],
         1,
-        &["format 2", "reads format 3", "an earlier resnet-binary wrote it", "`resnet-binary train`"],
+        &["format 3", "reads format 4", "an earlier resnet-binary wrote it", "`resnet-binary train`"],
     ),
     (
         "weights as a model",
