@@ -78,6 +78,9 @@ pub mod audit;
 // The file that train writes and predict reads.
 pub mod model;
 
+// A model as a file for other programs: ONNX, TorchScript, torchvision's names.
+pub mod export;
+
 // What the commands found, as JSON, as text and as a page.
 pub mod report;
 

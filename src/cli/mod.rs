@@ -3,6 +3,7 @@
 mod cache;
 mod doctor;
 mod evaluate;
+mod export;
 mod extract;
 mod inspect;
 mod list;
@@ -11,6 +12,7 @@ mod predict;
 mod rows;
 mod terminal;
 mod train;
+mod verify;
 mod weights;
 
 use std::sync::{LazyLock, OnceLock};
@@ -55,6 +57,10 @@ enum Command {
     Predict(predict::Args),
     /// Write the 2048 features of every photo to a safetensors file
     Extract(extract::Args),
+    /// Write a model as ONNX, TorchScript or safetensors for other programs
+    Export(export::Args),
+    /// Replay the golden photos of an exported file, stage by stage
+    Verify(verify::Args),
     /// Show every stage of the network, down to the head
     Inspect(inspect::Args),
     /// List, fetch, check and import the backbone's ImageNet weights
@@ -81,6 +87,8 @@ pub(crate) fn run() -> Exit {
         Command::Evaluate(args) => evaluate::run(args, &terminal),
         Command::Predict(args) => predict::run(args, &terminal),
         Command::Extract(args) => extract::run(args, &terminal),
+        Command::Export(args) => export::run(args, &terminal),
+        Command::Verify(args) => verify::run(&args),
         Command::Inspect(args) => inspect::run(args),
         Command::Weights(args) => weights::run(args, &terminal),
         Command::Cache(args) => cache::run(&args, &terminal),
