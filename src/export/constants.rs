@@ -59,7 +59,9 @@ pub(super) fn fold(raw: &NamedArrays, facts: &Facts) -> Result<NamedArrays, Expo
         // Rounded as in the network that this program runs.
         let mut weight = weight.into_owned();
         for (kernel, &scale) in weight.chunks_mut(of_output.max(1)).zip(&scale) {
-            kernel.iter_mut().for_each(|weight| *weight *= scale as f32);
+            for weight in kernel {
+                *weight *= scale as f32;
+            }
         }
         let bias: Vec<f32> = (beta.iter().zip(&*mean).zip(&scale))
             .map(|((&beta, &mean), scale)| (f64::from(beta) - f64::from(mean) * scale) as f32)
@@ -75,7 +77,7 @@ pub(super) fn fold(raw: &NamedArrays, facts: &Facts) -> Result<NamedArrays, Expo
 }
 
 /// Calibration and threshold, in f64 as the model has them.
-fn decision(all: &mut NamedArrays, calibration: &Calibration, threshold: f64) {
+pub(super) fn decision(all: &mut NamedArrays, calibration: &Calibration, threshold: f64) {
     let mut doubles = |name: &str, shape: &[usize], numbers: &[f64]| {
         insert(all, name, Dtype::F64, shape, numbers.iter().map(|number| number.to_le_bytes()));
     };

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::ExportError;
 use super::graph::{Attribute, DOUBLE, FLOAT, Graph, INT64, Node, UINT8};
+use super::{ExportError, whole};
 use crate::weights::{Array, Dtype};
+
+/// The largest side that a photo is resized to: a file may be a stranger's.
+const LARGEST: i64 = 1 << 16;
 
 /// Tensors by name.
 pub(super) type Values = HashMap<String, Tensor>;
@@ -40,7 +43,8 @@ pub(super) fn tensor(array: &Array) -> Result<Tensor, TchError> {
         Dtype::F32 => Kind::Float,
         other => return Err(TchError::Kind(format!("no operator takes {other}"))),
     };
-    Tensor::f_from_data_size(array.bytes(), &array.shape().iter().map(|&size| size as i64).collect::<Vec<_>>(), kind)
+    let shape: Vec<i64> = array.shape().iter().map(|&size| whole(size)).collect();
+    Tensor::f_from_data_size(array.bytes(), &shape, kind)
 }
 
 /// The bytes of a tensor of one of these kinds, row-major.
@@ -155,7 +159,7 @@ fn kind(number: i64) -> Option<Kind> {
 
 fn slice(at: &At<'_>) -> Result<Tensor, ExportError> {
     let [starts, ends] = [integers(at.input(1)?)?, integers(at.input(2)?)?];
-    let axes = if at.node.inputs.len() > 3 { integers(at.input(3)?)? } else { (0..starts.len() as i64).collect() };
+    let axes = if at.node.inputs.len() > 3 { integers(at.input(3)?)? } else { (0..whole(starts.len())).collect() };
     let mut part = at.input(0)?.shallow_clone();
     for ((start, end), axis) in starts.into_iter().zip(ends).zip(axes) {
         part = part.f_slice(axis, start, end, 1)?;
@@ -172,6 +176,9 @@ fn resize(at: &At<'_>) -> Result<Tensor, ExportError> {
     let &[_, _, height, width] = integers(at.input(3)?)?.as_slice() else {
         return Err(at.refuse("4 sizes are wanted"));
     };
+    if [height, width].iter().any(|side| !(1..=LARGEST).contains(side)) {
+        return Err(at.refuse("the sizes are not those of a photo"));
+    }
     let narrow = resample(at.input(0)?, width)?;
     Ok(resample(&narrow.f_transpose(2, 3)?, height)?.f_transpose(2, 3)?)
 }

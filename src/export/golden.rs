@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 use super::card::Golden;
 use super::evaluate::{self, Values};
 use super::graph::Graph;
-use super::{Entry, ExportError, STAGES};
+use super::{Entry, ExportError, STAGES, whole};
 use crate::backbone::{Backbone, Readout};
 use crate::model::Model;
 use crate::pixels::{Crop, Rgb};
@@ -62,7 +62,7 @@ fn draw(seed: u64, (width, height): (u32, u32)) -> Rgb {
     let pixel = |x: u32, y: u32| {
         let block = colours.get((y / BLOCK) as usize * columns + (x / BLOCK) as usize).copied().unwrap_or_default();
         let slope = [x * 255 / width, y * 255 / height, (x + y) * 255 / (width + height)];
-        [0, 1, 2].map(|channel: usize| ((u32::from(block[channel]) + slope[channel]) / 2) as u8)
+        [0, 1, 2].map(|channel: usize| u32::from(block[channel]).midpoint(slope[channel]) as u8)
     };
     let data = (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(x, y))).collect();
     Rgb { width, height, data }
@@ -94,7 +94,7 @@ fn kept(values: &Values) -> Result<BTreeMap<String, String>, ExportError> {
 /// Numbers from all over a tensor, at most [`KEPT`].
 pub(super) fn sample(tensor: &Tensor) -> Result<Vec<f64>, ExportError> {
     let count = tensor.numel();
-    let places: Vec<i64> = (0..count.min(KEPT)).map(|place| (place * STEP % count) as i64).collect();
+    let places: Vec<i64> = (0..count.min(KEPT)).map(|place| whole(place * STEP % count)).collect();
     let flat = tensor.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?;
     Ok(evaluate::numbers(&flat.f_index_select(0, &Tensor::f_from_slice(&places)?)?)?)
 }

@@ -2,8 +2,8 @@
 //!
 //! Promise: the tensor that a stage gives has the stage's name, so that a graph can be looked into.
 
-use super::Entry;
 use super::constants::insert_integers;
+use super::{Entry, whole};
 use crate::backbone::Pooling;
 use crate::backbone::layout::{self, Block, Convolution};
 use crate::decision::Calibration;
@@ -84,7 +84,9 @@ impl Graph {
             ("crop.four", &[4]),
             ("crop.axes", &[2, 3]),
         ];
-        numbers.into_iter().for_each(|(name, numbers)| insert_integers(&mut self.constants, name, numbers));
+        for (name, numbers) in numbers {
+            insert_integers(&mut self.constants, name, numbers);
+        }
         self.add("Transpose", &["photo"], "crop.planes", [("perm", Integers(vec![0, 3, 1, 2]))]);
         self.add("Shape", &["crop.planes"], "crop.shape", []);
         self.add("Slice", &["crop.shape", "crop.zero", "crop.two"], "crop.batch", []); // N, 3
@@ -107,8 +109,8 @@ impl Graph {
 
     /// Levels to the network's input, in the steps of torchvision's `ToTensor` and `Normalize`.
     fn normalise(&mut self) {
-        self.add("Cast", &["crop"], "normalised.float", [("to", Integer(FLOAT))]);
-        self.add("Div", &["normalised.float", "normalised.levels"], "normalised.unit", []);
+        self.add("Cast", &["crop"], "crop.float", [("to", Integer(FLOAT))]);
+        self.add("Div", &["crop.float", "normalised.levels"], "normalised.unit", []);
         self.add("Sub", &["normalised.unit", "normalised.mean"], "normalised.centred", []);
         self.add("Div", &["normalised.centred", "normalised.std"], "normalised", []);
     }
@@ -154,7 +156,6 @@ impl Graph {
     }
 
     fn convolution(&mut self, convolution: &Convolution, input: &str, output: &str) {
-        let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let [weight, bias] = ["weight", "bias"].map(|part| format!("{}.{part}", convolution.name));
         let attributes = [
             ("kernel_shape", Integers(vec![whole(convolution.kernel); 2])),
@@ -224,5 +225,44 @@ impl Graph {
         self.add("Add", &["probability.from.taken", "probability.risen"], "probability.between", []);
         self.add("Max", &["probability.between", "probability.from.taken"], "probability.low", []);
         self.add("Min", &["probability.low", "probability.to.taken"], "probability.curve", []);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Tensor;
+
+    use super::super::{constants, evaluate};
+    use super::*;
+
+    #[test]
+    fn every_calibration_gives_the_models_probabilities_and_labels() {
+        let knots = vec![[-2.0, 0.1], [-1.0, 0.1], [-0.5, 0.3], [0.25, 0.5], [3.0, 0.5], [4.0, 0.9]];
+        let calibrations = [
+            Calibration::None,
+            Calibration::Prior { intercept: -0.7 },
+            Calibration::Platt { slope: 1.7, intercept: 0.3 },
+            Calibration::Isotonic { knots },
+            Calibration::Isotonic { knots: vec![[0.5, 0.4]] },
+        ];
+        let logits: Vec<f32> = (-800_i16..800).map(|step| f32::from(step) / 16.0).collect();
+        for calibration in calibrations {
+            let mut constants = NamedArrays::default();
+            constants::decision(&mut constants, &calibration, 0.5);
+            let mut graph = Graph { input: "logit".to_owned(), nodes: Vec::new(), constants };
+            graph.answer(&calibration);
+            let (values, stopped) = evaluate::run(&graph, Tensor::from_slice(&logits));
+            assert!(stopped.is_none(), "{stopped:?}");
+            let numbers = |name: &str| evaluate::numbers(&values[name]).unwrap();
+            let given = numbers("probability.exact").into_iter().zip(numbers("label"));
+            for (&logit, (probability, label)) in logits.iter().zip(given) {
+                let expected = calibration.apply(f64::from(logit));
+                assert!(
+                    (probability - expected).abs() < 1e-15,
+                    "{calibration:?} at {logit}: {probability}, {expected}"
+                );
+                assert_eq!(label > 0.0, expected >= 0.5, "{calibration:?} at {logit}: {probability}");
+            }
+        }
     }
 }

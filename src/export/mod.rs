@@ -141,6 +141,11 @@ pub fn export(
     }
 }
 
+/// A size as ONNX and libtorch have it.
+fn whole(size: usize) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
 /// Whether a format can hold a model.
 fn check(model: &Model, format: Format) -> Result<(), ExportError> {
     let refuse = |reason: String, remedy: &str| Err(ExportError::Unsupported { reason, remedy: remedy.to_owned() });

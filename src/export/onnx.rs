@@ -3,7 +3,7 @@
 use super::card::Card;
 use super::graph::{Attribute, DOUBLE, FLOAT, Graph, INT64, Node, UINT8};
 use super::protobuf::{Message, Value, fields};
-use super::{Entry, ExportError};
+use super::{Entry, ExportError, whole};
 use crate::files::Kind;
 use crate::weights::{Array, Dtype};
 
@@ -52,7 +52,7 @@ fn encode_graph(graph: &Graph, card: &Card) -> Message {
     for (name, array) in graph.constants.iter() {
         let mut tensor = Message::default();
         for &size in array.shape() {
-            tensor = tensor.number(1, size as i64);
+            tensor = tensor.number(1, whole(size));
         }
         let kind = match array.dtype() {
             Dtype::F64 => DOUBLE,
@@ -124,7 +124,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
     let mut has_graph = false;
     for (field, value) in fields(bytes)? {
         match field {
-            2 => decoded.producer = value.text()?.to_owned(),
+            2 => decoded.producer = value.text()?.into(),
             7 => {
                 decoded.graph = decode_graph(value.bytes()?)?;
                 has_graph = true;
@@ -149,8 +149,8 @@ fn entry(bytes: &[u8]) -> Option<(String, String)> {
     let (mut name, mut text) = (String::new(), String::new());
     for (field, value) in fields(bytes)? {
         match field {
-            1 => name = value.text()?.to_owned(),
-            2 => text = value.text()?.to_owned(),
+            1 => name = value.text()?.into(),
+            2 => text = value.text()?.into(),
             _ => {}
         }
     }
@@ -168,7 +168,7 @@ fn decode_graph(bytes: &[u8]) -> Option<Graph> {
                     graph.constants.insert(name, array);
                 }
             }
-            11 => graph.input = fields(value.bytes()?)?.iter().find(|(field, _)| *field == 1)?.1.text()?.to_owned(),
+            11 => graph.input = fields(value.bytes()?)?.iter().find(|(field, _)| *field == 1)?.1.text()?.into(),
             _ => {}
         }
     }
@@ -181,9 +181,12 @@ fn decode_node(bytes: &[u8]) -> Option<Node> {
         match field {
             1 => node.inputs.push(value.text()?.to_owned()),
             // A further output has no user in our graphs.
-            2 if node.output.is_empty() => node.output = value.text()?.to_owned(),
-            4 => node.operator = value.text()?.to_owned(),
-            5 => node.attributes.extend(decode_attribute(value.bytes()?)?),
+            2 if node.output.is_empty() => node.output = value.text()?.into(),
+            4 => node.operator = value.text()?.into(),
+            5 => {
+                let (name, attribute) = decode_attribute(value.bytes()?)?;
+                node.attributes.extend(attribute.map(|attribute| (name, attribute)));
+            }
             _ => {}
         }
     }
@@ -191,11 +194,11 @@ fn decode_node(bytes: &[u8]) -> Option<Node> {
 }
 
 /// A name with a value of a kind that is used here; no value for others.
-fn decode_attribute(bytes: &[u8]) -> Option<Option<(String, Attribute)>> {
+fn decode_attribute(bytes: &[u8]) -> Option<(String, Option<Attribute>)> {
     let (mut name, mut attribute, mut integers) = (String::new(), None, Vec::new());
     for (field, value) in fields(bytes)? {
         match (field, value) {
-            (1, _) => name = value.text()?.to_owned(),
+            (1, _) => name = value.text()?.into(),
             (3, Value::Number(number)) => attribute = Some(Attribute::Integer(number)),
             (4, Value::Bytes(_)) => attribute = value.text().map(|text| Attribute::Text(text.to_owned())),
             (8, _) => integers.extend(value.numbers()?),
@@ -203,7 +206,7 @@ fn decode_attribute(bytes: &[u8]) -> Option<Option<(String, Attribute)>> {
         }
     }
     let attribute = if integers.is_empty() { attribute } else { Some(Attribute::Integers(integers)) };
-    Some(attribute.map(|attribute| (name, attribute)))
+    Some((name, attribute))
 }
 
 fn decode_tensor(bytes: &[u8]) -> Option<(String, Array)> {
@@ -212,7 +215,7 @@ fn decode_tensor(bytes: &[u8]) -> Option<(String, Array)> {
         match field {
             1 => shape.extend(value.numbers()?),
             2 => kind = value.number()?,
-            8 => name = value.text()?.to_owned(),
+            8 => name = value.text()?.into(),
             9 => raw = value.bytes()?.to_vec(),
             _ => {}
         }

@@ -35,7 +35,9 @@ impl Pickle {
 
     fn numbers(&mut self, numbers: &[usize]) {
         self.op(b"(");
-        numbers.iter().for_each(|&number| self.number(number));
+        for &number in numbers {
+            self.number(number);
+        }
         self.op(b"t");
     }
 

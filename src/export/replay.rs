@@ -131,8 +131,10 @@ impl Parts {
 pub fn verify(bytes: &[u8], file: &str) -> Result<Replay, ExportError> {
     let foreign = |found: String| ExportError::Foreign { file: file.to_owned(), found };
     let damaged = |reason: String| ExportError::Damaged { file: file.to_owned(), reason };
-    let of_json = |text: Option<String>, what: &str| {
-        let text = text.ok_or_else(|| foreign(format!("it is {what} without golden photos")))?;
+    let of_json = |text: String, what: &str| {
+        if text.is_empty() {
+            return Err(foreign(format!("it is {what} without golden photos")));
+        }
         serde_json::from_str::<Card>(&text).map_err(|error| damaged(format!("its card does not parse: {error}")))
     };
     let (format, card, checksums, parts) = if let Some(text) = torchscript::card(bytes) {
@@ -217,7 +219,7 @@ fn compare(row: &mut Row, golden: &Golden, card: &Card, tensor: &tch::Tensor) ->
         "logit" => (vec![golden.logit], vec![first()?]),
         "probability" => (vec![golden.probability], vec![first()?]),
         "label" => {
-            let place = if first()? == 1.0 { 1 } else { 0 };
+            let place = usize::from(first()? > 0.5);
             row.difference += f64::from(u8::from(card.labels[place] != golden.label));
             return Ok(());
         }

@@ -52,10 +52,10 @@ pub(super) fn encode(tensors: &NamedArrays, card: &Card) -> Result<Vec<u8>, Expo
     safetensors::serialize(views, Some(metadata)).map_err(|error| failed(&error))
 }
 
-/// The card of a file, if it is a safetensors file at all: `Some(None)` for one of another program.
-pub(super) fn card(bytes: &[u8]) -> Option<Option<String>> {
+/// The card of a file, if it is a safetensors file at all; empty for one of another program.
+pub(super) fn card(bytes: &[u8]) -> Option<String> {
     let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
-    Some(header.metadata().as_ref().and_then(|entries| entries.get(ENTRY)).cloned())
+    Some(header.metadata().as_ref().and_then(|entries| entries.get(ENTRY)).cloned().unwrap_or_default())
 }
 
 /// The tensors of a file, if they are those of the network and a head of one unit.

@@ -65,8 +65,8 @@ pub(super) fn encode(constants: &NamedArrays, card: &Card) -> Result<Vec<u8>, Ex
 
 /// The text of the one class.
 fn code(names: &[String], facts: &Facts, entry: Entry) -> String {
-    let quoted: String = names.iter().map(|name| format!("\"{name}\", ")).collect();
-    let declared: String = names.iter().map(|name| format!("  {name} : Tensor\n")).collect();
+    let quoted: String = names.iter().flat_map(|name| ["\"", name, "\", "]).collect();
+    let declared: String = names.iter().flat_map(|name| ["  ", name, " : Tensor\n"]).collect();
     let name = entry.name();
     let crop = match entry {
         Entry::Photo => "(self).crop(x, )",
@@ -76,7 +76,7 @@ fn code(names: &[String], facts: &Facts, entry: Entry) -> String {
     let network = network(facts.pooling);
     let curve = curve(&facts.calibration);
     format!(
-        r#"class Classifier(Module):
+        r"class Classifier(Module):
   __parameters__ = [{quoted}]
   __buffers__ = []
 {declared}  training : bool
@@ -146,7 +146,7 @@ fn code(names: &[String], facts: &Facts, entry: Entry) -> String {
     else:
       torch.extend(kept, [torch.to(sure, 6), logit, label])
     return kept
-"#
+"
     )
 }
 
@@ -207,17 +207,16 @@ fn curve(calibration: &Calibration) -> &'static str {
     }
 }
 
-/// The card of a file, if it is a TorchScript archive at all: `Some(None)` for one of another program.
-pub(super) fn card(bytes: &[u8]) -> Option<Option<String>> {
+/// The card of a file, if it is a TorchScript archive at all; empty for one of another program.
+pub(super) fn card(bytes: &[u8]) -> Option<String> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
     let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
     names.iter().any(|name| name.ends_with("/data.pkl")).then_some(())?;
-    let ours = names.into_iter().find(|name| name.ends_with(CARD));
-    Some(ours.and_then(|name| {
-        let mut text = String::new();
-        archive.by_name(&name).ok()?.take(super::SIZE_LIMIT).read_to_string(&mut text).ok()?;
-        Some(text)
-    }))
+    let mut text = String::new();
+    if let Some(name) = names.iter().find(|name| name.ends_with(CARD)) {
+        archive.by_name(name).ok()?.take(super::SIZE_LIMIT).read_to_string(&mut text).ok()?;
+    }
+    Some(text)
 }
 
 /// A program that libtorch has read.
