@@ -78,3 +78,13 @@ fn only_the_modules_around_the_network_call_libtorch() {
         assert!(may || !names_tch, "{} names tch", path.display());
     }
 }
+
+#[test]
+fn a_module_of_many_files_begins_with_what_it_is_and_offers() {
+    let is_code = |line: &&str| !line.trim().is_empty();
+    for (_, path, code) in sources() {
+        // What is in it is elsewhere; its documentation, which may be longer, does not count.
+        let lines = code.lines().filter(is_code).count();
+        assert!(!path.ends_with("mod.rs") || lines <= 40, "{} has {lines} lines", path.display());
+    }
+}

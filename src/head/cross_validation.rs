@@ -10,7 +10,7 @@ use super::exact::problem;
 use super::newton::{Point, Problem};
 use super::objective::log_loss;
 use super::scaling::Scaling;
-use super::{Examples, HeadError, require_positive};
+use super::{Examples, HeadError, examples::require_positive};
 use crate::progress::{Progress, Unit};
 
 /// Gradient norm, as a part of its start, at which a fold is fitted: its log loss is then right to about 1e-6.
