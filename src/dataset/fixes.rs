@@ -2,7 +2,7 @@
 //! label is the name of a class or `drop`. A table of possible label errors ([`to_csv`]) has `decision` in place of that: what a
 //! person wrote there counts, and a line where they wrote nothing does not.
 //!
-//! It is read as a CSV of images is ([`super::open`]): any separator, relative paths from its own folder. Whatever it says
+//! It is read as a CSV of images is ([`super::open()`]): any separator, relative paths from its own folder. Whatever it says
 //! must be about an image of the data and agree with itself; the user's files stay as they are. A line is about a photo and
 //! not about a name: other paths of the same file or the same bytes follow it, or it is said that they do not.
 

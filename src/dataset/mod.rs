@@ -11,7 +11,7 @@
 //! Folders that can be read in two ways are an error with both, which [`ClassesFrom`] decides. Names that differ in case,
 //! blanks, Unicode form or as 1 and 1.0 do are one class, which is said.
 //!
-//! [`open`] promises: the same files give the same samples in the same order on every file system; one class map for
+//! [`open()`] promises: the same files give the same samples in the same order on every file system; one class map for
 //! all splits; nothing is left out without being counted ([`Ignored`]) or named ([`Unreadable`]). It opens files
 //! for reading only, and of a photo no more than the first bytes: what counts as an image is the caller's predicate.
 //! [`fixes`] lays corrections of labels over them, and [`split`] divides what has no split yet.

@@ -63,7 +63,7 @@ pub struct Extraction {
     pub hashes: Vec<ContentHash>,
     /// `[N]`, ascending positions in the list.
     pub rows: Vec<usize>,
-    /// `[N]` where [`Extractor::facts`] asks for them, else empty.
+    /// `[N]` where [`super::Extractor::facts`] asks for them, else empty.
     pub facts: Vec<PhotoFacts>,
     /// How many of them were computed in an earlier run.
     pub from_cache: usize,

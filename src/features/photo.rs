@@ -11,7 +11,7 @@ pub struct Photo {
     pub hash: ContentHash,
     /// `[D]`: 2048, or the whole map where the head wants it flattened.
     pub features: Vec<f32>,
-    /// There where [`Extractor::facts`] asks for them, where the photo has 16 bits a channel, and where it went through the
+    /// There where [`super::Extractor::facts`] asks for them, where the photo has 16 bits a channel, and where it went through the
     /// network in this run.
     pub facts: Option<PhotoFacts>,
     /// Pages or frames of the file, of which the first is the photo.

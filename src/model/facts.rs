@@ -17,7 +17,7 @@ pub const FEW_FOR_FOLDS: usize = 5;
 /// What a model knows about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// See [`FORMAT_VERSION`].
+    /// See [`super::FORMAT_VERSION`].
     pub format_version: u32,
     /// Program and version that wrote the file.
     pub created_by: String,
@@ -47,7 +47,7 @@ pub struct Facts {
     /// The metrics on the validation images, where there were any: of the head of the training images, also where the
     /// head in the file was then fitted to the validation images too.
     pub validation: Option<Metrics>,
-    /// What [`Model::index`] is besides its rows.
+    /// What [`super::Model::index`] is besides its rows.
     #[serde(default)]
     pub index: IndexFacts,
 }
@@ -70,7 +70,7 @@ impl Facts {
     }
 }
 
-/// An [`Index`] without its rows.
+/// A [`crate::index::Index`] without its rows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct IndexFacts {
     /// The similarity from which a photo is familiar; `None` where there were too few photos to say.
