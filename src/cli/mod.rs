@@ -9,6 +9,7 @@ mod list;
 mod options;
 mod predict;
 mod rows;
+mod shell;
 mod terminal;
 mod train;
 mod weights;
@@ -63,6 +64,10 @@ enum Command {
     Cache(cache::Args),
     /// Look at libtorch, driver, devices, weights and cache, and try every device
     Doctor(doctor::Args),
+    /// Write the completions of a shell to standard output
+    Completions(shell::CompletionsArgs),
+    /// Write a manual page for each command into a folder
+    Man(shell::ManArgs),
 }
 
 /// Parses the command line, runs the command and turns its end into an exit code.
@@ -85,6 +90,8 @@ pub(crate) fn run() -> Exit {
         Command::Weights(args) => weights::run(args, &terminal),
         Command::Cache(args) => cache::run(&args, &terminal),
         Command::Doctor(args) => doctor::run(&args, &terminal),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     });
     match std::panic::catch_unwind(work) {
         Ok(Ok(exit)) => exit,
