@@ -109,8 +109,8 @@ pub use pipeline::{
     Verdict, evaluate, extract, predict, train,
 };
 pub use report::{
-    CalibrationReport, ClassCount, CrossValidationReport, EvaluateReport, FewPhotos, GroupReport, LabelError,
-    LearningPoint, Leak, MeanStd, NearDuplicate, Shortcut, Skipped, TrainReport,
+    CalibrationReport, ClassCount, CrossValidationReport, EvaluateReport, FewPhotos, GroupReport, LabelError, Leak,
+    LearningPoint, MeanStd, NearDuplicate, Shortcut, Skipped, TrainReport,
 };
 
 // What options and results are made of.
