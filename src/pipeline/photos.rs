@@ -108,8 +108,9 @@ impl Reading<'_> {
                 dataset::open_for(self.data, self.read_options, &classes, &pixels::looks_like_image, progress)?
             }
         };
-        let fixed =
-            fixes.map(|file| fixes::apply(&mut found, file, &pixels::looks_like_image, progress)).transpose()?;
+        let fixed = fixes
+            .map(|file| fixes::apply(&mut found, self.data, file, &pixels::looks_like_image, progress))
+            .transpose()?;
         found.warnings.iter().for_each(|warning| progress.warn(warning));
         found.notes.iter().for_each(|note| progress.note(note));
         if let Some(pattern) = group_by {

@@ -7,7 +7,9 @@ use std::time::SystemTime;
 use super::PipelineError;
 use super::photos::Photos;
 use super::thumbnails::{PhotoView, Thumbnails};
-use crate::metrics::Metrics;
+use crate::dataset::fixes;
+use crate::decision::ThresholdRule;
+use crate::metrics::{Metrics, Scores};
 use crate::model::Model;
 use crate::pixels::Levels;
 use crate::progress::{Progress, Unit};
@@ -126,7 +128,7 @@ fn date(day: u64) -> String {
 
 /// Names every photo on the page by its path within the data: below its folder, or beside its table.
 fn within(data: &Path, page: Page) -> Page {
-    let root = if data.is_dir() { Some(data) } else { data.parent() };
+    let root = fixes::folder_of(data);
     let mut page = page;
     let pairs = page.copies.iter_mut().flat_map(|copies| &mut copies.pairs);
     let paths = pairs.flat_map(|pair| [&mut pair.first, &mut pair.second]);

@@ -267,6 +267,9 @@ fn the_pages_of_train_and_evaluate_hold_everything_in_one_file() {
     );
     // Photos are named within their folder, and none that was answered rightly is shown as a mistake.
     assert!(page("train.html").contains(">dark/wrong.ppm<") && !page("train.html").contains("imgs/dark/wrong.ppm<"));
+    // As they stand on the page, `--fixes` takes them.
+    dir.file("tables/fixes.csv", b"path,label\ndark/wrong.ppm,light\n");
+    assert_eq!(json(&dir, &["--fixes", "tables/fixes.csv"])["fixes"]["relabelled"], 1);
     let mistakes = page("evaluate.html");
     assert!(
         mistakes.contains(">dark/odd.ppm<")
