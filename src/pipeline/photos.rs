@@ -136,7 +136,8 @@ impl Reading<'_> {
         let backbone = match self.model {
             None => {
                 let source = self.backbone.weights.clone().unwrap_or_default();
-                self.backbone.open(&source, self.preprocess.crop, cache.as_ref(), progress)?
+                let target = self.backbone.target(None, self.preprocess.crop, progress)?;
+                self.backbone.open(&source, target, cache.as_ref(), progress)?
             }
             Some((path, model)) => self.backbone.open_for(path, model, cache.as_ref(), progress)?,
         };
