@@ -13,8 +13,8 @@ use crate::metrics::{Metrics, Scores};
 use crate::model::Model;
 use crate::pixels::Levels;
 use crate::progress::{Progress, Unit};
-use crate::report::FewPhotos;
 use crate::report::html::{self, Fact, Measured, Page, Photo, Repeat, Seen, Warning};
+use crate::report::{FewPhotos, ThresholdCost, counted};
 
 /// Most photos with pictures.
 const MAX: usize = 12;
@@ -46,6 +46,12 @@ impl ScoredSubset<'_> {
             probabilities: self.probabilities.to_vec(),
             groups: self.groups.to_vec(),
         }
+    }
+
+    /// What the threshold of a rule costs on these photos.
+    pub(super) fn threshold_cost(&self, rule: ThresholdRule, classes: [&str; 2]) -> Option<ThresholdCost> {
+        let scores = Scores::new(self.labels, self.probabilities).ok()?;
+        ThresholdCost::new(rule, self.metrics.threshold, &scores, classes)
     }
 
     /// The wrong answers, those with the highest loss first; the first of them with their pictures.
@@ -146,7 +152,8 @@ fn within(data: &Path, page: Page) -> Page {
 
 /// What few photos mean, and how many would be a start.
 pub(super) fn warning_of_few(few: &FewPhotos) -> Warning {
-    let step = format!("Add at least {} photos of `{}`: 30 of each class are a start", few.missing(), few.class);
+    let more = counted(few.missing(), "photo", "photos");
+    let step = format!("Add at least {more} of `{}`: 30 of each class are a start", few.class);
     Warning { sentence: few.to_string(), step: Some(step) }
 }
 
@@ -165,7 +172,7 @@ pub(super) fn repeat(photos: &Photos, model: &Model, seed: u64) -> Repeat {
             Fact::new("device", format!("{}, {}", photos.device, photos.target.precision)),
         ],
         hashes: vec![
-            Fact::new(format!("weights {}", model.facts.weights.name), &model.facts.weights.sha256),
+            Fact::new("weights", format!("{} {}", model.facts.weights.name, model.facts.weights.sha256)),
             Fact::new("photos, with their names", photos.fingerprint()),
         ],
         preprocess: vec![
