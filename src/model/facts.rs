@@ -42,6 +42,9 @@ pub struct Facts {
     /// Where that file lay, if it was one of the user's own, as [`escaped::text`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_path: Option<String>,
+    /// The arithmetic of the features that it was trained on, such as `fp32`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<String>,
     /// What it was trained on, and how.
     pub training: Training,
     /// The metrics on the validation images, where there were any: of the head of the training images, also where the

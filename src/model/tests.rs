@@ -30,6 +30,7 @@ fn model() -> Model {
     };
     let facts = Facts {
         weights_path: None,
+        precision: Some("fp32".to_owned()),
         format_version: FORMAT_VERSION,
         created_by: "resnet-binary 0.1.0".into(),
         classes: vec!["ants".into(), "bees".into()],

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use tch::Device;
 
 use crate::backbone::device::DeviceChoice;
-use crate::backbone::{Backbone, LazyBackbone, PrecisionChoice, Target};
+use crate::backbone::{Backbone, BackboneError, LazyBackbone, PrecisionChoice, Target};
 use crate::features::{Cache, Extractor, Workload};
 use crate::files::{self, ContentHash, FileError, escaped};
 use crate::model::Model;
@@ -51,8 +51,8 @@ pub struct BackboneOptions {
     pub weights: Option<WeightsSource>,
     /// The device.
     pub device: DeviceChoice,
-    /// The arithmetic.
-    pub precision: PrecisionChoice,
+    /// The arithmetic; `None` for that of the model's training, or what suits the device where there is no model.
+    pub precision: Option<PrecisionChoice>,
     /// Folder of the features of earlier runs; `None` to compute everything anew.
     pub cache: Option<PathBuf>,
     /// Threads at most; `None` for all that the process may use.
@@ -79,7 +79,7 @@ impl Default for BackboneOptions {
         Self {
             weights: None,
             device: DeviceChoice::Auto,
-            precision: PrecisionChoice::Auto,
+            precision: None,
             cache: Some(files::cache_folder()),
             threads: None,
             batch: None,
@@ -114,11 +114,10 @@ impl BackboneOptions {
     fn open(
         &self,
         source: &WeightsSource,
-        image_size: u32,
+        (target, devices): (Target, Vec<Device>),
         cache: Option<&Cache>,
         progress: &dyn Progress,
     ) -> Result<LazyBackbone, PipelineError> {
-        let (target, devices) = Target::resolve_all(self.device, self.precision, image_size)?;
         let (path, name, entry) = match source {
             WeightsSource::Random(seed) => {
                 let seed = *seed;
@@ -152,6 +151,33 @@ impl BackboneOptions {
         Ok(LazyBackbone::new(id, target, load).on(devices))
     }
 
+    /// Devices and arithmetic: as asked for, else as the model was trained, where these devices compute so. Where answers are
+    /// computed in another arithmetic than the training, that is said.
+    fn target(
+        &self,
+        model: Option<&Model>,
+        image_size: u32,
+        progress: &dyn Progress,
+    ) -> Result<(Target, Vec<Device>), PipelineError> {
+        let trained_in = model.and_then(|model| model.facts.precision.as_deref());
+        let resolve = |precision| Target::resolve_all(self.device, precision, image_size);
+        let of_model = || trained_in.and_then(|name| name.parse().ok()).unwrap_or_default();
+        let resolved = match resolve(self.precision.unwrap_or_else(of_model)) {
+            // The model comes from a machine that has it.
+            Err(BackboneError::NoBf16 | BackboneError::NoFp16) if self.precision.is_none() => {
+                resolve(PrecisionChoice::Auto)
+            }
+            resolved => resolved,
+        };
+        let (target, devices) = resolved?;
+        let runs_in = target.precision.to_string();
+        if let Some(trained_in) = trained_in.filter(|trained_in| *trained_in != runs_in) {
+            progress
+                .note(&format!("the model was trained in {trained_in}, and these photos are computed in {runs_in}"));
+        }
+        Ok((target, devices))
+    }
+
     /// The backbone that a model was trained on: from the user's file, the known places, or its seed.
     fn open_for(
         &self,
@@ -161,14 +187,15 @@ impl BackboneOptions {
         progress: &dyn Progress,
     ) -> Result<LazyBackbone, PipelineError> {
         let expected = &model.facts.weights;
+        let target = self.target(Some(model), model.facts.preprocess.crop, progress)?;
         if let (None, Some(bytes)) = (&self.weights, &model.backbone) {
-            return self.open_bundled(path, expected, Arc::clone(bytes), model.facts.preprocess.crop);
+            return Self::open_bundled(path, expected, Arc::clone(bytes), target);
         }
         let source = match &self.weights {
             Some(source) => source.clone(),
             None => source_of(expected, model.facts.weights_path.as_deref(), path, &self.places, cache)?,
         };
-        let backbone = self.open(&source, model.facts.preprocess.crop, cache, progress)?;
+        let backbone = self.open(&source, target, cache, progress)?;
         if backbone.id().sha256 == expected.sha256 {
             return Ok(backbone);
         }
@@ -182,16 +209,14 @@ impl BackboneOptions {
 
     /// The weights that a model brings along, if they are those that it was trained on.
     fn open_bundled(
-        &self,
         path: &Path,
         id: &WeightsId,
         bytes: Arc<[u8]>,
-        image_size: u32,
+        (target, devices): (Target, Vec<Device>),
     ) -> Result<LazyBackbone, PipelineError> {
         if ContentHash::new(&bytes).to_string() != id.sha256 {
             return Err(PipelineError::Bundle { model: path.to_path_buf() });
         }
-        let (target, devices) = Target::resolve_all(self.device, self.precision, image_size)?;
         let (from_file, file) = (id.clone(), path.display().to_string());
         let load = move || Backbone::load(&weights::parse(&bytes, &file)?, from_file.clone(), target);
         Ok(LazyBackbone::new(id.clone(), target, load).on(devices))

@@ -108,8 +108,9 @@ impl Reading<'_> {
                 dataset::open_for(self.data, self.read_options, &classes, &pixels::looks_like_image, progress)?
             }
         };
-        let fixed =
-            fixes.map(|file| fixes::apply(&mut found, file, &pixels::looks_like_image, progress)).transpose()?;
+        let fixed = fixes
+            .map(|file| fixes::apply(&mut found, self.data, file, &pixels::looks_like_image, progress))
+            .transpose()?;
         found.warnings.iter().for_each(|warning| progress.warn(warning));
         found.notes.iter().for_each(|note| progress.note(note));
         if let Some(pattern) = group_by {
@@ -135,7 +136,8 @@ impl Reading<'_> {
         let backbone = match self.model {
             None => {
                 let source = self.backbone.weights.clone().unwrap_or_default();
-                self.backbone.open(&source, self.preprocess.crop, cache.as_ref(), progress)?
+                let target = self.backbone.target(None, self.preprocess.crop, progress)?;
+                self.backbone.open(&source, target, cache.as_ref(), progress)?
             }
             Some((path, model)) => self.backbone.open_for(path, model, cache.as_ref(), progress)?,
         };

@@ -68,7 +68,11 @@ impl fmt::Display for GroupReport {
             )?;
         }
         if let (Some(groups), Some(unmatched)) = (self.groups, self.unmatched) {
-            writeln!(out, "groups      {groups} by `--group-by`; {unmatched} photos match nothing and stand alone")?;
+            let unmatched = match unmatched {
+                1 => "1 photo matches nothing and stands alone".to_owned(),
+                some => format!("{some} photos match nothing and stand alone"),
+            };
+            writeln!(out, "groups      {groups} by `--group-by`; {unmatched}")?;
         }
         Ok(())
     }

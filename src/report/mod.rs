@@ -12,6 +12,7 @@ pub mod heatmap;
 pub mod html;
 mod inspect;
 mod letters;
+mod threshold_cost;
 mod train;
 
 use std::fmt;
@@ -20,15 +21,17 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::files::escaped;
-use crate::metrics::{Confusion, Estimate, Metrics, TOO_FEW};
+use crate::metrics::{Confusion, Estimate, MIN_GROUPS, MIN_GROUPS_OF_BINS, MIN_GROUPS_OF_LOSSES, Metrics, TOO_FEW};
 
 pub use crate::files::shell_word;
 pub use cross_validation::{CrossValidationReport, LearningPoint, MeanStd};
 pub use doctor::{DeviceCheck, DoctorReport, Problem, WeightsState};
 pub use evaluate::EvaluateReport;
 pub use few::FewPhotos;
+pub(crate) use findings::counted;
 pub use findings::{GroupReport, LabelError, Leak, NearDuplicate, Shortcut};
 pub use inspect::{InspectReport, ModelFit, WeightsFit};
+pub use threshold_cost::ThresholdCost;
 pub use train::TrainReport;
 
 /// A photo that was left out, and why.
@@ -74,12 +77,12 @@ impl fmt::Display for CalibrationReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, log_loss_before: before, log_loss_after: after } = self;
         match *kind {
-            "none" => write!(out, "none: no curve lowers the out-of-fold log loss of {before:.3}"),
-            "prior" => {
-                write!(out, "class weight undone: out-of-fold log loss {before:.3} → {after:.3}")
-            }
-            kind => write!(out, "{kind}: out-of-fold log loss {before:.3} → {after:.3}"),
+            "none" => write!(out, "none, for no correction made the probabilities truer")?,
+            "prior" => write!(out, "the probabilities hold at the balance of the training photos")?,
+            kind => write!(out, "the probabilities are corrected by a curve ({kind})")?,
         }
+        write!(out, "; log loss on held-out photos {before:.3}")?;
+        if *kind == "none" { Ok(()) } else { write!(out, " before, {after:.3} after") }
     }
 }
 
@@ -131,6 +134,16 @@ fn estimates(metrics: &Metrics) -> [(&'static str, Option<&Estimate>, Method); 1
     ]
 }
 
+/// Why a measure stands without an interval, and from how many photos on it has one.
+fn too_few(measure: &str) -> String {
+    let least = match measure {
+        "log loss" | "Brier score" => MIN_GROUPS_OF_LOSSES,
+        "calibration error" => MIN_GROUPS_OF_BINS,
+        _ => MIN_GROUPS,
+    };
+    format!("{TOO_FEW}, which takes {least} of each class")
+}
+
 /// One label in so many may be doubted; more say more about the head than about the labels.
 const MAX_SUSPECT_FRACTION: usize = 5;
 
@@ -155,7 +168,7 @@ fn write_estimate(
         (Some(Estimate { value, .. }), Some([low, high])) => {
             writeln!(out, "  {name:<width$}{value:.3}  (95 % interval {low:.3} to {high:.3}{method})")
         }
-        (Some(Estimate { value, .. }), None) => writeln!(out, "  {name:<width$}{value:.3}  ({TOO_FEW})"),
+        (Some(Estimate { value, .. }), None) => writeln!(out, "  {name:<width$}{value:.3}  ({})", too_few(name)),
         (None, _) => writeln!(out, "  {name:<width$}not defined: it needs images and answers of both classes"),
     }
 }

@@ -20,7 +20,7 @@ pub(in crate::dataset) fn list(
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Listing, DatasetError> {
-    let read = read(path, Some(options), is_image, progress)?;
+    let read = read(path, None, Some(options), is_image, progress)?;
     let mut rows = Rows::new(path);
     (rows.listing.warnings, rows.listing.notes) = (read.warnings, read.notes);
     for row in read.rows {
@@ -48,15 +48,17 @@ pub(in crate::dataset) struct Row {
     split: Option<Split>,
 }
 
-/// Reads a CSV; without options its columns must be called `path` and `label`.
+/// Reads a CSV, whose relative paths may also start at the folder of the data; without options its columns must be called
+/// `path` and `label`.
 pub(in crate::dataset) fn read(
     path: &Path,
+    data: Option<&Path>,
     options: Option<&ReadOptions>,
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Table, DatasetError> {
     let sheet = Sheet::read(path, is_image, progress)?;
-    let finder = Finder::new(path, is_image);
+    let finder = Finder::new(path, data, is_image);
     let none = ReadOptions::default();
     let search = Search::new(path, options.unwrap_or(&none), &finder, &sheet);
     let (columns, resolved) = if options.is_some() { search.run()? } else { search.exact()? };

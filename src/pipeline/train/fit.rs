@@ -165,8 +165,7 @@ impl Training<'_> {
             logits.iter_mut().zip(others).for_each(|(sum, logit)| *sum += logit);
         }
         // Folds depend on labels and groups alone, so where one division could be made all could.
-        logits.iter_mut().for_each(|sum| *sum /= DIVISIONS as f64);
-        Ok(logits)
+        Ok(logits.into_iter().map(|sum| sum / DIVISIONS as f64).collect())
     }
 
     /// Out-of-fold logits of training and validation photos together, where they are wanted and can be had.
