@@ -8,7 +8,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 use resnet_binary::files;
 
-use super::Cli;
+use super::program::Cli;
 use super::terminal::{self, Exit};
 
 /// Write the completions of a shell to standard output

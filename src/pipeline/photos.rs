@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::levels::{self, Remedy};
-use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
+use super::{BackboneOptions, PipelineError, memory};
 use crate::audit::GroupBy;
 use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
 use crate::dataset::fixes::{self, Fixed};
@@ -16,6 +16,16 @@ use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
 use crate::report::{ClassCount, Skipped};
 use crate::weights::WeightsId;
+
+/// What to do about a photo that cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnUnreadable {
+    /// Report it and go on.
+    #[default]
+    Skip,
+    /// Stop at the first.
+    Fail,
+}
 
 /// Which photos, and how they become rows.
 pub(super) struct Reading<'a> {

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{
-    FewPhotos, Skipped, ThresholdCost, counted, estimates, in_groups, rounded, write_confusion, write_estimate,
-};
+use super::estimates::{estimates, in_groups, write_confusion, write_estimate};
+use super::{FewPhotos, Skipped, ThresholdCost, counted, rounded};
 use crate::features::Noticed;
 use crate::files::escaped;
 use crate::metrics::Metrics;

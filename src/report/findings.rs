@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::files::escaped;
 use crate::metrics::Estimate;
 
+/// One label in so many may be doubted; more say more about the head than about the labels.
+pub(super) const MAX_SUSPECT_FRACTION: usize = 5;
+
 /// Two photos that show the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NearDuplicate {

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::estimates::{in_groups, write_confusion, write_estimate};
+use super::findings::MAX_SUSPECT_FRACTION;
 use super::{
-    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, GroupReport, LabelError, Leak,
-    MAX_SUSPECT_FRACTION, Shortcut, Skipped, ThresholdCost, counted, in_groups, rounded, shell_word, write_confusion,
-    write_estimate,
+    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, GroupReport, LabelError, Leak, Shortcut, Skipped,
+    ThresholdCost, counted, rounded, shell_word,
 };
 use crate::backbone::{Pooling, layout};
 use crate::dataset::fixes::Fixed;

@@ -7,7 +7,8 @@ use super::text::{
 use super::{label_errors, learning};
 use crate::audit::shortcut::NEARLY_AS_WELL;
 use crate::files::shell_word;
-use crate::report::{ClassCount, MAX_SUSPECT_FRACTION};
+use crate::report::ClassCount;
+use crate::report::findings::MAX_SUSPECT_FRACTION;
 
 /// On fewer measured photos, those that belong together counted once, nothing that is found speaks for the model.
 pub(super) const FEW_MEASURED: usize = 100;

@@ -5,7 +5,8 @@ use super::page::{Measured, Page};
 use super::text::{Name, Prose, capitalised, count, decimal, each, photos};
 use super::{Section, table};
 use crate::metrics::{Estimate, Metrics};
-use crate::report::{CrossValidationReport, MeanStd, estimates, in_groups, too_few};
+use crate::report::estimates::{estimates, in_groups, too_few};
+use crate::report::{CrossValidationReport, MeanStd};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let sets = each(&page.measured, |measured| measures(page, measured, page.measured.len() > 1));
