@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use resnet_binary::files::escaped;
 use resnet_binary::pipeline::{Answer, Cam, Prediction, Similar, Verdict};
-use resnet_binary::report::heatmap;
+use resnet_binary::report::{self, heatmap};
 use serde_json::json;
 
 use super::predict::Format;
@@ -56,7 +56,7 @@ fn text_row(prediction: &Prediction) -> String {
             // Both names are as wide as the wider one, so that the columns stand still.
             let width = positive.chars().count().max(answer.negative.chars().count());
             let mark = if answer.unfamiliar == Some(true) { "  (unlike the training photos)" } else { "" };
-            let probability = probability(answer.probability);
+            let probability = report::equals(answer.probability);
             rows.push(format!("{:width$}  P({positive}) {probability}{}  {path}{mark}", label.word(), beside(answer)));
             rows.extend(answer.nearest.iter().flatten().map(|photo| {
                 let Similar { path, class, similarity } = photo;
@@ -71,17 +71,6 @@ fn text_row(prediction: &Prediction) -> String {
         Err(reason) => rows.push(format!("unreadable  {path}: {reason}")),
     }
     rows.iter().map(|row| terminal::escape_control(row).into_owned() + "\n").collect()
-}
-
-/// Four digits, and no certainty that they do not show.
-fn probability(value: f64) -> String {
-    if value > 0.0 && value < 0.000_05 {
-        "< 0.0001".to_owned()
-    } else if (0.999_95..1.0).contains(&value) {
-        "> 0.9999".to_owned()
-    } else {
-        format!("= {value:.4}")
-    }
 }
 
 /// The threshold where it is not the one that everybody expects: the answer would look wrong without it.

@@ -35,6 +35,17 @@ pub(crate) fn rounded(threshold: f64) -> f64 {
     (threshold * 1e4).round() / 1e4
 }
 
+/// A probability behind its name: `= 0.9310`, in four digits and with no certainty that they do not show.
+pub fn equals(probability: f64) -> String {
+    if probability > 0.0 && probability < 0.000_05 {
+        "< 0.0001".to_owned()
+    } else if (0.999_95..1.0).contains(&probability) {
+        "> 0.9999".to_owned()
+    } else {
+        format!("= {probability:.4}")
+    }
+}
+
 /// How an interval was made; see [`crate::metrics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
