@@ -79,7 +79,7 @@ fn the_forms_of_the_network_for_other_devices_are_the_same_function() {
     let crops = crops(2, 96);
     let input = backbone.engine().input(&crops, &Preprocess::default()).unwrap();
     let expected = of_module(&backbone, &crops);
-    for form in [Form::Plain, Form::Products] {
+    for form in [Form::Fused, Form::Plain, Form::Products] {
         let network = Folded::derive_as(form, &backbone.store.variables(), Target::CPU).unwrap();
         for network in [network.on(Device::Cpu).unwrap(), network] {
             let map = tch::no_grad(|| network.map(&input)).unwrap();
