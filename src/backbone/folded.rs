@@ -105,13 +105,16 @@ impl Folded {
         target: Target,
     ) -> Result<Self, BackboneError> {
         if let Form::Own(isa) = form {
-            let layers = layers(tensors, target, |layer, _, weight, bias| {
-                own::pack(isa, layer, &to_vec(weight)?, &to_vec(bias)?)
+            let layers = layers(tensors, target, |layer, _, weight, [scale, bias]| {
+                own::pack(isa, layer, to_vec(weight)?, &to_vec(scale)?, &to_vec(bias)?)
             })?;
             return Ok(Self { network: Network::Own(own::Network::new(isa, layers)?), target });
         }
-        let layers =
-            layers(tensors, target, |layer, side, weight, bias| Ok(Layer::new(form, layer, side, weight, bias)?))?;
+        let layers = layers(tensors, target, |layer, side, weight, [scale, bias]| {
+            let kind = target.precision.kind();
+            let weight = weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?.f_to_kind(kind)?;
+            Ok(Layer::new(form, layer, side, &weight, bias.f_to_kind(kind)?)?)
+        })?;
         let mut layers = layers.into_iter();
         let mut next = || layers.next().ok_or_else(|| BackboneError::Libtorch("a layer is missing".into()));
         let stem = next()?;
@@ -200,12 +203,12 @@ fn whole(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// All 53 layers in forward order, each made of its convolution, the side of its input, and the folded weight
-/// `[O, I, K, K]` and bias `[O]`.
+/// All 53 layers in forward order, each made of its convolution, the side of its input, the weight `[O, I, K, K]`, and the
+/// scale and bias `[O]` of [`fold`].
 fn layers<L: Send>(
     tensors: &HashMap<String, Tensor>,
     target: Target,
-    layer: impl Fn(&Convolution, u32, &Tensor, &Tensor) -> Result<L, BackboneError> + Sync,
+    layer: impl Fn(&Convolution, u32, &Tensor, &[Tensor; 2]) -> Result<L, BackboneError> + Sync,
 ) -> Result<Vec<L>, BackboneError> {
     let get = |module: &str, part: &str| {
         let name = format!("{module}.{part}");
@@ -226,28 +229,24 @@ fn layers<L: Send>(
         .into_par_iter()
         .map(|(convolution, side, weight, norms)| {
             tch::set_num_threads(1);
-            let [weight, bias] = tch::no_grad(|| fold(&weight, &norms, target.precision.kind()))?;
-            tch::no_grad(|| layer(&convolution, side, &weight, &bias))
+            tch::no_grad(|| layer(&convolution, side, &weight, &fold(&norms)?))
         })
         .collect()
 }
 
-/// Weight and bias of a convolution with the BatchNorm behind it.
-fn fold(weight: &Tensor, [gamma, beta, mean, variance]: &[Tensor; 4], kind: Kind) -> Result<[Tensor; 2], TchError> {
+/// What a BatchNorm multiplies the weight in front of it by, and the bias that it gives it.
+fn fold([gamma, beta, mean, variance]: &[Tensor; 4]) -> Result<[Tensor; 2], TchError> {
     let double = |tensor: &Tensor| tensor.f_to_kind(Kind::Double);
     let scale = double(gamma)?.f_div(&double(variance)?.f_add_scalar(EPSILON)?.f_sqrt()?)?; // [O]
+    let bias = double(beta)?.f_sub(&double(mean)?.f_mul(&scale)?)?;
     // One rounding more than in doubles, for a quarter of the memory: 6e-8.
-    let scale_each = scale.f_to_kind(Kind::Float)?.f_view([-1, 1, 1, 1])?;
-    let weight = weight.f_mul(&scale_each)?.f_to_kind(kind)?;
-    let bias = double(beta)?.f_sub(&double(mean)?.f_mul(&scale)?)?.f_to_kind(kind)?;
-    Ok([weight, bias])
+    Ok([scale.f_to_kind(Kind::Float)?, bias])
 }
 
 impl Layer {
     /// libtorch's, in a form of its own.
-    fn new(form: Form, convolution: &Convolution, side: u32, weight: &Tensor, bias: &Tensor) -> Result<Self, TchError> {
+    fn new(form: Form, convolution: &Convolution, side: u32, weight: &Tensor, bias: Tensor) -> Result<Self, TchError> {
         let (stride, padding) = (whole(convolution.stride), whole(convolution.padding()));
-        let bias = bias.shallow_clone();
         match form {
             Form::Fused => {
                 let input = [BATCH, whole(convolution.inputs), i64::from(side), i64::from(side)];

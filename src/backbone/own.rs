@@ -49,15 +49,19 @@ struct Buffers {
     inner: [Vec<f32>; 2],
 }
 
-/// Packs the folded weight `[O, I, K, K]` and bias `[O]` of a layer.
+/// Packs the weight `[O, I, K, K]` of a layer, times the scale, and the bias, both `[O]`.
 pub(super) fn pack(
     isa: Isa,
     layer: &layout::Convolution,
-    weight: &[f32],
+    mut weight: Vec<f32>,
+    scale: &[f32],
     bias: &[f32],
 ) -> Result<Convolution, BackboneError> {
     let &layout::Convolution { inputs, outputs, kernel, stride, .. } = layer;
-    Convolution::new(isa, weight, bias, Geometry { inputs, outputs, kernel, stride })
+    for (weight, scale) in weight.chunks_exact_mut(inputs * kernel * kernel).zip(scale) {
+        weight.iter_mut().for_each(|weight| *weight *= scale);
+    }
+    Convolution::new(isa, &weight, bias, Geometry { inputs, outputs, kernel, stride })
         .ok_or_else(|| BackboneError::Libtorch(format!("no kernel computes {}", layer.name)))
 }
 

@@ -6,6 +6,9 @@ use std::ops::Range;
 use super::simd::Simd;
 use super::workspace::Aligned;
 
+/// Inputs that are turned around together, so that their rows stay in the first cache.
+const BLOCK: usize = 32;
+
 /// Packed weights `[outputs / P][depth][P]` of a product, and its bias.
 #[derive(Debug)]
 pub(super) struct Panels {
@@ -23,10 +26,15 @@ impl Panels {
         assert!(weight.len() == outputs * depth && outputs.is_multiple_of(S::PANEL), "the weights fill panels");
         let mut numbers = Aligned::zeros(outputs * depth);
         for (panel, weights) in numbers.chunks_exact_mut(depth * S::PANEL).zip(weight.chunks_exact(depth * S::PANEL)) {
-            for (output, weights) in weights.chunks_exact(depth).enumerate() {
-                for (input, weights) in weights.chunks_exact(taps).enumerate() {
-                    for (tap, &weight) in weights.iter().enumerate() {
-                        panel[(tap * inputs + input) * S::PANEL + output] = weight;
+            for first in (0..inputs).step_by(BLOCK) {
+                let block = first..(first + BLOCK).min(inputs);
+                for (output, weights) in weights.chunks_exact(depth).enumerate() {
+                    for tap in 0..taps {
+                        let rows = &mut panel[(tap * inputs + first) * S::PANEL..][..block.len() * S::PANEL];
+                        let weights = weights[first * taps..block.end * taps].iter().skip(tap).step_by(taps);
+                        for (row, &weight) in rows.chunks_exact_mut(S::PANEL).zip(weights) {
+                            row[output] = weight;
+                        }
                     }
                 }
             }

@@ -1,23 +1,25 @@
-//! Memory of the kernels: lines of 64 bytes, and the scratch space that a thread keeps.
+//! Memory of the kernels: numbers that begin a cache line, and the scratch space that a thread keeps.
 
 use std::cell::RefCell;
 
-/// A line of the cache.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
+/// A line of the cache in bytes.
+const LINE: usize = 64;
 
 /// Numbers whose first one lies at the start of a cache line.
 #[derive(Default)]
 pub(super) struct Aligned {
-    lines: Vec<Line>,
+    /// As many zeros as `Vec` takes from the system without writing them, with room in front for the alignment.
+    numbers: Vec<f32>,
+    start: usize,
     len: usize,
 }
 
 impl Aligned {
     /// `len` zeros.
     pub(super) fn zeros(len: usize) -> Self {
-        Self { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+        let numbers = vec![0.0; len + LINE / size_of::<f32>()];
+        let start = numbers.as_ptr().align_offset(LINE).min(numbers.len() - len);
+        Self { numbers, start, len }
     }
 
     /// `values`, copied.
@@ -46,15 +48,13 @@ impl std::ops::Deref for Aligned {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        // SAFETY: `len` numbers lie in the lines one behind the other, which hold nothing else.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        &self.numbers[self.start..][..self.len]
     }
 }
 
 impl std::ops::DerefMut for Aligned {
     fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as in `deref`, and `self` is borrowed alone.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        &mut self.numbers[self.start..][..self.len]
     }
 }
 

@@ -64,6 +64,9 @@ fn weights<const N: usize>(g: [&[f64; N]; 3]) -> [[f64; N]; 6] {
     u
 }
 
+/// Columns of the widest panel.
+const LARGEST_PANEL: usize = 32;
+
 /// `G g Gᵀ` for one panel of `[P, I, 3, 3]` weights, in float64 and rounded once.
 pub(super) struct Weights<'a> {
     pub(super) weight: &'a [f32],
@@ -77,25 +80,38 @@ impl Kernel for Weights<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         const N: usize = 8;
+        const BLOCK: usize = 16;
         let Self { weight, inputs, planes, stride } = self;
-        for (group, weight) in weight.chunks_exact(N * inputs * 9).enumerate() {
-            for input in 0..inputs {
-                let mut g = [[0.0; N]; 9];
-                for output in 0..N {
-                    for tap in 0..9 {
-                        g[tap][output] = f64::from(weight[(output * inputs + input) * 9 + tap]);
-                    }
+        assert!(inputs.is_multiple_of(BLOCK) && S::PANEL <= LARGEST_PANEL, "a block fits");
+        // The weights of a block of inputs turned around, `[BLOCK, 3, 3, P]`.
+        let mut turned = [0.0_f32; BLOCK * 9 * LARGEST_PANEL];
+        for first in (0..inputs).step_by(BLOCK) {
+            for (output, weight) in weight.chunks_exact(inputs * 9).enumerate() {
+                let weight = &weight[first * 9..][..BLOCK * 9];
+                for (row, &weight) in turned.chunks_exact_mut(S::PANEL).zip(weight) {
+                    row[output] = weight;
                 }
-                let columns = [0, 1, 2].map(
-                    #[inline(always)]
-                    |x| weights([&g[x], &g[3 + x], &g[6 + x]]),
-                );
-                for y in 0..INPUTS {
-                    let row = weights([&columns[0][y], &columns[1][y], &columns[2][y]]);
-                    for x in 0..INPUTS {
-                        let at = (y * INPUTS + x) * stride + input * S::PANEL + group * N;
-                        for (to, &from) in planes[at..at + N].iter_mut().zip(&row[x]) {
-                            *to = from as f32;
+            }
+            // All outputs of an input at once, or the lines of the 36 planes would be fetched for each few.
+            for (input, turned) in (first..first + BLOCK).zip(turned.chunks_exact(9 * S::PANEL)) {
+                for group in (0..S::PANEL).step_by(N) {
+                    let mut g = [[0.0; N]; 9];
+                    for tap in 0..9 {
+                        for lane in 0..N {
+                            g[tap][lane] = f64::from(turned[tap * S::PANEL + group + lane]);
+                        }
+                    }
+                    let columns = [0, 1, 2].map(
+                        #[inline(always)]
+                        |x| weights([&g[x], &g[3 + x], &g[6 + x]]),
+                    );
+                    for y in 0..INPUTS {
+                        let row = weights([&columns[0][y], &columns[1][y], &columns[2][y]]);
+                        for x in 0..INPUTS {
+                            let at = (y * INPUTS + x) * stride + input * S::PANEL + group;
+                            for (to, &from) in planes[at..at + N].iter_mut().zip(&row[x]) {
+                                *to = from as f32;
+                            }
                         }
                     }
                 }
