@@ -227,6 +227,8 @@ fn layers<L: Send>(
         .collect::<Result<Vec<_>, BackboneError>>()?;
     sources
         .into_par_iter()
+        // The last ones are the largest by far.
+        .with_max_len(1)
         .map(|(convolution, side, weight, norms)| {
             tch::set_num_threads(1);
             tch::no_grad(|| layer(&convolution, side, &weight, &fold(&norms)?))

@@ -19,7 +19,7 @@ const GROUP: usize = 4;
 #[derive(Debug)]
 pub(super) struct Network {
     weights: Arc<Weights>,
-    buffers: RefCell<Buffers>,
+    buffers: RefCell<Box<Buffers>>,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,9 @@ pub(super) fn pack(
 ) -> Result<Convolution, BackboneError> {
     let &layout::Convolution { inputs, outputs, kernel, stride, .. } = layer;
     for (weight, scale) in weight.chunks_exact_mut(inputs * kernel * kernel).zip(scale) {
-        weight.iter_mut().for_each(|weight| *weight *= scale);
+        for weight in weight {
+            *weight *= scale;
+        }
     }
     Convolution::new(isa, &weight, bias, Geometry { inputs, outputs, kernel, stride })
         .ok_or_else(|| BackboneError::Libtorch(format!("no kernel computes {}", layer.name)))
@@ -100,7 +102,7 @@ impl Network {
         shape: [usize; 3],
         threads: usize,
     ) -> Result<(Vec<f32>, [usize; 3]), BackboneError> {
-        let (weights, buffers) = (&*self.weights, &mut *self.buffers.borrow_mut());
+        let (weights, buffers) = (&*self.weights, &mut **self.buffers.borrow_mut());
         if threads > 1 {
             // From within rayon's pool, to whose threads the parts of each layer go.
             rayon::scope(|_| weights.map(buffers, input, shape, threads))
@@ -120,29 +122,30 @@ impl Weights {
     ) -> Result<(Vec<f32>, [usize; 3]), BackboneError> {
         let Self { isa, stem, stages: [first, second, third, fourth] } = self;
         let Buffers { outer, pooled, middle, inner } = buffers;
-        // Behind the stem, the pooling and the first two stages, of one image; behind the last two, of `count`.
         let one = [1, height, width];
-        let stemmed = stem.output_shape(one);
-        let small = stemmed.map(|side| side.div_ceil(2));
-        let [shape_1, shape_2] = [small, second.projection.output_shape(small)];
-        let of = |count, [_, height, width]: [usize; 3]| [count, height, width];
+        // Behind the stem, the pooling and each stage but the last, of one image.
+        let shape_0 = stem.output_shape(one);
+        let shape_pooled = shape_0.map(|size| size.div_ceil(2));
+        let shape_1 = first.projection.output_shape(shape_pooled);
+        let shape_2 = second.projection.output_shape(shape_1);
         let shape_3 = third.projection.output_shape(shape_2);
+        let of = |count, [_, height, width]: [usize; 3]| [count, height, width];
 
         let of_image = 3 * height * width;
+        let of_middle = second.projection.results(shape_1);
         let of_map = fourth.projection.results(shape_3);
         let mut map = Vec::new();
         let maps = sized(&mut map, batch * of_map)?.chunks_mut(GROUP * of_map);
         for (images, map) in input.chunks(GROUP * of_image).zip(maps) {
             let count = images.len() / of_image;
-            let of_middle = second.projection.results(shape_1);
             let middle = sized(middle, count * of_middle)?;
             for (image, middle) in images.chunks(of_image).zip(middle.chunks_mut(of_middle)) {
                 let behind_stem = sized(outer, stem.results(one))?;
                 stem.relu(image, one, behind_stem, threads);
-                let pooled = sized(pooled, small.iter().product::<usize>() * stem.outputs())?;
-                max_pool_3x3_s2(*isa, behind_stem, stemmed, stem.outputs(), pooled, threads);
-                let outer = sized(outer, first.projection.results(small))?;
-                first.run(pooled, small, outer, inner, threads)?;
+                let pooled = sized(pooled, shape_pooled.iter().product::<usize>() * stem.outputs())?;
+                max_pool_3x3_s2(*isa, behind_stem, shape_0, stem.outputs(), pooled, threads);
+                let outer = sized(outer, first.projection.results(shape_pooled))?;
+                first.run(pooled, shape_pooled, outer, inner, threads)?;
                 second.run(outer, shape_1, middle, inner, threads)?;
             }
             let outer = sized(outer, count * third.projection.results(shape_2))?;

@@ -29,8 +29,8 @@ pub enum PrecisionChoice {
 pub enum Precision {
     /// 32-bit floats: within 1e-5 (relative) of tch's vision module.
     Fp32,
-    /// 16-bit brain floats between the layers: within 1e-2 (relative), and about twice as fast where the processor has
-    /// instructions for them.
+    /// 16-bit brain floats between the layers: within 1e-2 (relative), and faster where the processor has instructions for
+    /// them.
     Bf16,
     /// 16-bit floats between the layers: closer than bf16, but none above 65504, which is an error and never a number.
     Fp16,

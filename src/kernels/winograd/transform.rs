@@ -80,7 +80,7 @@ impl Kernel for Weights<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         const N: usize = 8;
-        const BLOCK: usize = 16;
+        const BLOCK: usize = 8;
         let Self { weight, inputs, planes, stride } = self;
         assert!(inputs.is_multiple_of(BLOCK) && S::PANEL <= LARGEST_PANEL, "a block fits");
         // The weights of a block of inputs turned around, `[BLOCK, 3, 3, P]`.
