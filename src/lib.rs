@@ -42,6 +42,9 @@ mod ffi;
 #[doc(hidden)]
 pub use ffi::{Allocator, end_clearly_without_memory, exit_without_destructors};
 
+// Convolutions in registers and caches: what the compiler cannot check again.
+mod kernels;
+
 // Files: reading with the path in the error, writing whole or not at all.
 #[doc(hidden)]
 pub mod files;

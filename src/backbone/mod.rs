@@ -16,6 +16,7 @@ mod folded;
 mod initial;
 pub mod layout;
 mod lazy;
+mod own;
 mod pooling;
 pub mod shapes;
 mod target;
