@@ -13,8 +13,9 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
 
+use super::engine::to_vec;
 use super::layout::{self, Block, Convolution};
-use super::{BackboneError, Precision, Target, own, to_vec};
+use super::{BackboneError, Precision, Target, own};
 use crate::ffi::{libtorch, onednn};
 use crate::kernels::Isa;
 

@@ -1,6 +1,10 @@
-use tch::nn::ModuleT;
+use tch::nn::{ModuleT, VarStore};
+use tch::{Device, Kind, Tensor};
 
+use super::engine::to_vec;
 use super::*;
+use crate::pixels::{Crop, Preprocess};
+use crate::weights::{NamedArrays, WeightsId};
 
 /// tch's own module with the weights of `backbone`: the reference that nobody here wrote.
 fn reference(backbone: &Backbone) -> (VarStore, Box<dyn ModuleT>) {
