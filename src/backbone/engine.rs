@@ -71,7 +71,7 @@ impl Engine {
 pub struct Pooled {
     /// Of all cells: the features, `[B, D]`.
     pub whole: Vec<f32>,
-    /// Of the head that is to be explained, `[B, H, W]`: the cells of an [`ActivationMap`]. Empty where none was named.
+    /// Of the head that is to be explained, `[B, H, W]`: the cells of an [`super::ActivationMap`]. Empty where none was named.
     pub cells: Vec<f32>,
 }
 
