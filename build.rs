@@ -1,4 +1,5 @@
-//! Bakes the folder of libtorch into every binary and test, so that they run from anywhere with no `LD_LIBRARY_PATH`.
+//! Bakes the folder of libtorch into every binary and test, so that they run from anywhere with no `LD_LIBRARY_PATH`; before
+//! it the folder `lib` beside the program, so that a release runs where it is unpacked.
 //!
 //! torch-sys finds libtorch (in `LIBTORCH`, or where `scripts/setup` put it) and hands its library folder on. Where
 //! that folder holds `libtorch_cuda.so`, the binary is made to keep it: no symbol of it is named by our code, so the
@@ -29,7 +30,13 @@ fn main() {
     // RPATH and not RUNPATH, so that an LD_LIBRARY_PATH with another libtorch in it, such as that of a Python, does not
     // come before the one that this was built with; where that is gone, LD_LIBRARY_PATH is looked at all the same.
     // `-Xlinker` rather than `-Wl,…`: the latter would split a folder's name at its commas.
-    for argument in [OsStr::new("--disable-new-dtags"), OsStr::new("-rpath"), libraries.as_os_str()] {
+    // First of all `lib` beside the program itself, which a release archive has; a release knows no other folder, so that it
+    // is the same wherever it was built.
+    println!("cargo::rerun-if-env-changed=RESNET_BINARY_RELEASE");
+    let own = std::env::var_os("RESNET_BINARY_RELEASE").is_none().then_some(libraries.as_os_str());
+    let paths = [Some(OsStr::new("$ORIGIN/lib")), own].into_iter().flatten();
+    let flags = paths.flat_map(|path| [OsStr::new("-rpath"), path]);
+    for argument in std::iter::once(OsStr::new("--disable-new-dtags")).chain(flags) {
         println!("cargo::rustc-link-arg=-Xlinker");
         println!("cargo::rustc-link-arg={}", argument.display());
     }

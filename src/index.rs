@@ -10,9 +10,10 @@
 //! Out-of-distribution detection with deep nearest neighbors, ICML). The threshold is the 4 % quantile of what training
 //! photos reach with the rows of their own group left out, so about one new photo of 25 of the same kind is marked, and
 //! near-duplicates among the training photos do not make it stricter. Over 40 draws of 50 to 150 training photos from each
-//! of four sets, 1 to 7 of a hundred new photos of the kind were marked on average, more than ten in 24 of 600 draws, and
-//! at least 92 of the other set that came nearest, fewer than 95 in 3 of 600. The quantile is that of a normal distribution with their mean and standard deviation: of 50 photos
-//! the empirical one is decided by the two oddest. Columns are not standardised first: that spoils it.
+//! of four sets, 1 to 7 of a hundred new photos of the kind were marked on average, more than ten in 24 of 600 draws; of
+//! the other set that came nearest at least 92 of a hundred were, fewer than 95 in 3 of 600. The quantile is that of a
+//! normal distribution with their mean and standard deviation: of 50 photos the empirical one is decided by the two
+//! oddest. Columns are not standardised first: that spoils it.
 //!
 //! Promises: a training photo that is kept finds itself first, at exactly 1; similarities are quotients of whole numbers,
 //! so they are the same on every machine.

@@ -33,12 +33,20 @@
 //!
 //! `examples/train.rs` and `examples/predict.rs` are such programs, whole.
 
+// The modules are public for the command line and the tests, and may change with any version; what a program calls is at the
+// end of this file, and nothing else is in the documentation.
+
 // What the compiler cannot check: calls into libtorch that tch lacks, files as memory.
 mod ffi;
 
+#[doc(hidden)]
 pub use ffi::{Allocator, end_clearly_without_memory, exit_without_destructors};
 
+// Convolutions in registers and caches: what the compiler cannot check again.
+mod kernels;
+
 // Files: reading with the path in the error, writing whole or not at all.
+#[doc(hidden)]
 pub mod files;
 
 // How long work is watched and stopped.
@@ -46,49 +54,82 @@ pub mod progress;
 
 // Scores and labels to numbers with intervals. Stands this early because it needs nothing, so the head may choose its
 // penalty by the log loss that the report shows.
+#[doc(hidden)]
 pub mod metrics;
 
 // From a logit to an answer: calibration, the threshold by a rule, review.
+#[doc(hidden)]
 pub mod decision;
 
 // A folder or CSV to labelled samples and their split.
+#[doc(hidden)]
 pub mod dataset;
 
 // Bytes of a file to the upright crop [S, S, 3] that the network sees.
+#[doc(hidden)]
 pub mod pixels;
 
 // ImageNet weights: what is known, where it lies, how it is fetched and read.
+#[doc(hidden)]
 pub mod weights;
 
 // The frozen ResNet-50: crops to features [B, 2048].
+#[doc(hidden)]
 pub mod backbone;
 
 // All photos through the backbone, in order, in bounded memory: [N, 2048].
+#[doc(hidden)]
 pub mod features;
 
 // The training photos that a model remembers: which are most like a given one, and whether any is.
+#[doc(hidden)]
 pub mod index;
 
 // Linear(2048, 1): fitted exactly or by AdamW.
+#[doc(hidden)]
 pub mod head;
 
 // What could make the numbers flatter than the truth: copies, wrong labels, shortcuts.
+#[doc(hidden)]
 pub mod audit;
 
 // The file that train writes and predict reads.
+#[doc(hidden)]
 pub mod model;
 
 // A model as a file for other programs: ONNX, TorchScript, torchvision's names.
+#[doc(hidden)]
 pub mod export;
 
 // What the commands found, as JSON, as text and as a page.
+#[doc(hidden)]
 pub mod report;
 
 // One function for each command; the only module that uses all others.
+#[doc(hidden)]
 pub mod pipeline;
 
-pub use model::Model;
+// What a program calls, its options and its results.
 pub use pipeline::{
-    EvaluateOptions, ExtractOptions, PipelineError as Error, PredictOptions, Prediction, TrainOptions, evaluate,
-    extract, predict, train,
+    Answer, Argument, Arguments, BackboneOptions, Cam, EvaluateOptions, ExtractOptions, ExtractSummary, MapOutput,
+    OnUnreadable, PageOptions, PipelineError as Error, PredictOptions, Prediction, Similar, SolverChoice, TrainOptions,
+    Verdict, evaluate, extract, predict, train,
 };
+pub use report::{
+    CalibrationReport, ClassCount, CrossValidationReport, EvaluateReport, FewPhotos, GroupReport, LabelError, Leak,
+    LearningPoint, MeanStd, NearDuplicate, Shortcut, Skipped, TrainReport,
+};
+
+// What options and results are made of.
+pub use audit::GroupBy;
+pub use backbone::device::DeviceChoice;
+pub use backbone::{ActivationMap, Pooling, PrecisionChoice};
+pub use dataset::fixes::Fixed;
+pub use dataset::{ClassesFrom, ReadOptions, Split};
+pub use decision::{Calibration, Choice, Review, ThresholdRule};
+pub use features::Noticed;
+pub use head::{Balance, Head, L2};
+pub use metrics::{Bootstrap, Confusion, Estimate, Metrics};
+pub use model::{Model, ModelError};
+pub use pixels::{Levels, Limits, Preprocess};
+pub use weights::{FetchOptions, Places, WeightsId, WeightsSource};

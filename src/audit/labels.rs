@@ -1,4 +1,4 @@
-//! Labels that are probably wrong, from the probabilities of heads that never saw the image: confident learning.
+//! Labels that are possibly wrong, from the probabilities of heads that never saw the image: confident learning.
 //!
 //! A head that is right about most images contradicts a wrong label. How sure it must be to count is each class's own
 //! average (a threshold no one has to choose): an image counts as truly of a class where its probability of that class
@@ -19,7 +19,7 @@ const ROUNDING: f64 = 1e-6;
 /// Images of each class, by their given labels, that are never taken for wrong, as in cleanlab.
 const KEPT_OF_EACH_CLASS: usize = 1;
 
-/// An image whose label is probably wrong.
+/// An image whose label is possibly wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Suspect {
     /// Its row.

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | Which files show one photo? | [`duplicates`] |
 //! | Which photos must stay on one side? | [`groups`] |
-//! | Which labels are probably wrong? | [`labels`] |
+//! | Which labels are possibly wrong? | [`labels`] |
 //! | Are the classes told apart by how the photos were taken? | [`shortcut`] |
 
 pub mod duplicates;

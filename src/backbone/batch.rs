@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::{BackboneError, Engine, Pooled, Precision, check_crops};
+use super::engine::check_crops;
+use super::{BackboneError, Engine, Pooled, Precision};
 use crate::ffi::stream::{self, CopyStream, Event, Pinned};
 use crate::pixels::{Crop, Preprocess};
 
@@ -139,7 +140,8 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backbone::{Backbone, Target, to_vec};
+    use crate::backbone::engine::to_vec;
+    use crate::backbone::{Backbone, Target};
 
     fn crop(size: u32) -> Crop {
         let bytes = 3 * size * size;

@@ -1,5 +1,6 @@
 //! The frozen network in the form that runs: every BatchNorm folded into the convolution in front of it, on a CPU every
-//! ReLU and sum fused into the convolution too, and on a GPU the ReLU of the 1×1 convolutions.
+//! ReLU and sum fused into the convolution too, and on a GPU the ReLU of the 1×1 convolutions. In fp32 on x86-64 the
+//! convolutions are this program's own ([`own`]); everywhere else they are libtorch's.
 //!
 //! A frozen BatchNorm is a fixed scale and shift for each channel, so `γ·(w∗x − μ)/√(σ²+ε) + β` is the convolution with
 //! weight `w·γ/√(σ²+ε)` and bias `β − μ·γ/√(σ²+ε)`. Promise: in fp32 the same function as tch's vision module within
@@ -12,9 +13,11 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
 
+use super::engine::to_vec;
 use super::layout::{self, Block, Convolution};
-use super::{BackboneError, Precision, Target};
+use super::{BackboneError, Precision, Target, own};
 use crate::ffi::{libtorch, onednn};
+use crate::kernels::Isa;
 
 /// Added to the variance before the root, as in torchvision's and tch's BatchNorm.
 const EPSILON: f64 = 1e-5;
@@ -25,9 +28,16 @@ const BATCH: i64 = 4;
 /// Input to the map of the last stage. Handles share their weights, one for each worker.
 #[derive(Debug)]
 pub(super) struct Folded {
-    stem: Layer,
-    blocks: Vec<Bottleneck>,
+    network: Network,
     target: Target,
+}
+
+#[derive(Debug)]
+enum Network {
+    /// On this program's own kernels.
+    Own(own::Network),
+    /// Of libtorch's layers.
+    Layers { stem: Layer, blocks: Vec<Bottleneck> },
 }
 
 #[derive(Debug)]
@@ -39,6 +49,8 @@ struct Bottleneck {
 /// How a device computes its layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
+    /// This program's own kernels.
+    Own(Isa),
     /// oneDNN's fused convolutions.
     Fused,
     /// Matrix products where a convolution is one, libtorch's own convolution elsewhere.
@@ -48,9 +60,9 @@ pub(super) enum Form {
 }
 
 impl Form {
-    fn new(device: Device) -> Self {
-        match device {
-            Device::Cpu => Self::Fused,
+    fn new(target: Target) -> Self {
+        match target.device {
+            Device::Cpu => target.kernels().map_or(Self::Fused, Self::Own),
             Device::Cuda(_) => Self::Products,
             Device::Mps | Device::Vulkan => Self::Plain,
         }
@@ -84,16 +96,27 @@ enum Layer {
 impl Folded {
     /// Derives the network from the tensors of a VarStore that holds ResNet-50.
     pub(super) fn derive(tensors: &HashMap<String, Tensor>, target: Target) -> Result<Self, BackboneError> {
-        Self::derive_as(Form::new(target.device), tensors, target)
+        Self::derive_as(Form::new(target), tensors, target)
     }
 
-    /// As [`Folded::derive`], in a form of its own, so that the GPU's can be tested on a CPU.
+    /// As [`Folded::derive`], in a form of its own, so that all can be tested on one CPU.
     pub(super) fn derive_as(
         form: Form,
         tensors: &HashMap<String, Tensor>,
         target: Target,
     ) -> Result<Self, BackboneError> {
-        let mut layers = layers(form, tensors, target)?.into_iter();
+        if let Form::Own(isa) = form {
+            let layers = layers(tensors, target, |layer, _, weight, [scale, bias]| {
+                own::pack(isa, layer, to_vec(weight)?, &to_vec(scale)?, &to_vec(bias)?)
+            })?;
+            return Ok(Self { network: Network::Own(own::Network::new(isa, layers)?), target });
+        }
+        let layers = layers(tensors, target, |layer, side, weight, [scale, bias]| {
+            let kind = target.precision.kind();
+            let weight = weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?.f_to_kind(kind)?;
+            Ok(Layer::new(form, layer, side, &weight, bias.f_to_kind(kind)?)?)
+        })?;
+        let mut layers = layers.into_iter();
         let mut next = || layers.next().ok_or_else(|| BackboneError::Libtorch("a layer is missing".into()));
         let stem = next()?;
         let mut blocks = Vec::new();
@@ -102,19 +125,31 @@ impl Folded {
             let projection = projection.as_ref().map(|_| next()).transpose()?;
             blocks.push(Bottleneck { convolutions, projection });
         }
-        Ok(Self { stem, blocks, target })
+        Ok(Self { network: Network::Layers { stem, blocks }, target })
     }
 
     /// Another handle on the same weights, for another thread.
     pub(super) fn share(&self) -> Self {
-        let blocks = self.blocks.iter().map(Bottleneck::share).collect();
-        Self { stem: self.stem.share(), blocks, target: self.target }
+        let network = match &self.network {
+            Network::Own(network) => Network::Own(network.share()),
+            Network::Layers { stem, blocks } => {
+                Network::Layers { stem: stem.share(), blocks: blocks.iter().map(Bottleneck::share).collect() }
+            }
+        };
+        Self { network, target: self.target }
     }
 
     /// The same network on another device of the same kind.
     pub(super) fn on(&self, device: Device) -> Result<Self, TchError> {
-        let blocks = self.blocks.iter().map(|block| block.on(device)).collect::<Result<_, _>>()?;
-        Ok(Self { stem: self.stem.on(device)?, blocks, target: Target { device, ..self.target } })
+        let network = match &self.network {
+            // There is one CPU.
+            Network::Own(network) => Network::Own(network.share()),
+            Network::Layers { stem, blocks } => {
+                let blocks = blocks.iter().map(|block| block.on(device)).collect::<Result<_, _>>()?;
+                Network::Layers { stem: stem.on(device)?, blocks }
+            }
+        };
+        Ok(Self { network, target: Target { device, ..self.target } })
     }
 
     /// The arithmetic of its layers.
@@ -123,15 +158,33 @@ impl Folded {
     }
 
     /// `[B, 3, H, W]` → `[B, 2048, H/32, W/32]`
-    pub(super) fn map(&self, input: &Tensor) -> Result<Tensor, TchError> {
-        let input = input.f_to_kind(self.target.precision.kind())?;
-        let stem = self.stem.relu(&channels_last(&input)?)?; // [B, 64, H/2, W/2]
-        let mut map = stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [B, 64, H/4, W/4]
-        for block in &self.blocks {
-            map = block.apply(map)?;
+    pub(super) fn map(&self, input: &Tensor) -> Result<Tensor, BackboneError> {
+        match &self.network {
+            Network::Own(network) => own_map(network, input),
+            Network::Layers { stem, blocks } => {
+                let input = input.f_to_kind(self.target.precision.kind())?;
+                let stem = stem.relu(&channels_last(&input)?)?; // [B, 64, H/2, W/2]
+                let mut map = stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [B, 64, H/4, W/4]
+                for block in blocks {
+                    map = block.apply(map)?;
+                }
+                Ok(map)
+            }
         }
-        Ok(map)
     }
+}
+
+/// As [`Folded::map`], on as many threads as libtorch would take.
+fn own_map(network: &own::Network, input: &Tensor) -> Result<Tensor, BackboneError> {
+    let (batch, channels, height, width) = input.size4()?;
+    if channels != 3 {
+        return Err(BackboneError::Libtorch(format!("an image has 3 channels, not {channels}")));
+    }
+    let shape = [batch, height, width].map(|size| usize::try_from(size).unwrap_or(0));
+    let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
+    let (map, shape) = network.map(&to_vec(&input.f_permute([0, 2, 3, 1])?)?, shape, threads)?;
+    let [batch, height, width] = shape.map(whole);
+    Ok(Tensor::f_from_slice(&map)?.f_view([batch, height, width, -1])?.f_permute([0, 3, 1, 2])?)
 }
 
 /// The same numbers, those of all channels of a pixel side by side, which oneDNN and cuDNN compute at once; no copy where
@@ -147,8 +200,17 @@ fn per_pixel(input: &Tensor, product: impl FnOnce(&Tensor) -> Result<Tensor, Tch
     product(&rows)?.f_view([batch, height, width, -1])?.f_permute([0, 3, 1, 2])
 }
 
-/// All 53 layers in forward order.
-fn layers(form: Form, tensors: &HashMap<String, Tensor>, target: Target) -> Result<Vec<Layer>, BackboneError> {
+fn whole(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// All 53 layers in forward order, each made of its convolution, the side of its input, the weight `[O, I, K, K]`, and the
+/// scale and bias `[O]` of [`fold`].
+fn layers<L: Send>(
+    tensors: &HashMap<String, Tensor>,
+    target: Target,
+    layer: impl Fn(&Convolution, u32, &Tensor, &[Tensor; 2]) -> Result<L, BackboneError> + Sync,
+) -> Result<Vec<L>, BackboneError> {
     let get = |module: &str, part: &str| {
         let name = format!("{module}.{part}");
         let missing = || BackboneError::MissingTensor { file: "the network".into(), tensor: name.clone() };
@@ -166,42 +228,38 @@ fn layers(form: Form, tensors: &HashMap<String, Tensor>, target: Target) -> Resu
         .collect::<Result<Vec<_>, BackboneError>>()?;
     sources
         .into_par_iter()
+        // The last ones are the largest by far.
+        .with_max_len(1)
         .map(|(convolution, side, weight, norms)| {
             tch::set_num_threads(1);
-            tch::no_grad(|| Layer::fold(form, &convolution, side, &weight, &norms, target)).map_err(BackboneError::from)
+            tch::no_grad(|| layer(&convolution, side, &weight, &fold(&norms)?))
         })
         .collect()
 }
 
+/// What a BatchNorm multiplies the weight in front of it by, and the bias that it gives it.
+fn fold([gamma, beta, mean, variance]: &[Tensor; 4]) -> Result<[Tensor; 2], TchError> {
+    let double = |tensor: &Tensor| tensor.f_to_kind(Kind::Double);
+    let scale = double(gamma)?.f_div(&double(variance)?.f_add_scalar(EPSILON)?.f_sqrt()?)?; // [O]
+    let bias = double(beta)?.f_sub(&double(mean)?.f_mul(&scale)?)?;
+    // One rounding more than in doubles, for a quarter of the memory: 6e-8.
+    Ok([scale.f_to_kind(Kind::Float)?, bias])
+}
+
 impl Layer {
-    fn fold(
-        form: Form,
-        convolution: &Convolution,
-        side: u32,
-        weight: &Tensor,
-        norms: &[Tensor; 4],
-        target: Target,
-    ) -> Result<Self, TchError> {
-        let [gamma, beta, mean, variance] = norms;
-        let double = |tensor: &Tensor| tensor.f_to_kind(Kind::Double);
-        let scale = double(gamma)?.f_div(&double(variance)?.f_add_scalar(EPSILON)?.f_sqrt()?)?; // [O]
-        let kind = target.precision.kind();
-        // One rounding more than in doubles, for a quarter of the memory: 6e-8.
-        let scale_each = scale.f_to_kind(Kind::Float)?.f_view([-1, 1, 1, 1])?;
-        let weight = weight.f_mul(&scale_each)?.f_to_kind(kind)?;
-        let bias = double(beta)?.f_sub(&double(mean)?.f_mul(&scale)?)?.f_to_kind(kind)?;
-        let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    /// libtorch's, in a form of its own.
+    fn new(form: Form, convolution: &Convolution, side: u32, weight: &Tensor, bias: Tensor) -> Result<Self, TchError> {
         let (stride, padding) = (whole(convolution.stride), whole(convolution.padding()));
         match form {
             Form::Fused => {
                 let input = [BATCH, whole(convolution.inputs), i64::from(side), i64::from(side)];
-                onednn::Convolution::new(&weight, &bias, stride, padding, input).map(Self::Fused)
+                onednn::Convolution::new(weight, &bias, stride, padding, input).map(Self::Fused)
             }
             Form::Products if (convolution.kernel, convolution.stride) == (1, 1) => {
                 let [outputs, inputs] = [convolution.outputs, convolution.inputs].map(whole);
                 Ok(Self::Product { weight: weight.f_view([outputs, inputs])?.f_transpose(0, 1)?, bias })
             }
-            Form::Products | Form::Plain => Ok(Self::Plain { weight: channels_last(&weight)?, bias, stride, padding }),
+            _ => Ok(Self::Plain { weight: channels_last(weight)?, bias, stride, padding }),
         }
     }
 

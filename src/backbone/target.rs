@@ -7,6 +7,7 @@ use tch::{Device, Kind};
 
 use super::{BackboneError, about, device, device::DeviceChoice};
 use crate::ffi::driver;
+use crate::kernels::{self, Isa};
 
 /// What the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,8 +29,8 @@ pub enum PrecisionChoice {
 pub enum Precision {
     /// 32-bit floats: within 1e-5 (relative) of tch's vision module.
     Fp32,
-    /// 16-bit brain floats between the layers: within 1e-2 (relative), and about twice as fast where the processor has
-    /// instructions for them.
+    /// 16-bit brain floats between the layers: within 1e-2 (relative), and faster where the processor has instructions for
+    /// them.
     Bf16,
     /// 16-bit floats between the layers: closer than bf16, but none above 65504, which is an error and never a number.
     Fp16,
@@ -81,9 +82,14 @@ impl Target {
         Ok(Self { device, precision: Processor::new(&[device]).precision(precision)?, image_size })
     }
 
+    /// The instructions that this program's own kernels compute with here; `None` where libtorch computes.
+    pub(super) fn kernels(&self) -> Option<Isa> {
+        Isa::detect().filter(|_| self.device == Device::Cpu && self.precision == Precision::Fp32)
+    }
+
     /// A text that is the same for targets with the same features, to the bit: for cache keys. It names what computes
-    /// them, libtorch's version and the instructions or the generation of the card, so that a cache may move to another
-    /// machine or outlive an update.
+    /// them, our kernels' and libtorch's version and the instructions or the generation of the card, so that a cache may
+    /// move to another machine or outlive an update.
     pub fn id(&self) -> String {
         let processor = match (self.device, Processor::new(&[self.device])) {
             (Device::Cpu, _) => format!("cpu-{}", about::instructions()),
@@ -91,7 +97,9 @@ impl Target {
             (Device::Vulkan, _) => "vulkan".to_owned(),
             (_, Processor::Cpu { .. } | Processor::Mps) => "mps".to_owned(),
         };
-        format!("{processor}-{}-network{}-libtorch{}", self.precision, super::NETWORK_VERSION, about::version())
+        let kernels = self.kernels().map_or(String::new(), |_| format!("-kernels{}", kernels::VERSION));
+        let (precision, network, libtorch) = (self.precision, super::NETWORK_VERSION, about::version());
+        format!("{processor}-{precision}{kernels}-network{network}-libtorch{libtorch}")
     }
 }
 
@@ -243,7 +251,8 @@ mod tests {
             Err(error) => assert!(matches!(error, BackboneError::NoBf16)),
         }
         let id = Target::CPU.id();
-        assert!(id.starts_with(&format!("cpu-{}-fp32-network", about::instructions())), "{id}");
+        let kernels = if Isa::detect().is_some() { "-kernels1" } else { "" };
+        assert!(id.starts_with(&format!("cpu-{}-fp32{kernels}-network", about::instructions())), "{id}");
         assert!(id.ends_with(&format!("-libtorch{}", crate::ffi::libtorch::compiled_version())), "{id}");
     }
 

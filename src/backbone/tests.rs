@@ -1,6 +1,10 @@
-use tch::nn::ModuleT;
+use tch::nn::{ModuleT, VarStore};
+use tch::{Device, Kind, Tensor};
 
+use super::engine::to_vec;
 use super::*;
+use crate::pixels::{Crop, Preprocess};
+use crate::weights::{NamedArrays, WeightsId};
 
 /// tch's own module with the weights of `backbone`: the reference that nobody here wrote.
 fn reference(backbone: &Backbone) -> (VarStore, Box<dyn ModuleT>) {
@@ -64,7 +68,7 @@ fn of_module(backbone: &Backbone, crops: &[Crop]) -> Vec<f32> {
 #[test]
 fn the_network_that_runs_gives_the_features_of_tchs_vision_module() {
     let backbone = with_lively_norms(1, Target::CPU);
-    for (count, size) in [(3, 64), (1, 224), (2, 75)] {
+    for (count, size) in [(3, 64), (1, 224), (2, 75), (5, 33), (1, 32), (1, 300)] {
         let crops = crops(count, size);
         let given = backbone.engine().features(&crops, &Preprocess::default()).unwrap().whole;
         let distance = relative(&given, &of_module(&backbone, &crops));
@@ -73,13 +77,13 @@ fn the_network_that_runs_gives_the_features_of_tchs_vision_module() {
 }
 
 #[test]
-fn the_forms_of_the_network_for_other_devices_are_the_same_function() {
+fn the_forms_of_the_network_for_other_processors_are_the_same_function() {
     use folded::{Folded, Form};
     let backbone = with_lively_norms(1, Target::CPU);
     let crops = crops(2, 96);
     let input = backbone.engine().input(&crops, &Preprocess::default()).unwrap();
     let expected = of_module(&backbone, &crops);
-    for form in [Form::Plain, Form::Products] {
+    for form in [Form::Fused, Form::Plain, Form::Products] {
         let network = Folded::derive_as(form, &backbone.store.variables(), Target::CPU).unwrap();
         for network in [network.on(Device::Cpu).unwrap(), network] {
             let map = tch::no_grad(|| network.map(&input)).unwrap();
@@ -93,7 +97,7 @@ fn the_forms_of_the_network_for_other_devices_are_the_same_function() {
 }
 
 #[test]
-fn an_image_has_the_same_bits_whatever_the_batch_it_is_in_and_wherever_in_it() {
+fn an_image_has_the_same_bits_whatever_the_batch_it_is_in_and_on_any_number_of_threads() {
     let (backbone, preprocess) = (with_lively_norms(1, Target::CPU), Preprocess::default());
     let (engine, crops) = (backbone.engine(), crops(7, 128));
     let of_batches = |batch: usize| {
@@ -102,6 +106,31 @@ fn an_image_has_the_same_bits_whatever_the_batch_it_is_in_and_wherever_in_it() {
             all.whole.extend(engine.features(crops, &preprocess).unwrap().whole);
         }
         all
+    };
+    tch::set_num_threads(1);
+    let single = of_batches(1);
+    for batch in [2, 3, 4, 7] {
+        assert!(of_batches(batch) == single, "batches of {batch} differ from single images");
+    }
+    // libtorch promises nothing about threads.
+    for threads in if Target::CPU.kernels().is_some() { 2..6 } else { 1..2 } {
+        tch::set_num_threads(threads);
+        for batch in [1, 7] {
+            assert!(of_batches(batch) == single, "batches of {batch} differ on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn an_image_has_the_same_bits_in_every_batch_of_onednn_too() {
+    use folded::{Folded, Form};
+    tch::set_num_threads(1);
+    let backbone = with_lively_norms(1, Target::CPU);
+    let network = Folded::derive_as(Form::Fused, &backbone.store.variables(), Target::CPU).unwrap();
+    let input = backbone.engine().input(&crops(7, 128), &Preprocess::default()).unwrap();
+    let of_batches = |batch: i64| {
+        let maps = input.split(batch, 0).into_iter().map(|input| tch::no_grad(|| network.map(&input)).unwrap());
+        to_vec(&Tensor::cat(&maps.collect::<Vec<_>>(), 0)).unwrap()
     };
     let single = of_batches(1);
     for batch in [2, 3, 4, 7] {

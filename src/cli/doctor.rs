@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use resnet_binary::backbone::device::DeviceChoice;
 use resnet_binary::pipeline::{self, DoctorOptions};
-use resnet_binary::weights::Places;
+use resnet_binary::weights::{Places, WeightsSource};
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};
@@ -24,7 +24,7 @@ Exit codes: 0 all well, 1 it could not look, 2 usage; else that of the first thi
   16  the NVIDIA driver does not work
   17  the device that was asked for is not there
   18  a device does not run the network, or gives wrong numbers
-  19  weights are damaged
+  19  weights are damaged, or those that were asked for are not there or do not fit
   20  the cache cannot be used")]
 pub(crate) struct Args {
     /// The device that has to work: auto (the CPU and every GPU there is), cpu, cuda, cuda:N, cuda:N,M, cuda:all or mps
@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// The cache's folder, or `off` [default: the user's cache folder]
     #[arg(long, value_name = "DIR|off")]
     cache: Option<PathBuf>,
+    /// Weights to look at too: a name from `weights list`, a .safetensors or .pth file
+    #[arg(long, value_name = "WEIGHTS")]
+    weights: Option<WeightsSource>,
     /// Also measure every device for five seconds, without decoding, in batches of N
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "64")]
     speed: Option<NonZeroUsize>,
@@ -50,6 +53,7 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         device: args.device,
         threads: Some(options::threads(args.threads, terminal)?),
         cache: options::cache_folder(args.cache.as_deref()),
+        weights: args.weights.clone(),
         places: Places::from_environment(),
         speed: args.speed.map(NonZeroUsize::get),
     };

@@ -14,10 +14,13 @@ use super::terminal::{self, Exit, Terminal};
 ///
 /// The images measured are those of the data's test split where it has one, else of its validation split, else all.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   resnet-binary evaluate --data ./new-photos --model model.safetensors
-  resnet-binary evaluate --data labels.csv --split test --json")]
+  resnet-binary evaluate --data labels.csv --split test --json",
+    override_usage = "resnet-binary evaluate [OPTIONS] --data <DIR|CSV>"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     source: options::Source,

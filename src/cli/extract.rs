@@ -13,6 +13,7 @@ use super::terminal::{self, Exit, Terminal};
 /// The file holds `features` f32 [N, 2048] and `labels` i64 [N], in the order of the sorted paths; paths and class names
 /// are in its metadata, paths as `predict --json` writes them.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "resnet-binary extract [OPTIONS] --data <DIR|CSV>")]
 pub(crate) struct Args {
     #[command(flatten)]
     data: options::Data,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use resnet_binary::files::shell_word;
 use resnet_binary::pipeline::{self, InspectOptions};
 use resnet_binary::weights::{Places, WeightsSource};
 
@@ -10,6 +11,8 @@ use super::options::{self, HeadChoice};
 use super::terminal::{self, Exit};
 
 /// Show every stage of the network: shape, parameters, multiply-adds, down to the head
+///
+/// It is about the network and looks at no photos: `train --data DIR --report page.html` shows those.
 ///
 /// Nothing is loaded unless it is named. A head that does not fit is shown with what is given, what is wanted, and what to
 /// do about it.
@@ -36,10 +39,22 @@ pub(crate) struct Args {
     /// Print one JSON object on stdout in place of the table; shapes are without the batch axis
     #[arg(long)]
     json: bool,
+    /// Photos, which are looked for here in vain
+    #[arg(long, value_name = "DIR|CSV", hide = true)]
+    data: Option<PathBuf>,
+    /// The same without `--data`
+    #[arg(value_name = "DIR|CSV", hide = true, conflicts_with = "data")]
+    bare: Option<PathBuf>,
 }
 
 /// Prints the table.
 pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+    if let Some(data) = args.data.or(args.bare) {
+        let data = shell_word(&data.to_string_lossy());
+        let hint = format!("`resnet-binary train --data {data} --report page.html` shows them, class by class");
+        terminal::print_error(&"`inspect` is about the network, not about photos", Some(&hint));
+        return Ok(Exit::Usage);
+    }
     let options = InspectOptions {
         image_size: args.image_size,
         pooling: args.head.pooling(),

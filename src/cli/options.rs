@@ -32,10 +32,11 @@ pub(crate) struct Backbone {
     /// Images in one batch [default: 4 on a CPU, 64 on a GPU]
     #[arg(long, value_name = "N", hide_short_help = true)]
     batch: Option<NonZeroUsize>,
-    /// auto, fp32, bf16 or fp16; auto is bf16 on a processor that has it (AVX512-BF16, AMX, GPUs from compute capability
-    /// 8.0), about twice as fast and within 1 % of fp32; fp16 on GPUs of 7.x
-    #[arg(long, value_name = "PRECISION", default_value_t = PrecisionChoice::Auto, value_parser = precision, hide_short_help = true)]
-    precision: PrecisionChoice,
+    /// auto, fp32, bf16 or fp16 [default: that of the model's training; auto for `train` and `extract`]; auto is bf16 on a
+    /// processor that has it (AVX512-BF16, AMX, GPUs from compute capability 8.0), faster and within 1 % of fp32; fp16 on
+    /// GPUs of 7.x
+    #[arg(long, value_name = "PRECISION", value_parser = precision, hide_short_help = true)]
+    precision: Option<PrecisionChoice>,
     /// Folder for the features of photos seen before, or `off` [default: the user's cache folder]
     #[arg(long, value_name = "DIR|off", hide_short_help = true)]
     cache: Option<PathBuf>,
@@ -123,8 +124,12 @@ pub(crate) struct Data {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Source {
-    #[command(flatten)]
-    location: Location,
+    /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
+    #[arg(long, value_name = "DIR|CSV", required_unless_present = "bare", conflicts_with = "bare")]
+    data: Option<PathBuf>,
+    /// The same without `--data`
+    #[arg(value_name = "DIR|CSV", hide = true)]
+    bare: Option<PathBuf>,
     /// Which folders are the classes, where there are folders within folders: `top` for those directly in the data, `leaf`
     /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]
     #[arg(long, value_name = "top|leaf|LEVEL", hide_short_help = true)]
@@ -137,22 +142,10 @@ pub(crate) struct Source {
     label_column: Option<String>,
 }
 
-/// One of two ways to say it.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct Location {
-    /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
-    #[arg(long, value_name = "DIR|CSV")]
-    data: Option<PathBuf>,
-    /// The same without `--data`
-    #[arg(value_name = "DIR|CSV", hide = true)]
-    bare: Option<PathBuf>,
-}
-
 impl Source {
     /// The folder or CSV, and how it is to be read.
     pub(crate) fn into_parts(self) -> (PathBuf, ReadOptions) {
-        let Self { location: Location { data, bare }, classes_from, path_column, label_column } = self;
+        let Self { data, bare, classes_from, path_column, label_column } = self;
         (data.or(bare).unwrap_or_default(), ReadOptions { classes_from, path_column, label_column })
     }
 }

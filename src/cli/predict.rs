@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use resnet_binary::decision::Review;
-use resnet_binary::pipeline::{self, Arguments, MapOutput, PredictOptions, Prediction};
+use resnet_binary::files::shell_word;
+use resnet_binary::pipeline::{self, Arguments, MapOutput, PredictOptions, Prediction, Verdict};
 use resnet_binary::progress::Progress;
 use resnet_binary::weights::WeightsSource;
 
@@ -23,15 +24,18 @@ use super::terminal::{self, Exit, Terminal};
 /// A list on standard input is UTF-8, or UTF-16 with a byte-order mark. In a path that is not UTF-8, text and JSON show each
 /// byte that is none as `\xHH` and a backslash as `\\`; CSV has the bytes themselves.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   resnet-binary predict img.jpg
   resnet-binary predict img.jpg --cam map.png
   resnet-binary predict photos/ --format csv > answers.csv
-  find . -name '*.jpg' -print0 | resnet-binary predict - --null --format json")]
+  find . -name '*.jpg' | resnet-binary predict - --format json",
+    override_usage = "resnet-binary predict [OPTIONS] <FILE|DIR|->..."
+)]
 pub(crate) struct Args {
     /// Photos, folders, or - for a list of paths on standard input
-    #[arg(required = true, value_name = "FILE|DIR|-")]
+    #[arg(value_name = "FILE|DIR|-")]
     inputs: Vec<PathBuf>,
     /// The model that `train` wrote
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
@@ -86,6 +90,11 @@ const NEAREST: usize = 3;
 /// Classifies every input and prints a row for each.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let format = if args.json { Format::Json } else { args.format };
+    if args.inputs.is_empty() {
+        let (message, hint) = no_inputs(args.sort.as_deref());
+        terminal::print_error(&message, Some(&hint));
+        return Ok(Exit::Usage);
+    }
     if let Some((option, remedy)) = void_option(&args, format) {
         terminal::print_error(&format!("`{option}` does nothing here"), Some(remedy));
         return Ok(Exit::Usage);
@@ -112,7 +121,12 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         explain: args.explain.then_some(NEAREST),
         backbone: args.backbone.options(args.weights, terminal)?,
     };
-    let mut rows = Rows { format, csv_header_is_due: format == Format::Csv, failure: None };
+    let mut rows = Rows {
+        format,
+        csv_header_is_due: format == Format::Csv,
+        outlives_its_reader: options.sort.is_some(),
+        failure: None,
+    };
     let mut counts = Counts::default();
     let unreadable = pipeline::predict(&options, &mut inputs, terminal, &mut |prediction| {
         counts.add(&prediction);
@@ -125,6 +139,25 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         terminal.note(&counts.to_string());
     }
     Ok(Exit::done(unreadable > 0))
+}
+
+/// What is missing where no photo is given, and what to type. `--sort DIR` is easily taken for the photos.
+fn no_inputs(sort: Option<&Path>) -> (String, String) {
+    let Some(sort) = sort else {
+        let hint =
+            "name photos or folders, such as `resnet-binary predict photos/`, or `-` for a list on standard input";
+        return ("no photos are given".to_owned(), hint.to_owned());
+    };
+    let word = |path: &Path| shell_word(&path.to_string_lossy());
+    let (photos, links) = if sort.is_dir() {
+        let mut links = sort.components().collect::<PathBuf>().into_os_string();
+        links.push("-sorted");
+        (word(sort), PathBuf::from(links))
+    } else {
+        ("photos/".to_owned(), sort.to_path_buf())
+    };
+    let message = format!("no photos are given: `--sort {}` names the new folder of links", word(sort));
+    (message, format!("name the photos too: `resnet-binary predict {photos} --sort {}`", word(&links)))
 }
 
 /// An option that another one, or its absence, makes void, and what to do about it.
@@ -159,10 +192,14 @@ impl Counts {
     }
 }
 
-/// Such as `5 photos: 3 ants, 2 bees; 1 unlike the training photos`.
+/// Such as `5 photos: 3 of ants, 2 of bees; 1 unlike the training photos`.
 impl fmt::Display for Counts {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let answers = self.answers.iter().map(|(answer, count)| format!("{count} {answer}"));
+        // A class's name has no plural that a program knows.
+        let review = Verdict::Review.word();
+        let answers = self.answers.iter().map(|(answer, count)| {
+            if answer == review { format!("{count} to review") } else { format!("{count} of {answer}") }
+        });
         let unreadable = (self.unreadable > 0).then(|| format!("{} unreadable", self.unreadable));
         let parts: Vec<String> = answers.chain(unreadable).collect();
         write!(out, "{} photos: {}", self.photos, parts.join(", "))?;
@@ -199,8 +236,8 @@ mod tests {
         let mut counts = Counts::default();
         counts.add(&prediction("a.jpg"));
         counts.add(&Prediction { path: "x".into(), outcome: Err("empty file".into()) });
-        assert_eq!(counts.to_string(), "2 photos: 1 bees, 1 unreadable");
+        assert_eq!(counts.to_string(), "2 photos: 1 of bees, 1 unreadable");
         counts.unfamiliar = 1;
-        assert_eq!(counts.to_string(), "2 photos: 1 bees, 1 unreadable; 1 unlike the training photos");
+        assert_eq!(counts.to_string(), "2 photos: 1 of bees, 1 unreadable; 1 unlike the training photos");
     }
 }

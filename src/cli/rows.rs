@@ -3,10 +3,9 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use resnet_binary::backbone::Pooling;
 use resnet_binary::files::escaped;
 use resnet_binary::pipeline::{Answer, Cam, Prediction, Similar, Verdict};
-use resnet_binary::report::heatmap;
+use resnet_binary::report::{self, heatmap};
 use serde_json::json;
 
 use super::predict::Format;
@@ -16,11 +15,16 @@ use super::terminal;
 pub(super) struct Rows {
     pub(super) format: Format,
     pub(super) csv_header_is_due: bool,
+    /// Whether the work goes on when nobody reads the rows any more, for there is more to it than rows.
+    pub(super) outlives_its_reader: bool,
     pub(super) failure: Option<io::Error>,
 }
 
 impl Rows {
     pub(super) fn print(&mut self, prediction: &Prediction) -> ControlFlow<()> {
+        if self.failure.is_some() {
+            return ControlFlow::Continue(());
+        }
         let text = match self.format {
             Format::Text => text_row(prediction).into(),
             Format::Json => json_row(prediction).into(),
@@ -35,8 +39,9 @@ impl Rows {
         match terminal::print_bytes(&text) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
+                let goes_on = self.outlives_its_reader && error.kind() == io::ErrorKind::BrokenPipe;
                 self.failure = Some(error);
-                ControlFlow::Break(())
+                if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             }
         }
     }
@@ -51,28 +56,21 @@ fn text_row(prediction: &Prediction) -> String {
             // Both names are as wide as the wider one, so that the columns stand still.
             let width = positive.chars().count().max(answer.negative.chars().count());
             let mark = if answer.unfamiliar == Some(true) { "  (unlike the training photos)" } else { "" };
-            let probability = probability(answer.probability);
+            let probability = report::equals(answer.probability);
             rows.push(format!("{:width$}  P({positive}) {probability}{}  {path}{mark}", label.word(), beside(answer)));
             rows.extend(answer.nearest.iter().flatten().map(|photo| {
                 let Similar { path, class, similarity } = photo;
-                format!("{:width$}    like {similarity:.2}  {class}  {}", "", escaped::text(path))
+                let path = escaped::text(path);
+                format!("{:width$}    looks like {path}: {class}, similarity {similarity:.2} (1 is the same photo)", "")
             }));
-            rows.extend(answer.cam.as_ref().map(|cam| cam_row(cam, answer)));
+            rows.extend(answer.cam.as_ref().map(|cam| {
+                let (path, [orange, blue]) = (escaped::text(&cam.path), heatmap::COLOURS);
+                format!("    {path}: {orange} is evidence for {positive}, {blue} for {}", answer.negative)
+            }));
         }
         Err(reason) => rows.push(format!("unreadable  {path}: {reason}")),
     }
     rows.iter().map(|row| terminal::escape_control(row).into_owned() + "\n").collect()
-}
-
-/// Four digits, and no certainty that they do not show.
-fn probability(value: f64) -> String {
-    if value > 0.0 && value < 0.000_05 {
-        "< 0.0001".to_owned()
-    } else if (0.999_95..1.0).contains(&value) {
-        "> 0.9999".to_owned()
-    } else {
-        format!("= {value:.4}")
-    }
 }
 
 /// The threshold where it is not the one that everybody expects: the answer would look wrong without it.
@@ -82,23 +80,6 @@ fn beside(answer: &Answer) -> String {
         return String::new();
     }
     format!(" ({} {threshold:.4})", if probability >= threshold { '≥' } else { '<' })
-}
-
-/// How the cells make the logit, and what the colours mean.
-fn cam_row(Cam { path, map }: &Cam, answer: &Answer) -> String {
-    let way = match map.pooling {
-        Pooling::Average => "mean",
-        Pooling::Flatten => "sum",
-    };
-    let (side, [orange, blue]) = (map.side, heatmap::COLOURS);
-    let (logit, bias, evidence) = (answer.logit, map.bias, map.evidence());
-    format!(
-        "    {}: logit {logit:.4} = bias {bias:.4} + {way} of {side}×{side} cells {evidence:.4}; {orange} speaks for \
-         {}, {blue} for {}",
-        escaped::text(path),
-        answer.positive,
-        answer.negative
-    )
 }
 
 /// The map as numbers, row by row from the top.
@@ -120,6 +101,9 @@ fn json_row(prediction: &Prediction) -> String {
             });
             if answer.pages > 1 {
                 row["pages"] = json!(answer.pages);
+            }
+            if answer.trained_on {
+                row["trained_on"] = json!(true);
             }
             if let Some(unfamiliar) = answer.unfamiliar {
                 row["unfamiliar"] = json!(unfamiliar);
@@ -180,6 +164,7 @@ pub(super) mod tests {
             unfamiliar: None,
             nearest: None,
             cam: None,
+            trained_on: false,
         };
         Prediction { path: path.into(), outcome: Ok(answer) }
     }

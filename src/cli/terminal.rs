@@ -233,14 +233,17 @@ impl Task {
         };
         let template = match (self.total, self.unit) {
             (None, Unit::Steps) => "{msg}  {spinner}".to_owned(),
-            _ => format!("{{msg}}  {{bar:28}}  {count}"),
+            // Neither an end nor a time left is known.
+            (None, Unit::Images) => "{msg}  {spinner}  {pos} images  {mean_rate}".to_owned(),
+            // The bar takes what is left of a line, at this moment.
+            _ => format!("{{msg}}  {{wide_bar}}  {count}"),
         };
         let bar = ProgressBar::with_draw_target(self.total, ProgressDrawTarget::stderr_with_hz(10));
         let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let style = style.with_key("mean_rate", mean_rate).with_key("mean_eta", mean_eta);
         bar.set_style(style.progress_chars("━╸─"));
         bar.set_elapsed(self.started.elapsed());
-        bar.set_message(self.name.clone());
+        bar.set_message(shortened(&self.name, width_of(&io::stderr())).into_owned());
         bar
     }
 
@@ -261,6 +264,18 @@ impl Task {
         let share = share.map(|share| format!(" ({share} %)")).unwrap_or_default();
         let _ = writeln!(io::stderr(), "{}: {amount}{share}", self.name);
     }
+}
+
+/// What stands beside a task's name at most: counts, rate and time left.
+const BESIDE_NAME: usize = 40;
+
+/// A task's name, cut where its line would be broken.
+fn shortened(name: &str, width: Option<usize>) -> Cow<'_, str> {
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(BESIDE_NAME).max(8));
+    if name.chars().count() <= room {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.chars().take(room - 1).chain(['…']).collect())
 }
 
 /// Nothing can be done about a terminal that is gone, so the results of writing to it are not looked at.
@@ -370,6 +385,13 @@ mod tests {
     fn no_name_of_a_file_moves_the_cursor() {
         assert_eq!(escape_control("café, 犬.jpg"), "café, 犬.jpg");
         assert_eq!(escape_control("a\u{1b}[2J\nb\u{9b}31m"), "a\\u{1b}[2J\\nb\\u{9b}31m");
+    }
+
+    #[test]
+    fn the_name_of_a_task_leaves_room_on_its_line() {
+        assert_eq!(shortened("borders of the photos", Some(80)), "borders of the photos");
+        assert_eq!(shortened("borders of the photos", Some(60)), "borders of the phot…");
+        assert_eq!(shortened("borders of the photos", Some(40)), "borders…");
     }
 
     #[test]

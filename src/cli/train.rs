@@ -18,11 +18,14 @@ use super::terminal::{self, Exit, Terminal};
 
 /// Train a classifier on a folder of photos
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "\
 Examples:
   resnet-binary train --data ./imgs
   resnet-binary train --data ./imgs --positive defect --device cuda --output defect.safetensors
-  resnet-binary train --data labels.csv --solver sgd --epochs 50")]
+  resnet-binary train --data labels.csv --threshold 'recall>=0.98' --report report.html",
+    override_usage = "resnet-binary train [OPTIONS] --data <DIR|CSV>"
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     data: options::Data,

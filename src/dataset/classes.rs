@@ -5,7 +5,8 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{DatasetError, Label, images_in_words};
+use super::listing::images_in_words;
+use super::{DatasetError, Label};
 
 /// Names of classes and how many images each has, in the order of the names' bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 //! label is the name of a class or `drop`. A table of possible label errors ([`to_csv`]) has `decision` in place of that: what a
 //! person wrote there counts, and a line where they wrote nothing does not.
 //!
-//! It is read as a CSV of images is ([`super::open`]): any separator, relative paths from its own folder. Whatever it says
-//! must be about an image of the data and agree with itself; the user's files stay as they are. A line is about a photo and
-//! not about a name: other paths of the same file or the same bytes follow it, or it is said that they do not.
+//! It is read as a CSV of images is ([`super::open()`]): any separator, relative paths from its own folder or from that of the
+//! data. Whatever it says must be about an image of the data and agree with itself; the user's files stay as they are. A line
+//! is about a photo and not about a name: other paths of the same file or the same bytes follow it, or it is said that they
+//! do not.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -59,6 +60,11 @@ pub const KIND: Kind = Kind {
     },
 };
 
+/// The folder that the photos of a folder or CSV are named from: that folder, or the one that the CSV lies in.
+pub fn folder_of(data: &Path) -> Option<&Path> {
+    if data.is_dir() { Some(data) } else { data.parent() }
+}
+
 /// Proposals in the order given, as a table that [`apply`] takes from the file `path` once a person has looked at the photos
 /// and filled in its column `decision`: nothing is changed by a table that nobody has gone through.
 ///
@@ -71,18 +77,19 @@ pub fn to_csv<'a>(path: &Path, corrections: impl Iterator<Item = Correction<'a>>
     split::table(path, COLUMNS, rows)
 }
 
-/// Lays the corrections of `file` over a data set; a line that repeats another is counted once.
+/// Lays the corrections of `file` over the data set of the folder or CSV `data`; a line that repeats another is counted once.
 ///
 /// # Errors
 /// [`DatasetError`] if the file is no such table, a line is about a path or a label that the data does not have or
 /// contradicts another, or a class is left without images. The data set is then of no use.
 pub fn apply(
     dataset: &mut Dataset,
+    data: &Path,
     file: &Path,
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Fixed, DatasetError> {
-    let mut table = table::read(file, None, is_image, progress)?;
+    let mut table = table::read(file, folder_of(data), None, is_image, progress)?;
     let rows = table.rows.len();
     table.rows.retain(|row| !row.label.is_empty());
     if rows > 0 && table.rows.is_empty() {

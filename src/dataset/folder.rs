@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use super::layout::{ClassesFrom, EntryKind, Layout, folders_of, parts};
-use super::{DatasetError, Expected, HEAD, Ignored, IsImage, Listed, Listing, Unreadable, go_on};
+use super::listing::{Listed, Listing, go_on};
+use super::open::Expected;
+use super::{DatasetError, HEAD, Ignored, IsImage, Unreadable};
 use crate::files::{self, WalkRoot};
 use crate::progress::{Interrupted, Progress};
 

@@ -11,7 +11,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::{DatasetError, Expected, Split, classes};
+use super::open::Expected;
+use super::{DatasetError, Split, classes};
 
 /// Which folder on the way to a photo names its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,7 +30,7 @@ pub enum RowProblem {
         /// How long it is.
         length: usize,
     },
-    /// A path without an extension that is that of several images.
+    /// A path without an extension that is that of several images, or one that leads to two from two folders.
     #[error("could mean `{}` or `{}`", .0[0].display(), .0[1].display())]
     SeveralImages([PathBuf; 2]),
     /// No name of a split.
@@ -72,12 +72,16 @@ impl RowProblem {
             Self::Fields { .. } => Some("put a path that holds the separator into double quotes".to_owned()),
             Self::NotText(_) => Some("save the CSV as UTF-8".to_owned()),
             Self::Conflict { .. } => Some("remove one of the lines".to_owned()),
-            Self::UnknownPath(_) => Some("relative paths start at the folder of this CSV".to_owned()),
+            Self::UnknownPath(_) => {
+                Some("relative paths start at the folder of this CSV or at that of the data".to_owned())
+            }
             Self::UnknownLabel { label, known } => {
                 let near = nearest(label, known.iter().map(String::as_str));
                 near.map(|name| format!("did you mean `{name}`?"))
             }
-            Self::SeveralImages(_) => Some("write its path in full, from the folder of the CSV".to_owned()),
+            Self::SeveralImages(_) => {
+                Some("write its path in full, from the folder of the CSV or from the root".to_owned())
+            }
             Self::DropIsAClass => Some("rename the class".to_owned()),
             Self::Empty(_) | Self::Split(_) | Self::TooLong { .. } => None,
         }

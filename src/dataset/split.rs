@@ -178,7 +178,7 @@ pub const KIND: Kind = Kind {
     },
 };
 
-/// The samples as a CSV `path,label,split` that [`super::open`] reads back to the same samples from the file `path`.
+/// The samples as a CSV `path,label,split` that [`super::open()`] reads back to the same samples from the file `path`.
 ///
 /// Paths below the CSV's folder are written relative to it, so that both can be moved together; others are absolute.
 ///

@@ -50,6 +50,9 @@ pub const FEW: usize = 50;
 /// See [`FEW`].
 pub const FEW_OF_A_CLASS: usize = 10;
 
+/// What a group is, for whoever meets the word in a warning.
+const GROUP: &str = " (photos that belong together, such as near-duplicates, are one group)";
+
 /// A threshold and what it reaches on the scores that it was chosen on, which is a little better than on others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
@@ -182,7 +185,10 @@ fn with_recall(share: f64, cuts: &Cuts) -> Found {
     let fewest = fewest_trials(share, RISK);
     let needed = fewest.map_or_else(
         || "no number of images is enough".to_owned(),
-        |fewest| format!("it needs at least {fewest}{}", if is_grouped { " groups" } else { "" }),
+        |fewest| {
+            let [unit, meaning] = if is_grouped { [" groups", GROUP] } else { [""; 2] };
+            format!("it needs at least {fewest}{unit}, for fewer could all be found by luck{meaning}")
+        },
     );
     let groups = if is_grouped { format!(" in {positives} groups") } else { String::new() };
     let warning = format!(
@@ -252,14 +258,18 @@ fn best_precision(share: f64, cuts: &Cuts) -> Found {
         }
     }
     let is_grouped = best.answered_groups < best.answered;
-    let (in_groups, groups_of) =
-        if is_grouped { (format!(", in {} groups", best.answered_groups), "groups of ") } else { (String::new(), "") };
+    let (in_groups, groups_of, meaning) = if is_grouped {
+        (format!(", in {} groups", best.answered_groups), "groups of ", GROUP)
+    } else {
+        (String::new(), "", "")
+    };
     let fewest = fewest_trials(share, RISK);
     let needed = fewest.map_or_else(
         || "no number of images is enough".to_owned(),
         |fewest| {
             format!(
-                "it needs at least {fewest} {groups_of}positive predictions, all of them right, or more with mistakes"
+                "it needs at least {fewest} {groups_of}positive predictions, all of them right, or more with mistakes, for \
+                 fewer could be right by luck{meaning}"
             )
         },
     );

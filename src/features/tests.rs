@@ -1,9 +1,11 @@
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::backbone::{Backbone, Target, layout};
+use crate::backbone::{Backbone, BackboneError, LazyBackbone, Readout, Target, layout};
 use crate::files;
-use crate::progress::Silent;
+use crate::pixels::{Limits, Preprocess};
+use crate::progress::{Interrupted, Progress, Silent};
 use crate::weights::WeightsId;
 
 /// A photo that any decoder reads: binary PPM.

@@ -1,4 +1,5 @@
-//! All that the compiler cannot check, behind functions that it can: the one place where `unsafe` is allowed.
+//! Calls that the compiler cannot check, behind functions that it can: the place for `unsafe` but for the arithmetic of
+//! [`crate::kernels`].
 //!
 //! [`onednn`] calls three operators of libtorch that tch has no call for; [`libtorch`] asks it about itself, sets the
 //! switches of its GPU arithmetic and calls an operator that tch calls wrongly; [`stream`] copies beside a GPU's
@@ -6,7 +7,7 @@
 //! end of memory an error; [`exit_without_destructors`] ends the process, and a look at the current folder begins it. Each `unsafe` block says
 //! what makes it sound. Nothing here knows what an image or a network is.
 
-#![expect(unsafe_code, reason = "this is the one module for it")]
+#![expect(unsafe_code, reason = "this is the module for calls into other libraries and the system")]
 
 pub(crate) mod driver;
 pub(crate) mod libtorch;

@@ -110,3 +110,13 @@ mod tests {
         }
     }
 }
+
+/// A word that a shell takes as one, for commands to copy.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}

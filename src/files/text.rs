@@ -1,4 +1,5 @@
-//! Text that other programs wrote, as UTF-8: a byte-order mark tells UTF-16 from it and is no part of the text.
+//! Text that other programs wrote, as UTF-8: a byte-order mark tells UTF-16 from it and is no part of the text, however often
+//! programs have put one before it.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -10,6 +11,8 @@ use std::io::{self, Read};
 pub struct Text<R> {
     reader: R,
     encoding: Option<Encoding>,
+    /// Whether only byte-order marks have come so far.
+    at_start: bool,
     /// Read and not yet decoded.
     raw: Vec<u8>,
     /// Decoded and not yet handed on.
@@ -23,6 +26,9 @@ enum Encoding {
     Utf16BigEndian,
 }
 
+/// The byte-order mark as a character.
+const MARK: char = '\u{feff}';
+
 const MARKS: [(&[u8], Encoding); 3] = [
     (b"\xEF\xBB\xBF", Encoding::Utf8),
     (b"\xFF\xFE", Encoding::Utf16LittleEndian),
@@ -32,22 +38,31 @@ const MARKS: [(&[u8], Encoding); 3] = [
 impl<R: Read> Text<R> {
     /// Of what is left in a reader.
     pub fn new(reader: R) -> Self {
-        Self { reader, encoding: None, raw: Vec::new(), decoded: VecDeque::new() }
+        Self { reader, encoding: None, at_start: true, raw: Vec::new(), decoded: VecDeque::new() }
     }
 
-    /// Takes the byte-order mark off, if there is one.
+    /// Takes the byte-order mark off, if there is one, and in UTF-8 all of them.
     fn detect(&mut self) -> io::Result<Encoding> {
-        let may_grow = |raw: &[u8]| MARKS.iter().any(|(mark, _)| mark.len() > raw.len() && mark.starts_with(raw));
-        while may_grow(&self.raw) {
-            let mut byte = [0];
-            if self.reader.read(&mut byte)? == 0 {
+        let mut encoding = None;
+        loop {
+            let marks = MARKS.iter().filter(|(_, other)| encoding.is_none_or(|encoding| encoding == *other));
+            let may_grow = |raw: &[u8]| marks.clone().any(|(mark, _)| mark.len() > raw.len() && mark.starts_with(raw));
+            while may_grow(&self.raw) {
+                let mut byte = [0];
+                if self.reader.read(&mut byte)? == 0 {
+                    break;
+                }
+                self.raw.extend(byte);
+            }
+            let Some((mark, found)) = marks.clone().find(|(mark, _)| self.raw.starts_with(mark)) else { break };
+            self.raw.drain(..mark.len());
+            encoding = Some(*found);
+            // Those of UTF-16 are read as the characters that they are.
+            if encoding != Some(Encoding::Utf8) {
                 break;
             }
-            self.raw.extend(byte);
         }
-        let found = MARKS.iter().find(|(mark, _)| self.raw.starts_with(mark));
-        let (length, encoding) = found.map_or((0, Encoding::Utf8), |(mark, encoding)| (mark.len(), *encoding));
-        self.raw.drain(..length);
+        let encoding = encoding.unwrap_or(Encoding::Utf8);
         if encoding == Encoding::Utf8 {
             self.decoded.extend(self.raw.drain(..));
         }
@@ -70,6 +85,10 @@ impl<R: Read> Text<R> {
             let mut bytes = [0; 4];
             for character in char::decode_utf16(units) {
                 let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
+                self.at_start &= character == MARK;
+                if self.at_start {
+                    continue;
+                }
                 self.decoded.extend(character.encode_utf8(&mut bytes).as_bytes());
             }
             if count == 0 {
@@ -134,6 +153,10 @@ mod tests {
         for bytes in [&b""[..], b"\xFF", b"\xEF\xBB", b"a\xFF.jpg", b"\xEFa", b"\xFE.jpg"] {
             assert_eq!(read(bytes), bytes);
         }
+        // Two marks are as one, and in the middle of a text they are characters.
+        assert_eq!(read(b"\xEF\xBB\xBF\xEF\xBB\xBFa"), b"a");
+        assert_eq!(read(b"\xEF\xBB\xBF\xEF\xBBa"), b"\xEF\xBBa");
+        assert_eq!(read(b"\xFF\xFE\xFF\xFEa\0\xFF\xFE"), "a\u{FEFF}".as_bytes());
         assert_eq!(read(b"\xFF\xFE"), b"");
         assert_eq!(read(b"\xFF\xFEa\0\x3D\xD8b\0"), "a\u{FFFD}b".as_bytes());
         assert_eq!(read(b"\xFF\xFEa\0\x3D\xD8"), "a\u{FFFD}".as_bytes());

@@ -10,7 +10,7 @@ use super::exact::problem;
 use super::newton::{Point, Problem};
 use super::objective::log_loss;
 use super::scaling::Scaling;
-use super::{Examples, HeadError, require_positive};
+use super::{Examples, HeadError, examples::require_positive};
 use crate::progress::{Progress, Unit};
 
 /// Gradient norm, as a part of its start, at which a fold is fitted: its log loss is then right to about 1e-6.
@@ -26,9 +26,9 @@ const USUAL_WIDTH: f64 = 2048.0;
 /// scikit-learn's `LogisticRegression` comes to as it comes on 200 of them.
 const USUAL_STRENGTH: f64 = 0.18;
 
-/// Standard deviation of the prior: half a decade away costs as much as two nats of log loss over all images. Folds of a few
-/// hundred photos cannot tell strengths as near as that apart; what they choose without it is worse on new photos.
-const USUAL_DECADES: f64 = 0.25;
+/// Standard deviation of the prior: half a decade away costs almost four nats of log loss over all images. Folds of a
+/// few hundred photos cannot tell strengths as near as that apart; what they choose without it is worse on new photos.
+const USUAL_DECADES: f64 = 0.18;
 
 /// One strength and how it did.
 #[derive(Debug, Clone, Copy, PartialEq)]

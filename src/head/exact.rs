@@ -9,7 +9,7 @@ use super::gram::GramSystem;
 use super::newton::{Minimum, Problem, REQUIRED_RATIO, System};
 use super::rows::RowSystem;
 use super::scaling::Scaling;
-use super::{Examples, Head, HeadError, require_positive};
+use super::{Examples, Head, HeadError, examples::require_positive};
 use crate::progress::Progress;
 
 /// Most images for which an `[N, N]` system is factored rather than the features passed over again and again.

@@ -13,7 +13,7 @@ use tch::{Device, Kind, Reduction, TchError, Tensor};
 
 use super::objective::{log_loss, total_weight};
 use super::scaling::Scaling;
-use super::{Examples, Head, HeadError, require_positive};
+use super::{Examples, Head, HeadError, examples::require_positive};
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::{Progress, Unit};
 

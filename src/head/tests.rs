@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::features::FeatureMatrix;
 
 #[test]
 fn a_logit_is_the_product_plus_the_bias_and_widths_must_agree() {

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::{
-    BACKBONE, BIAS, ENTRY, FORMAT_VERSION, Facts, INDEX, IndexFacts, Model, ModelError, TRAINED_ON, TrainedOn, WEIGHT,
-};
+use super::file::{BACKBONE, BIAS, ENTRY, FORMAT_VERSION, INDEX, TRAINED_ON, WEIGHT};
+use super::{Facts, IndexFacts, Model, ModelError, TrainedOn};
 use crate::backbone::layout::FEATURES;
 use crate::backbone::shapes;
 use crate::head::Head;

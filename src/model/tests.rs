@@ -1,6 +1,20 @@
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use super::file::{BIAS, ENTRY, WEIGHT};
 use super::*;
+use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
+use crate::decision::{Calibration, ThresholdRule};
 use crate::features::FeatureMatrix;
+use crate::files::ContentHash;
+use crate::head::Head;
+use crate::index::Index;
+use crate::pixels::Preprocess;
+use crate::weights::WeightsId;
 
 fn model() -> Model {
     let training = Training {
@@ -16,6 +30,7 @@ fn model() -> Model {
     };
     let facts = Facts {
         weights_path: None,
+        precision: Some("fp32".to_owned()),
         format_version: FORMAT_VERSION,
         created_by: "resnet-binary 0.1.0".into(),
         classes: vec!["ants".into(), "bees".into()],

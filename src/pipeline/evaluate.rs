@@ -11,6 +11,7 @@ use super::thumbnails::Thumbnails;
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::dataset::ReadOptions;
 use crate::dataset::split::Split;
+use crate::decision::ThresholdRule;
 use crate::features::FeatureMatrix;
 use crate::metrics::{self, Bootstrap, Scores};
 use crate::model::Model;
@@ -110,6 +111,14 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
         (&model.facts.negative, metrics.count - metrics.positives, negatives),
         (&model.facts.positive, metrics.positives, positives),
     ]);
+    let scored = ScoredSubset {
+        rows: &rows,
+        labels: &labels,
+        groups: &groups,
+        probabilities: &probabilities,
+        metrics: &metrics,
+    };
+    let rule = options.rule(&model);
     let report = EvaluateReport {
         data: options.data.clone(),
         model: options.model.clone(),
@@ -120,7 +129,8 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
         only_trained_on,
         noticed: photos.extraction.noticed.clone(),
         unfamiliar: model.unfamiliar_among(&features),
-        metrics,
+        threshold_cost: scored.threshold_cost(rule, [&model.facts.negative, &model.facts.positive]),
+        metrics: metrics.clone(),
         few_photos,
         features_from_cache: photos.extraction.from_cache,
         page: options.page.as_ref().map(|page| page.path.clone()),
@@ -129,13 +139,6 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     if only_trained_on {
         progress.warn(ONLY_TRAINED_ON);
     }
-    let scored = ScoredSubset {
-        rows: &rows,
-        labels: &labels,
-        groups: &groups,
-        probabilities: &probabilities,
-        metrics: &report.metrics,
-    };
     if let Some(page) = &options.page {
         let html = options.page(page, &photos, &model, &report, &scored, progress)?;
         outputs.add(&page.path, |file| file.write_all(html.as_bytes()))?;
@@ -145,6 +148,11 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
 }
 
 impl EvaluateOptions {
+    /// What chose the threshold.
+    fn rule(&self, model: &Model) -> ThresholdRule {
+        self.threshold.map_or(model.facts.threshold_rule, ThresholdRule::Fixed)
+    }
+
     fn reading<'a>(&'a self, model: &'a Model) -> Reading<'a> {
         Reading {
             data: &self.data,
@@ -184,6 +192,7 @@ impl EvaluateOptions {
             command: options.command.clone(),
             negative: report.negative.clone(),
             positive: report.positive.clone(),
+            model: report.model.clone(),
             data: Some(Data {
                 source: report.data.clone(),
                 classes: photos.class_counts(),
@@ -203,8 +212,9 @@ impl EvaluateOptions {
             samples: thumbnails.samples(),
             measured: vec![scored.measured(name, seen)],
             decision: Some(Decision {
-                rule: model.facts.threshold_rule.to_string(),
+                rule: self.rule(model).to_string(),
                 threshold: report.metrics.threshold,
+                cost: report.threshold_cost.as_ref().map(ToString::to_string),
                 calibration: Some(model.facts.calibration.kind().to_owned()),
                 ..Decision::default()
             }),

@@ -38,7 +38,7 @@ pub fn export(options: &ExportOptions, progress: &dyn Progress) -> Result<Replay
     let mut outputs = Outputs::new(vec![output], inputs)?;
     let backbone = BackboneOptions {
         device: DeviceChoice::Cpu,
-        precision: PrecisionChoice::Fp32,
+        precision: Some(PrecisionChoice::Fp32),
         cache: None,
         ..options.backbone.clone()
     };

@@ -57,7 +57,7 @@ fn describe(Model { facts, .. }: &Model, path: &Path) -> ModelFit {
 }
 
 /// The tensors of a weights file beside those of the network.
-fn compare(source: &WeightsSource, places: &Places) -> Result<WeightsFit, PipelineError> {
+pub(super) fn compare(source: &WeightsSource, places: &Places) -> Result<WeightsFit, PipelineError> {
     let path = match source {
         WeightsSource::Random(seed) => {
             let WeightsId { name, sha256 } = WeightsId::random(*seed);

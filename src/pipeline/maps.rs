@@ -10,7 +10,7 @@ use super::{Answer, PipelineError};
 use crate::features::Explained;
 use crate::files;
 use crate::model::Facts;
-use crate::report::heatmap;
+use crate::report::{self, heatmap};
 
 /// What a photo is as an input.
 pub(super) const PHOTO: &str = "one of the photos";
@@ -78,7 +78,7 @@ impl<'a> Maps<'a> {
             word if word == negative => of_negative,
             word => word,
         };
-        let caption = format!("{words}, P({of_positive}) = {:.4}", answer.probability);
+        let caption = format!("{words}, P({of_positive}) {}", report::equals(answer.probability));
         let picture = heatmap::captioned(picture, &caption, [of_positive, of_negative]);
         let description = format!("{orange}: evidence for {positive}, {blue}: evidence for {negative}");
         let bytes = heatmap::png(&picture, &description)?;

@@ -15,6 +15,15 @@ use crate::pixels;
 use crate::progress::Progress;
 use crate::weights::WeightsSource;
 
+/// Where a page of everything that was found goes.
+#[derive(Debug, Clone)]
+pub struct PageOptions {
+    /// The HTML file.
+    pub path: PathBuf,
+    /// The command as one would type it again, which the page shows.
+    pub command: String,
+}
+
 /// A file that is to be written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output<'a> {

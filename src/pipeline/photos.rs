@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::levels::{self, Remedy};
-use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
+use super::{BackboneOptions, PipelineError, memory};
 use crate::audit::GroupBy;
 use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
 use crate::dataset::fixes::{self, Fixed};
@@ -16,6 +16,16 @@ use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
 use crate::report::{ClassCount, Skipped};
 use crate::weights::WeightsId;
+
+/// What to do about a photo that cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnUnreadable {
+    /// Report it and go on.
+    #[default]
+    Skip,
+    /// Stop at the first.
+    Fail,
+}
 
 /// Which photos, and how they become rows.
 pub(super) struct Reading<'a> {
@@ -108,8 +118,9 @@ impl Reading<'_> {
                 dataset::open_for(self.data, self.read_options, &classes, &pixels::looks_like_image, progress)?
             }
         };
-        let fixed =
-            fixes.map(|file| fixes::apply(&mut found, file, &pixels::looks_like_image, progress)).transpose()?;
+        let fixed = fixes
+            .map(|file| fixes::apply(&mut found, self.data, file, &pixels::looks_like_image, progress))
+            .transpose()?;
         found.warnings.iter().for_each(|warning| progress.warn(warning));
         found.notes.iter().for_each(|note| progress.note(note));
         if let Some(pattern) = group_by {
@@ -135,7 +146,8 @@ impl Reading<'_> {
         let backbone = match self.model {
             None => {
                 let source = self.backbone.weights.clone().unwrap_or_default();
-                self.backbone.open(&source, self.preprocess.crop, cache.as_ref(), progress)?
+                let target = self.backbone.target(None, self.preprocess.crop, progress)?;
+                self.backbone.open(&source, target, cache.as_ref(), progress)?
             }
             Some((path, model)) => self.backbone.open_for(path, model, cache.as_ref(), progress)?,
         };

@@ -7,10 +7,10 @@ use super::levels::{self, Remedy};
 use super::maps::{Maps, PHOTO};
 use super::outputs::{Inputs, weights_file};
 use super::sorted::{Sorted, UNREADABLE};
-use super::{Arguments, BackboneOptions, Extractor, MapOutput, OnUnreadable, PipelineError};
+use super::{Arguments, BackboneOptions, MapOutput, OnUnreadable, PipelineError};
 use crate::backbone::{ActivationMap, Linear, Readout};
 use crate::decision::{self, Decision, Review};
-use crate::features::{FeatureError, Noticed, Photo};
+use crate::features::{Extractor, FeatureError, Noticed, Photo};
 use crate::files::escaped;
 use crate::model::Model;
 use crate::pixels::Limits;
@@ -88,6 +88,8 @@ pub struct Answer {
     pub nearest: Option<Vec<Similar>>,
     /// The class activation map, if it is wanted.
     pub cam: Option<Cam>,
+    /// Whether the model was trained on it: the answer then says nothing about new photos.
+    pub trained_on: bool,
 }
 
 /// What a photo is answered to be.
@@ -130,7 +132,8 @@ pub struct Cam {
     pub map: ActivationMap,
 }
 
-/// Gives every input's prediction to `sink`, which ends the work quietly by breaking; returns how many were unreadable.
+/// Gives every input's prediction to `sink`, which ends the work quietly by breaking: a folder of `--sort` is not made then.
+/// Returns how many were unreadable.
 ///
 /// # Errors
 /// [`PipelineError`] if the model or its weights are missing or do not fit, before the first photo is read.
@@ -166,7 +169,8 @@ pub fn predict(
         border: false,
         readout: Readout { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
     };
-    let (mut seen, mut unreadable) = (0_usize, 0_usize);
+    let (mut seen, mut unreadable, mut trained_on) = (0_usize, 0_usize, 0_usize);
+    let mut is_whole = true;
     let (mut noticed, levels) = (Noticed::default(), model.facts.preprocess.levels);
     let mut failure: Option<PipelineError> = None;
     progress.start("predicting", Unit::Images, count.map(|count| count as u64));
@@ -198,7 +202,10 @@ pub fn predict(
             failure = Some(error.into());
             return ControlFlow::Break(());
         }
-        sink(Prediction { path, outcome })
+        trained_on += usize::from(outcome.as_ref().is_ok_and(|answer| answer.trained_on));
+        let flow = sink(Prediction { path, outcome });
+        is_whole = flow.is_continue();
+        flow
     });
     progress.finish();
     match failure {
@@ -215,14 +222,28 @@ pub fn predict(
         let beside = ignored.map(|files| format!("; {files}")).unwrap_or_default();
         return Err(PipelineError::NoInputs(format!("what was given{beside}")));
     }
-    if let Some(sorted) = sorted {
+    if let Some(sorted) = sorted.filter(|_| is_whole) {
         sorted.finish()?;
     }
     levels::say(&noticed, levels, Remedy::TrainAgain, progress);
     if let Some(files) = ignored {
         progress.note(&files);
     }
+    if trained_on > 0 {
+        progress.warn(&memory_of_training(trained_on, seen));
+    }
     Ok(unreadable)
+}
+
+/// What answers on training photos are not.
+fn memory_of_training(trained_on: usize, all: usize) -> String {
+    match (trained_on, all) {
+        (1, 1) => "this photo was used for training: its answer says nothing about new photos".to_owned(),
+        (1, _) => format!("1 of these {all} photos was used for training: its answer says nothing about new photos"),
+        _ => format!(
+            "{trained_on} of these {all} photos were used for training: their answers say nothing about new photos"
+        ),
+    }
 }
 
 impl PredictOptions {
@@ -260,5 +281,6 @@ fn answer(model: &Model, decision: &Decision, explain: Option<usize>, photo: &Ph
         unfamiliar: model.is_unfamiliar(&photo.features),
         nearest,
         cam: None,
+        trained_on: model.trained_on.has(&photo.hash),
     })
 }

@@ -7,12 +7,14 @@ use std::time::SystemTime;
 use super::PipelineError;
 use super::photos::Photos;
 use super::thumbnails::{PhotoView, Thumbnails};
-use crate::metrics::Metrics;
+use crate::dataset::fixes;
+use crate::decision::ThresholdRule;
+use crate::metrics::{Metrics, Scores};
 use crate::model::Model;
 use crate::pixels::Levels;
 use crate::progress::{Progress, Unit};
-use crate::report::FewPhotos;
 use crate::report::html::{self, Fact, Measured, Page, Photo, Repeat, Seen, Warning};
+use crate::report::{FewPhotos, ThresholdCost, counted};
 
 /// Most photos with pictures.
 const MAX: usize = 12;
@@ -44,6 +46,12 @@ impl ScoredSubset<'_> {
             probabilities: self.probabilities.to_vec(),
             groups: self.groups.to_vec(),
         }
+    }
+
+    /// What the threshold of a rule costs on these photos.
+    pub(super) fn threshold_cost(&self, rule: ThresholdRule, classes: [&str; 2]) -> Option<ThresholdCost> {
+        let scores = Scores::new(self.labels, self.probabilities).ok()?;
+        ThresholdCost::new(rule, self.metrics.threshold, &scores, classes)
     }
 
     /// The wrong answers, those with the highest loss first; the first of them with their pictures.
@@ -126,7 +134,7 @@ fn date(day: u64) -> String {
 
 /// Names every photo on the page by its path within the data: below its folder, or beside its table.
 fn within(data: &Path, page: Page) -> Page {
-    let root = if data.is_dir() { Some(data) } else { data.parent() };
+    let root = fixes::folder_of(data);
     let mut page = page;
     let pairs = page.copies.iter_mut().flat_map(|copies| &mut copies.pairs);
     let paths = pairs.flat_map(|pair| [&mut pair.first, &mut pair.second]);
@@ -144,7 +152,8 @@ fn within(data: &Path, page: Page) -> Page {
 
 /// What few photos mean, and how many would be a start.
 pub(super) fn warning_of_few(few: &FewPhotos) -> Warning {
-    let step = format!("Add at least {} photos of `{}`: 30 of each class are a start", few.missing(), few.class);
+    let more = counted(few.missing(), "photo", "photos");
+    let step = format!("Add at least {more} of `{}`: 30 of each class are a start", few.class);
     Warning { sentence: few.to_string(), step: Some(step) }
 }
 
@@ -163,7 +172,7 @@ pub(super) fn repeat(photos: &Photos, model: &Model, seed: u64) -> Repeat {
             Fact::new("device", format!("{}, {}", photos.device, photos.target.precision)),
         ],
         hashes: vec![
-            Fact::new(format!("weights {}", model.facts.weights.name), &model.facts.weights.sha256),
+            Fact::new("weights", format!("{} {}", model.facts.weights.name, model.facts.weights.sha256)),
             Fact::new("photos, with their names", photos.fingerprint()),
         ],
         preprocess: vec![

@@ -11,10 +11,10 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
 use super::photos::Photos;
-use super::{BackboneOptions, Extractor, PipelineError};
+use super::{BackboneOptions, PipelineError};
 use crate::backbone::{Linear, Readout};
 use crate::dataset::split::Split;
-use crate::features::Explained;
+use crate::features::{Explained, Extractor};
 use crate::files;
 use crate::model::Model;
 use crate::pixels::{Crop, Limits, Rgb};

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::resize::Span;
+use super::orientation::Orientation;
+use super::resize::{Geometry, Span};
 use super::*;
 
 /// torchvision's `_compute_resized_output_size` and `center_crop`, word for word, in Python's floating point.

@@ -26,7 +26,7 @@ pub struct DoctorReport {
     pub cpu_bf16: bool,
     /// What a batch did on each device.
     pub devices: Vec<DeviceCheck>,
-    /// The weights that are known by name.
+    /// The weights that are known by name, and the file that was asked for.
     pub weights: Vec<WeightsState>,
     /// The cache, in words.
     pub cache: String,
@@ -60,7 +60,7 @@ pub struct DeviceCheck {
     pub images_per_second: Option<f64>,
 }
 
-/// Weights that are known by name.
+/// Weights that are known by name, or a file that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WeightsState {
     /// What `--weights` calls them.
@@ -70,8 +70,12 @@ pub struct WeightsState {
     pub path: Option<PathBuf>,
     /// Bytes of the file.
     pub bytes: Option<u64>,
-    /// Whether the checksum is that of the manifest; `None` where there is no file.
+    /// Whether the checksum is that of the manifest, or the file that was asked for fits the network; `None` where there is no
+    /// file.
     pub verified: Option<bool>,
+    /// Whether the manifest knows them.
+    #[serde(skip)]
+    pub is_known: bool,
 }
 
 /// Something that is wrong.
@@ -142,7 +146,12 @@ impl fmt::Display for WeightsState {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "weights     {}: ", self.name)?;
         let Some(path) = &self.path else { return write!(out, "not downloaded") };
-        let state = if self.verified == Some(true) { "checksum verified" } else { "damaged" };
+        let state = match (self.verified, self.is_known) {
+            (Some(true), true) => "checksum verified",
+            (Some(true), false) => "fits the network",
+            (_, true) => "damaged",
+            (_, false) => "cannot be used",
+        };
         write!(out, "{}, {:.1} MB, {state}", path.display(), self.bytes.unwrap_or(0) as f64 / 1e6)
     }
 }

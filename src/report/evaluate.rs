@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{FewPhotos, Method, Skipped, estimates, in_groups, rounded, write_confusion, write_estimate};
+use super::estimates::{estimates, in_groups, write_confusion, write_estimate};
+use super::{FewPhotos, Skipped, ThresholdCost, counted, rounded};
 use crate::features::Noticed;
 use crate::files::escaped;
 use crate::metrics::Metrics;
@@ -35,6 +36,8 @@ pub struct EvaluateReport {
     pub unfamiliar: Option<usize>,
     /// The numbers, each with its 95 % interval.
     pub metrics: Metrics,
+    /// What the threshold costs, where a rule chose it.
+    pub threshold_cost: Option<ThresholdCost>,
     /// Images whose features were computed in an earlier run.
     pub features_from_cache: usize,
     /// A class that has too few photos for these numbers to tell much.
@@ -65,7 +68,8 @@ impl fmt::Display for EvaluateReport {
         let (count, positives, positive) = (metrics.count, metrics.positives, &self.positive);
         let exception = self.exception();
         let data = self.data.display();
-        write!(out, "data        {data}: {split}{exception}: {count} images, {positives} {positive}")?;
+        let images = counted(count, "image", "images");
+        write!(out, "data        {data}: {split}{exception}: {images}, {positives} of {positive}")?;
         match self.unreadable.len() {
             0 => writeln!(out)?,
             unreadable => writeln!(out, "; {unreadable} unreadable")?,
@@ -79,17 +83,14 @@ impl fmt::Display for EvaluateReport {
         if self.only_trained_on {
             writeln!(out, "on photos that it was trained on, which says nothing about new ones:")?;
         }
-        let resampled =
-            format!("bootstrap, {} resamples, seed {}", metrics.bootstrap.resamples, metrics.bootstrap.seed);
         for (name, estimate, method) in estimates(metrics) {
-            let method = match method {
-                Method::Bootstrap => &resampled,
-                other => other.name(),
-            };
-            write_estimate(out, name, 19, estimate, Some(method))?;
+            write_estimate(out, name, 19, estimate, Some(method.name()))?;
         }
         writeln!(out)?;
         write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)?;
+        if let Some(cost) = &self.threshold_cost {
+            writeln!(out, "\n{cost}")?;
+        }
         if let Some(unfamiliar) = self.unfamiliar {
             writeln!(out, "\nunfamiliar  {unfamiliar} of {count} are unlike the training photos")?;
         }

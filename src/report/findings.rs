@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::files::escaped;
 use crate::metrics::Estimate;
 
+/// One label in so many may be doubted; more say more about the head than about the labels.
+pub(super) const MAX_SUSPECT_FRACTION: usize = 5;
+
 /// Two photos that show the same.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NearDuplicate {
@@ -68,7 +71,11 @@ impl fmt::Display for GroupReport {
             )?;
         }
         if let (Some(groups), Some(unmatched)) = (self.groups, self.unmatched) {
-            writeln!(out, "groups      {groups} by `--group-by`; {unmatched} photos match nothing and stand alone")?;
+            let unmatched = match unmatched {
+                1 => "1 photo matches nothing and stands alone".to_owned(),
+                some => format!("{some} photos match nothing and stand alone"),
+            };
+            writeln!(out, "groups      {groups} by `--group-by`; {unmatched}")?;
         }
         Ok(())
     }

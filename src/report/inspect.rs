@@ -71,7 +71,7 @@ impl InspectReport {
 impl fmt::Display for InspectReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.shapes.image_size;
-        writeln!(out, "ResNet-50 with a head of one logit, B images of {size}×{size}")?;
+        writeln!(out, "The network, not your photos: ResNet-50 with a head of one logit, B images of {size}×{size}")?;
         writeln!(out)?;
         write_table(out, &self.rows())?;
         writeln!(out)?;

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::findings::counted;
+use super::estimates::{in_groups, write_confusion, write_estimate};
+use super::findings::MAX_SUSPECT_FRACTION;
 use super::{
-    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, GroupReport, LabelError, Leak,
-    MAX_SUSPECT_FRACTION, Shortcut, Skipped, in_groups, rounded, shell_word, write_confusion, write_estimate,
+    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, GroupReport, LabelError, Leak, Shortcut, Skipped,
+    ThresholdCost, counted, rounded, shell_word,
 };
 use crate::backbone::{Pooling, layout};
 use crate::dataset::fixes::Fixed;
@@ -81,6 +82,8 @@ pub struct TrainReport {
     pub threshold: f64,
     /// What the threshold reaches on the out-of-fold images it was chosen on.
     pub threshold_choice: Option<Choice>,
+    /// What it costs on the photos that are measured first, where a rule chose it.
+    pub threshold_cost: Option<ThresholdCost>,
     /// Cross-validation over the training and validation images.
     pub cross_validation: Option<CrossValidationReport>,
     /// Whether the delivered head was fitted to all images but those of the test after the numbers were taken. They are
@@ -116,7 +119,7 @@ pub struct TrainReport {
     pub example: Option<PathBuf>,
 }
 
-/// The headline first, then the warnings, then what to do with the model, then everything else.
+/// The headline first, then the warnings, then what to do with the model, then everything else, technical details last.
 impl fmt::Display for TrainReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in self.headline() {
@@ -125,13 +128,16 @@ impl fmt::Display for TrainReport {
         if let Some(few) = &self.few_photos {
             writeln!(out, "{few}")?;
         }
+        if let Some(cost) = &self.threshold_cost {
+            writeln!(out, "{cost}")?;
+        }
         for warning in &self.warnings {
             writeln!(out, "\nwarning: {warning}")?;
         }
         self.write_outputs(out)?;
         writeln!(out)?;
         self.write_data(out)?;
-        self.write_network(out)?;
+        self.write_threshold(out)?;
         for (name, metrics) in [("validation", &self.validation), ("test", &self.test)] {
             if let Some(metrics) = metrics {
                 writeln!(out)?;
@@ -142,10 +148,11 @@ impl fmt::Display for TrainReport {
             write!(out, "\n{found}")?;
         }
         self.write_findings(out)?;
-        match self.refit_in_words() {
-            Some(words) => writeln!(out, "\nrefit       {words}"),
-            None => Ok(()),
+        if let Some(words) = self.refit_in_words() {
+            writeln!(out, "\nrefit       {words}")?;
         }
+        writeln!(out, "\ndetails")?;
+        self.write_network(out)
     }
 }
 
@@ -160,7 +167,11 @@ impl TrainReport {
             writeln!(out, "page        {}", page.display())?;
         }
         if let Some(path) = &self.label_table {
-            writeln!(out, "labels      {}: fill in its column `decision` and give it to `--fixes`", path.display())?;
+            let table = shell_word(&path.to_string_lossy());
+            writeln!(
+                out,
+                "labels      {table}: fill in its column `decision`, then train with `--fixes {table}` in its place"
+            )?;
         }
         let example = self.example.as_ref().map_or("photo.jpg".to_owned(), |path| shell_word(&path.to_string_lossy()));
         let model = shell_word(&self.model.to_string_lossy());
@@ -169,8 +180,7 @@ impl TrainReport {
     }
 
     fn write_data(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let images = self.images();
-        write!(out, "data        {}: {images} images", self.data.display())?;
+        write!(out, "data        {}: {}", self.data.display(), counted(self.images(), "image", "images"))?;
         if !self.unreadable.is_empty() {
             write!(out, ", {} unreadable", self.unreadable.len())?;
         }
@@ -245,13 +255,20 @@ impl TrainReport {
                 Some(LabelError { path, given, suggested, .. }) => {
                     let errors = counted(found.len(), "possible label error", "possible label errors");
                     let path = escaped::text(path);
-                    writeln!(out, "\nlabels      {errors}, such as {path}: labelled {given}, looks like {suggested}")?;
+                    write!(out, "\nlabels      {errors}, such as {path}: labelled {given}, looks like {suggested}")?;
+                    let is_listed = self.label_table.is_some();
+                    writeln!(out, "{}", if is_listed { "" } else { "; `--label-errors doubts.csv` lists them" })?;
                 }
             }
         }
         for Shortcut { sees, roc_auc, model_roc_auc, warning } in &self.shortcuts {
             let verdict = warning.as_ref().map_or("not suspicious", |_| "suspicious, see the warning");
-            writeln!(out, "shortcut    {sees}: ROC-AUC {roc_auc:.3}, the model {model_roc_auc:.3}: {verdict}")?;
+            // What of it tells most is on the page.
+            let name = sees.split_once(':').map_or(sees.as_str(), |(name, _)| name);
+            writeln!(
+                out,
+                "shortcut    {name}: ROC-AUC {roc_auc:.3}, the model {model_roc_auc:.3}, guessing 0.5: {verdict}"
+            )?;
         }
         Ok(())
     }
@@ -279,7 +296,7 @@ impl TrainReport {
         if let Some(calibration) = &self.calibration {
             writeln!(out, "calibration {calibration}")?;
         }
-        self.write_threshold(out)
+        Ok(())
     }
 
     fn write_threshold(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -293,7 +310,7 @@ impl TrainReport {
 
     fn write_metrics(&self, out: &mut fmt::Formatter<'_>, name: &str, metrics: &Metrics) -> fmt::Result {
         let (count, positives) = (metrics.count, metrics.positives);
-        writeln!(out, "{name:<12}{count} images, {positives} {}", self.positive)?;
+        writeln!(out, "{name:<12}{}, {positives} of {}", counted(count, "image", "images"), self.positive)?;
         if let Some(in_groups) = in_groups(metrics, [&self.negative, &self.positive]) {
             writeln!(out, "  {in_groups}")?;
         }

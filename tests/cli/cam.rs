@@ -40,8 +40,7 @@ fn one_photo_gets_a_file_and_several_a_folder_with_a_name_for_each() {
     let dir = Dir::with_photos(4);
     dir.model();
     let said = run(dir.command().args(["predict", "imgs/dark/0.ppm", "--cam", "map.png"]));
-    assert!(said.out.contains("map.png: logit ") && said.out.contains("mean of 1×1 cells"), "{}", said.out);
-    assert!(said.out.contains("orange speaks for light, blue for dark"), "{}", said.out);
+    assert!(said.out.contains("map.png: orange is evidence for light, blue for dark"), "{}", said.out);
     dir.file("torn.png", b"\x89PNG");
     let several = ["predict", "imgs", "torn.png", "--cam", "maps/"];
     assert_eq!(run(dir.command().args(several)).code, Some(3));

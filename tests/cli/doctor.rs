@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::setup::{Dir, Said, run};
+use crate::setup::{Dir, Said, run, weights};
 
 /// A shared library of these lines of C++, with this name as its own.
 fn library(dir: &Dir, name: &str, source: &str) -> PathBuf {
@@ -91,6 +91,20 @@ fn weights_that_are_cut_off_are_code_19_and_named_before_the_cache() {
     let said = run(dir.command().args(["doctor", "--device", "cpu", "--cache", "file/cache"]));
     assert_unwell(&said, 19, &["imagenet-v1", "5d061a3c", "(code 20)"]);
     assert!(said.out.contains("damaged"), "{}", said.out);
+}
+
+#[test]
+fn weights_that_are_asked_for_have_to_be_there_and_fit() {
+    let dir = Dir::new();
+    weights(&dir, "w.safetensors");
+    let doctor = |weights: &str| run(dir.command().args(["doctor", "--device", "cpu", "--weights", weights]));
+    let fits = doctor("w.safetensors");
+    assert_eq!(fits.code, Some(0), "{}", fits.err);
+    assert!(fits.out.contains("w.safetensors, ") && fits.out.contains("MB, fits the network"), "{}", fits.out);
+    dir.file("torn.safetensors", b"the first bytes only");
+    assert_unwell(&doctor("torn.safetensors"), 19, &["torn.safetensors"]);
+    assert_unwell(&doctor("absent.safetensors"), 19, &["absent.safetensors"]);
+    assert_unwell(&doctor("imagenet-v1"), 19, &["imagenet-v1"]);
 }
 
 #[test]

@@ -43,7 +43,11 @@ fn photos_that_were_trained_on_are_told_by_their_content_and_left_out_of_the_num
     };
     let (json, text, page) = said("imgs", &[]);
     assert_eq!(facts(&json), (16, 4, false.into()));
-    assert!(text.out.contains("imgs: all images but the 16 that were trained on: 4 images, 2 light"), "{}", text.out);
+    assert!(
+        text.out.contains("imgs: all images but the 16 that were trained on: 4 images, 2 of light"),
+        "{}",
+        text.out
+    );
     assert!(page.contains("On 4\u{a0}photos it never saw") && page.contains("but the 16 that were trained on"));
     assert!(page.contains("All photos</bdi>: 4\u{a0}photos, 2 of them positive."), "{page}");
     let of_class = "<td>negative</td><td class=\"number\">10</td>";

@@ -117,7 +117,7 @@ fn rows_show_the_threshold_where_it_is_unusual_and_the_last_line_counts_the_answ
     assert_eq!(said.code, Some(3));
     let last = said.err.lines().last().unwrap();
     assert!(
-        last.starts_with("11 photos: ") && last.contains("5 light") && last.contains("1 unreadable"),
+        last.starts_with("11 photos: ") && last.contains("5 of light") && last.contains("1 unreadable"),
         "{}",
         said.err
     );

@@ -32,7 +32,7 @@ fn one_photo_of_a_class_gives_numbers_without_intervals_in_every_view() {
     let model = std::fs::read(dir.path("model.safetensors")).unwrap();
     assert!(String::from_utf8_lossy(&model).contains("too few photos for an interval"));
     let said = train(&dir, &[]);
-    assert!(said.out.contains("  (too few photos for an interval)"), "{}", said.out);
+    assert!(said.out.contains("  (too few photos for an interval, which takes 2 of each class)"), "{}", said.out);
     let words = "\n2 photos of `dark`: these numbers tell you little; 30 of each class is a start\n";
     assert!(said.out.contains(words), "{}", said.out);
     let said = evaluate(&dir, &[]);
@@ -151,7 +151,7 @@ fn a_fixed_camera_makes_no_training_impossible_and_contradicts_nothing() {
     assert!(!said.err.contains("carry different labels"), "{}", said.err);
     copy(&dir, "both/empty/00.ppm", "both/animal/same.ppm");
     let said = run(dir.command().args(["train", "--data", "both"]).args(&TRAIN[3..]));
-    assert!(said.err.contains("1 pairs of near-duplicates carry different labels"), "{}", said.err);
+    assert!(said.err.contains("1 pair of near-duplicates carries different labels"), "{}", said.err);
 }
 
 #[test]

@@ -115,7 +115,12 @@ fn a_list_in_any_encoding_loses_no_path() {
         |order: fn(u16) -> [u8; 2]| format!("\u{FEFF}{list}").encode_utf16().flat_map(order).collect::<Vec<u8>>();
     let plain = predict_list(&dir, list.as_bytes(), &[]);
     assert_eq!((plain.code, plain.out.lines().count()), (Some(0), 2), "{}", plain.err);
-    for list in [format!("\u{FEFF}{list}").into_bytes(), utf16(u16::to_le_bytes), utf16(u16::to_be_bytes)] {
+    for list in [
+        format!("\u{FEFF}{list}").into_bytes(),
+        format!("\u{FEFF}\u{FEFF}{list}").into_bytes(),
+        utf16(u16::to_le_bytes),
+        utf16(u16::to_be_bytes),
+    ] {
         let said = predict_list(&dir, &list, &[]);
         assert_eq!((said.code, said.out), (Some(0), plain.out.clone()), "{}", said.err);
     }

@@ -244,7 +244,7 @@ fn the_pages_of_train_and_evaluate_hold_everything_in_one_file() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     for (name, command) in [("train.html", "resnet-binary train --data imgs"), ("evaluate.html", "--data new --report")]
     {
-        let page = std::fs::read_to_string(dir.path(name)).unwrap();
+        let page = std::fs::read_to_string(dir.path(name)).unwrap().replace("<span>", "").replace("</span>", "");
         assert!(page.starts_with("<!DOCTYPE html>") && page.contains(command), "{name}");
         assert!(page.contains("data:image/jpeg;base64,") && !page.contains("src=\"http"), "{name}");
         assert!(page.contains("ROC") && page.contains("calibration"), "{name}");
@@ -267,6 +267,9 @@ fn the_pages_of_train_and_evaluate_hold_everything_in_one_file() {
     );
     // Photos are named within their folder, and none that was answered rightly is shown as a mistake.
     assert!(page("train.html").contains(">dark/wrong.ppm<") && !page("train.html").contains("imgs/dark/wrong.ppm<"));
+    // As they stand on the page, `--fixes` takes them.
+    dir.file("tables/fixes.csv", b"path,label\ndark/wrong.ppm,light\n");
+    assert_eq!(json(&dir, &["--fixes", "tables/fixes.csv"])["fixes"]["relabelled"], 1);
     let mistakes = page("evaluate.html");
     assert!(
         mistakes.contains(">dark/odd.ppm<")

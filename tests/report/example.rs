@@ -32,6 +32,7 @@ pub(crate) fn page() -> Page {
     Page {
         title: "ants or bees".to_owned(),
         command: "resnet-binary train --data imgs --threshold 'recall>=0.95' --report report.html".to_owned(),
+        model: PathBuf::from("model.safetensors"),
         negative: "ants".to_owned(),
         positive: "bees".to_owned(),
         date: "2024-05-17".to_owned(),
@@ -54,7 +55,15 @@ pub(crate) fn page() -> Page {
                 sentence: "recall>=0.95 cannot be guaranteed with 83 positives, it needs at least 124".to_owned(),
                 step: Some("Add at least 41 photos of `bees` to the training photos".to_owned()),
             }),
-            calibration: Some("platt: out-of-fold log loss 0.447 → 0.431".to_owned()),
+            cost: Some(
+                "`recall>=0.95` has its price: the threshold of 0.46 finds 83 % of `bees` and takes 27 % of `ants` for it; a \
+                 threshold of 0.5 would find 80 % and take 26 %"
+                    .to_owned(),
+            ),
+            calibration: Some(
+                "the probabilities are corrected by a curve (platt); log loss on held-out photos 0.447 before, 0.431 after"
+                    .to_owned(),
+            ),
             review: Some((0.35, 0.6)),
         }),
         learning_curve: learning_curve(),

@@ -85,6 +85,7 @@ fn filled_with(word: &str) -> Page {
             rule: words(),
             threshold: 0.5,
             warning: Some(warning()),
+            cost: Some(words()),
             calibration: Some(words()),
             review: None,
         }),

@@ -2,6 +2,7 @@
 
 use resnet_binary::metrics::{Bootstrap, Scores, evaluate};
 use resnet_binary::report::html::{Measured, Page, Probe, Seen, Shortcuts, render};
+use resnet_binary::report::{LearningPoint, MeanStd};
 
 use super::{example, parsed};
 
@@ -48,12 +49,45 @@ fn the_summary_warns_of_what_misleads_and_says_what_is_well() {
     assert!(coin(80).is_empty());
 }
 
+/// A model that ranks well, at a threshold that takes nearly all for positive.
+#[test]
+fn a_rule_that_costs_accuracy_is_no_reason_to_distrust_the_ranking() {
+    let mut page = measured(100, 90);
+    let Measured { labels, probabilities, .. } = &page.measured[0];
+    let metrics = evaluate(&Scores::new(labels, probabilities).unwrap(), 0.05, Bootstrap::default()).unwrap();
+    assert!((metrics.accuracy.unwrap().value - 0.5).abs() < 1e-9);
+    page.measured[0].metrics = metrics;
+    page.decision = example::page().decision;
+    let html = render(&page);
+    assert!(words_of(&html, "li", Some("good")).concat().contains("clearly better than guessing"), "{html:.4000}");
+    assert!(words_of(&html, "li", Some("note")).concat().contains("has its price"), "{html:.4000}");
+    assert!(!html.contains("Do not use this model"));
+    // Without a rule it is said all the same that the threshold makes nothing of the ranking.
+    page.decision = None;
+    let notes = words_of(&render(&page), "li", Some("note")).concat();
+    assert!(notes.contains("At its threshold of 0.05 it is right 50.0\u{a0}% of the time"), "{notes}");
+}
+
+#[test]
+fn advice_about_more_photos_does_not_contradict_itself() {
+    let mut page = measured(40, 22);
+    let flat = |images| {
+        let spread = |mean| MeanStd { mean, std: 0.05 };
+        LearningPoint { images, roc_auc: spread(0.5), log_loss: spread(0.69) }
+    };
+    page.learning_curve = [20, 40, 80].map(flat).to_vec();
+    let html = render(&page);
+    let steps = words_of(&html, "ol", Some("steps")).concat();
+    assert!(html.contains("unlikely to make the model better. They only make numbers and guarantees surer"));
+    assert!(steps.contains("For surer numbers, measure on more photos") && !steps.contains("add photos"), "{steps}");
+}
+
 #[test]
 fn without_a_warning_few_photos_are_too_few_to_tell() {
     let title = |photos| words_of(&render(&measured(photos, photos - 1)), "h2", None).remove(0);
-    assert_eq!(title(20), "Can I trust this? Too few photos to tell");
+    assert_eq!(title(20), "Can I trust this? Too few photos to tell: 20 measured, 100 needed");
     assert_eq!(title(100), "Can I trust this? Nothing was found against it");
-    assert!(render(&measured(20, 19)).contains("Measure on more photos, at least 100"));
+    assert!(render(&measured(20, 19)).contains("measure on more photos, at least 100"));
 }
 
 #[test]
@@ -133,5 +167,6 @@ fn a_mistake_has_the_probability_of_its_own_prediction_and_the_maps_a_legend_bef
 #[test]
 fn the_command_is_whole_however_long() {
     let command = format!("resnet-binary train --data {}", "a/".repeat(600));
-    assert!(render(&Page { command: command.clone(), ..Page::default() }).contains(&command));
+    let html = render(&Page { command: command.clone(), ..Page::default() });
+    assert!(words_of(&html, "code", None).concat().contains(&command));
 }

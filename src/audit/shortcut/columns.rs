@@ -39,7 +39,7 @@ impl Columns {
             return Self::from_columns(facts.len(), columns);
         }
         add("file size", &|facts| log(facts.bytes as f64));
-        add("pixels", &|facts| log(f64::from(facts.width) * f64::from(facts.height)));
+        add("number of pixels", &|facts| log(f64::from(facts.width) * f64::from(facts.height)));
         add("aspect ratio", &|facts| log(f64::from(facts.width)) - log(f64::from(facts.height)));
         // What is no JPEG has the column of its format to itself.
         add("JPEG quality", &|facts| f32::from(facts.jpeg_quality.unwrap_or(0)));

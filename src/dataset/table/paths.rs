@@ -1,6 +1,6 @@
 //! The cells of a column of paths → the files that they mean.
 //!
-//! A path is meant as it is written, from the folder of the CSV; with backslashes, blanks around it or its extension left
+//! A path is meant as it is written, from the folder of the CSV (of corrections also from that of the data); with backslashes, blanks around it or its extension left
 //! out, if only so it is a file. Where no path of the table is one, or where absolute paths are none, the table was made
 //! elsewhere: then the files are looked for by the ends of the paths, from the current folder, and in the folders below the
 //! table. Such a reading counts only if it finds a file for every path, and it is said.
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use crate::dataset::{HEAD, IsImage};
-use crate::files;
+use crate::files::{self, Identity};
 
 /// No path of the system is longer.
 const MAX_BYTES: usize = 4096;
@@ -52,6 +52,8 @@ impl Found {
 pub(super) struct Finder<'a> {
     table: &'a Path,
     folder: &'a Path,
+    /// Where else relative paths may start.
+    data: Option<&'a Path>,
     is_image: IsImage<'a>,
     /// The names in a folder, by what they are without their extension.
     stems: Mutex<HashMap<PathBuf, Arc<Stems>>>,
@@ -60,10 +62,10 @@ pub(super) struct Finder<'a> {
 type Stems = HashMap<OsString, Vec<String>>;
 
 impl<'a> Finder<'a> {
-    /// For the paths of a CSV.
-    pub(super) fn new(table: &'a Path, is_image: IsImage<'a>) -> Self {
+    /// For the paths of a CSV, which start at its own folder or at that of the data that it is about.
+    pub(super) fn new(table: &'a Path, data: Option<&'a Path>, is_image: IsImage<'a>) -> Self {
         let folder = table.parent().unwrap_or(Path::new(""));
-        Self { table, folder, is_image, stems: Mutex::default() }
+        Self { table, folder, data, is_image, stems: Mutex::default() }
     }
 
     /// Whether a cell is the path of a file as it is written, or nearly.
@@ -79,10 +81,7 @@ impl<'a> Finder<'a> {
     /// The files that the cells of one column mean.
     pub(super) fn resolve(&self, cells: &[&[u8]]) -> Result<Resolved, Ambiguous> {
         let find = |cell: &&[u8]| {
-            readings(cell)
-                .map(|path| self.look(&place_of(self.folder, &path)))
-                .find(Found::is_any)
-                .unwrap_or(Found::Nothing)
+            readings(cell).map(|path| self.look_from_both(&path)).find(Found::is_any).unwrap_or(Found::Nothing)
         };
         let found: Vec<Found> = cells.par_iter().map(find).collect();
         let mut paths = Vec::with_capacity(cells.len());
@@ -233,6 +232,19 @@ impl<'a> Finder<'a> {
         let mut files: Vec<PathBuf> = files.map(|entry| without_dots(entry.path())).collect();
         files.sort();
         files
+    }
+
+    /// The file that a path leads to from the folder of the CSV, or else of the data; two files are several.
+    fn look_from_both(&self, path: &Path) -> Found {
+        let found = self.look(&place_of(self.folder, path));
+        let Some(data) = self.data.filter(|_| path.is_relative()) else { return found };
+        match (found, self.look(&place_of(data, path))) {
+            (Found::Nothing, of_data) => of_data,
+            (Found::One(one), Found::One(other)) if Identity::new(&one) != Identity::new(&other) => {
+                Found::Several([one, other])
+            }
+            (found, _) => found,
+        }
     }
 
     /// The file at a place, or the only image there that is called so without its extension.

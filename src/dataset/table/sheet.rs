@@ -9,7 +9,8 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::columns;
-use crate::dataset::{DatasetError, HEAD, IsImage, go_on};
+use crate::dataset::listing::go_on;
+use crate::dataset::{DatasetError, HEAD, IsImage};
 use crate::files::{self, Text};
 use crate::progress::Progress;
 

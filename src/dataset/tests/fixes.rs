@@ -11,7 +11,7 @@ fn fixed(text: &str) -> (Tree, Result<(Dataset, Fixed), DatasetError>) {
     let tree = Tree::new(&IMAGES);
     let file = tree.file("fixes.csv", text.as_bytes());
     let mut dataset = open(&tree.path("imgs"), None).unwrap();
-    let result = apply(&mut dataset, &file, &is_image, &Silent);
+    let result = apply(&mut dataset, &tree.path("imgs"), &file, &is_image, &Silent);
     (tree, result.map(|fixed| (dataset, fixed)))
 }
 
@@ -32,9 +32,26 @@ fn paths_are_found_however_they_are_written() {
     for path in [absolute.as_str(), "imgs/./ants/1.jpg", "imgs/bees/../ants/1.jpg"] {
         let file = tree.file("fixes.csv", format!("label;path\ndrop;{path}\n").as_bytes());
         let mut dataset = open(&tree.path("imgs"), None).unwrap();
-        let counts = apply(&mut dataset, &file, &is_image, &Silent).unwrap();
+        let counts = apply(&mut dataset, &tree.path("imgs"), &file, &is_image, &Silent).unwrap();
         assert_eq!((counts.dropped, dataset.samples.len()), (1, 4), "{path}");
     }
+}
+
+#[test]
+fn paths_start_at_the_folder_of_the_data_too_and_two_files_are_refused() {
+    let tree = Tree::new(&IMAGES);
+    let fixed = |name: &str, text: &str| {
+        let file = tree.file(name, text.as_bytes());
+        let mut dataset = open(&tree.path("imgs"), None).unwrap();
+        apply(&mut dataset, &tree.path("imgs"), &file, &is_image, &Silent)
+    };
+    let text = "path,label\nants/1.jpg,drop\nimgs/bees/3.jpg,drop\n";
+    assert_eq!(fixed("fixes.csv", text).unwrap().dropped, 2, "from either folder");
+    assert_eq!(fixed("imgs/fixes.csv", "path,label\nants/1.jpg,drop\n").unwrap().dropped, 1, "both are one");
+    tree.file("ants/1.jpg", b"another photo");
+    let (message, hint) = complaint(fixed("fixes.csv", "path,label\nants/1.jpg,drop\n"));
+    assert!(message.contains("could mean `") && message.contains("imgs/ants/1.jpg`"), "{message}");
+    assert!(hint.contains("write its path in full"), "{hint}");
 }
 
 #[test]
@@ -83,7 +100,7 @@ fn a_class_named_drop_is_not_guessed_at() {
     let tree = Tree::new(&["imgs/drop/1.jpg", "imgs/keep/2.jpg"]);
     let file = tree.file("fixes.csv", b"path,label\nimgs/keep/2.jpg,drop\n");
     let mut dataset = open(&tree.path("imgs"), None).unwrap();
-    let error = apply(&mut dataset, &file, &is_image, &Silent).unwrap_err();
+    let error = apply(&mut dataset, &tree.path("imgs"), &file, &is_image, &Silent).unwrap_err();
     assert!(error.to_string().ends_with("which leaves an image out but is a class here too"), "{error}");
     assert_eq!(error.hint().unwrap(), "rename the class");
 }
@@ -134,7 +151,7 @@ fn a_line_is_about_the_photo_and_its_copies_follow_unless_they_have_another_clas
     ] {
         let (tree, mut dataset) = photos(&files);
         let file = tree.file("fixes.csv", text.as_bytes());
-        let found = apply(&mut dataset, &file, &is_image, &Silent).unwrap();
+        let found = apply(&mut dataset, &tree.path("imgs"), &file, &is_image, &Silent).unwrap();
         assert_eq!(
             (found, tree.listed(&dataset)),
             (counts, expected.iter().map(|&row| row.to_owned()).collect()),
@@ -145,7 +162,7 @@ fn a_line_is_about_the_photo_and_its_copies_follow_unless_they_have_another_clas
     }
     let (tree, mut dataset) = photos(&[("imgs/a/1", "x"), ("imgs/a/2", "x"), ("imgs/a/3", "x"), ("imgs/b/4", "y")]);
     let file = tree.file("fixes.csv", b"path,label\nimgs/a/1,drop\nimgs/a/2,b\n");
-    let error = apply(&mut dataset, &file, &is_image, &Silent).unwrap_err();
+    let error = apply(&mut dataset, &tree.path("imgs"), &file, &is_image, &Silent).unwrap_err();
     assert!(error.to_string().contains("a/3` the label `b`, line 2 gives it `drop`"), "{error}");
 }
 
@@ -161,7 +178,7 @@ fn links_to_one_photo_are_one_photo() {
     let apply = |text: &str| {
         let mut dataset = open(&tree.path("imgs"), None).unwrap();
         let file = tree.file("fixes.csv", text.as_bytes());
-        (apply(&mut dataset, &file, &is_image, &Silent).unwrap(), dataset)
+        (apply(&mut dataset, &tree.path("imgs"), &file, &is_image, &Silent).unwrap(), dataset)
     };
     for named in ["1", "hard", "soft"] {
         let (fixed, dataset) = apply(&format!("path,label\nimgs/ants/{named},drop\n"));

@@ -137,7 +137,7 @@ impl Training<'_> {
             Probe::Border => "the border of the photos",
         };
         let top_features: Vec<String> =
-            found.top_features.iter().map(|(fact, area)| format!("{fact} ({area:.2})")).collect();
+            found.top_features.iter().map(|(fact, area)| format!("{fact} ({area:.2} by itself)")).collect();
         let sees =
             if top_features.is_empty() { sees.to_owned() } else { format!("{sees}: {}", top_features.join(", ")) };
         let sample = |&place: &usize| self.photos.samples.get(*self.pool.rows.get(place)?);

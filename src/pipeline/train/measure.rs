@@ -47,8 +47,11 @@ impl Measured<'_> {
         } else {
             format!("add photos of `{class}`, there are too few to choose another threshold by")
         };
-        let sentence =
-            format!("{missed} of {images} {} photos of `{class}` are missed at a threshold of {threshold}", self.name);
+        let are = if missed == 1 { "is" } else { "are" };
+        let sentence = format!(
+            "{missed} of {images} {} photos of `{class}` {are} missed at a threshold of {threshold}",
+            self.name
+        );
         Some(Warning { sentence, step: Some(step) })
     }
 }

@@ -45,6 +45,7 @@ impl Training<'_> {
             weights: photos.weights.clone(),
             weights_path: weights_file(options.backbone.weights.as_ref())
                 .and_then(|(_, path)| Some(escaped::text(&std::path::absolute(path).ok()?).into_owned())),
+            precision: Some(photos.target.precision.to_string()),
             training: model::Training {
                 images: training.len(),
                 positives: training.positives(),

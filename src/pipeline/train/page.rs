@@ -64,7 +64,7 @@ impl Training<'_> {
 }
 
 impl Measured<'_> {
-    fn scored(&self) -> ScoredSubset<'_> {
+    pub(super) fn scored(&self) -> ScoredSubset<'_> {
         let Self { side, probabilities, metrics, .. } = self;
         ScoredSubset { rows: &side.rows, labels: &side.labels, groups: &side.groups, probabilities, metrics }
     }
@@ -94,11 +94,14 @@ fn page(report: &TrainReport, warnings: Vec<Warning>, thumbnails: &Thumbnails<'_
             image_size: report.image_size,
             head: report.head.clone(),
         }),
+        model: report.model.clone(),
+        label_table: report.label_table.clone(),
         cross_validation: report.cross_validation.clone(),
         decision: Some(Decision {
             rule: report.threshold_rule.clone(),
             threshold: report.threshold,
             warning: report.threshold_choice.as_ref().and_then(|choice| warning_of_choice(choice, report)),
+            cost: report.threshold_cost.as_ref().map(ToString::to_string),
             calibration: report.calibration.map(|calibration| calibration.to_string()),
             review: None,
         }),
@@ -130,10 +133,18 @@ fn warning_of_choice(choice: &Choice, report: &TrainReport) -> Option<Warning> {
     let training = if report.split_given { 1.0 } else { 1.0 - report.val_fraction };
     let step = choice.missing.map_or_else(
         || "Add photos of both classes, or choose a threshold that demands less".to_owned(),
-        |missing| format!("Add at least {:.0} photos of `{class}`", (missing as f64 / training).ceil()),
+        |missing| {
+            let more = (missing as f64 / training).ceil();
+            let share = 100.0 * report.val_fraction;
+            let to = if report.split_given {
+                " to the training photos, for the guarantee".to_owned()
+            } else {
+                format!(" for the guarantee; {share:.0} % of them go to validation, by which no threshold is chosen")
+            };
+            format!("Add at least {more:.0} photos of `{class}`, none a near-duplicate of another,{to}")
+        },
     );
-    let where_to = if choice.missing.is_some() && report.split_given { " to the training photos" } else { "" };
-    Some(Warning { sentence, step: Some(step + where_to) })
+    Some(Warning { sentence, step: Some(step) })
 }
 
 fn label_errors(found: &[report::LabelError], thumbnails: &Thumbnails<'_>) -> Vec<LabelError> {

@@ -11,7 +11,7 @@ use crate::features::FeatureMatrix;
 use crate::pipeline::copies::Copies;
 use crate::pipeline::photos::Photos;
 use crate::progress::Progress;
-use crate::report::{GroupReport, NearDuplicate};
+use crate::report::{GroupReport, NearDuplicate, counted};
 
 /// Relations among all photos.
 pub(super) struct PhotoGroups {
@@ -121,7 +121,8 @@ pub(super) fn warn(report: &GroupReport, progress: &dyn Progress) {
     if let Some(NearDuplicate { first, second, kind, .. }) = contradicting.into_iter().next() {
         let (first, second) = (first.display(), second.display());
         progress.warn(&format!(
-            "{count} pairs of near-duplicates carry different labels, such as `{first}` and `{second}` ({kind})"
+            "{} different labels, such as `{first}` and `{second}` ({kind})",
+            counted(count, "pair of near-duplicates carries", "pairs of near-duplicates carry")
         ));
     }
 }

@@ -103,6 +103,10 @@ impl Training<'_> {
             threshold_rule: options.threshold.to_string(),
             threshold: decided.threshold,
             threshold_choice: decided.choice.clone(),
+            threshold_cost: measured.first().and_then(|measured| {
+                let classes = [&*model.facts.negative, &*model.facts.positive];
+                measured.scored().threshold_cost(options.threshold, classes)
+            }),
             cross_validation: audited.cross_validation.clone(),
             refitted: options.refit,
             fitted_images: self.delivered().len(),

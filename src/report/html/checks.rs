@@ -1,14 +1,17 @@
 //! What speaks for and against the numbers, each in a sentence, and what to do about it.
 
 use super::page::{Page, Probe, Seen, Shortcuts, Warning};
-use super::text::{Name, Prose, count, counted, decimal, percent, photos};
+use super::text::{
+    Name, Prose, command, count, counted, decimal, percent, percents, photos, threshold as threshold_of,
+};
 use super::{label_errors, learning};
 use crate::audit::shortcut::NEARLY_AS_WELL;
-use crate::metrics::Metrics;
-use crate::report::{ClassCount, MAX_SUSPECT_FRACTION};
+use crate::files::shell_word;
+use crate::report::ClassCount;
+use crate::report::findings::MAX_SUSPECT_FRACTION;
 
 /// On fewer measured photos, those that belong together counted once, nothing that is found speaks for the model.
-const FEW_MEASURED: usize = 100;
+pub(super) const FEW_MEASURED: usize = 100;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,7 @@ pub(super) fn all(page: &Page) -> Vec<Check> {
         trained_on(page),
         precision_of_the_estimate(page),
         threshold(page),
+        price(page),
         leaks(page),
         labels(page),
         shortcuts(page),
@@ -76,27 +80,90 @@ fn closed(message: &str) -> String {
 
 /// Whether so few photos were measured that no warning means nothing.
 pub(super) fn too_few_measured(page: &Page) -> bool {
-    let groups = |metrics: &Metrics| metrics.groups.iter().sum::<usize>();
-    page.measured.first().is_none_or(|measured| groups(&measured.metrics) < FEW_MEASURED)
+    independent(page) < FEW_MEASURED
 }
 
-/// Whether the accuracy is better than one and the same answer to all.
+/// The measured photos, those that belong together counted once.
+pub(super) fn independent(page: &Page) -> usize {
+    page.measured.first().map_or(0, |measured| measured.metrics.groups.iter().sum())
+}
+
+/// Whether positive photos rank above negative ones. The accuracy does not tell: where a rule puts the threshold, many
+/// mistakes of one kind may be its price, and where one class is rare, one and the same answer is hard to beat.
 fn against_guessing(page: &Page) -> Option<Check> {
     let metrics = &page.measured.first()?.metrics;
-    let accuracy = metrics.accuracy?;
-    let positives = metrics.positives as f64 / metrics.count as f64;
-    let (name, share) = if positives >= 0.5 { (&page.positive, positives) } else { (&page.negative, 1.0 - positives) };
-    let guess = format!("always predicting {} would be right {} of the time", Name(name), percent(share));
-    let [low, high] = accuracy.interval().unwrap_or([0.0, 1.0]);
-    Some(if low > share {
-        Check::new(State::Good, "numbers", format!("The model is clearly better than guessing: {guess}."))
-    } else if high < share {
-        Check::new(State::Warning, "numbers", format!("The model is worse than guessing: {guess}."))
+    metrics.accuracy?;
+    let Some(area) = metrics.roc_auc else {
+        let sentence = "Photos of one class alone do not tell whether the model is better than guessing.";
+        return Some(
+            Check::new(State::Warning, "numbers", sentence.to_owned()).with_step("Measure on photos of both classes."),
+        );
+    };
+    let Some([low, high]) = area.interval() else {
+        let sentence = "There are too few photos of a class to tell whether the model is better than guessing.";
+        return Some(Check::new(State::Note, "numbers", sentence.to_owned()).with_step(measure_on_more(page)));
+    };
+    let found = format!(
+        "it ranks a photo of {} above one of {} in {} of all pairs ({}; the ROC-AUC), guessing in half of them",
+        Name(&page.positive),
+        Name(&page.negative),
+        percent(area.value),
+        percents([low, high])
+    );
+    // Where the curve is flat, more of the same is no remedy.
+    let is_flat = learning::outlook(&page.learning_curve).is_some_and(|outlook| !outlook.is_rising);
+    let remedy = if is_flat { "look whether the photos show the difference" } else { "add photos" };
+    Some(if low > CHANCE {
+        Check::new(State::Good, "numbers", format!("The model is clearly better than guessing: {found}."))
+    } else if high < CHANCE {
+        Check::new(State::Warning, "numbers", format!("The model is worse than guessing: {found}."))
             .with_step("Do not use this model: look at the mistakes and the labels first.")
     } else {
-        Check::new(State::Warning, "numbers", format!("The model is not clearly better than guessing: {guess}."))
-            .with_step("Do not use this model yet: check the labels and add photos, then train again.")
+        Check::new(State::Warning, "numbers", format!("The model is not clearly better than guessing: {found}."))
+            .with_step(format!("Do not use this model yet: check the labels and {remedy}, then train again."))
     })
+}
+
+/// The ROC-AUC of guessing.
+const CHANCE: f64 = 0.5;
+
+/// What the threshold of a rule costs; of any other, where it makes nothing of a good ranking.
+fn price(page: &Page) -> Option<Check> {
+    let cost = page.decision.as_ref().and_then(|decision| decision.cost.as_deref());
+    let sentence = cost.map(closed).or_else(|| wasted(page))?;
+    let step = "Where the threshold makes too many mistakes of one kind, train with <code>--threshold youden</code>, which weighs \
+                both kinds the same, or give <code>predict</code> and <code>evaluate</code> a <code>--threshold</code> of \
+                their own.";
+    Some(Check::new(State::Note, "predictions", sentence).with_step(step))
+}
+
+/// That the answers are no better than one and the same, though the ranking is better than chance.
+fn wasted(page: &Page) -> Option<String> {
+    let metrics = &page.measured.first()?.metrics;
+    let (accuracy, [low, _], [ranking, _]) =
+        (metrics.accuracy?, metrics.accuracy?.interval()?, metrics.roc_auc?.interval()?);
+    let positives = metrics.positives as f64 / metrics.count as f64;
+    let (name, share) = if positives >= 0.5 { (&page.positive, positives) } else { (&page.negative, 1.0 - positives) };
+    (ranking > CHANCE && low <= share).then(|| {
+        format!(
+            "At its threshold of {} it is right {} of the time, and always predicting {} would be {} of the time: a class is \
+             rare, or another threshold would suit these photos better.",
+            threshold_of(metrics.threshold),
+            percent(accuracy.value),
+            Name(name),
+            percent(share)
+        )
+    })
+}
+
+/// How to have surer numbers (markup).
+fn measure_on_more(page: &Page) -> String {
+    let least = if too_few_measured(page) { format!(", at least {FEW_MEASURED}") } else { String::new() };
+    let model = shell_word(&page.model.to_string_lossy());
+    let command = command(&format!("resnet-binary evaluate --data new-photos --model {model}"));
+    format!(
+        "For surer numbers, measure on more photos{least}, in a folder such as <code>new-photos</code>: <code>{command}</code>."
+    )
 }
 
 /// Whether the numbers are a memory.
@@ -119,10 +186,7 @@ fn precision_of_the_estimate(page: &Page) -> Option<Check> {
             "{} leave the accuracy uncertain by {width:.0} points; four times as many would halve that.",
             photos(metrics.count)
         );
-        let least = if too_few_measured(page) { format!(", at least {FEW_MEASURED}") } else { String::new() };
-        let step =
-            format!("Measure on more photos{least}: <code>resnet-binary evaluate --data DIR --model MODEL</code>.");
-        Check::new(State::Note, "numbers", sentence).with_step(step)
+        Check::new(State::Note, "numbers", sentence).with_step(measure_on_more(page))
     })
 }
 
@@ -156,8 +220,10 @@ fn leaks(page: &Page) -> Option<Check> {
         }
         (0, 0) => Check::new(State::Good, COPIES, "No near-duplicates were found among the photos.".to_owned()),
         (0, pairs) if between == 0 => {
-            let pairs = counted(pairs, "pair of near-duplicates stands", "pairs of near-duplicates stand");
-            Check::new(State::Good, COPIES, format!("{pairs} on one side of the split each: they cannot flatter."))
+            let found = counted(pairs, "pair of near-duplicates was found", "pairs of near-duplicates were found");
+            let each = if pairs == 1 { "It stands" } else { "Each stands" };
+            let sentence = format!("{found}. {each} on one side of the split and does not flatter the numbers.");
+            Check::new(State::Good, COPIES, sentence)
         }
         (0, _) => {
             let between = counted(between, "pair of near-duplicates stands", "pairs of near-duplicates stand");
@@ -178,7 +244,7 @@ fn labels(page: &Page) -> Option<Check> {
         } else {
             format!("{labels} found.")
         };
-        Check::new(State::Note, "label-errors", sentence).with_step(label_errors::STEP)
+        Check::new(State::Note, "label-errors", sentence).with_step(label_errors::step(page))
     })
 }
 
@@ -188,8 +254,9 @@ fn shortcuts(page: &Page) -> Option<Check> {
     let real = decimal(shortcuts.real);
     Some(if suspicious.is_empty() {
         let tested = each_tested(shortcuts.probes.iter());
-        let sentence =
-            format!("Tested without the subject, by ROC-AUC (chance = 0.5): {tested}; the whole photo {real}.");
+        let sentence = format!(
+            "How well the classes are told apart without the subject, from 0.5 (guessing) to 1: {tested}; the whole photo {real}."
+        );
         if shortcuts.probes.iter().any(|probe| is_close(shortcuts, probe)) {
             let sentence = format!("{sentence} That is close, without a clear cause such as a frame or a file format.");
             Check::new(State::Note, "shortcuts", sentence).with_step(
@@ -200,7 +267,7 @@ fn shortcuts(page: &Page) -> Option<Check> {
         }
     } else {
         let sentence = format!(
-            "The classes may be told apart by how the photos were taken, by ROC-AUC (chance = 0.5): {suspicious}; the whole \
+            "The classes may be told apart by how the photos were taken, from 0.5 (guessing) to 1: {suspicious}; the whole \
              photo {real}."
         );
         Check::new(State::Warning, "shortcuts", sentence)
@@ -226,11 +293,12 @@ pub(super) fn is_close(shortcuts: &Shortcuts, probe: &Probe) -> bool {
 fn learning_curve(page: &Page) -> Option<Check> {
     let outlook = learning::outlook(&page.learning_curve)?;
     Some(if outlook.is_rising {
-        let sentence = "The learning curve still improves: more photos are likely to help.";
-        let step = "Collect more photos of both classes: no other step is as likely to help.";
+        let sentence = "The learning curve still improves: more photos are likely to make the model better.";
+        let step = "For a better model, collect more photos of both classes: no other step is as likely to help.";
         Check::new(State::Note, "learning-curve", sentence.to_owned()).with_step(step)
     } else {
-        let sentence = "The learning curve is flat: more photos of the same kind are likely to change little.";
+        let sentence = "The learning curve is flat: more photos of the same kind are unlikely to make the model better. They \
+                        only make numbers and guarantees surer.";
         Check::new(State::Good, "learning-curve", sentence.to_owned())
     })
 }

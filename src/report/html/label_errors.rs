@@ -4,13 +4,28 @@ use super::Column::{Numbers, Words};
 use super::checks::is_close;
 use super::mistakes::pictures;
 use super::page::{LabelError, Page};
-use super::text::{File, Name, Prose, decimal, each, percent};
+use super::text::{File, Name, Prose, command, decimal, each, percent};
 use super::{MAX_PHOTOS, MAX_ROWS, Section, left_out, table};
+use crate::files::shell_word;
+
+/// The table where nobody has named another.
+const TABLE: &str = "doubts.csv";
 
 /// How to correct labels (markup).
-pub(super) const STEP: &str = "Look at the possible label errors, write the corrections into a CSV (<code>path,label</code>; \
-                               the label <code>drop</code> leaves a photo out), and train again with \
-                               <code>--fixes FILE.csv</code>. Your photos stay as they are.";
+pub(super) fn step(page: &Page) -> String {
+    let given = page.label_table.as_ref().map(|path| shell_word(&path.to_string_lossy()));
+    let table = command(given.as_deref().unwrap_or(TABLE));
+    let written = if given.is_some() {
+        format!("<code>{table}</code> lists the possible label errors")
+    } else {
+        format!("Train again with <code>--label-errors {table}</code>, which lists the possible label errors")
+    };
+    format!(
+        "{written}: look at each photo, write its class, or <code>drop</code> to leave it out, into the column \
+         <code>decision</code>, and train with <code>--fixes {table}</code> in place of <code>--label-errors {table}</code>. Your \
+         photos stay as they are."
+    )
+}
 
 pub(super) fn labels(page: &Page) -> Option<Section> {
     let doubtful = page.label_errors.as_ref()?;
@@ -18,7 +33,8 @@ pub(super) fn labels(page: &Page) -> Option<Section> {
         "<p>Every label agrees with what cross-validation predicts for its photo.</p>\n".to_owned()
     } else {
         format!(
-            "<p>In cross-validation, which never trained on the photo that it predicts, these labels were contradicted. {STEP}</p>\n"
+            "<p>In cross-validation, which never trained on the photo that it predicts, these labels were contradicted. {}</p>\n",
+            step(page)
         ) + &list(doubtful)
     };
     Section::new("label-errors", "Possible label errors", body)

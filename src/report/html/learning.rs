@@ -49,9 +49,9 @@ pub(super) fn outlook(points: &[LearningPoint]) -> Option<Outlook> {
     let deviation = last.log_loss.std;
     let is_rising = gain > deviation;
     let advice = if is_rising {
-        "that is more than the std over the folds, so more photos are likely to help"
+        "that is more than the std over the folds, so more photos are likely to make the model better"
     } else {
-        "that is no more than the std over the folds, so more photos of the same kind are likely to change little"
+        "that is no more than the std over the folds, so more photos of the same kind are unlikely to make the model better"
     };
     let sentence = format!(
         "The last doubling, from {} to {}, took the log loss from {} to {} (std {}): {advice}.",
@@ -84,7 +84,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
             ("block tint", "one standard deviation (std) over the folds".to_owned()),
         ];
         let reading = "The same head trained on fewer photos, measured by cross-validation. Where the curve still \
-                       bends at its right end, more photos help; where it is flat, they do not.";
+                       bends at its right end, more photos make the model better; where it is flat, they do not.";
         plot::learning_curve(&page.learning_curve, measure)
             .map_or(String::new(), |svg| figure(title, &svg, &legend, reading))
     });

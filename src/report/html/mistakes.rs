@@ -44,7 +44,9 @@ fn legend(page: &Page) -> String {
         format!("<li><i class=\"mark block {mark}\"></i><span>{colour}: evidence for {}</span></li>\n", Name(class))
     };
     format!(
-        "<p class=\"note\">Left the photo, right its class activation map.</p>\n<ul class=\"legend\">\n{}{}</ul>\n",
+        "<p class=\"note\">Left the photo, right its class activation map: the photo in grey, and the stronger a colour, the \
+         more that place counted. A place that stays grey counted for neither class. Colour beside the subject is a reason to \
+         doubt the model.</p>\n<ul class=\"legend\">\n{}{}</ul>\n",
         entry("positive", positive, &page.positive),
         entry("negative", negative, &page.negative)
     )

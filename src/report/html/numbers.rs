@@ -4,8 +4,9 @@ use super::Column::{Numbers, Words};
 use super::page::{Measured, Page};
 use super::text::{Name, Prose, capitalised, count, decimal, each, photos};
 use super::{Section, table};
-use crate::metrics::{Estimate, Metrics, TOO_FEW};
-use crate::report::{CrossValidationReport, MeanStd, estimates, in_groups};
+use crate::metrics::{Estimate, Metrics};
+use crate::report::estimates::{estimates, in_groups, too_few};
+use crate::report::{CrossValidationReport, MeanStd};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let sets = each(&page.measured, |measured| measures(page, measured, page.measured.len() > 1));
@@ -22,7 +23,7 @@ fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
         let value = estimate.map_or("–".to_owned(), |estimate| decimal(estimate.value));
         let [interval, method] = match estimate.map(Estimate::interval) {
             Some(Some([low, high])) => [format!("{} to {}", decimal(low), decimal(high)), method.name().to_owned()],
-            Some(None) => ["–".to_owned(), TOO_FEW.to_owned()],
+            Some(None) => ["–".to_owned(), too_few(name)],
             None => ["–".to_owned(), "not defined here: a class or an answer is missing".to_owned()],
         };
         format!(

@@ -23,6 +23,10 @@ pub struct Page {
     pub negative: String,
     /// The positive class.
     pub positive: String,
+    /// The model file, for commands to type.
+    pub model: PathBuf,
+    /// The table of the possible label errors, if one was written.
+    pub label_table: Option<PathBuf>,
     /// What a reader must know before the numbers, beyond what the page finds out from the parts below.
     pub warnings: Vec<Warning>,
     /// Which head the numbers are of, where it is not the one in the model.
@@ -150,6 +154,8 @@ pub struct Decision {
     pub threshold: f64,
     /// Where there are too few images for the claim.
     pub warning: Option<Warning>,
+    /// What the threshold costs, where a rule chose it.
+    pub cost: Option<String>,
     /// How the probabilities were calibrated, in words.
     pub calibration: Option<String>,
     /// Between these two probabilities the answer is `review`.

@@ -56,7 +56,8 @@ fn rule(page: &Page, decision: &Decision) -> String {
         let band = format!("between {} and {} the answer is <i>review</i>", threshold(low), threshold(high));
         said.push(("review".to_owned(), band + &reviewed(page, low, high).unwrap_or_default()));
     }
-    format!("<h3>Decision threshold</h3>\n{warning}{}", facts(&said))
+    let cost = decision.cost.as_ref().map_or(String::new(), |cost| format!("<p>{}.</p>\n", Prose(cost)));
+    format!("<h3>Decision threshold</h3>\n{warning}{cost}{}", facts(&said))
 }
 
 /// What the band leaves to a person, and how good the rest then is.

@@ -78,7 +78,11 @@ fn list_of(page: &Page, checks: &[Check]) -> String {
     }
     let warnings = checks.iter().filter(|check| check.state == State::Warning).count();
     let title = match warnings {
-        0 if checks::too_few_measured(page) => "Can I trust this? Too few photos to tell".to_owned(),
+        0 if checks::too_few_measured(page) => format!(
+            "Can I trust this? Too few photos to tell: {} measured, {} needed",
+            count(checks::independent(page)),
+            checks::FEW_MEASURED
+        ),
         0 => "Can I trust this? Nothing was found against it".to_owned(),
         warnings => format!("Can I trust this? {} first", counted(warnings, "warning", "warnings")),
     };

@@ -92,9 +92,11 @@ impl fmt::Display for Prose<'_> {
     }
 }
 
-/// A command line, to be typed again: longer than a sentence may be, and every character of it stands for itself.
+/// A command line, to be typed again: longer than a sentence may be, and every character of it stands for itself. Its lines
+/// break between words and not at the hyphens of options.
 pub(super) fn command(line: &str) -> String {
-    Text(&shortened(line, LONGEST_COMMAND)).to_string()
+    let line = shortened(line, LONGEST_COMMAND);
+    line.split(' ').map(|word| format!("<span>{}</span>", Text(word))).collect::<Vec<_>>().join(" ")
 }
 
 /// The text, or its beginning and its longer end with an ellipsis between.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tch::Device;
 
-use super::PipelineError;
+use super::{PipelineError, inspect};
 use crate::backbone::about::{self, Driver, Libtorch};
 use crate::backbone::device::{self, DeviceChoice};
 use crate::backbone::{Backbone, BackboneError, PrecisionChoice, Target};
@@ -20,7 +20,7 @@ use crate::files;
 use crate::pixels::{Crop, Preprocess};
 use crate::progress::Progress;
 use crate::report::{DeviceCheck, DoctorReport, WeightsState};
-use crate::weights::{self, Places};
+use crate::weights::{self, Places, WeightsSource};
 
 use diagnosis::Diagnosis;
 
@@ -40,6 +40,8 @@ pub struct DoctorOptions {
     pub threads: Option<usize>,
     /// Folder of the cache; `None` if it is off.
     pub cache: Option<PathBuf>,
+    /// Weights that have to be there and fit the network.
+    pub weights: Option<WeightsSource>,
     /// Folders to look for weights in.
     pub places: Places,
     /// The batch to measure the rate of every device with, if that is wanted.
@@ -73,7 +75,10 @@ pub fn doctor(options: &DoctorOptions, progress: &dyn Progress) -> Result<Doctor
             Err(_) => {}
         }
     }
-    let weights = weights_here(&options.places, &mut diagnoses)?;
+    let mut weights = weights_here(&options.places, &mut diagnoses)?;
+    if let Some(source) = &options.weights {
+        weights.extend(look_at_weights(source, &options.places, &mut diagnoses));
+    }
     progress.check()?;
     let cache = look_at_cache(options.cache.as_deref()).unwrap_or_else(|message| {
         let said = format!("unusable: {message}");
@@ -229,9 +234,22 @@ fn weights_here(places: &Places, diagnoses: &mut Vec<Diagnosis>) -> Result<Vec<W
             verified.is_ok()
         });
         let bytes = path.as_ref().and_then(|path| files::size(path).ok());
-        states.push(WeightsState { name: entry.name.clone(), path, bytes, verified });
+        states.push(WeightsState { name: entry.name.clone(), path, bytes, verified, is_known: true });
     }
     Ok(states)
+}
+
+/// The weights that were asked for, compared with the network; nothing more of those that are known by name and seen already.
+fn look_at_weights(source: &WeightsSource, places: &Places, diagnoses: &mut Vec<Diagnosis>) -> Option<WeightsState> {
+    let found = inspect::compare(source, places);
+    if let Err(error) = &found {
+        let hint = error.hint().unwrap_or_else(|| "give another file with `--weights`".to_owned());
+        diagnoses.push(Diagnosis::Weights { message: error.to_string(), hint });
+    }
+    let WeightsSource::File(path) = source else { return None };
+    let bytes = files::size(path).ok();
+    let (name, verified) = (source.to_string(), Some(found.is_ok()));
+    Some(WeightsState { name, path: Some(path.clone()), bytes, verified, is_known: false })
 }
 
 /// The cache in words, or why it cannot be used. One that is not there is not made.

@@ -42,7 +42,7 @@ pub const MAX_CLASSES: usize = 6;
 /// Nothing may be fetched or run; pictures and style are in the file.
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("html/style.css");
 
 /// How a page is known among other files.
 pub const KIND: Kind = Kind {

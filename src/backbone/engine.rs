@@ -1,0 +1,118 @@
+//! A handle on the network for one thread: crops in, pooled features out.
+
+use tch::{Device, Kind, Tensor};
+
+use super::folded::Folded;
+use super::{BackboneError, Linear, Pooling, Readout, batch, cam, layout};
+use crate::pixels::{Crop, Preprocess};
+
+/// Runs batches through the network; it can be sent to a thread.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) network: Folded,
+    pub(super) device: Device,
+    pub(super) pooling: Pooling,
+    /// The head whose cells are wanted.
+    pub(super) explained: Option<cam::Weights>,
+    pub(super) gpu: batch::Gpu,
+}
+
+impl Engine {
+    pub(super) fn new(network: Folded, device: Device) -> Self {
+        Self { network, device, pooling: Pooling::Average, explained: None, gpu: batch::Gpu::default() }
+    }
+
+    /// This handle, reading something else out of the map.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the device has no room for the head.
+    pub fn reading(mut self, readout: Readout<'_>) -> Result<Self, BackboneError> {
+        self.pooling = readout.pooling;
+        let weights = |head: Linear<'_>| cam::Weights::new(head.weight, self.device);
+        self.explained = readout.explain.map(weights).transpose()?;
+        Ok(self)
+    }
+
+    /// Features of a batch of crops, `B × [S, S, 3]` → `[B, D]`, row by row, with what else one pass tells.
+    ///
+    /// # Errors
+    /// [`BackboneError::Shape`] if the crops differ in size, are smaller than 32 pixels, or do not fit the head that is
+    /// to be explained, [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
+    pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
+        Ok(self.submit(crops, preprocess, crops.len())?.wait()?.0)
+    }
+
+    /// What is read out of a map `[B, 2048, H, W]`, still on the device.
+    pub(super) fn read_out(&self, map: &Tensor) -> Result<[Option<Tensor>; 2], BackboneError> {
+        let whole = match self.pooling {
+            Pooling::Average => map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?, // [B, 2048]
+            Pooling::Flatten => map.f_flatten(1, -1)?,                                     // [B, 2048·H·W]
+        };
+        let cells = self.explained.as_ref().map(|weights| weights.cells(map, self.pooling)).transpose()?; // [B, H, W]
+        Ok([Some(whole), cells])
+    }
+
+    /// `B × [S, S, 3]` bytes → `[B, 3, S, S]` normalised
+    pub(super) fn input(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Tensor, BackboneError> {
+        let side = check_crops(crops)?;
+        let numbers = 3 * side as usize * side as usize;
+        let mut input = vec![0.0; crops.len() * numbers];
+        for (crop, planes) in crops.iter().zip(input.chunks_exact_mut(numbers)) {
+            preprocess.normalise(crop, planes);
+        }
+        let batch = i64::try_from(crops.len()).unwrap_or(i64::MAX);
+        let tensor = Tensor::f_from_slice(&input)?.f_view([batch, 3, i64::from(side), i64::from(side)])?;
+        Ok(tensor.f_to_device(self.device)?)
+    }
+}
+
+/// What was read out of a batch's last map.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pooled {
+    /// Of all cells: the features, `[B, D]`.
+    pub whole: Vec<f32>,
+    /// Of the head that is to be explained, `[B, H, W]`: the cells of an [`super::ActivationMap`]. Empty where none was named.
+    pub cells: Vec<f32>,
+}
+
+impl Pooled {
+    /// What belongs to `count` of `of` crops, from the `from`th on.
+    #[must_use]
+    pub fn part(&self, from: usize, count: usize, of: usize) -> Self {
+        let part = |values: &[f32]| {
+            let width = values.len() / of.max(1);
+            values.get(from * width..(from + count) * width).unwrap_or_default().to_vec()
+        };
+        Self { whole: part(&self.whole), cells: part(&self.cells) }
+    }
+
+    /// From what [`Engine::read_out`] gives.
+    pub(super) fn new(tensors: [Option<Tensor>; 2]) -> Result<Self, BackboneError> {
+        let [whole, cells] = tensors.map(|tensor| tensor.map_or(Ok(Vec::new()), |tensor| to_vec(&tensor)));
+        Ok(Self { whole: whole?, cells: cells? })
+    }
+}
+
+/// The one size of all crops, if the network can take it.
+pub(super) fn check_crops(crops: &[Crop]) -> Result<u32, BackboneError> {
+    let size = crops.first().map_or(0, |crop| crop.size);
+    let given = crops.iter().find(|crop| crop.size != size).map_or(size, |crop| crop.size);
+    if given != size || size < layout::STRIDE {
+        return Err(BackboneError::Shape {
+            stage: "conv1",
+            expected: format!("[B, 3, S, S] with one S of at least {}", layout::STRIDE),
+            given: format!("[{}, 3, {given}, {given}]", crops.len()),
+            remedy: format!("give `--image-size {}` or more, the same for all images", layout::STRIDE),
+        });
+    }
+    Ok(size)
+}
+
+/// Numbers of a tensor on any device, in row-major order.
+pub(super) fn to_vec(tensor: &Tensor) -> Result<Vec<f32>, BackboneError> {
+    let tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    let count = tensor.numel();
+    let mut values = vec![0.0; count];
+    tensor.f_copy_data(&mut values, count)?;
+    Ok(values)
+}

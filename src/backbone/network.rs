@@ -1,0 +1,177 @@
+//! The frozen network with its weights, taken from a file or drawn at random.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+use tch::nn::VarStore;
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::engine::to_vec;
+use super::folded::Folded;
+use super::{BackboneError, Engine, Precision, Target, initial, layout};
+use crate::ffi::libtorch;
+use crate::files::ContentHash;
+use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
+
+/// The frozen network with its weights, on one device.
+#[derive(Debug)]
+pub struct Backbone {
+    /// tch's vision module lives in this store and nothing else does.
+    pub(super) store: VarStore,
+    network: Folded,
+    id: WeightsId,
+}
+
+impl Backbone {
+    /// Takes the weights of a file after comparing them with the network; `id` is their identity in models and caches.
+    ///
+    /// # Errors
+    /// [`BackboneError`] saying what does not fit, before anything is copied.
+    pub fn load(arrays: &NamedArrays, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+        let file = &id.name;
+        let found: Vec<_> = arrays.iter().map(|(name, array)| (name, array.shape(), array.dtype())).collect();
+        layout::compare(file, &found)?;
+        let values = |tensor: &str| {
+            let missing = || BackboneError::MissingTensor { file: file.clone(), tensor: tensor.to_owned() };
+            let array = arrays.get(tensor).ok_or_else(missing)?;
+            if array.is_finite() {
+                Ok(tensor_from(array)?)
+            } else {
+                Err(BackboneError::NotFinite { file: file.clone(), tensor: tensor.to_owned() })
+            }
+        };
+        let store = fill(target.device, file, &values)?;
+        Self::derive(store, id, target)
+    }
+
+    /// Seeded random weights, which know nothing: for tests and demonstrations.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the device fails.
+    pub fn random(seed: u64, target: Target) -> Result<Self, BackboneError> {
+        Self::build(&initial::random(seed), WeightsId::random(seed), target)
+    }
+
+    pub(super) fn build(tensors: &[initial::Named], id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+        let by_name: HashMap<_, _> =
+            tensors.iter().map(|(name, shape, values)| (name.as_str(), (shape, values))).collect();
+        let values = |tensor: &str| {
+            let missing = || BackboneError::MissingTensor { file: id.name.clone(), tensor: tensor.to_owned() };
+            let (shape, values) = by_name.get(tensor).ok_or_else(missing)?;
+            Ok(Tensor::f_from_slice(values)?.f_view(sizes(shape).as_slice())?)
+        };
+        let store = fill(target.device, &id.name, &values)?;
+        Self::derive(store, id, target)
+    }
+
+    pub(super) fn derive(store: VarStore, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+        if target.device.is_cuda() {
+            libtorch::choose_arithmetic(target.precision == Precision::Fp32)?;
+        }
+        let network = Folded::derive(&store.variables(), target)?;
+        Ok(Self { store, network, id })
+    }
+
+    /// The identity of the weights.
+    pub fn id(&self) -> &WeightsId {
+        &self.id
+    }
+
+    /// The device that runs the network.
+    pub fn device(&self) -> Device {
+        self.store.device()
+    }
+
+    /// A handle for one worker thread; all handles share the same weights. It averages the map; see [`Engine::reading`].
+    pub fn engine(&self) -> Engine {
+        Engine::new(self.network.share(), self.device())
+    }
+
+    /// As [`Backbone::engine`], with the weights on another device of the same kind.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if that device fails.
+    pub fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
+        if device == self.device() {
+            return Ok(self.engine());
+        }
+        Ok(Engine::new(tch::no_grad(|| self.network.on(device))?, device))
+    }
+
+    /// The 265 tensors by their names in torchvision, as f32.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the device fails.
+    pub fn tensors(&self) -> Result<NamedArrays, BackboneError> {
+        let mut arrays = NamedArrays::default();
+        for (name, tensor) in self.store.variables() {
+            let shape = tensor.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
+            let bytes = to_vec(&tensor)?.into_iter().flat_map(f32::to_le_bytes).collect();
+            if let Some(array) = Array::new(shape, Dtype::F32, bytes) {
+                arrays.insert(name, array);
+            }
+        }
+        Ok(arrays)
+    }
+
+    /// The SHA-256 over name and content of all tensors, sorted by name.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the device fails.
+    pub fn checksum(&self) -> Result<ContentHash, BackboneError> {
+        let variables: HashMap<String, Tensor> = self.store.variables();
+        let mut sorted: Vec<_> = variables.iter().collect();
+        sorted.sort_by_key(|(name, _)| name.as_str());
+        let mut hasher = Sha256::new();
+        for (name, tensor) in sorted {
+            hasher.update(name);
+            for value in to_vec(tensor)? {
+                hasher.update(value.to_le_bytes());
+            }
+        }
+        Ok(ContentHash(hasher.finalize().into()))
+    }
+}
+
+/// The tensor of a name, on the CPU.
+type Values<'a> = dyn Fn(&str) -> Result<Tensor, BackboneError> + Sync + 'a;
+
+/// tch's vision module in a store of its own, with the values of a file.
+fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, BackboneError> {
+    let mut store = VarStore::new(device);
+    // Registers the 265 tensors, and panics where one finds no memory; the closure it gives panics on a failing device, so
+    // `Folded` runs in its place.
+    let register = || drop(tch::vision::resnet::resnet50_no_final_layer(&store.root()));
+    catch_unwind(AssertUnwindSafe(register)).map_err(|panic| BackboneError::from_panic(panic.as_ref()))?;
+    store.freeze();
+    let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
+    variables.into_par_iter().try_for_each(|(tensor, mut variable)| {
+        // Rayon has a thread for each core already.
+        tch::set_num_threads(1);
+        let given = values(&tensor)?;
+        // `copy_` would broadcast.
+        if given.size() != variable.size() {
+            let [expected, given] = [&variable, &given]
+                .map(|tensor| tensor.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect());
+            return Err(BackboneError::WrongShape { file: file.to_owned(), tensor, expected, given });
+        }
+        tch::no_grad(|| variable.f_set_data(&given.f_to_device(device)?))?;
+        Ok(())
+    })?;
+    Ok(store)
+}
+
+/// The numbers of a file as f32, with one copy where they are that already.
+fn tensor_from(array: &Array) -> Result<Tensor, TchError> {
+    let shape = sizes(array.shape());
+    match array.dtype() {
+        Dtype::F32 => Tensor::f_from_data_size(array.bytes(), &shape, Kind::Float),
+        _ => Tensor::f_from_slice(&array.to_f32())?.f_view(shape.as_slice()),
+    }
+}
+
+fn sizes(shape: &[usize]) -> Vec<i64> {
+    shape.iter().map(|&size| i64::try_from(size).unwrap_or(i64::MAX)).collect()
+}

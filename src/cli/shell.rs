@@ -1,0 +1,59 @@
+//! `resnet-binary completions` and `resnet-binary man`: what a package installs beside the program.
+//!
+//! Both are made from the definitions that `--help` is made from, so they name the same options.
+
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+use resnet_binary::files;
+
+use super::program::Cli;
+use super::terminal::{self, Exit};
+
+/// Write the completions of a shell to standard output
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  resnet-binary completions bash >~/.local/share/bash-completion/completions/resnet-binary
+  resnet-binary completions zsh >~/.zfunc/_resnet-binary      with ~/.zfunc in fpath
+  resnet-binary completions fish >~/.config/fish/completions/resnet-binary.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// Write a manual page for each command into a folder
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// Folder of the pages, such as ~/.local/share/man/man1; it is made
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Prints the completions.
+pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
+    let mut script = Vec::new();
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    terminal::print_bytes(&script)?;
+    Ok(Exit::Done)
+}
+
+/// Writes the pages, all or none.
+pub(crate) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
+    files::make_folder(&args.folder)?;
+    let mut program = Cli::command();
+    // Gives every command its full name and the options that all share.
+    program.build();
+    let mut pages = files::Batch::default();
+    let commands = program.get_subcommands().filter(|command| command.get_name() != "help");
+    for command in std::iter::once(&program).chain(commands) {
+        let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+        let page = clap_mangen::Man::new(command.clone()).title(name);
+        pages.add(&args.folder.join(format!("{name}.1")), |file| page.render(file))?;
+    }
+    pages.finish()?;
+    Ok(Exit::Done)
+}

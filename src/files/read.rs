@@ -1,0 +1,139 @@
+//! Files opened and read with the path in the error, within a size and a time.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{FileError, names};
+use crate::ffi::mapping::Mapping;
+
+/// Opens a regular file for reading.
+///
+/// # Errors
+/// [`FileError`] with the path; also for anything but a regular file: a named pipe might never answer or never end.
+pub fn open(path: &Path) -> Result<File, FileError> {
+    let fail = |error| FileError::new("read", path, error);
+    // Before it is opened, for opening a device can do something to it; and after, for it may be another file by then.
+    let metadata = std::fs::metadata(path).map_err(fail)?;
+    if metadata.is_dir() {
+        // One that was to be walked, and could not be, comes here for the reason.
+        names(path)?;
+    }
+    check_regular(&metadata).map_err(fail)?;
+    let file = without_waiting().open(path).map_err(fail)?;
+    check_regular(&file.metadata().map_err(fail)?).map_err(fail)?;
+    Ok(file)
+}
+
+fn check_regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+/// For reading; a pipe that took the file's place since it was looked at is not waited for.
+fn without_waiting() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    options
+}
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open`], also when the file is larger than `limit`, before more than that is read.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    read_within(path, limit, Duration::MAX)
+}
+
+/// [`read`], given up when it takes longer than `time`, as from a network drive that only trickles. One that gives
+/// nothing at all holds its reader up: the system has no way to ask a file for what is there already.
+///
+/// # Errors
+/// As [`read`]; [`io::ErrorKind::TimedOut`] with the limit.
+pub fn read_within(path: &Path, limit: u64, time: Duration) -> Result<Vec<u8>, FileError> {
+    let fail = |error| FileError::new("read", path, error);
+    let file = open(path)?;
+    let metadata = file.metadata().map_err(fail)?;
+    let too_large = || io::Error::other(format!("it is larger than the limit of {limit} bytes"));
+    if metadata.len() > limit {
+        return Err(fail(too_large()));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // One byte over the limit shows a file that grew since it was measured.
+    InTime::new(file, time).take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > limit {
+        return Err(fail(too_large()));
+    }
+    Ok(bytes)
+}
+
+/// A reader that is looked at by the clock before each read.
+pub(super) struct InTime<R> {
+    reader: R,
+    time: Duration,
+    /// `None` for a limit beyond all time.
+    end: Option<Instant>,
+}
+
+impl<R: Read> InTime<R> {
+    pub(super) fn new(reader: R, time: Duration) -> Self {
+        Self { reader, time, end: Instant::now().checked_add(time) }
+    }
+}
+
+impl<R: Read> Read for InTime<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.end.is_some_and(|end| Instant::now() >= end) {
+            let reason = format!("that took longer than the limit of {} s", self.time.as_secs_f64());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+        }
+        self.reader.read(buffer)
+    }
+}
+
+/// The content of a file as memory, for files of this program's own kind that are too large to copy without need.
+#[derive(Debug)]
+pub struct Mapped(Mapping);
+
+impl Mapped {
+    /// Maps a regular file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn open(path: &Path, limit: u64) -> Result<Self, FileError> {
+        let fail = |error| FileError::new("read", path, error);
+        let file = open(path)?;
+        if file.metadata().map_err(fail)?.len() > limit {
+            return Err(fail(io::Error::other(format!("it is larger than the limit of {limit} bytes"))));
+        }
+        Mapping::new(&file).map(Self).map_err(fail)
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+/// The first bytes of a regular file, `limit` of them at most.
+///
+/// # Errors
+/// As [`open`].
+pub fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let mut head = Vec::new();
+    let read = open(path)?.take(limit as u64).read_to_end(&mut head);
+    read.map(|_| head).map_err(|error| FileError::new("read", path, error))
+}
+
+/// Size of a file in bytes.
+///
+/// # Errors
+/// [`FileError`] if there is no such file.
+pub fn size(path: &Path) -> Result<u64, FileError> {
+    std::fs::metadata(path).map(|metadata| metadata.len()).map_err(|error| FileError::new("read", path, error))
+}

@@ -1,0 +1,103 @@
+//! What a head is fitted to, checked once at the door.
+
+use rayon::prelude::*;
+
+use super::{HeadError, product, scaling};
+use crate::features::FeatureMatrix;
+
+/// What to do about classes of different size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// Weigh positives so that both classes count the same.
+    #[default]
+    Auto,
+    /// Every image counts the same.
+    None,
+}
+
+/// The weight of a positive: negatives ÷ positives for [`Balance::Auto`], otherwise 1.
+///
+/// Also 1 where a class is empty, which [`Examples::new`] refuses anyway.
+pub fn pos_weight(labels: &[bool], balance: Balance) -> f64 {
+    let positives = labels.iter().filter(|&&label| label).count();
+    let negatives = labels.len() - positives;
+    match balance {
+        Balance::Auto if positives > 0 && negatives > 0 => negatives as f64 / positives as f64,
+        Balance::Auto | Balance::None => 1.0,
+    }
+}
+
+/// Labelled features that a head can be fitted to: finite, both classes there, one label a row.
+#[derive(Debug, Clone, Copy)]
+pub struct Examples<'a> {
+    features: &'a FeatureMatrix,
+    labels: &'a [bool],
+    pos_weight: f64,
+}
+
+impl<'a> Examples<'a> {
+    /// Checks features `[N, D]` and labels `[N]`, `true` for the positive class.
+    ///
+    /// # Errors
+    /// [`HeadError::LabelCount`], [`HeadError::OneClass`] (also for no images at all), [`HeadError::NotFinite`] with
+    /// the first row that holds NaN or an infinity, [`HeadError::Option`] for a `pos_weight` that is not positive.
+    pub fn new(features: &'a FeatureMatrix, labels: &'a [bool], pos_weight: f64) -> Result<Self, HeadError> {
+        if labels.len() != features.len() {
+            return Err(HeadError::LabelCount { labels: labels.len(), rows: features.len() });
+        }
+        let positives = labels.iter().filter(|&&label| label).count();
+        if positives == 0 || positives == labels.len() {
+            return Err(HeadError::OneClass { positives, negatives: labels.len() - positives });
+        }
+        require_positive("pos_weight", pos_weight)?;
+        let rows: Vec<&[f32]> = features.rows().collect();
+        let damaged = rows.par_iter().position_first(|row| !row.iter().all(|value| value.is_finite()));
+        if let Some(row) = damaged {
+            return Err(HeadError::NotFinite { row });
+        }
+        Ok(Self { features, labels, pos_weight })
+    }
+
+    /// Refuses images that leave nothing to learn, for a head of them gives every image one probability.
+    ///
+    /// # Errors
+    /// [`HeadError::AllAlike`] where all rows are the same, [`HeadError::ClassesAlike`] where both classes have the same
+    /// mean in every column: then the optimum is a weight of 0, whatever the strength.
+    pub fn require_difference(&self) -> Result<(), HeadError> {
+        let first = self.features.rows().next().unwrap_or_default();
+        if self.features.rows().all(|row| row == first) {
+            return Err(HeadError::AllAlike { images: self.labels.len() });
+        }
+        let [negative, positive] = [false, true].map(|class| {
+            let rows: Vec<usize> = (0..self.labels.len()).filter(|&row| self.labels[row] == class).collect();
+            let sums = scaling::column_sums(self.features, &rows, |sums, row| product::add_scaled(sums, 1.0, row));
+            sums.into_iter().map(move |sum| sum / rows.len() as f64)
+        });
+        // Sums in another order differ by rounding.
+        let is_same = |(left, right): (f64, f64)| (left - right).abs() <= 1e-9 * (left.abs() + right.abs());
+        if negative.zip(positive).all(is_same) { Err(HeadError::ClassesAlike) } else { Ok(()) }
+    }
+
+    /// `[N, D]`.
+    pub fn features(&self) -> &'a FeatureMatrix {
+        self.features
+    }
+
+    /// `[N]`, `true` for the positive class.
+    pub fn labels(&self) -> &'a [bool] {
+        self.labels
+    }
+
+    /// How much a positive counts against a negative.
+    pub fn pos_weight(&self) -> f64 {
+        self.pos_weight
+    }
+}
+
+/// Refuses zero, negative numbers, NaN and infinities.
+pub(super) fn require_positive(name: &'static str, value: f64) -> Result<(), HeadError> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(());
+    }
+    Err(HeadError::Option { name, value: value.to_string(), expected: "a number above 0" })
+}

@@ -1,0 +1,34 @@
+//! The division of an output among threads.
+//!
+//! Promise: every part is cut between two units and computed alone, so that the parts together are the whole to the bit,
+//! whatever their number.
+
+use rayon::prelude::*;
+
+/// Cuts `output` into nearly equal parts of whole units and calls `work` with each, and with where in `output` it begins;
+/// each on a thread of rayon's pool, or the only one on this. `start` tells where a unit begins.
+pub(super) fn run(
+    output: &mut [f32],
+    (threads, units): (usize, usize),
+    start: impl Fn(usize) -> usize,
+    work: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    if output.is_empty() {
+        return;
+    }
+    let parts = threads.min(units);
+    match parts {
+        0 | 1 => work(0, output),
+        _ => {
+            let mut rest = output;
+            let mut cut = Vec::with_capacity(parts);
+            for part in 0..parts {
+                let [from, to] = [part, part + 1].map(|part| start(units * part / parts));
+                let (own, later) = rest.split_at_mut(to - from);
+                cut.push((from, own));
+                rest = later;
+            }
+            cut.into_par_iter().for_each(|(from, output)| work(from, output));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Labels and probabilities, checked once, and which images belong together.
+
+use std::collections::HashSet;
+
+use super::{MetricsError, Undefined, groups};
+
+/// One probability of the positive class for each label: as many, none NaN, all within \[0, 1\]; and which images belong
+/// together, so that they do not count as independent ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Scores<'a> {
+    pub(super) labels: &'a [bool],
+    pub(super) probabilities: &'a [f64],
+    /// `[N]` ids; `None` where each image stands for itself.
+    pub(super) groups: Option<&'a [usize]>,
+}
+
+impl<'a> Scores<'a> {
+    /// Checks the pairs; `true` is the positive class.
+    ///
+    /// # Errors
+    /// [`MetricsError`] for other lengths and numbers.
+    pub fn new(labels: &'a [bool], probabilities: &'a [f64]) -> Result<Self, MetricsError> {
+        if labels.len() != probabilities.len() {
+            return Err(MetricsError::Lengths { labels: labels.len(), probabilities: probabilities.len() });
+        }
+        if u32::try_from(labels.len()).is_err() {
+            return Err(MetricsError::TooMany(labels.len()));
+        }
+        match probabilities.iter().position(|probability| !(0.0..=1.0).contains(probability)) {
+            Some(image) => {
+                let value = probabilities.get(image).copied().unwrap_or(f64::NAN);
+                Err(MetricsError::NotAProbability { image, value })
+            }
+            None => Ok(Self { labels, probabilities, groups: None }),
+        }
+    }
+
+    /// The same with `[N]` ids, equal for images that belong together: copies, one burst, one patient.
+    ///
+    /// # Errors
+    /// [`MetricsError::Groups`] for another number of them.
+    pub fn in_groups(self, groups: &'a [usize]) -> Result<Self, MetricsError> {
+        if groups.len() == self.labels.len() {
+            Ok(Self { groups: Some(groups), ..self })
+        } else {
+            Err(MetricsError::Groups { labels: self.labels.len(), groups: groups.len() })
+        }
+    }
+
+    /// How many images.
+    pub fn count(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// How many of them are positive.
+    pub fn positives(&self) -> usize {
+        self.labels.iter().filter(|&&label| label).count()
+    }
+
+    /// Label and probability of each image, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (bool, f64)> {
+        self.labels.iter().copied().zip(self.probabilities.iter().copied())
+    }
+
+    /// The group of an image below [`Self::count`].
+    pub(super) fn group(&self, image: usize) -> usize {
+        self.groups.and_then(|groups| groups.get(image).copied()).unwrap_or(image)
+    }
+
+    /// The group of each image, in order.
+    pub fn groups(&self) -> impl Iterator<Item = usize> {
+        (0..self.count()).map(|image| self.group(image))
+    }
+
+    /// Groups that hold a negative image, groups that hold a positive one, and all groups.
+    pub fn count_groups(&self) -> [usize; 3] {
+        let of = |counts: &dyn Fn(bool) -> bool| {
+            let images = self.labels.iter().zip(self.groups()).filter(|(label, _)| counts(**label));
+            images.map(|(_, group)| group).collect::<HashSet<_>>().len()
+        };
+        [of(&|label| !label), of(&|label| label), of(&|_| true)]
+    }
+
+    /// Groups of the class that has fewer of them, of those that are there.
+    pub(super) fn fewest_groups(&self) -> usize {
+        let [negatives, positives, _] = self.count_groups();
+        [negatives, positives].into_iter().filter(|&groups| groups > 0).min().unwrap_or(0)
+    }
+
+    /// As many positive images, and as many images, would say as much if all images of a group were the same.
+    pub(super) fn least_trials(&self) -> [f64; 2] {
+        let of = |counts: &dyn Fn(bool) -> bool| {
+            let images = self.labels.iter().zip(self.groups()).filter(|(label, _)| counts(**label));
+            let design = groups::Design::new(&images.map(|(_, group)| (0.0, group)).collect::<Vec<_>>());
+            design.map_or(0.0, |design| design.least_trials)
+        };
+        [of(&|label| label), of(&|_| true)]
+    }
+
+    /// Of an image below [`Self::count`].
+    pub(super) fn probability(&self, image: u32) -> f64 {
+        // 0.0 and -0.0 are one probability, but two places in a total order.
+        self.probabilities.get(image as usize).map_or(f64::NAN, |probability| probability + 0.0)
+    }
+
+    /// Of an image below [`Self::count`].
+    pub(super) fn is_positive(&self, image: u32) -> bool {
+        self.labels.get(image as usize).is_some_and(|&label| label)
+    }
+
+    pub(super) fn some_images(&self) -> Result<(), Undefined> {
+        if self.labels.is_empty() { Err(Undefined::NoImages) } else { Ok(()) }
+    }
+
+    /// The counts of positive and negative images, neither of them 0.
+    pub(super) fn both_classes(&self) -> Result<(usize, usize), Undefined> {
+        self.some_images()?;
+        let positives = self.positives();
+        match (positives, self.count() - positives) {
+            (0, _) => Err(Undefined::NoPositives),
+            (_, 0) => Err(Undefined::NoNegatives),
+            counts => Ok(counts),
+        }
+    }
+}

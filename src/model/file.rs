@@ -1,0 +1,138 @@
+//! The model as a file: its tensors, how it is told from other files, and what it answers.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use super::{Facts, Kept, ModelError, TrainedOn};
+use crate::features::FeatureMatrix;
+use crate::files::{self, Kind};
+use crate::head::{Head, HeadError};
+use crate::index::{Index, Neighbour};
+
+/// Version of the format that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 4;
+
+/// The metadata entry that holds the facts.
+pub(super) const ENTRY: &str = "resnet_binary";
+
+pub(super) const WEIGHT: &str = "head.weight";
+
+pub(super) const BIAS: &str = "head.bias";
+
+pub(super) const TRAINED_ON: &str = "trained_on.hashes";
+
+pub(super) const INDEX: &str = "index.rows";
+
+pub(super) const BACKBONE: &str = "backbone.file";
+
+/// How a model of any version is known among other files: its description comes first, and begins with the version.
+pub const KIND: Kind = Kind {
+    name: "model",
+    is_one: |head| {
+        let header = head.get(8..).unwrap_or_default();
+        header.starts_with(br#"{"__metadata__":{"resnet_binary":"{\"format_version\":"#)
+    },
+};
+
+/// A model is half a MB, 130 MB more for the flattened map of the largest image, and 8 bytes a training photo; anything
+/// above this is another file.
+pub(super) const SIZE_LIMIT: u64 = 4 << 30;
+
+/// A trained head with the facts of its training.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Linear(D, 1).
+    pub head: Head,
+    /// The training photos that are remembered: which are most like a photo, and whether any is.
+    pub index: Index,
+    /// The photo files that the head was fitted to.
+    pub trained_on: TrainedOn,
+    /// Everything else.
+    pub facts: Facts,
+    /// The backbone's weights file, byte for byte, in a model that is to be given away as one file.
+    pub backbone: Option<Arc<[u8]>>,
+}
+
+impl Model {
+    /// Writes the model whole or not at all.
+    ///
+    /// # Errors
+    /// [`ModelError::File`] with what was at `path` left as it was.
+    pub fn write(&self, path: &Path) -> Result<(), ModelError> {
+        let bytes = self.to_bytes(path)?;
+        Ok(files::write(path, |file| file.write_all(&bytes))?)
+    }
+
+    /// Logit and probability of the positive class.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`] for features of another width than the head.
+    pub fn score(&self, features: &[f32]) -> Result<(f64, f64), HeadError> {
+        let logit = self.head.logit(features)?;
+        Ok((logit, self.facts.calibration.apply(logit)))
+    }
+
+    /// Whether a photo with these features is unlike the training photos; `None` where the model does not know.
+    pub fn is_unfamiliar(&self, features: &[f32]) -> Option<bool> {
+        self.index.is_unfamiliar(&self.facts.pooling.averaged(features))
+    }
+
+    /// How many of these photos are unlike the training photos; `None` where the model does not know.
+    pub fn unfamiliar_among(&self, features: &FeatureMatrix) -> Option<usize> {
+        let marks: Option<Vec<bool>> = features.rows().map(|row| self.is_unfamiliar(row)).collect();
+        marks.map(|marks| marks.into_iter().filter(|&mark| mark).count())
+    }
+
+    /// The training photos most like one with these features, of those that are remembered, with their similarity.
+    pub fn nearest(&self, features: &[f32], count: usize) -> Vec<(&Kept, f64)> {
+        let named = |Neighbour { row, similarity }| Some((self.facts.index.photos.get(row)?, similarity));
+        let nearest = self.index.nearest(&self.facts.pooling.averaged(features), count);
+        nearest.into_iter().filter_map(named).collect()
+    }
+
+    /// The content of a model file; `path` is its name in messages.
+    ///
+    /// # Errors
+    /// [`ModelError`] if the format cannot hold it.
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
+        let file = || path.display().to_string();
+        let facts = serde_json::to_string(&self.facts)
+            .map_err(|error| ModelError::Facts { file: file(), reason: error.to_string() })?;
+        let weight: Vec<u8> = self.head.weight.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bias = self.head.bias.to_le_bytes();
+        let failed = |error: safetensors::SafeTensorError| ModelError::NotSafetensors {
+            file: file(),
+            reason: error.to_string(),
+        };
+        let trained_on = self.trained_on.0.as_flattened();
+        let rows: Vec<u8> = self.index.stored().iter().map(|value| value.cast_unsigned()).collect();
+        let mut tensors = vec![
+            (BIAS, TensorView::new(Dtype::F32, vec![1], &bias).map_err(failed)?),
+            (WEIGHT, TensorView::new(Dtype::F32, vec![1, self.head.weight.len()], &weight).map_err(failed)?),
+        ];
+        let shape = vec![self.trained_on.0.len(), size_of::<[u8; 8]>()];
+        tensors.push((TRAINED_ON, TensorView::new(Dtype::U8, shape, trained_on).map_err(failed)?));
+        if !self.index.is_empty() {
+            let shape = vec![self.index.len(), self.index.width()];
+            tensors.push((INDEX, TensorView::new(Dtype::I8, shape, &rows).map_err(failed)?));
+        }
+        if let Some(backbone) = &self.backbone {
+            tensors.push((BACKBONE, TensorView::new(Dtype::U8, vec![backbone.len()], backbone).map_err(failed)?));
+        }
+        // One entry only: the order of a map with several would differ from run to run.
+        let metadata = HashMap::from([(ENTRY.to_owned(), facts)]);
+        safetensors::serialize(tensors, Some(metadata)).map_err(failed)
+    }
+
+    /// Reads a model and checks all of it.
+    ///
+    /// # Errors
+    /// [`ModelError`] naming the first thing that is wrong.
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Self::parse(&files::read(path, SIZE_LIMIT)?, &path.display().to_string())
+    }
+}

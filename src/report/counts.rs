@@ -1,0 +1,42 @@
+//! How many photos of which class there were, and which were left out.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::files::escaped;
+
+/// A photo that was left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The file.
+    #[serde(with = "escaped")]
+    pub path: PathBuf,
+    /// Why it could not be read.
+    pub reason: String,
+}
+
+/// One class and where its images went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClassCount {
+    /// The class's name.
+    pub name: String,
+    /// Whether it counts as positive.
+    pub positive: bool,
+    /// Images in the training split.
+    pub train: usize,
+    /// Images in the validation split.
+    pub validation: usize,
+    /// Images in the test split.
+    pub test: usize,
+    /// Images in no split, such as those of a plain folder that a model is evaluated on.
+    #[serde(skip)]
+    pub undivided: usize,
+}
+
+impl ClassCount {
+    /// All its images.
+    pub(super) fn images(&self) -> usize {
+        self.train + self.validation + self.test + self.undivided
+    }
+}
