@@ -20,8 +20,8 @@ impl<'a> Training<'a> {
     /// Reads the photos, finds what belongs together, and divides them.
     pub(super) fn prepare(options: &'a TrainOptions, progress: &'a dyn Progress) -> Result<Self, PipelineError> {
         let mut features = FeatureMatrix::new(options.pooling.width(options.preprocess.crop));
-        let (fixes, group_by) = (options.fixes.as_deref(), options.group_by.as_ref());
-        let (mut photos, fixes) = options.reading().run_fixed(fixes, group_by, &mut features, progress)?;
+        let group_by = options.group_by.as_ref();
+        let (mut photos, fixes) = options.reading().run_fixed(&options.fixes, group_by, &mut features, progress)?;
         if let Some(warning) = options.doubtful_positive(&photos.classes) {
             progress.warn(&warning);
         }
