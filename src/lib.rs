@@ -66,6 +66,9 @@ pub mod backbone;
 // All photos through the backbone, in order, in bounded memory: [N, 2048].
 pub mod features;
 
+// Files of feature rows, and the proof that some of them are one whole.
+pub mod shards;
+
 // The training photos that a model remembers: which are most like a given one, and whether any is.
 pub mod index;
 
