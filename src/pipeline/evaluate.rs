@@ -1,16 +1,18 @@
 //! Photos and a model in, its numbers on them out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::copies::Copies;
+use super::levels::Remedy;
 use super::memory::COPIES_IN_EVALUATION;
 use super::outputs::{Inputs, Output, Outputs, weights_file};
 use super::photos::{Photos, Reading};
 use super::scored::{self, ScoredSubset, warning_of_few};
+use super::stored::{Stored, Wanted};
 use super::thumbnails::Thumbnails;
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
-use crate::dataset::ReadOptions;
 use crate::dataset::split::Split;
+use crate::dataset::{ClassMap, ReadOptions};
 use crate::features::FeatureMatrix;
 use crate::metrics::{self, Bootstrap, Scores};
 use crate::model::Model;
@@ -22,8 +24,10 @@ use crate::report::{EvaluateReport, FewPhotos};
 /// What `evaluate` needs to know.
 #[derive(Debug, Clone)]
 pub struct EvaluateOptions {
-    /// Folder or CSV.
+    /// Folder or CSV; not looked at where there are features.
     pub data: PathBuf,
+    /// Rows that `extract` made, in place of photos: a folder of shards, a pattern such as `DIR/*.safetensors`, or one file.
+    pub features: Option<PathBuf>,
     /// How it is to be read.
     pub read_options: ReadOptions,
     /// The model file.
@@ -50,6 +54,7 @@ impl EvaluateOptions {
     pub fn new(data: impl Into<PathBuf>, model: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
+            features: None,
             read_options: ReadOptions::default(),
             model: model.into(),
             threshold: None,
@@ -80,7 +85,10 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     let mut outputs = Outputs::new(page.into_iter().collect(), inputs)?;
     let model = Model::read(&options.model)?;
     let mut features = FeatureMatrix::new(model.head.weight.len());
-    let photos = options.reading(&model).run(&mut features, progress)?;
+    let photos = match options.features.as_deref() {
+        None => options.reading(&model).run(&mut features, progress)?,
+        Some(place) => options.stored(place, &model, &mut features, progress)?,
+    };
     let split = options.split.or_else(|| photos.most_independent());
     let asked_for = photos.rows_of(split);
     if asked_for.is_empty() {
@@ -111,7 +119,7 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
         (&model.facts.positive, metrics.positives, positives),
     ]);
     let report = EvaluateReport {
-        data: options.data.clone(),
+        data: options.source().to_path_buf(),
         model: options.model.clone(),
         positive: model.facts.positive.clone(),
         negative: model.facts.negative.clone(),
@@ -145,6 +153,32 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
 }
 
 impl EvaluateOptions {
+    /// Where the photos or their features are.
+    fn source(&self) -> &Path {
+        self.features.as_ref().unwrap_or(&self.data)
+    }
+
+    /// The photos whose rows are at `place`.
+    fn stored(
+        &self,
+        place: &Path,
+        model: &Model,
+        rows: &mut FeatureMatrix,
+        progress: &dyn Progress,
+    ) -> Result<Photos, PipelineError> {
+        let stored = Stored::open(place, progress)?;
+        stored.check(&self.model, model)?;
+        let wanted = Wanted {
+            classes: ClassMap::new(&model.facts.classes, &model.facts.positive)?,
+            fixes: None,
+            group_by: None,
+            copies: COPIES_IN_EVALUATION,
+            device: self.backbone.device,
+            remedy: Remedy::TrainAgain,
+        };
+        Ok(stored.photos(&wanted, rows, progress)?.0)
+    }
+
     fn reading<'a>(&'a self, model: &'a Model) -> Reading<'a> {
         Reading {
             data: &self.data,
@@ -213,7 +247,7 @@ impl EvaluateOptions {
             repeat: Some(scored::repeat(photos, model, self.seed)),
             ..Page::default()
         };
-        Ok(scored::render(&self.data, page, progress))
+        Ok(scored::render(self.source(), page, progress))
     }
 }
 

@@ -12,13 +12,17 @@ mod inspect;
 mod levels;
 mod maps;
 mod memory;
+mod merge;
 mod outputs;
 mod photos;
+mod plan;
 mod predict;
 mod scored;
 mod sorted;
+mod stored;
 mod thumbnails;
 mod train;
+mod unreadable;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,8 +45,11 @@ pub use extract::{ExtractOptions, ExtractSummary, extract};
 pub use inputs::{Argument, Arguments};
 pub use inspect::{InspectOptions, inspect};
 pub use maps::MapOutput;
+pub use merge::{MergeOptions, MergeSummary, merge};
+pub use plan::{Plan, plan};
 pub use predict::{Answer, Cam, PredictOptions, Prediction, Similar, Verdict, predict};
 pub use train::{SolverChoice, TrainOptions, train};
+pub use unreadable::{MaxUnreadable, OnUnreadable};
 
 /// Where the backbone comes from and what runs it.
 #[derive(Debug, Clone)]
@@ -96,16 +103,6 @@ pub struct PageOptions {
     pub path: PathBuf,
     /// The command as one would type it again, which the page shows.
     pub command: String,
-}
-
-/// What to do about a photo that cannot be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnUnreadable {
-    /// Report it and go on.
-    #[default]
-    Skip,
-    /// Stop at the first.
-    Fail,
 }
 
 impl BackboneOptions {
@@ -215,7 +212,16 @@ impl BackboneOptions {
 
     /// The cache, if it is wanted and can be used; else a warning.
     fn open_cache(&self, progress: &dyn Progress) -> Option<Cache> {
-        let cache = Cache::open(self.cache.as_deref()?).inspect_err(|error| {
+        let folder = self.cache.as_deref()?;
+        if let Some(kind) = files::network_file_system(folder) {
+            progress.note(&format!(
+                "no cache: `{}` is on a network file system ({kind}), where its journal is not safe; `--cache DIR` takes a \
+                 folder on a disk of this machine",
+                folder.display()
+            ));
+            return None;
+        }
+        let cache = Cache::open(folder).inspect_err(|error| {
             progress.warn(&format!("{error}; going on without the cache"));
         });
         let cache = cache.ok()?;
@@ -223,6 +229,12 @@ impl BackboneOptions {
             progress.warn(&notice);
         }
         Some(cache)
+    }
+
+    /// The file of the weights, if they are one, in full.
+    pub(crate) fn weights_path(&self) -> Option<String> {
+        let Some(WeightsSource::File(path)) = &self.weights else { return None };
+        Some(escaped::text(&std::path::absolute(path).ok()?).into_owned())
     }
 
     fn workload(&self, device: Device, photos: Option<usize>) -> Workload {
