@@ -84,10 +84,12 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     let inputs = Inputs::new(given.into_iter().chain(weights_file(options.backbone.weights.as_ref())));
     let mut outputs = Outputs::new(page.into_iter().collect(), inputs)?;
     let model = Model::read(&options.model)?;
-    let mut features = FeatureMatrix::new(model.head.weight.len());
-    let photos = match options.features.as_deref() {
-        None => options.reading(&model).run(&mut features, progress)?,
-        Some(place) => options.stored(place, &model, &mut features, progress)?,
+    let (photos, features) = match options.features.as_deref() {
+        None => {
+            let mut features = FeatureMatrix::new(model.head.weight.len());
+            (options.reading(&model).run(&mut features, progress)?, features)
+        }
+        Some(place) => options.stored(place, &model, progress)?,
     };
     let split = options.split.or_else(|| photos.most_independent());
     let asked_for = photos.rows_of(split);
@@ -158,14 +160,13 @@ impl EvaluateOptions {
         self.features.as_ref().unwrap_or(&self.data)
     }
 
-    /// The photos whose rows are at `place`.
+    /// The photos whose rows are at `place`, and the rows.
     fn stored(
         &self,
         place: &Path,
         model: &Model,
-        rows: &mut FeatureMatrix,
         progress: &dyn Progress,
-    ) -> Result<Photos, PipelineError> {
+    ) -> Result<(Photos, FeatureMatrix), PipelineError> {
         let stored = Stored::open(place, progress)?;
         stored.check(&self.model, model)?;
         let wanted = Wanted {
@@ -176,7 +177,8 @@ impl EvaluateOptions {
             device: self.backbone.device,
             remedy: Remedy::TrainAgain,
         };
-        Ok(stored.photos(&wanted, rows, progress)?.0)
+        let (photos, features, _) = stored.photos(&wanted, progress)?;
+        Ok((photos, features))
     }
 
     fn reading<'a>(&'a self, model: &'a Model) -> Reading<'a> {

@@ -17,7 +17,7 @@ use crate::backbone::{Pooling, about, device};
 use crate::dataset::{Dataset, ReadOptions, Sample};
 use crate::features::{FeatureError, Rows};
 use crate::files::{self, FileError, escaped};
-use crate::pixels::{Limits, Preprocess};
+use crate::pixels::{Limits, PhotoFacts, Preprocess};
 use crate::progress::Progress;
 use crate::report::Skipped;
 use crate::shards::{self, Contents, Entry, List, Manifest, Part, RowEntry, RowType, Setup, Shard, ShardError};
@@ -275,7 +275,7 @@ impl<'a> Spool<'a> {
         let mut rows = self.file.into_inner().map_err(|error| fail(error.into_error()))?;
         rows.rewind().map_err(fail)?;
         let extraction = &photos.extraction;
-        let facts: Vec<Vec<u8>> = extraction.facts.iter().map(|facts| facts.to_bytes()).collect();
+        let facts: Vec<Vec<u8>> = extraction.facts.iter().map(PhotoFacts::to_bytes).collect();
         let placed = extraction.rows.iter().zip(&photos.samples).zip(&extraction.hashes).zip(&facts);
         let entries: Vec<RowEntry<'_>> = placed
             .map(|(((place, sample), hash), facts)| RowEntry {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::extract::skipped;
@@ -13,10 +14,11 @@ use super::photos::{Photos, check_groups, correct};
 use super::{PipelineError, TrainOptions, memory};
 use crate::audit::GroupBy;
 use crate::backbone::device::{self, DeviceChoice};
+use crate::backbone::layout::FEATURES;
 use crate::backbone::{BackboneError, LazyBackbone, Pooling, Precision, Target};
 use crate::dataset::fixes::Fixed;
 use crate::dataset::{ClassMap, Dataset, DatasetError, Ignored, Sample};
-use crate::features::{Extraction, Rows, Unreadable};
+use crate::features::{Extraction, FeatureMatrix, RowSource, Rows, Unreadable};
 use crate::files::escaped;
 use crate::model::Model;
 use crate::pixels::PhotoFacts;
@@ -28,8 +30,21 @@ use crate::weights::{self, WeightsId, WeightsSource};
 /// A whole of rows and what it says of itself.
 pub(super) struct Stored {
     place: PathBuf,
-    whole: Whole,
+    whole: Arc<Whole>,
     manifest: Manifest,
+}
+
+/// Rows where they lie: read by the system as they are needed, and dropped where memory is short.
+struct InFiles {
+    whole: Arc<Whole>,
+    /// The file of each, and its place there.
+    places: Vec<(usize, usize)>,
+}
+
+impl RowSource for InFiles {
+    fn row(&self, index: usize) -> &[f32] {
+        self.places.get(index).and_then(|&(part, row)| self.whole.row_in_place(part, row)).unwrap_or_default()
+    }
 }
 
 /// What is wanted of the rows.
@@ -53,6 +68,10 @@ impl Stored {
         let whole = Whole::open(place, progress)?;
         let nothing = || ShardError::NoParts { place: place.to_path_buf() };
         let manifest = whole.manifest().ok_or_else(nothing)?;
+        if whole.width() != FEATURES {
+            let reason = format!("its rows have {} numbers, and those of the network {FEATURES}", whole.width());
+            return Err(ShardError::NotFeatures { path: place.to_path_buf(), reason }.into());
+        }
         whole.warning().iter().for_each(|warning| progress.warn(warning));
         let files = if whole.parts() == 1 { "1 file".to_owned() } else { format!("{} files", whole.parts()) };
         progress.note(&format!(
@@ -62,7 +81,7 @@ impl Stored {
             manifest.setup.precision,
             manifest.device
         ));
-        Ok(Self { place: place.to_path_buf(), whole, manifest })
+        Ok(Self { place: place.to_path_buf(), whole: Arc::new(whole), manifest })
     }
 
     /// The files.
@@ -118,13 +137,12 @@ impl Stored {
         })
     }
 
-    /// Gives every row to `rows`, with what stands beside it.
+    /// Every photo with its row, which stays in its file where it can.
     pub(super) fn photos(
         &self,
         wanted: &Wanted<'_>,
-        rows: &mut dyn Rows,
         progress: &dyn Progress,
-    ) -> Result<(Photos, Option<Fixed>), PipelineError> {
+    ) -> Result<(Photos, FeatureMatrix, Option<Fixed>), PipelineError> {
         let started = Instant::now();
         let mut found = self.dataset(&wanted.classes)?;
         let fixed = correct(&mut found, wanted.fixes, progress)?;
@@ -133,8 +151,14 @@ impl Stored {
         let kept: HashMap<&Path, usize> =
             found.samples.iter().map(|sample| (sample.path.as_path(), sample.class)).collect();
         let manifest = &self.manifest;
-        memory::warn_if_short(manifest.rows, self.whole.width(), wanted.copies, progress);
-        rows.expect(manifest.rows)?;
+        let in_place = self.whole.is_in_place();
+        let (mut features, mut places) = (FeatureMatrix::new(FEATURES), Vec::new());
+        if in_place {
+            places.reserve(manifest.rows);
+        } else {
+            memory::warn_if_short(manifest.rows, FEATURES, wanted.copies, progress);
+            features.expect(manifest.rows)?;
+        }
         let mut samples = Vec::with_capacity(manifest.rows);
         let mut extraction = Extraction {
             hashes: Vec::with_capacity(manifest.rows),
@@ -149,12 +173,16 @@ impl Stored {
             let Entry { position, path, split, .. } = entry.photo;
             let path = path_of(path);
             let Some(&class) = kept.get(path.as_path()) else { continue };
-            let (Some(features), Some(facts)) = (part.features(row), PhotoFacts::from_bytes(entry.facts)) else {
+            let Some(facts) = PhotoFacts::from_bytes(entry.facts) else {
                 let reason = "the facts of its photos are of another version".to_owned();
                 let path = part.path().to_path_buf();
                 return Err(ShardError::NotFeatures { path, reason }.into());
             };
-            rows.push(&features)?;
+            if in_place {
+                places.push((position % self.whole.parts(), row));
+            } else {
+                features.push(&part.features(row).unwrap_or_default())?;
+            }
             samples.push(Sample { path, class, split });
             extraction.hashes.push(entry.hash);
             extraction.rows.push(position);
@@ -165,6 +193,10 @@ impl Stored {
             }
         }
         progress.finish();
+        if in_place {
+            let (rows, whole) = (places.len(), Arc::clone(&self.whole));
+            features = FeatureMatrix::elsewhere(FEATURES, rows, Arc::new(InFiles { whole, places }));
+        }
         levels::say(&extraction.noticed, manifest.setup.preprocess.levels, wanted.remedy, progress);
         let seconds = started.elapsed().as_secs_f64();
         let photos = Photos {
@@ -182,7 +214,7 @@ impl Stored {
             target: self.target(wanted.device)?,
             device: manifest.device.clone(),
         };
-        Ok((photos, fixed))
+        Ok((photos, features, fixed))
     }
 
     /// The whole list as it was found, its classes by the names that are wanted.

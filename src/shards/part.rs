@@ -140,6 +140,16 @@ impl Part {
         })
     }
 
+    /// The numbers of a row where they lie in the file; `None` where they are stored in another type.
+    pub fn features_in_place(&self, row: usize) -> Option<&[f32]> {
+        let length = self.width * self.manifest.setup.row_type.bytes();
+        let start = self.places.get(FEATURES)?.start + row.checked_mul(length)?;
+        if self.manifest.setup.row_type != RowType::F32 || row >= self.manifest.rows {
+            return None;
+        }
+        self.mapped.floats(start..start + length)
+    }
+
     fn bytes(&self, name: &str) -> &[u8] {
         self.places.get(name).and_then(|place| self.mapped.bytes().get(place.clone())).unwrap_or_default()
     }

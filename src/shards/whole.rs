@@ -130,6 +130,16 @@ impl Whole {
         self.parts.first().map_or(0, Part::width)
     }
 
+    /// Whether the numbers of all rows can be used where they lie.
+    pub fn is_in_place(&self) -> bool {
+        self.parts.iter().all(|part| part.manifest().rows == 0 || part.features_in_place(0).is_some())
+    }
+
+    /// The numbers of a row of a part, where they lie.
+    pub fn row_in_place(&self, part: usize, row: usize) -> Option<&[f32]> {
+        self.parts.get(part)?.features_in_place(row)
+    }
+
     /// Every row with what stands with it, where it lies, in the order of the list.
     pub fn rows(&self) -> impl Iterator<Item = (RowEntry<'_>, &Part, usize)> {
         self.photos().filter_map(|found| match found {
@@ -160,16 +170,12 @@ impl Whole {
         (0..total).filter_map(move |position| {
             let shard = position % self.parts.len().max(1);
             let (part, (row, unreadable)) = (self.parts.get(shard)?, next.get_mut(shard)?);
-            match part.row(*row).filter(|entry| entry.photo.position == position) {
-                Some(entry) => {
-                    *row += 1;
-                    Some(Found::Row(part, *row - 1, entry))
-                }
-                None => {
-                    *unreadable += 1;
-                    part.unreadable(*unreadable - 1).map(Found::Unreadable)
-                }
+            if let Some(entry) = part.row(*row).filter(|entry| entry.photo.position == position) {
+                *row += 1;
+                return Some(Found::Row(part, *row - 1, entry));
             }
+            *unreadable += 1;
+            part.unreadable(*unreadable - 1).map(Found::Unreadable)
         })
     }
 }

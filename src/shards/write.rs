@@ -116,17 +116,17 @@ impl Contents<'_> {
             columns::UNREADABLE_SPLITS => {
                 unreadable.try_for_each(|photo| out.write_all(&[split_code(photo.photo.split)]))
             }
-            name => match column.of {
-                Of::Texts(offsets) => self.texts(offsets).try_for_each(|text| out.write_all(text)),
-                _ => {
-                    let mut end = 0;
-                    number(end)?;
-                    self.texts(name).try_for_each(|text| {
-                        end += text.len();
-                        number(end)
-                    })
+            name => {
+                if let Of::Texts(offsets) = column.of {
+                    return self.texts(offsets).try_for_each(|text| out.write_all(text));
                 }
-            },
+                let mut end = 0;
+                number(end)?;
+                self.texts(name).try_for_each(|text| {
+                    end += text.len();
+                    number(end)
+                })
+            }
         }
     }
 }

@@ -38,8 +38,9 @@ impl<'a> Training<'a> {
                     device: options.backbone.device,
                     remedy: Remedy::Choose,
                 };
-                let (photos, fixed) = stored.photos(&wanted, &mut features, progress)?;
+                let (photos, rows, fixed) = stored.photos(&wanted, progress)?;
                 photos.check_classes(&[])?;
+                features = rows;
                 (photos, fixed)
             }
         };
