@@ -89,6 +89,6 @@ pub mod pipeline;
 
 pub use model::Model;
 pub use pipeline::{
-    EvaluateOptions, ExtractOptions, PipelineError as Error, PredictOptions, Prediction, TrainOptions, evaluate,
-    extract, predict, train,
+    EvaluateOptions, ExtractOptions, MergeOptions, PipelineError as Error, PredictOptions, Prediction, TrainOptions,
+    evaluate, extract, merge, predict, train,
 };

@@ -147,9 +147,9 @@ impl Stored {
         let mut found = self.dataset(&wanted.classes)?;
         let fixed = correct(&mut found, wanted.fixes, progress)?;
         check_groups(&found, wanted.group_by, &self.data(), progress)?;
-        // What a correction dropped is not there, and what it relabelled has another class.
-        let kept: HashMap<&Path, usize> =
-            found.samples.iter().map(|sample| (sample.path.as_path(), sample.class)).collect();
+        // What a correction dropped is not there any more, so places do not say which is which.
+        let by_path: Option<HashMap<&Path, &Sample>> =
+            wanted.fixes.map(|_| found.samples.iter().map(|sample| (sample.path.as_path(), sample)).collect());
         let manifest = &self.manifest;
         let in_place = self.whole.is_in_place();
         let (mut features, mut places) = (FeatureMatrix::new(FEATURES), Vec::new());
@@ -170,9 +170,12 @@ impl Stored {
         };
         progress.start("features", Unit::Images, Some(manifest.rows as u64));
         for (entry, part, row) in self.whole.rows() {
-            let Entry { position, path, split, .. } = entry.photo;
-            let path = path_of(path);
-            let Some(&class) = kept.get(path.as_path()) else { continue };
+            let Entry { position, path, .. } = entry.photo;
+            let sample = match &by_path {
+                None => found.samples.get(position),
+                Some(by_path) => by_path.get(path_of(path).as_path()).copied(),
+            };
+            let Some(sample) = sample else { continue };
             let Some(facts) = PhotoFacts::from_bytes(entry.facts) else {
                 let reason = "the facts of its photos are of another version".to_owned();
                 let path = part.path().to_path_buf();
@@ -183,7 +186,7 @@ impl Stored {
             } else {
                 features.push(&part.features(row).unwrap_or_default())?;
             }
-            samples.push(Sample { path, class, split });
+            samples.push(sample.clone());
             extraction.hashes.push(entry.hash);
             extraction.rows.push(position);
             extraction.facts.push(facts);

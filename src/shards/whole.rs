@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::manifest::list_hash;
 use super::{Entry, Manifest, Part, RowEntry, Shard, ShardError, UnreadableEntry, find};
 use crate::features::Noticed;
@@ -40,7 +42,7 @@ impl Whole {
     pub fn open(place: &Path, progress: &dyn Progress) -> Result<Self, WholeError> {
         let files = find(place)?;
         progress.start("checking the features", Unit::Steps, Some(files.len() as u64));
-        let opened = files.iter().map(|file| {
+        let opened = files.par_iter().map(|file| {
             progress.check()?;
             let part = Part::open(file)?;
             part.check_content()?;
