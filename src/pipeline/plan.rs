@@ -49,6 +49,8 @@ pub struct Plan {
     pub network: String,
     /// The folder or table, as a word of a command.
     pub data: String,
+    /// The options that make the same rows, where they are not the usual ones.
+    pub options: String,
 }
 
 /// Measures the extraction of some photos, without the cache.
@@ -90,7 +92,20 @@ pub fn plan(options: &ExtractOptions, photos: usize, progress: &dyn Progress) ->
         threads: options.backbone.workload(read.target.device, None).workers,
         network: format!("{} in {}", device::name(read.backbone.devices()), read.target.precision),
         data: shell_word(&escaped::text(&options.data)),
+        options: same_rows(options),
     })
+}
+
+/// The options of a command that makes the same rows, where they are not the usual ones.
+fn same_rows(options: &ExtractOptions) -> String {
+    let usual = ExtractOptions::new("", "");
+    let weights = options.backbone.weights.as_ref().filter(|given| Some(*given) != usual.backbone.weights.as_ref());
+    let weights = weights.map(|given| format!("--weights {}", shell_word(&given.to_string())));
+    let size = options.preprocess.crop;
+    let size = (size != usual.preprocess.crop).then(|| format!("--image-size {size}"));
+    let row_type = options.row_type;
+    let row_type = (row_type != usual.row_type).then(|| format!("--rows {}", row_type.name()));
+    weights.into_iter().chain(size).chain(row_type).collect::<Vec<_>>().join(" ")
 }
 
 impl Plan {
@@ -129,16 +144,18 @@ impl fmt::Display for Plan {
         )?;
         let disk = *photos as f64 * self.bytes_per_photo as f64 / 1e9;
         writeln!(out, "disk        {disk:.1} GB of features, {} bytes a photo", self.bytes_per_photo)?;
+        let more = if self.options.is_empty() { String::new() } else { format!(" {}", self.options) };
+        let variable = if more.is_empty() { more.clone() } else { format!(" OPTIONS={}", shell_word(&self.options)) };
         writeln!(
             out,
-            "\nSlurm       DATA={data} SHARDS={shards} sbatch --array=0-{last}%{machines} --cpus-per-task={threads} extract.sbatch"
+            "\nSlurm       DATA={data} SHARDS={shards}{variable} sbatch --array=0-{last}%{machines} --cpus-per-task={threads} extract.sbatch"
         )?;
-        writeln!(out, "Ray         python extract.py {data} {shards} shards {threads}")?;
-        writeln!(out, "Spark       spark-submit extract.py {data} {shards} shards {threads}")?;
+        writeln!(out, "Ray         python extract.py {data} {shards} shards {threads}{more}")?;
+        writeln!(out, "Spark       spark-submit extract.py {data} {shards} shards {threads}{more}")?;
         writeln!(out, "Kubernetes  job.yaml with `completions: {shards}` and SHARDS of {shards}")?;
         writeln!(
             out,
-            "by hand     for i in $(seq 0 {last}); do resnet-binary extract --data {data} --shard $i/{shards} --output shards; done"
+            "by hand     for i in $(seq 0 {last}); do resnet-binary extract --data {data} --shard $i/{shards} --output shards{more}; done"
         )?;
         writeln!(out, "then        resnet-binary merge shards && resnet-binary train --features shards")
     }
@@ -161,6 +178,7 @@ mod tests {
                 threads: 1,
                 network,
                 data,
+                options: String::new(),
             };
             plan.shards()
         };

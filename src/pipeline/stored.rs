@@ -150,6 +150,9 @@ impl Stored {
         // What a correction dropped is not there any more, so places do not say which is which.
         let by_path: Option<HashMap<&Path, &Sample>> =
             wanted.fixes.map(|_| found.samples.iter().map(|sample| (sample.path.as_path(), sample)).collect());
+        let is_kept = |path: &Path| by_path.as_ref().is_none_or(|by_path| by_path.contains_key(path));
+        let unreadable: Vec<(usize, Skipped)> =
+            self.unreadable().filter(|(_, skipped)| is_kept(&skipped.path)).collect();
         let manifest = &self.manifest;
         let in_place = self.whole.is_in_place();
         let (mut features, mut places) = (FeatureMatrix::new(FEATURES), Vec::new());
@@ -166,7 +169,10 @@ impl Stored {
             facts: Vec::with_capacity(manifest.rows),
             from_cache: 0,
             noticed: manifest.noticed.clone(),
-            unreadable: self.unreadable().map(|(place, skipped)| (place, Unreadable::Noted(skipped.reason))).collect(),
+            unreadable: unreadable
+                .iter()
+                .map(|(place, skipped)| (*place, Unreadable::Noted(skipped.reason.clone())))
+                .collect(),
         };
         progress.start("features", Unit::Images, Some(manifest.rows as u64));
         for (entry, part, row) in self.whole.rows() {
@@ -209,7 +215,7 @@ impl Stored {
             classes: wanted.classes.clone(),
             extraction,
             preprocess: manifest.setup.preprocess.clone(),
-            unreadable: self.not_listed().chain(self.unreadable().map(|(_, skipped)| skipped)).collect(),
+            unreadable: self.not_listed().chain(unreadable.into_iter().map(|(_, skipped)| skipped)).collect(),
             ignored: manifest.ignored.clone(),
             are_at_hand: false,
             backbone: self.backbone(wanted.device)?,

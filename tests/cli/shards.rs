@@ -211,6 +211,8 @@ fn a_plan_is_measured_and_writes_nothing_but_what_it_found() {
     for line in ["\nshards ", "\ntime ", "\ndisk ", "\nSlurm ", "\nRay ", "\nSpark ", "\nKubernetes "] {
         assert!(said.out.contains(line), "{}", said.out);
     }
+    // What makes the same rows is in the commands.
+    assert!(said.out.contains("OPTIONS='--weights random:0 --image-size 32 --rows f16' sbatch"), "{}", said.out);
     assert_eq!(dir.names("."), ["imgs"]);
 }
 
