@@ -13,11 +13,11 @@ use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
 use resnet_binary::files;
 use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
 use resnet_binary::pixels::{Levels, Limits, Preprocess};
-use resnet_binary::progress::Progress;
 use resnet_binary::report::shell_word;
 use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
 
 use super::terminal::Terminal;
+use super::threads::threads;
 
 /// Where the backbone comes from and what runs it.
 #[derive(Debug, clap::Args)]
@@ -74,26 +74,6 @@ impl Backbone {
             places: Places::from_environment(),
             fetch: self.network.fetch_options(),
         })
-    }
-}
-
-/// How many threads work: as many as were asked for, at most those that the process may use at once, for more only get in
-/// each other's way. Loading the network and fitting the head keep to it too, whatever the environment says.
-///
-/// # Errors
-/// If the system does not start them.
-pub(crate) fn threads(given: Option<NonZeroUsize>, terminal: &Terminal) -> anyhow::Result<usize> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = given.map_or(cores, |given| given.get().min(cores));
-    if let Some(given) = given.filter(|given| given.get() > threads) {
-        terminal.warn(&format!("`--threads {given}`: this process may use {cores} at once, so {threads} are started"));
-    }
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
-        // A pool that was made before stays.
-        Err(error) if std::error::Error::source(&error).is_some() => Err(anyhow::anyhow!(
-            "cannot start {threads} threads: {error}; give fewer with `--threads`, or raise the limits that `ulimit -a` shows"
-        )),
-        _ => Ok(threads),
     }
 }
 

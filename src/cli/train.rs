@@ -29,6 +29,10 @@ Examples:
 pub(crate) struct Args {
     #[command(flatten)]
     data: options::Data,
+    /// Features that `extract` made, in place of photos: the folder of its shards, a pattern in quotes such as
+    /// 'shards/*.safetensors', or one file
+    #[arg(long, value_name = "DIR|FILE", group = "Location", help_heading = "Data", conflicts_with_all = SETTLED)]
+    features: Option<PathBuf>,
     /// Where to write the model
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     output: PathBuf,
@@ -71,6 +75,22 @@ pub(crate) struct Args {
     #[command(flatten)]
     head: Head,
 }
+
+/// What was settled when the features were made.
+const SETTLED: [&str; 12] = [
+    "image_size",
+    "levels",
+    "weights",
+    "kind",
+    "classes_from",
+    "path_column",
+    "label_column",
+    "max_megapixels",
+    "max_file_size",
+    "max_seconds",
+    "precision",
+    "on_unreadable",
+];
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Head")]
@@ -228,6 +248,7 @@ impl Args {
             on_unreadable: data.reading.on_unreadable(),
             limits: data.reading.limits(),
             data: source,
+            features: self.features,
             read_options,
             positive: data.positive,
             output: self.output,
