@@ -19,7 +19,9 @@ use super::terminal::{self, Exit, Terminal};
 Examples:
   resnet-binary evaluate --data ./new-photos --model model.safetensors
   resnet-binary evaluate --data labels.csv --split test --json",
-    override_usage = "resnet-binary evaluate [OPTIONS] --data <DIR|CSV>"
+    override_usage = "\
+resnet-binary evaluate [OPTIONS] --data <DIR|CSV>
+       resnet-binary evaluate [OPTIONS] --features <DIR|FILE>"
 )]
 pub(crate) struct Args {
     #[command(flatten)]

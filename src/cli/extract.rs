@@ -24,7 +24,7 @@ use super::terminal::{self, Exit, Terminal};
 Examples:
   resnet-binary extract --data imgs
   resnet-binary extract --data photos.csv --shard 3/100 --output shards/
-  resnet-binary train --features 'shards/*.safetensors'"
+  resnet-binary merge shards/"
 )]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -100,15 +100,16 @@ pub(crate) struct Data {
     pub(crate) reading: Reading,
 }
 
-/// Where labelled photos are, and how their labels are found.
+/// Where labelled photos are, and how their labels are found. A command that takes something else in their place adds its
+/// option to the group `Location`, of which exactly one is given.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Source {
     /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
-    #[arg(long, value_name = "DIR|CSV", required_unless_present = "bare", conflicts_with = "bare")]
+    #[arg(long, value_name = "DIR|CSV", group = "Location", required_unless_present = "Location")]
     data: Option<PathBuf>,
     /// The same without `--data`
-    #[arg(value_name = "DIR|CSV", hide = true)]
+    #[arg(value_name = "DIR|CSV", group = "Location", hide = true)]
     bare: Option<PathBuf>,
     /// Which folders are the classes, where there are folders within folders: `top` for those directly in the data, `leaf`
     /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]
