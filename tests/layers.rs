@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "ffi", "kernels", "files", "progress", "metrics", "decision", "dataset", "pixels", "weights", "backbone",
-    "features", "index", "head", "audit", "model", "report", "pipeline",
+    "features", "shards", "index", "head", "audit", "model", "report", "pipeline",
 ];
 
 /// The only modules that may call libtorch: its missing calls, the backbone, who feeds it, the SGD solver, and who picks a device.

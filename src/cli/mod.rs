@@ -6,12 +6,14 @@ mod evaluate;
 mod extract;
 mod inspect;
 mod list;
+mod merge;
 mod options;
 mod predict;
 mod program;
 mod rows;
 mod shell;
 mod terminal;
+mod threads;
 mod train;
 mod weights;
 
