@@ -81,6 +81,10 @@ pub mod backbone;
 #[doc(hidden)]
 pub mod features;
 
+// Files of feature rows, and the proof that some of them are one whole.
+#[doc(hidden)]
+pub mod shards;
+
 // The training photos that a model remembers: which are most like a given one, and whether any is.
 #[doc(hidden)]
 pub mod index;
@@ -112,8 +116,8 @@ pub mod pipeline;
 // What a program calls, its options and its results.
 pub use pipeline::{
     Answer, Argument, Arguments, BackboneOptions, Cam, EvaluateOptions, ExtractOptions, ExtractSummary, MapOutput,
-    OnUnreadable, PageOptions, PipelineError as Error, PredictOptions, Prediction, Similar, SolverChoice, TrainOptions,
-    Verdict, evaluate, extract, predict, train,
+    MaxUnreadable, MergeOptions, MergeSummary, OnUnreadable, PageOptions, PipelineError as Error, PredictOptions,
+    Prediction, Similar, SolverChoice, TrainOptions, Verdict, evaluate, extract, merge, predict, train,
 };
 pub use report::{
     CalibrationReport, ClassCount, CrossValidationReport, EvaluateReport, FewPhotos, GroupReport, LabelError, Leak,

@@ -220,7 +220,7 @@ fn what_cannot_be_fitted_is_named() {
     let empty = FeatureMatrix::new(3);
     assert!(matches!(Examples::new(&empty, &[], 1.0).unwrap_err(), HeadError::OneClass { .. }));
     for damage in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let mut values = features.values().to_vec();
+        let mut values = features.values();
         values[3 * 5 + 1] = damage;
         let damaged = FeatureMatrix::from_values(3, values).unwrap();
         let error = Examples::new(&damaged, &labels, 1.0).unwrap_err();

@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "ffi", "kernels", "files", "progress", "metrics", "decision", "dataset", "pixels", "weights", "backbone",
-    "features", "index", "head", "audit", "model", "export", "report", "pipeline",
+    "features", "shards", "index", "head", "audit", "model", "export", "report", "pipeline",
 ];
 
 /// The only modules that may call libtorch: its missing calls, the backbone, who feeds it, the SGD solver, who runs exported

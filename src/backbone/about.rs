@@ -51,7 +51,7 @@ pub fn short() -> String {
 }
 
 /// The version of the libtorch in this process, such as `2.11.0`.
-pub(super) fn version() -> String {
+pub fn version() -> String {
     let config = libtorch::config().unwrap_or_default();
     value_in(&config, "TORCH_VERSION=").unwrap_or_else(libtorch::compiled_version)
 }

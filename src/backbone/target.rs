@@ -91,15 +91,19 @@ impl Target {
     /// them, our kernels' and libtorch's version and the instructions or the generation of the card, so that a cache may
     /// move to another machine or outlive an update.
     pub fn id(&self) -> String {
-        let processor = match (self.device, Processor::new(&[self.device])) {
+        let kernels = self.kernels().map_or(String::new(), |_| format!("-kernels{}", kernels::VERSION));
+        let (processor, precision, network) = (self.processor(), self.precision, super::NETWORK_VERSION);
+        format!("{processor}-{precision}{kernels}-network{network}-libtorch{}", about::version())
+    }
+
+    /// What decides the last bits of a feature besides the arithmetic: the instructions or the generation of the card.
+    pub fn processor(&self) -> String {
+        match (self.device, Processor::new(&[self.device])) {
             (Device::Cpu, _) => format!("cpu-{}", about::instructions()),
             (_, Processor::Gpu(major, minor)) => format!("cuda-capability{major}.{minor}"),
             (Device::Vulkan, _) => "vulkan".to_owned(),
             (_, Processor::Cpu { .. } | Processor::Mps) => "mps".to_owned(),
-        };
-        let kernels = self.kernels().map_or(String::new(), |_| format!("-kernels{}", kernels::VERSION));
-        let (precision, network, libtorch) = (self.precision, super::NETWORK_VERSION, about::version());
-        format!("{processor}-{precision}{kernels}-network{network}-libtorch{libtorch}")
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use resnet_binary::weights::{Places, WeightsSource};
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};
+use super::threads;
 
 /// Look at libtorch, driver, devices, weights and cache, and try every device
 #[derive(Debug, clap::Args)]
@@ -51,7 +52,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let options = DoctorOptions {
         device: args.device,
-        threads: Some(options::threads(args.threads, terminal)?),
+        threads: Some(threads::threads(args.threads, terminal)?),
         cache: options::cache_folder(args.cache.as_deref()),
         weights: args.weights.clone(),
         places: Places::from_environment(),

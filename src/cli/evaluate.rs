@@ -19,11 +19,17 @@ use super::terminal::{self, Exit, Terminal};
 Examples:
   resnet-binary evaluate --data ./new-photos --model model.safetensors
   resnet-binary evaluate --data labels.csv --split test --json",
-    override_usage = "resnet-binary evaluate [OPTIONS] --data <DIR|CSV>"
+    override_usage = "\
+resnet-binary evaluate [OPTIONS] --data <DIR|CSV>
+       resnet-binary evaluate [OPTIONS] --features <DIR|FILE>"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
     source: options::Source,
+    /// Features that `extract` made, in place of photos: the folder of its shards, a pattern in quotes such as
+    /// 'shards/*.safetensors', or one file
+    #[arg(long, value_name = "DIR|FILE", group = "Location", help_heading = "Data")]
+    features: Option<PathBuf>,
     /// The model that `train` wrote
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     model: PathBuf,
@@ -62,6 +68,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         on_unreadable: args.reading.on_unreadable(),
         limits: args.reading.limits(),
         data,
+        features: args.features,
         read_options,
         model: args.model,
         threshold: args.threshold,

@@ -13,11 +13,11 @@ use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
 use resnet_binary::files;
 use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
 use resnet_binary::pixels::{Levels, Limits, Preprocess};
-use resnet_binary::progress::Progress;
 use resnet_binary::report::shell_word;
 use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
 
 use super::terminal::Terminal;
+use super::threads::threads;
 
 /// Where the backbone comes from and what runs it.
 #[derive(Debug, clap::Args)]
@@ -77,26 +77,6 @@ impl Backbone {
     }
 }
 
-/// How many threads work: as many as were asked for, at most those that the process may use at once, for more only get in
-/// each other's way. Loading the network and fitting the head keep to it too, whatever the environment says.
-///
-/// # Errors
-/// If the system does not start them.
-pub(crate) fn threads(given: Option<NonZeroUsize>, terminal: &Terminal) -> anyhow::Result<usize> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let threads = given.map_or(cores, |given| given.get().min(cores));
-    if let Some(given) = given.filter(|given| given.get() > threads) {
-        terminal.warn(&format!("`--threads {given}`: this process may use {cores} at once, so {threads} are started"));
-    }
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
-        // A pool that was made before stays.
-        Err(error) if std::error::Error::source(&error).is_some() => Err(anyhow::anyhow!(
-            "cannot start {threads} threads: {error}; give fewer with `--threads`, or raise the limits that `ulimit -a` shows"
-        )),
-        _ => Ok(threads),
-    }
-}
-
 /// What `--cache` says, as a folder.
 pub(crate) fn cache_folder(given: Option<&Path>) -> Option<PathBuf> {
     match given {
@@ -120,15 +100,16 @@ pub(crate) struct Data {
     pub(crate) reading: Reading,
 }
 
-/// Where labelled photos are, and how their labels are found.
+/// Where labelled photos are, and how their labels are found. A command that takes something else in their place adds its
+/// option to the group `Location`, of which exactly one is given.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Source {
     /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
-    #[arg(long, value_name = "DIR|CSV", required_unless_present = "bare", conflicts_with = "bare")]
+    #[arg(long, value_name = "DIR|CSV", group = "Location", required_unless_present = "Location")]
     data: Option<PathBuf>,
     /// The same without `--data`
-    #[arg(value_name = "DIR|CSV", hide = true)]
+    #[arg(value_name = "DIR|CSV", group = "Location", hide = true)]
     bare: Option<PathBuf>,
     /// Which folders are the classes, where there are folders within folders: `top` for those directly in the data, `leaf`
     /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use resnet_binary::decision::Review;
 use resnet_binary::files::{FileError, shell_word};
-use resnet_binary::pipeline::{self, Arguments, MapOutput, PredictOptions, Prediction, Verdict};
+use resnet_binary::pipeline::{self, Arguments, MapOutput, MaxUnreadable, PredictOptions, Prediction, Verdict};
 use resnet_binary::progress::Progress;
+use resnet_binary::shards::Shard;
 use resnet_binary::weights::WeightsSource;
 
 use super::list::arguments;
@@ -65,6 +66,12 @@ pub(crate) struct Args {
     /// The list on standard input is separated by NUL characters, as `find -print0` writes it
     #[arg(short = '0', long, hide_short_help = true)]
     null: bool,
+    /// Only every N-th photo of all that is given, sorted by path, from the I-th on, 0 for the first
+    #[arg(long, value_name = "I/N", hide_short_help = true)]
+    shard: Option<Shard>,
+    /// Fail, once all are answered, if more photos could not be read: a share such as 5%, or a number
+    #[arg(long, value_name = "LIMIT", hide_short_help = true)]
+    max_unreadable: Option<MaxUnreadable>,
     #[command(flatten)]
     reading: options::Reading,
     /// Backbone to use in place of the one that the model names; it must have the same checksum
@@ -99,7 +106,11 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         terminal::print_error(&format!("`{option}` does nothing here"), Some(remedy));
         return Ok(Exit::Usage);
     }
-    let mut inputs = arguments(args.inputs, args.null, terminal)?;
+    let inputs = arguments(args.inputs, args.null, terminal)?;
+    let mut inputs = match args.shard {
+        Some(shard) => inputs.shard(shard),
+        None => inputs,
+    };
     let cam = match args.cam.map(|path| map_output(path, &inputs)).transpose() {
         Ok(cam) => cam,
         Err(reason) => {
@@ -113,6 +124,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let options = PredictOptions {
         cam,
         on_unreadable: args.reading.on_unreadable(),
+        max_unreadable: args.max_unreadable,
         limits: args.reading.limits(),
         model: args.model,
         threshold: args.threshold,

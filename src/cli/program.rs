@@ -11,7 +11,9 @@ use resnet_binary::pixels;
 use resnet_binary::weights::WeightsError;
 
 use super::terminal::{self, Exit, Terminal};
-use super::{cache, doctor, evaluate, export, extract, inspect, options, predict, shell, train, verify, weights};
+use super::{
+    cache, doctor, evaluate, export, extract, inspect, merge, options, predict, shell, train, verify, weights,
+};
 
 /// This program and its libtorch, which is asked, for it need not be the one that the program was compiled with.
 static VERSION: LazyLock<String> =
@@ -44,6 +46,8 @@ enum Command {
     Predict(predict::Args),
     /// Write the 2048 features of every photo to a safetensors file
     Extract(extract::Args),
+    /// Prove that shards of features are one whole, and write it as one file
+    Merge(merge::Args),
     /// Write a model as ONNX, TorchScript or safetensors for other programs
     Export(export::Args),
     /// Replay the golden photos of an exported file, stage by stage
@@ -78,6 +82,7 @@ pub(crate) fn run() -> Exit {
         Command::Evaluate(args) => evaluate::run(args, &terminal),
         Command::Predict(args) => predict::run(args, &terminal),
         Command::Extract(args) => extract::run(args, &terminal),
+        Command::Merge(args) => merge::run(args, &terminal),
         Command::Export(args) => export::run(args, &terminal),
         Command::Verify(args) => verify::run(&args),
         Command::Inspect(args) => inspect::run(args),
@@ -133,7 +138,11 @@ fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
         return Exit::Done;
     }
     terminal::print_error(&format!("{error:#}"), hint(error).as_deref());
-    Exit::Failed
+    match error.downcast_ref() {
+        // A scheduler tries a failed task again, and this one can only fail again.
+        Some(PipelineError::Shard(error)) if error.is_lasting() => Exit::Usage,
+        _ => Exit::Failed,
+    }
 }
 
 /// The remedy of the first error in the chain that knows one.

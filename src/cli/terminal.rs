@@ -115,6 +115,11 @@ impl Terminal {
         Exit::Signal(self.signal.load(Ordering::Relaxed))
     }
 
+    /// Whether nothing but results is wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.style == Output::Quiet
+    }
+
     /// A flag that becomes true when the user asks to stop, for threads that only wait.
     pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)

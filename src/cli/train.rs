@@ -24,11 +24,17 @@ Examples:
   resnet-binary train --data ./imgs
   resnet-binary train --data ./imgs --positive defect --device cuda --output defect.safetensors
   resnet-binary train --data labels.csv --threshold 'recall>=0.98' --report report.html",
-    override_usage = "resnet-binary train [OPTIONS] --data <DIR|CSV>"
+    override_usage = "\
+resnet-binary train [OPTIONS] --data <DIR|CSV>
+       resnet-binary train [OPTIONS] --features <DIR|FILE>"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
     data: options::Data,
+    /// Features that `extract` made, in place of photos: the folder of its shards, a pattern in quotes such as
+    /// 'shards/*.safetensors', or one file
+    #[arg(long, value_name = "DIR|FILE", group = "Location", help_heading = "Data", conflicts_with_all = SETTLED)]
+    features: Option<PathBuf>,
     /// Where to write the model
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     output: PathBuf,
@@ -71,6 +77,22 @@ pub(crate) struct Args {
     #[command(flatten)]
     head: Head,
 }
+
+/// What was settled when the features were made.
+const SETTLED: [&str; 12] = [
+    "image_size",
+    "levels",
+    "weights",
+    "kind",
+    "classes_from",
+    "path_column",
+    "label_column",
+    "max_megapixels",
+    "max_file_size",
+    "max_seconds",
+    "precision",
+    "on_unreadable",
+];
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Head")]
@@ -228,6 +250,7 @@ impl Args {
             on_unreadable: data.reading.on_unreadable(),
             limits: data.reading.limits(),
             data: source,
+            features: self.features,
             read_options,
             positive: data.positive,
             output: self.output,

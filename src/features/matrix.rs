@@ -2,9 +2,11 @@
 //!
 //! A [`FeatureMatrix`] is plain memory, `[N, D]` in row-major f32, with no tensor in it: the head, the audit and the
 //! file formats read it without libtorch. Its promise is that every row has the same width; that the numbers are finite
-//! is checked where they are used (`head`), since only there a non-finite one does harm.
+//! is checked where they are used (`head`), since only there a non-finite one does harm. Rows are copied neither for a
+//! clone nor for a selection, such as the side of a split, and may lie in files that are larger than memory.
 
-use std::slice::ChunksExact;
+use std::fmt;
+use std::sync::Arc;
 
 /// A row of another width than the matrix has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,12 +18,27 @@ pub struct WidthError {
     pub given: usize,
 }
 
+/// Rows that lie elsewhere, such as in files.
+pub trait RowSource: Send + Sync {
+    /// The numbers of a row, `[D]`; empty behind the last.
+    fn row(&self, index: usize) -> &[f32];
+}
+
 /// Features of N images, `[N, D]` row-major.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct FeatureMatrix {
-    values: Vec<f32>,
+    values: Values,
     width: usize,
+    /// Those of the rows that are meant, in order; `None` for all.
+    chosen: Option<Arc<[usize]>>,
     rows: usize,
+}
+
+/// Where the numbers are.
+#[derive(Clone)]
+enum Values {
+    Here(Arc<Vec<f32>>),
+    Elsewhere(Arc<dyn RowSource>),
 }
 
 impl FeatureMatrix {
@@ -32,12 +49,22 @@ impl FeatureMatrix {
 
     /// An empty matrix with room for `rows` rows.
     pub fn with_capacity(width: usize, rows: usize) -> Self {
-        Self { values: Vec::with_capacity(width.saturating_mul(rows)), width, rows: 0 }
+        Self::of(width, 0, Vec::with_capacity(width.saturating_mul(rows)))
+    }
+
+    fn of(width: usize, rows: usize, values: Vec<f32>) -> Self {
+        Self { values: Values::Here(Arc::new(values)), width, chosen: None, rows }
+    }
+
+    /// Rows that stay where they are.
+    pub fn elsewhere(width: usize, rows: usize, source: Arc<dyn RowSource>) -> Self {
+        Self { values: Values::Elsewhere(source), width, chosen: None, rows }
     }
 
     /// Makes room for so many more rows; whether there was memory for it.
     pub fn reserve(&mut self, rows: usize) -> bool {
-        self.width.checked_mul(rows).is_some_and(|values| self.values.try_reserve_exact(values).is_ok())
+        let values = self.width.checked_mul(rows);
+        values.is_some_and(|values| self.own().try_reserve_exact(values).is_ok())
     }
 
     /// Takes over row-major values.
@@ -49,7 +76,7 @@ impl FeatureMatrix {
         if last_row != 0 {
             return Err(WidthError { expected: width, given: last_row });
         }
-        Ok(Self { rows: values.len().checked_div(width).unwrap_or(0), values, width })
+        Ok(Self::of(width, values.len().checked_div(width).unwrap_or(0), values))
     }
 
     /// Adds one image.
@@ -60,9 +87,20 @@ impl FeatureMatrix {
         if row.len() != self.width {
             return Err(WidthError { expected: self.width, given: row.len() });
         }
-        self.values.extend_from_slice(row);
+        self.own().extend_from_slice(row);
         self.rows += 1;
         Ok(())
+    }
+
+    /// The numbers, for adding to them: copied first where they are shared, chosen or elsewhere.
+    fn own(&mut self) -> &mut Vec<f32> {
+        if self.chosen.is_some() || matches!(self.values, Values::Elsewhere(_)) {
+            *self = Self::of(self.width, self.rows, self.values());
+        }
+        match &mut self.values {
+            Values::Here(values) => Arc::make_mut(values),
+            Values::Elsewhere(_) => unreachable!("they were copied"),
+        }
     }
 
     /// N, the number of images.
@@ -80,15 +118,14 @@ impl FeatureMatrix {
         self.width
     }
 
-    /// All values, row-major, `[N · D]`.
-    pub fn values(&self) -> &[f32] {
-        &self.values
+    /// A copy of all values, row-major, `[N · D]`.
+    pub fn values(&self) -> Vec<f32> {
+        self.rows().flatten().copied().collect()
     }
 
     /// The rows in order, `[D]` each.
-    pub fn rows(&self) -> ChunksExact<'_, f32> {
-        // A width of zero would make the chunks panic; such a matrix has no values to give.
-        self.values.chunks_exact(self.width.max(1))
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        (0..self.rows).map(|index| self.row(index))
     }
 
     /// The features of one image, `[D]`.
@@ -96,20 +133,37 @@ impl FeatureMatrix {
     /// # Panics
     /// Like a slice, if `index` is not below [`FeatureMatrix::len`].
     pub fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.width..(index + 1) * self.width]
+        let index = self.chosen.as_ref().map_or(index, |chosen| chosen[index]);
+        match &self.values {
+            Values::Here(values) => &values[index * self.width..(index + 1) * self.width],
+            Values::Elsewhere(source) => source.row(index),
+        }
     }
 
-    /// A copy of some rows, in the order of `indices`, which may repeat.
+    /// Some rows, in the order of `indices`, which may repeat.
     ///
     /// # Panics
     /// As [`FeatureMatrix::row`].
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
-        let mut values = Vec::with_capacity(self.width.saturating_mul(indices.len()));
-        for &index in indices {
-            values.extend_from_slice(self.row(index));
-        }
-        Self { values, width: self.width, rows: indices.len() }
+        let place = |&index: &usize| {
+            assert!(index < self.rows, "row {index} of {}", self.rows);
+            self.chosen.as_ref().map_or(index, |chosen| chosen[index])
+        };
+        let chosen = indices.iter().map(place).collect();
+        Self { values: self.values.clone(), width: self.width, chosen: Some(chosen), rows: indices.len() }
+    }
+}
+
+impl PartialEq for FeatureMatrix {
+    fn eq(&self, other: &Self) -> bool {
+        self.width == other.width && self.rows == other.rows && self.rows().eq(other.rows())
+    }
+}
+
+impl fmt::Debug for FeatureMatrix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "FeatureMatrix[{}, {}]", self.rows, self.width)
     }
 }
 
@@ -144,12 +198,31 @@ mod tests {
         let matrix = FeatureMatrix::from_values(1, vec![10.0, 11.0, 12.0]).unwrap();
         assert_eq!(matrix.select(&[2, 0, 2]).values(), [12.0, 10.0, 12.0]);
         assert_eq!(matrix.select(&[]).len(), 0);
+        assert_eq!(matrix.select(&[2, 0, 1]).select(&[1, 1, 0]).values(), [10.0, 10.0, 12.0]);
+    }
+
+    #[test]
+    fn adding_to_rows_that_are_shared_or_elsewhere_leaves_those_as_they_were() {
+        struct Tens;
+        impl RowSource for Tens {
+            fn row(&self, index: usize) -> &[f32] {
+                &[[10.0], [11.0], [12.0]][index]
+            }
+        }
+        let here = FeatureMatrix::from_values(1, vec![10.0, 11.0, 12.0]).unwrap();
+        let elsewhere = FeatureMatrix::elsewhere(1, 3, Arc::new(Tens));
+        assert_eq!(here, elsewhere);
+        for matrix in [here, elsewhere] {
+            let mut some = matrix.select(&[2, 1]);
+            some.push_row(&[7.0]).unwrap();
+            assert_eq!((some.values(), matrix.values()), (vec![12.0, 11.0, 7.0], vec![10.0, 11.0, 12.0]));
+        }
     }
 
     #[test]
     fn a_matrix_without_columns_still_counts_its_rows() {
         let mut matrix = FeatureMatrix::new(0);
         matrix.push_row(&[]).unwrap();
-        assert_eq!((matrix.len(), matrix.rows().count(), matrix.row(0).len()), (1, 0, 0));
+        assert_eq!((matrix.len(), matrix.rows().count(), matrix.row(0).len()), (1, 1, 0));
     }
 }

@@ -24,7 +24,7 @@ pub use cache::{Cache, CacheKey};
 pub use error::FeatureError;
 pub use extractor::Extractor;
 pub use inputs::{Extraction, Inputs, Rows};
-pub use matrix::FeatureMatrix;
+pub use matrix::{FeatureMatrix, RowSource};
 pub use noticed::Noticed;
 pub use photo::{Explained, Photo, Unreadable};
 

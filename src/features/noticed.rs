@@ -1,7 +1,7 @@
 //! What is said once a run about its photos, whether their features are cached or not: that only the first page of some is
 //! looked at, and that the levels of 16-bit ones do not fit what is taken for black and white.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Photo;
 use crate::pixels::Levels;
@@ -10,7 +10,7 @@ use crate::pixels::Levels;
 const FEWEST_TO_JUDGE: usize = 4;
 
 /// Photos that are not what they seem, counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Noticed {
     /// Files with more pages or frames than the first, which alone is looked at.
     pub multi_page: usize,
@@ -40,6 +40,18 @@ impl Noticed {
         self.clipped += usize::from(u32::from(high) > u32::from(range.low) + 4 * range.span());
         let [lowest, highest] = self.levels.unwrap_or([low, high]);
         self.levels = Some([lowest.min(low), highest.max(high)]);
+    }
+
+    /// Counts what was noticed of other photos too.
+    pub fn merge(&mut self, other: &Self) {
+        self.multi_page += other.multi_page;
+        self.sixteen_bit += other.sixteen_bit;
+        self.dark += other.dark;
+        self.clipped += other.clipped;
+        self.levels = match (self.levels, other.levels) {
+            (Some([low, high]), Some([lowest, highest])) => Some([low.min(lowest), high.max(highest)]),
+            (one, other) => one.or(other),
+        };
     }
 
     /// What to say of the pages, if there is anything.

@@ -40,6 +40,9 @@ pub enum Unreadable {
     /// Its content.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// The reason that an earlier run wrote down.
+    #[error("{0}")]
+    Noted(String),
 }
 
 impl Unreadable {
@@ -48,6 +51,7 @@ impl Unreadable {
         match self {
             Self::File(error) => error.reason(),
             Self::Decode(error) => error.to_string(),
+            Self::Noted(reason) => reason.clone(),
         }
     }
 
@@ -56,6 +60,7 @@ impl Unreadable {
         match self {
             Self::File(error) => error.hint(),
             Self::Decode(error) => error.hint(),
+            Self::Noted(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -117,6 +118,11 @@ impl Mapped {
     /// The bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         self.0.bytes()
+    }
+
+    /// Some of them as little-endian numbers where they lie; `None` where that cannot be.
+    pub fn floats(&self, place: Range<usize>) -> Option<&[f32]> {
+        if cfg!(target_endian = "little") { self.0.floats(place) } else { None }
     }
 }
 

@@ -192,7 +192,7 @@ impl Batch {
 
 /// Scaled features as an f32 tensor `[N, D]` in main memory.
 fn to_tensor(features: &FeatureMatrix, scaling: &Scaling) -> Result<Tensor, TchError> {
-    let mut values = Vec::with_capacity(features.values().len());
+    let mut values = Vec::with_capacity(features.len() * features.width());
     for row in features.rows() {
         values.extend(scaling.apply(row, 0..row.len()).map(|value| value as f32));
     }

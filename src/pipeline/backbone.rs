@@ -175,7 +175,16 @@ impl BackboneOptions {
 
     /// The cache, if it is wanted and can be used; else a warning.
     pub(super) fn open_cache(&self, progress: &dyn Progress) -> Option<Cache> {
-        let cache = Cache::open(self.cache.as_deref()?).inspect_err(|error| {
+        let folder = self.cache.as_deref()?;
+        if let Some(kind) = files::network_file_system(folder) {
+            progress.note(&format!(
+                "no cache: `{}` is on a network file system ({kind}), where its journal is not safe; `--cache DIR` takes a \
+                 folder on a disk of this machine",
+                folder.display()
+            ));
+            return None;
+        }
+        let cache = Cache::open(folder).inspect_err(|error| {
             progress.warn(&format!("{error}; going on without the cache"));
         });
         let cache = cache.ok()?;
@@ -183,6 +192,12 @@ impl BackboneOptions {
             progress.warn(&notice);
         }
         Some(cache)
+    }
+
+    /// The file of the weights, if they are one, in full.
+    pub(crate) fn weights_path(&self) -> Option<String> {
+        let Some(WeightsSource::File(path)) = &self.weights else { return None };
+        Some(escaped::text(&std::path::absolute(path).ok()?).into_owned())
     }
 
     pub(super) fn workload(&self, device: Device, photos: Option<usize>) -> Workload {

@@ -15,6 +15,7 @@ use crate::metrics::{MetricsError, Undefined};
 use crate::model::ModelError;
 use crate::progress::Interrupted;
 use crate::report::heatmap::HeatmapError;
+use crate::shards::{ShardError, WholeError};
 use crate::weights::WeightsError;
 
 /// An error of one of the modules, or of their use together.
@@ -118,6 +119,19 @@ pub enum PipelineError {
         /// Why not.
         reason: String,
     },
+    /// A file of features, or several that are no whole.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// More photos than the user allows could not be read.
+    #[error("{unreadable} of {total} images could not be read, more than `--max-unreadable` allows, such as {first}")]
+    TooManyUnreadable {
+        /// Photos that could not be read.
+        unreadable: usize,
+        /// All photos.
+        total: usize,
+        /// One of them, and why it could not be read.
+        first: String,
+    },
     /// There is nothing to classify.
     #[error("no images in {0}")]
     NoInputs(String),
@@ -175,7 +189,18 @@ impl PipelineError {
             Self::WeightsOfModel { .. } => {
                 Some("put that file beside the model, or give it with `--weights FILE`".to_owned())
             }
+            Self::Shard(error) => error.hint(),
+            Self::TooManyUnreadable { .. } => Some("see whether the drive that they lie on is there".to_owned()),
             Self::NoInputs(_) => Some("give photos, or a folder with photos in it".to_owned()),
+        }
+    }
+}
+
+impl From<WholeError> for PipelineError {
+    fn from(error: WholeError) -> Self {
+        match error {
+            WholeError::Shard(error) => error.into(),
+            WholeError::Interrupted(error) => error.into(),
         }
     }
 }

@@ -1,16 +1,18 @@
 //! Photos and a model in, its numbers on them out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::copies::Copies;
+use super::levels::Remedy;
 use super::memory::COPIES_IN_EVALUATION;
 use super::outputs::{Inputs, Output, Outputs, weights_file};
 use super::photos::{Photos, Reading};
 use super::scored::{self, ScoredSubset, warning_of_few};
+use super::stored::{Stored, Wanted};
 use super::thumbnails::Thumbnails;
 use super::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
-use crate::dataset::ReadOptions;
 use crate::dataset::split::Split;
+use crate::dataset::{ClassMap, ReadOptions};
 use crate::decision::ThresholdRule;
 use crate::features::FeatureMatrix;
 use crate::metrics::{self, Bootstrap, Scores};
@@ -23,8 +25,10 @@ use crate::report::{EvaluateReport, FewPhotos};
 /// What `evaluate` needs to know.
 #[derive(Debug, Clone)]
 pub struct EvaluateOptions {
-    /// Folder or CSV.
+    /// Folder or CSV; not looked at where there are features.
     pub data: PathBuf,
+    /// Rows that `extract` made, in place of photos: a folder of shards, a pattern such as `DIR/*.safetensors`, or one file.
+    pub features: Option<PathBuf>,
     /// How it is to be read.
     pub read_options: ReadOptions,
     /// The model file.
@@ -51,6 +55,7 @@ impl EvaluateOptions {
     pub fn new(data: impl Into<PathBuf>, model: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
+            features: None,
             read_options: ReadOptions::default(),
             model: model.into(),
             threshold: None,
@@ -80,8 +85,13 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     let inputs = Inputs::new(given.into_iter().chain(weights_file(options.backbone.weights.as_ref())));
     let mut outputs = Outputs::new(page.into_iter().collect(), inputs)?;
     let model = Model::read(&options.model)?;
-    let mut features = FeatureMatrix::new(model.head.weight.len());
-    let photos = options.reading(&model).run(&mut features, progress)?;
+    let (photos, features) = match options.features.as_deref() {
+        None => {
+            let mut features = FeatureMatrix::new(model.head.weight.len());
+            (options.reading(&model).run(&mut features, progress)?, features)
+        }
+        Some(place) => options.stored(place, &model, progress)?,
+    };
     let split = options.split.or_else(|| photos.most_independent());
     let asked_for = photos.rows_of(split);
     if asked_for.is_empty() {
@@ -120,7 +130,7 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
     };
     let rule = options.rule(&model);
     let report = EvaluateReport {
-        data: options.data.clone(),
+        data: options.source().to_path_buf(),
         model: options.model.clone(),
         positive: model.facts.positive.clone(),
         negative: model.facts.negative.clone(),
@@ -151,6 +161,32 @@ impl EvaluateOptions {
     /// What chose the threshold.
     fn rule(&self, model: &Model) -> ThresholdRule {
         self.threshold.map_or(model.facts.threshold_rule, ThresholdRule::Fixed)
+    }
+
+    /// Where the photos or their features are.
+    fn source(&self) -> &Path {
+        self.features.as_ref().unwrap_or(&self.data)
+    }
+
+    /// The photos whose rows are at `place`, and the rows.
+    fn stored(
+        &self,
+        place: &Path,
+        model: &Model,
+        progress: &dyn Progress,
+    ) -> Result<(Photos, FeatureMatrix), PipelineError> {
+        let stored = Stored::open(place, progress)?;
+        stored.check(&self.model, model)?;
+        let wanted = Wanted {
+            classes: ClassMap::new(&model.facts.classes, &model.facts.positive)?,
+            fixes: &[],
+            group_by: None,
+            copies: COPIES_IN_EVALUATION,
+            device: self.backbone.device,
+            remedy: Remedy::TrainAgain,
+        };
+        let (photos, features, _) = stored.photos(&wanted, progress)?;
+        Ok((photos, features))
     }
 
     fn reading<'a>(&'a self, model: &'a Model) -> Reading<'a> {
@@ -221,7 +257,7 @@ impl EvaluateOptions {
             repeat: Some(scored::repeat(photos, model, self.seed)),
             ..Page::default()
         };
-        Ok(scored::render(&self.data, page, progress))
+        Ok(scored::render(self.source(), page, progress))
     }
 }
 

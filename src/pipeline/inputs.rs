@@ -8,6 +8,7 @@ use walkdir::WalkDir;
 use crate::features::Inputs;
 use crate::files::{self, WalkRoot};
 use crate::pixels;
+use crate::shards::{Shard, path_bytes};
 
 /// One thing to classify.
 pub enum Argument {
@@ -49,10 +50,50 @@ impl Arguments {
         self.no_photos
     }
 
-    /// How many photos there are, if that is known without looking: no folder and no list among them.
+    /// How many photos there are, if that is known without looking: no folder and no growing list among them.
     pub fn count(&self) -> Option<usize> {
-        let is_file = |argument: &Argument| matches!(argument, Argument::Path(path) if !path.is_dir());
-        self.waiting.iter().all(is_file).then_some(self.waiting.len())
+        let count = |argument: &Argument| match argument {
+            Argument::Path(path) => (!path.is_dir()).then_some(1),
+            Argument::List(list) => list.left(),
+        };
+        self.waiting.iter().map(count).sum()
+    }
+
+    /// Whether nothing at all is a fine answer: a list may be empty, as the part of it that one of many machines gets.
+    pub(super) fn may_be_empty(&self) -> bool {
+        self.waiting.iter().any(|argument| matches!(argument, Argument::List(_)))
+    }
+
+    /// The photos of a shard of all of these, which are looked for at once and sorted by the bytes of their paths.
+    #[must_use]
+    pub fn shard(mut self, shard: Shard) -> Self {
+        let mut all = Vec::new();
+        loop {
+            let more = self.next(CHUNK);
+            if more.is_empty() {
+                break;
+            }
+            all.extend(more);
+        }
+        all.sort_unstable_by(|a, b| path_bytes(a).cmp(path_bytes(b)));
+        let list = Known(shard.take(all).into_iter());
+        Self { waiting: VecDeque::from([Argument::List(Box::new(list))]), ..self }
+    }
+}
+
+/// Photos that are looked for at once.
+const CHUNK: usize = 1024;
+
+/// A list that is whole.
+struct Known(std::vec::IntoIter<PathBuf>);
+
+impl Inputs for Known {
+    fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
+        self.0.by_ref().take(at_most).collect()
+    }
+
+    fn left(&self) -> Option<usize> {
+        Some(self.0.len())
     }
 }
 
@@ -166,6 +207,21 @@ mod tests {
             chunks.push(chunk.iter().map(name).collect::<Vec<_>>());
         }
         assert_eq!(arguments.no_photos(), 1);
+        assert_eq!(arguments.count(), Some(0));
         assert_eq!(chunks, [vec!["missing.jpg"], vec!["l1"], vec!["l2", "l3"], vec!["a.ppm", "b.ppm"]]);
+    }
+
+    #[test]
+    fn shards_take_turns_in_the_sorted_list_of_all_arguments() {
+        let shard = |index| {
+            let list = Growing(VecDeque::from([vec!["b".into(), "d".into()], vec!["a".into()]]));
+            let arguments =
+                vec![Argument::Path("e".into()), Argument::List(Box::new(list)), Argument::Path("c".into())];
+            let mut arguments = Arguments::new(arguments).shard(Shard { index, count: 3 });
+            (arguments.count(), arguments.may_be_empty(), arguments.next(9))
+        };
+        assert_eq!(shard(0), (Some(2), true, vec!["a".into(), "d".into()]));
+        assert_eq!(shard(1), (Some(2), true, vec!["b".into(), "e".into()]));
+        assert_eq!(shard(2), (Some(1), true, vec!["c".into()]));
     }
 }

@@ -3,11 +3,11 @@
 use crate::backbone::layout::FEATURES;
 use crate::progress::Progress;
 
-/// Times that a command holds every row: all of them, those of each split, those that are cross-validated.
-pub(super) const COPIES_IN_TRAINING: u64 = 3;
+/// Times that training and evaluation hold every row: splits and folds name the rows that they are of.
+pub(super) const COPIES_IN_TRAINING: u64 = 1;
 
-/// As [`COPIES_IN_TRAINING`]: all rows, and those that are measured.
-pub(super) const COPIES_IN_EVALUATION: u64 = 2;
+/// As [`COPIES_IN_TRAINING`].
+pub(super) const COPIES_IN_EVALUATION: u64 = 1;
 
 /// Warns if rows of `width` numbers for so many photos need more memory than is free.
 pub(super) fn warn_if_short(photos: usize, width: usize, copies: u64, progress: &dyn Progress) {
@@ -58,10 +58,10 @@ mod tests {
 
     #[test]
     fn rows_that_do_not_fit_are_warned_of_with_what_they_need_and_others_are_not() {
-        let free = 12_000_000_000;
+        let free = 4_000_000_000;
         assert_eq!(shortage(1000, 100_352, COPIES_IN_TRAINING, free), None);
         let warning = shortage(10_000, 100_352, COPIES_IN_TRAINING, free).unwrap();
-        assert!(warning.contains("need 12.0 GB of memory and 12.0 GB are free") && warning.contains("`--head gap`"));
+        assert!(warning.contains("need 4.0 GB of memory and 4.0 GB are free") && warning.contains("`--head gap`"));
         assert!(shortage(usize::MAX, 2048, 2, free).unwrap().ends_with("use fewer photos"));
     }
 }

@@ -4,28 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::levels::{self, Remedy};
-use super::{BackboneOptions, PipelineError, memory};
+use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
 use crate::audit::GroupBy;
 use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
 use crate::dataset::fixes::{self, Fixed};
-use crate::dataset::{self, ClassMap, Label, ReadOptions, Sample, Split};
-use crate::features::{Extraction, Extractor, Rows};
+use crate::dataset::{self, ClassMap, Dataset, Label, ReadOptions, Sample, Split};
+use crate::features::{Cache, Extraction, Extractor, Rows};
 use crate::files::{ContentHash, escaped, shell_word};
 use crate::model::Model;
 use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
 use crate::report::{ClassCount, Skipped};
 use crate::weights::WeightsId;
-
-/// What to do about a photo that cannot be read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnUnreadable {
-    /// Report it and go on.
-    #[default]
-    Skip,
-    /// Stop at the first.
-    Fail,
-}
 
 /// Which photos, and how they become rows.
 pub(super) struct Reading<'a> {
@@ -47,6 +37,12 @@ pub(super) struct Reading<'a> {
     pub(super) facts: bool,
 }
 
+/// What photos are read with.
+pub(super) struct Opened {
+    pub(super) cache: Option<Cache>,
+    pub(super) backbone: LazyBackbone,
+}
+
 /// What stands beside the rows, in their order, which is that of the sorted paths.
 pub(super) struct Photos {
     /// The readable photos, `[N]`.
@@ -60,6 +56,8 @@ pub(super) struct Photos {
     pub(super) ignored: String,
     pub(super) seconds: f64,
     pub(super) images_per_second: f64,
+    /// Whether the files of the photos may be opened once more; rows that were made elsewhere may be here without them.
+    pub(super) are_at_hand: bool,
     /// Loaded by now, or when it is first needed.
     pub(super) backbone: LazyBackbone,
     pub(super) weights: WeightsId,
@@ -109,6 +107,21 @@ impl Reading<'_> {
         rows: &mut dyn Rows,
         progress: &dyn Progress,
     ) -> Result<(Photos, Option<Fixed>), PipelineError> {
+        let (found, fixed) = self.find(fixes, group_by, progress)?;
+        let photos = self.read(&found, self.open(progress)?, rows, progress)?;
+        if self.model.is_none() {
+            photos.check_classes(&found.samples)?;
+        }
+        Ok((photos, fixed))
+    }
+
+    /// The labelled photos, with the corrections of a CSV on top of the labels.
+    pub(super) fn find(
+        &self,
+        fixes: &[PathBuf],
+        group_by: Option<&GroupBy>,
+        progress: &dyn Progress,
+    ) -> Result<(Dataset, Option<Fixed>), PipelineError> {
         // A device that is not there is said before a folder of any size is listed.
         device::resolve(self.backbone.device)?;
         let mut found = match self.model {
@@ -118,20 +131,9 @@ impl Reading<'_> {
                 dataset::open_for(self.data, self.read_options, &classes, &pixels::looks_like_image, progress)?
             }
         };
-        let mut fixed = None;
-        for file in fixes {
-            let by_this = fixes::apply(&mut found, self.data, file, &pixels::looks_like_image, progress)?;
-            fixed = Some(fixed.unwrap_or_default() + by_this);
-        }
-        found.warnings.iter().for_each(|warning| progress.warn(warning));
-        found.notes.iter().for_each(|note| progress.note(note));
-        if let Some(pattern) = group_by {
-            let photos: Vec<_> =
-                found.samples.iter().map(|sample| (sample.path.as_path(), found.answer(sample))).collect();
-            pattern.check(&photos, self.data)?.iter().for_each(|warning| progress.warn(warning));
-        }
-        let classes = found.classes;
-        let (positive, negative) = (classes.positive_name(), classes.negative_name());
+        let fixed = correct(&mut found, self.data, fixes, progress)?;
+        check_groups(&found, group_by, self.data, progress)?;
+        let (positive, negative) = (found.classes.positive_name(), found.classes.negative_name());
         let is_by_default = self.positive.is_none() && self.model.is_none();
         let other = if is_by_default {
             format!(" (the other way round: `--positive {}`)", shell_word(negative))
@@ -140,10 +142,11 @@ impl Reading<'_> {
         };
         let count = found.samples.len();
         progress.note(&format!("{count} images; positive is `{positive}`, negative is `{negative}`{other}"));
-        let mut preprocess = self.preprocess.clone();
-        if self.auto_levels {
-            preprocess.levels = levels::choose(&found.samples, self.limits, progress)?;
-        }
+        Ok((found, fixed))
+    }
+
+    /// The network, which is loaded when the first photo needs it, and the cache.
+    pub(super) fn open(&self, progress: &dyn Progress) -> Result<Opened, PipelineError> {
         let cache = self.backbone.open_cache(progress);
         let backbone = match self.model {
             None => {
@@ -153,6 +156,21 @@ impl Reading<'_> {
             }
             Some((path, model)) => self.backbone.open_for(path, model, cache.as_ref(), progress)?,
         };
+        Ok(Opened { cache, backbone })
+    }
+
+    /// Runs each of these photos through the backbone once; `rows` takes the features.
+    pub(super) fn read(
+        &self,
+        found: &Dataset,
+        Opened { cache, backbone }: Opened,
+        rows: &mut dyn Rows,
+        progress: &dyn Progress,
+    ) -> Result<Photos, PipelineError> {
+        let mut preprocess = self.preprocess.clone();
+        if self.auto_levels {
+            preprocess.levels = levels::choose(&found.samples, self.limits, progress)?;
+        }
         let target = backbone.target();
         let paths: Vec<PathBuf> = found.samples.iter().map(|sample| sample.path.clone()).collect();
         let extractor = Extractor {
@@ -176,7 +194,7 @@ impl Reading<'_> {
             path: paths.get(*index).cloned().unwrap_or_default(),
             reason: error.reason(),
         });
-        let not_listed = found.unreadable.into_iter().map(|item| Skipped { path: item.path, reason: item.reason });
+        let not_listed = found.unreadable.iter().cloned().map(|item| Skipped { path: item.path, reason: item.reason });
         let unreadable: Vec<_> = not_listed.chain(unreadable).collect();
         for skipped in &unreadable {
             progress.warn(&format!("left out `{}`: {}", escaped::text(&skipped.path), skipped.reason));
@@ -184,25 +202,52 @@ impl Reading<'_> {
         let remedy = if self.model.is_none() { Remedy::Choose } else { Remedy::TrainAgain };
         levels::say(&extraction.noticed, preprocess.levels, remedy, progress);
         let samples = extraction.rows.iter().filter_map(|&row| found.samples.get(row).cloned()).collect();
-        let photos = Photos {
+        Ok(Photos {
             images_per_second: paths.len() as f64 / seconds.max(1e-9),
             seconds,
             samples,
-            classes,
+            classes: found.classes.clone(),
             extraction,
             preprocess,
             unreadable,
             ignored: found.ignored.to_string(),
             weights: backbone.id().clone(),
             device: device::name(backbone.devices()),
+            are_at_hand: true,
             backbone,
             target,
-        };
-        if self.model.is_none() {
-            photos.check_classes(&found.samples)?;
-        }
-        Ok((photos, fixed))
+        })
     }
+}
+
+/// Lays the corrections of a CSV over the labels, and says what there is to say of the data.
+pub(super) fn correct(
+    found: &mut Dataset,
+    data: &Path,
+    fixes: &[PathBuf],
+    progress: &dyn Progress,
+) -> Result<Option<Fixed>, PipelineError> {
+    let mut fixed = None;
+    for file in fixes {
+        let by_this = fixes::apply(found, data, file, &pixels::looks_like_image, progress)?;
+        fixed = Some(fixed.unwrap_or_default() + by_this);
+    }
+    found.warnings.iter().for_each(|warning| progress.warn(warning));
+    found.notes.iter().for_each(|note| progress.note(note));
+    Ok(fixed)
+}
+
+/// Refuses a pattern that says nothing about the photos.
+pub(super) fn check_groups(
+    found: &Dataset,
+    group_by: Option<&GroupBy>,
+    data: &Path,
+    progress: &dyn Progress,
+) -> Result<(), PipelineError> {
+    let Some(pattern) = group_by else { return Ok(()) };
+    let photos: Vec<_> = found.samples.iter().map(|sample| (sample.path.as_path(), found.answer(sample))).collect();
+    pattern.check(&photos, data)?.iter().for_each(|warning| progress.warn(warning));
+    Ok(())
 }
 
 impl Photos {
@@ -228,7 +273,7 @@ impl Photos {
     }
 
     /// Both classes must have survived the reading of all samples.
-    fn check_classes(&self, all: &[Sample]) -> Result<(), PipelineError> {
+    pub(super) fn check_classes(&self, all: &[Sample]) -> Result<(), PipelineError> {
         let labels = self.labels();
         let names = [(Label::Positive, self.classes.positive_name()), (Label::Negative, self.classes.negative_name())];
         let Some((label, class)) = names.into_iter().find(|(label, _)| !labels.contains(&(*label == Label::Positive)))

@@ -7,7 +7,7 @@ use super::levels::{self, Remedy};
 use super::maps::{Maps, PHOTO};
 use super::outputs::{Inputs, weights_file};
 use super::sorted::{Sorted, UNREADABLE};
-use super::{Arguments, BackboneOptions, MapOutput, OnUnreadable, PipelineError};
+use super::{Arguments, BackboneOptions, MapOutput, MaxUnreadable, OnUnreadable, PipelineError};
 use crate::backbone::{ActivationMap, Linear, Readout};
 use crate::decision::{self, Decision, Review};
 use crate::features::{Extractor, FeatureError, Noticed, Photo};
@@ -35,6 +35,8 @@ pub struct PredictOptions {
     pub limits: Limits,
     /// What to do about a photo that cannot be read.
     pub on_unreadable: OnUnreadable,
+    /// How many such photos there may be; more are an error, once all are answered.
+    pub max_unreadable: Option<MaxUnreadable>,
     /// The backbone; its weights default to the model's own.
     pub backbone: BackboneOptions,
 }
@@ -51,6 +53,7 @@ impl PredictOptions {
             sort: None,
             limits: Limits::default(),
             on_unreadable: OnUnreadable::default(),
+            max_unreadable: None,
             backbone: BackboneOptions::default(),
         }
     }
@@ -157,7 +160,7 @@ pub fn predict(
     let mut maps =
         options.cam.as_ref().map(|output| Maps::new(output, &model.facts, options.inputs(inputs))).transpose()?;
     let mut sorted = options.sort.as_ref().map(|folder| Sorted::new(folder, &options.inputs(inputs))).transpose()?;
-    let count = inputs.count();
+    let (count, may_be_empty) = (inputs.count(), inputs.may_be_empty());
     let head = Linear { weight: &model.head.weight, bias: model.head.bias };
     let extractor = Extractor {
         backbone: &backbone,
@@ -169,7 +172,7 @@ pub fn predict(
         border: false,
         readout: Readout { pooling: model.facts.pooling, explain: maps.is_some().then_some(head) },
     };
-    let (mut seen, mut unreadable, mut trained_on) = (0_usize, 0_usize, 0_usize);
+    let (mut seen, mut unreadable, mut trained_on, mut first) = (0_usize, 0_usize, 0_usize, None);
     let mut is_whole = true;
     let (mut noticed, levels) = (Noticed::default(), model.facts.preprocess.levels);
     let mut failure: Option<PipelineError> = None;
@@ -196,7 +199,10 @@ pub fn predict(
             }
             Err(error) => Err(error.reason()),
         };
-        unreadable += usize::from(outcome.is_err());
+        if let Err(reason) = &outcome {
+            unreadable += 1;
+            first.get_or_insert_with(|| format!("`{}`: {reason}", path.display()));
+        }
         let answer = outcome.as_ref().map_or(UNREADABLE, |answer| answer.label.word());
         if let Some(error) = sorted.as_mut().and_then(|sorted| sorted.add(&path, answer).err()) {
             failure = Some(error.into());
@@ -218,9 +224,12 @@ pub fn predict(
         count => Some(format!("{count} files are no photos and were ignored")),
     };
     progress.check()?;
-    if seen == 0 {
+    if seen == 0 && !may_be_empty {
         let beside = ignored.map(|files| format!("; {files}")).unwrap_or_default();
         return Err(PipelineError::NoInputs(format!("what was given{beside}")));
+    }
+    if let (Some(limit), Some(first)) = (options.max_unreadable, first) {
+        limit.check_count(unreadable, seen, first)?;
     }
     if let Some(sorted) = sorted.filter(|_| is_whole) {
         sorted.finish()?;

@@ -53,6 +53,9 @@ impl Thumbnails<'_> {
         rows: &[usize],
         progress: &dyn Progress,
     ) -> Result<HashMap<usize, PhotoView>, PipelineError> {
+        if !self.photos.are_at_hand {
+            return Ok(HashMap::new());
+        }
         let facts = &self.model.facts;
         let head = Linear { weight: &self.model.head.weight, bias: self.model.head.bias };
         let extractor = Extractor {
@@ -90,6 +93,9 @@ impl Thumbnails<'_> {
 
     /// Some photos of each class, evenly over its own, for the page's first section.
     pub(super) fn samples(&self) -> Vec<ClassPhotos> {
+        if !self.photos.are_at_hand {
+            return Vec::new();
+        }
         let classes = self.photos.classes.names().iter().take(html::MAX_CLASSES).enumerate();
         let sheet = |(class, name): (usize, &String)| {
             let all: Vec<&Path> =
@@ -102,8 +108,11 @@ impl Thumbnails<'_> {
         classes.map(sheet).collect()
     }
 
-    /// What the network sees of a photo; `None` if it has gone since.
+    /// What the network sees of a photo; `None` if it has gone since, or was never here.
     fn crop(&self, path: &Path) -> Option<Crop> {
+        if !self.photos.are_at_hand {
+            return None;
+        }
         let bytes = files::read_within(path, self.limits.max_file_bytes, self.limits.max_time).ok()?;
         self.model.facts.preprocess.load(&bytes, self.limits).ok()
     }

@@ -2,7 +2,8 @@
 //!
 //! `train` and `predict`: the way from photos to answers. `output`: who gets to read what. `weights`: known, missing,
 //! refused and fetched. `cache`: features that were computed once. `evaluate`: numbers
-//! on new photos. `numbers`: what few photos and copies make of them. `shapes`: the network as a table, the flatten head,
+//! on new photos. `shards`: features of many machines.
+//! `numbers`: what few photos and copies make of them. `shapes`: the network as a table, the flatten head,
 //! and everything that does not fit. `cam`: pictures of
 //! what speaks for an answer. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made.
 //! `layouts`: folders and commands as people have them. `outputs`: where nothing is written. `formats`: files of other
@@ -35,6 +36,7 @@ mod outputs;
 mod predict;
 mod setup;
 mod shapes;
+mod shards;
 mod shell;
 mod startup;
 mod tables;

@@ -83,3 +83,36 @@ fn weights_other_than_those_of_the_model_are_refused() {
     assert_eq!(said.code, Some(1));
     assert!(said.err.contains("random:0") && said.err.contains("random:1"), "{}", said.err);
 }
+
+#[test]
+fn shards_share_the_sorted_photos_and_an_empty_part_is_no_failure() {
+    let dir = Dir::with_photos(4);
+    dir.model();
+    let ask = |list: &str, more: &[&str]| {
+        let mut child = dir
+            .command()
+            .args(["predict", "-", "--format", "csv", "-q"])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(list.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let paths = |line: &str| line.split(',').next().unwrap().to_owned();
+        let rows: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().skip(1).map(paths).collect();
+        (output.status.code(), rows)
+    };
+    let list = "imgs/light/1.ppm\nimgs/dark/1.ppm\ngone.ppm\nimgs/dark/0.ppm\n";
+    assert_eq!(ask(list, &["--shard", "0/3"]), (Some(3), vec!["gone.ppm".to_owned(), "imgs/light/1.ppm".to_owned()]));
+    assert_eq!(ask(list, &["--shard", "2/3"]), (Some(0), vec!["imgs/dark/1.ppm".to_owned()]));
+    assert_eq!(ask(list, &["--shard", "7/8"]), (Some(0), vec![]));
+    assert_eq!(ask("", &[]), (Some(0), vec![]));
+    // All rows are there, and the exit code says that they are not worth much.
+    let (code, rows) = ask(list, &["--max-unreadable", "20%"]);
+    assert_eq!((code, rows.len()), (Some(1), 4));
+    assert_eq!(ask(list, &["--max-unreadable", "25%"]).0, Some(3));
+    // What was given to be looked through and has no photo is still a mistake.
+    dir.folder("empty");
+    assert_eq!(run(dir.command().args(["predict", "empty"])).code, Some(1));
+}

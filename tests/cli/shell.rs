@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::setup::{Dir, run};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "train",
     "evaluate",
     "predict",
     "extract",
     "export",
     "verify",
+    "merge",
     "inspect",
     "weights",
     "cache",

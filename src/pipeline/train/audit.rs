@@ -61,12 +61,12 @@ impl Training<'_> {
     }
 
     /// The borders of some photos of the pool: their places there, as many of each class, and what the network sees of them
-    /// alone; none where a class has too few to tell. Photos that cannot be read any more are left out.
+    /// alone; none where a class has too few to tell, or the photos are not at hand. Photos that cannot be read any more are left out.
     fn borders(&self) -> Result<(Vec<usize>, FeatureMatrix), PipelineError> {
         let Self { options, progress, photos, pool, .. } = self;
         let classes: Vec<usize> = pool.labels.iter().map(|&label| usize::from(label)).collect();
         let of_class = pool.positives().min(pool.len() - pool.positives());
-        if of_class < shortcut::MIN_PHOTOS {
+        if of_class < shortcut::MIN_PHOTOS || !photos.are_at_hand {
             return Ok((Vec::new(), FeatureMatrix::new(0)));
         }
         let mut places = subset::evenly(&classes, &pool.groups, shortcut::MAX_PHOTOS.min(2 * of_class));

@@ -5,11 +5,10 @@ use super::training::{Found, Training};
 use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
 use crate::features::FeatureMatrix;
-use crate::files::escaped;
 use crate::index::Index;
 use crate::model::{self, FORMAT_VERSION, Facts, IndexFacts, Kept, Model, TrainedOn};
 use crate::pipeline::PipelineError;
-use crate::pipeline::outputs::{Outputs, weights_file};
+use crate::pipeline::outputs::Outputs;
 use crate::pipeline::photos::Photos;
 
 impl Training<'_> {
@@ -43,8 +42,7 @@ impl Training<'_> {
             preprocess: photos.preprocess.clone(),
             pooling: options.pooling,
             weights: photos.weights.clone(),
-            weights_path: weights_file(options.backbone.weights.as_ref())
-                .and_then(|(_, path)| Some(escaped::text(&std::path::absolute(path).ok()?).into_owned())),
+            weights_path: options.backbone.weights_path(),
             precision: Some(photos.target.precision.to_string()),
             training: model::Training {
                 images: training.len(),

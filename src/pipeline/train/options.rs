@@ -10,6 +10,7 @@ use crate::decision::ThresholdRule;
 use crate::head::{Balance, L2};
 use crate::model;
 use crate::pipeline::outputs::{Inputs, Output, Outputs, weights_file};
+use crate::pipeline::stored::Stored;
 use crate::pipeline::{BackboneOptions, OnUnreadable, PageOptions, PipelineError};
 use crate::pixels::{Limits, Preprocess};
 use crate::report::html;
@@ -17,8 +18,10 @@ use crate::report::html;
 /// What `train` needs to know.
 #[derive(Debug, Clone)]
 pub struct TrainOptions {
-    /// Folder or CSV.
+    /// Folder or CSV; not looked at where there are features.
     pub data: PathBuf,
+    /// Rows that `extract` made, in place of photos: a folder of shards, a pattern such as `DIR/*.safetensors`, or one file.
+    pub features: Option<PathBuf>,
     /// How it is to be read.
     pub read_options: ReadOptions,
     /// The positive class, where it is not the second by name.
@@ -96,6 +99,7 @@ impl TrainOptions {
     pub fn new(data: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
+            features: None,
             read_options: ReadOptions::default(),
             positive: None,
             output: output.into(),
@@ -122,7 +126,7 @@ impl TrainOptions {
     }
 
     /// Every file that is written, and what it may not be written over.
-    pub(super) fn outputs(&self) -> Result<Outputs<'_>, PipelineError> {
+    pub(super) fn outputs(&self, stored: Option<&Stored>) -> Result<Outputs<'_>, PipelineError> {
         let output = |option, path, kind| Output { option, path, kind };
         let page = self.page.as_ref().map(|page| output("--report", &page.path, html::KIND));
         let split = self.save_split.as_ref().map(|path| output("--save-split", path, split::KIND));
@@ -131,6 +135,8 @@ impl TrainOptions {
             [output("--output", &self.output, model::KIND)].into_iter().chain(split).chain(label_errors).chain(page);
         let fixes = self.fixes.iter().map(|path| ("the table of `--fixes`", path.as_path()));
         let given = [("the table of `--data`", self.data.as_path())].into_iter().chain(fixes);
+        let rows = stored.into_iter().flat_map(Stored::paths).map(|path| ("a file of `--features`", path));
+        let given = given.chain(rows);
         Outputs::new(all.collect(), Inputs::new(given.chain(weights_file(self.backbone.weights.as_ref()))))
     }
 }

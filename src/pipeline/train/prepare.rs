@@ -12,16 +12,38 @@ use crate::decision::ThresholdRule;
 use crate::features::FeatureMatrix;
 use crate::files::shell_word;
 use crate::pipeline::PipelineError;
+use crate::pipeline::levels::Remedy;
 use crate::pipeline::memory::COPIES_IN_TRAINING;
 use crate::pipeline::photos::Reading;
+use crate::pipeline::stored::{Stored, Wanted};
 use crate::progress::{Progress, Unit};
 
 impl<'a> Training<'a> {
     /// Reads the photos, finds what belongs together, and divides them.
-    pub(super) fn prepare(options: &'a TrainOptions, progress: &'a dyn Progress) -> Result<Self, PipelineError> {
+    pub(super) fn prepare(
+        options: &'a TrainOptions,
+        stored: Option<&Stored>,
+        progress: &'a dyn Progress,
+    ) -> Result<Self, PipelineError> {
         let mut features = FeatureMatrix::new(options.pooling.width(options.preprocess.crop));
-        let group_by = options.group_by.as_ref();
-        let (mut photos, fixes) = options.reading().run_fixed(&options.fixes, group_by, &mut features, progress)?;
+        let (fixes, group_by) = (options.fixes.as_slice(), options.group_by.as_ref());
+        let (mut photos, fixes) = match stored {
+            None => options.reading().run_fixed(fixes, group_by, &mut features, progress)?,
+            Some(stored) => {
+                let wanted = Wanted {
+                    classes: stored.classes(options.positive.as_deref())?,
+                    fixes,
+                    group_by,
+                    copies: COPIES_IN_TRAINING,
+                    device: options.backbone.device,
+                    remedy: Remedy::Choose,
+                };
+                let (photos, rows, fixed) = stored.photos(&wanted, progress)?;
+                photos.check_classes(&[])?;
+                features = rows;
+                (photos, fixed)
+            }
+        };
         if let Some(warning) = options.doubtful_positive(&photos.classes) {
             progress.warn(&warning);
         }

@@ -15,6 +15,7 @@ use crate::dataset::split::Split;
 use crate::model::Model;
 use crate::pipeline::PipelineError;
 use crate::pipeline::photos::Photos;
+use crate::pipeline::stored::Stored;
 use crate::progress::Progress;
 use crate::report::html::Warning;
 use crate::report::{FewPhotos, TrainReport};
@@ -44,13 +45,16 @@ pub(super) struct Found<'a> {
     pub(super) audited: Audited,
 }
 
-/// Trains a head on the photos of a folder and writes the model.
+/// Trains a head on the photos of a folder, or on features of them, and writes the model.
 ///
 /// # Errors
 /// [`PipelineError`]; what was at the outputs is then as it was.
 pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainReport, PipelineError> {
-    let mut outputs = options.outputs()?;
-    let training = Training::prepare(options, progress)?;
+    let stored = options.features.as_deref().map(|place| Stored::open(place, progress)).transpose()?;
+    let settled = stored.as_ref().map(|stored| stored.train_options(options)).transpose()?;
+    let options = settled.as_ref().unwrap_or(options);
+    let mut outputs = options.outputs(stored.as_ref())?;
+    let training = Training::prepare(options, stored.as_ref(), progress)?;
     let fitted = training.fit()?;
     let decided = training.decide(&fitted)?;
     let measured = training.measure(&fitted, &decided)?;

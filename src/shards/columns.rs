@@ -1,0 +1,148 @@
+//! The tensors beside the rows: which there are, in which order, and how what they hold is made of bytes.
+//!
+//! Texts of any length are one tensor of bytes and one of offsets, `[N + 1]`: paths in the header of a safetensors file would
+//! end at 100 MB of it.
+
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+
+use crate::dataset::Split;
+use crate::files::ContentHash;
+
+/// One photo of a list, as it stands in a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// Its place in the list.
+    pub position: usize,
+    /// The bytes of its path.
+    pub path: &'a [u8],
+    /// Its place among the classes.
+    pub class: usize,
+    /// Its side, if the data says so.
+    pub split: Option<Split>,
+}
+
+/// What a photo's row stands with.
+#[derive(Debug, Clone, Copy)]
+pub struct RowEntry<'a> {
+    /// Which photo.
+    pub photo: Entry<'a>,
+    /// The content of its file.
+    pub hash: ContentHash,
+    /// What its audits need, as [`crate::pixels::PhotoFacts::to_bytes`] makes it.
+    pub facts: &'a [u8],
+}
+
+/// A photo that could not be read.
+#[derive(Debug, Clone, Copy)]
+pub struct UnreadableEntry<'a> {
+    /// Which photo.
+    pub photo: Entry<'a>,
+    /// Why, in UTF-8.
+    pub reason: &'a [u8],
+}
+
+/// A tensor's name, its type, and how many numbers each of its `[N]` has; `None` for texts, whose bytes are as many as their
+/// offsets say.
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) dtype: Dtype,
+    pub(super) of: Of,
+}
+
+/// What a tensor has an entry for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Each row: so many numbers.
+    Rows(usize),
+    /// Each unreadable photo.
+    Unreadable,
+    /// The beginning of each row's text, and the end of the last.
+    RowOffsets,
+    /// The same of unreadable photos.
+    UnreadableOffsets,
+    /// The texts whose offsets are in that tensor.
+    Texts(&'static str),
+    /// The whole file.
+    Checksum,
+}
+
+pub(super) const FEATURES: &str = "features";
+pub(super) const LABELS: &str = "labels";
+pub(super) const POSITIONS: &str = "positions";
+pub(super) const CLASSES: &str = "classes";
+pub(super) const PATH_OFFSETS: &str = "path_offsets";
+pub(super) const FACTS_OFFSETS: &str = "facts_offsets";
+pub(super) const UNREADABLE_POSITIONS: &str = "unreadable.positions";
+pub(super) const UNREADABLE_CLASSES: &str = "unreadable.classes";
+pub(super) const UNREADABLE_PATH_OFFSETS: &str = "unreadable.path_offsets";
+pub(super) const REASON_OFFSETS: &str = "unreadable.reason_offsets";
+pub(super) const HASHES: &str = "hashes";
+pub(super) const SPLITS: &str = "splits";
+pub(super) const UNREADABLE_SPLITS: &str = "unreadable.splits";
+pub(super) const PATHS: &str = "paths";
+pub(super) const FACTS: &str = "facts";
+pub(super) const UNREADABLE_PATHS: &str = "unreadable.paths";
+pub(super) const REASONS: &str = "unreadable.reasons";
+pub(super) const CHECKSUM: &str = "checksum";
+
+/// All tensors but the features, which come first, in their order: the widest numbers first, so that each lies at a multiple
+/// of its size.
+pub(super) const COLUMNS: [Column; 17] = [
+    column(LABELS, Dtype::I64, Of::Rows(1)),
+    column(POSITIONS, Dtype::I64, Of::Rows(1)),
+    column(CLASSES, Dtype::I64, Of::Rows(1)),
+    column(PATH_OFFSETS, Dtype::I64, Of::RowOffsets),
+    column(FACTS_OFFSETS, Dtype::I64, Of::RowOffsets),
+    column(UNREADABLE_POSITIONS, Dtype::I64, Of::Unreadable),
+    column(UNREADABLE_CLASSES, Dtype::I64, Of::Unreadable),
+    column(UNREADABLE_PATH_OFFSETS, Dtype::I64, Of::UnreadableOffsets),
+    column(REASON_OFFSETS, Dtype::I64, Of::UnreadableOffsets),
+    column(HASHES, Dtype::U8, Of::Rows(32)),
+    column(SPLITS, Dtype::U8, Of::Rows(1)),
+    column(UNREADABLE_SPLITS, Dtype::U8, Of::Unreadable),
+    column(PATHS, Dtype::U8, Of::Texts(PATH_OFFSETS)),
+    column(FACTS, Dtype::U8, Of::Texts(FACTS_OFFSETS)),
+    column(UNREADABLE_PATHS, Dtype::U8, Of::Texts(UNREADABLE_PATH_OFFSETS)),
+    column(REASONS, Dtype::U8, Of::Texts(REASON_OFFSETS)),
+    column(CHECKSUM, Dtype::U8, Of::Checksum),
+];
+
+const fn column(name: &'static str, dtype: Dtype, of: Of) -> Column {
+    Column { name, dtype, of }
+}
+
+/// Bytes of a checksum, the last of a file.
+pub(super) const CHECKSUM_BYTES: usize = 32;
+
+pub(super) fn split_code(split: Option<Split>) -> u8 {
+    match split {
+        None => 0,
+        Some(Split::Train) => 1,
+        Some(Split::Validation) => 2,
+        Some(Split::Test) => 3,
+    }
+}
+
+/// What [`split_code`] made; `None` for any other number.
+#[expect(clippy::option_option, reason = "no split is one of the answers")]
+pub(super) fn split_of(code: u8) -> Option<Option<Split>> {
+    [None, Some(Split::Train), Some(Split::Validation), Some(Split::Test)].get(usize::from(code)).copied()
+}
+
+/// The bytes by which paths are sorted.
+pub fn path_bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+/// The path that has these bytes.
+pub fn path_of(bytes: &[u8]) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        std::ffi::OsStr::from_bytes(bytes).into()
+    }
+    #[cfg(not(unix))]
+    String::from_utf8_lossy(bytes).into_owned().into()
+}

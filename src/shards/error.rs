@@ -1,0 +1,161 @@
+//! Everything that can be wrong with files of feature rows, alone and together.
+
+use std::path::PathBuf;
+
+use super::Shard;
+use crate::files::FileError;
+
+/// What is wrong with a file of feature rows, or with several that are to be one whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShardError {
+    /// The file or folder.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Nothing is there.
+    #[error("no files of features in `{}`", place.display())]
+    NoParts {
+        /// The folder or pattern.
+        place: PathBuf,
+    },
+    /// It is another file, or one of another version of this program.
+    #[error("`{}` is no file of features of this version: {reason}", path.display())]
+    NotFeatures {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        reason: String,
+    },
+    /// It is not as it was written.
+    #[error("`{}` (shard {shard}) is damaged: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Which shard it says it is.
+        shard: Shard,
+        /// What shows it.
+        reason: String,
+    },
+    /// Files that divide a list into different numbers of shards.
+    #[error("`{}` is of {} shards, `{}` is of {}", first.0.display(), first.1, second.0.display(), second.1)]
+    OtherCount {
+        /// A file and its number of shards.
+        first: (PathBuf, usize),
+        /// A file of another number.
+        second: (PathBuf, usize),
+    },
+    /// Two files of one shard.
+    #[error("shard {shard} is there twice: `{}` and `{}`", first.display(), second.display())]
+    Twice {
+        /// The shard.
+        shard: Shard,
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Shards that were made in different ways.
+    #[error("`{}` and `{}` do not belong together: {what} is {first_is} in one and {second_is} in the other",
+        first.display(), second.display())]
+    Differ {
+        /// One file.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+        /// In what they differ.
+        what: &'static str,
+        /// What it is in the first.
+        first_is: String,
+        /// What it is in the second.
+        second_is: String,
+    },
+    /// Shards that are not there.
+    #[error("{} of {count} shards are missing: {}", indices.len(), ranges(indices))]
+    Missing {
+        /// Those that are missing, ascending.
+        indices: Vec<usize>,
+        /// How many there should be.
+        count: usize,
+    },
+    /// The photos in the files are not those of the list that they name.
+    #[error("the photos in the {count} shards are not the list that they say they are of")]
+    OtherList {
+        /// How many shards.
+        count: usize,
+    },
+    /// A shard is at its place already, made in another way.
+    #[error("`{}` is there already and is another one: {what} is {there} there and {here} here", path.display())]
+    There {
+        /// The file.
+        path: PathBuf,
+        /// In what it differs.
+        what: &'static str,
+        /// What it is in the file.
+        there: String,
+        /// What it would be.
+        here: String,
+    },
+    /// Levels that are chosen by all photos.
+    #[error("`--levels auto` looks at all photos, and a shard has some of them")]
+    AutoLevels,
+}
+
+impl ShardError {
+    /// Whether a shard that is tried again can only fail again.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::There { .. } | Self::AutoLevels)
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::File(error) => return error.hint(),
+            Self::NoParts { .. } => {
+                "give the folder that `extract --shard` wrote into, a pattern in quotes, or one file".to_owned()
+            }
+            Self::NotFeatures { .. } => "give files that `extract` of this version wrote, or extract again".to_owned(),
+            Self::Damaged { path, shard, .. } => {
+                format!("remove `{}` and run `extract --shard {shard}` again", path.display())
+            }
+            Self::OtherCount { .. } => "keep each division of a list in a folder of its own".to_owned(),
+            Self::Twice { .. } => "remove one of them".to_owned(),
+            Self::Differ { .. } => {
+                "extract all shards of one unchanged list with the same options and the same version, such as with \
+                 `--precision fp32`"
+                    .to_owned()
+            }
+            Self::Missing { indices, .. } => {
+                format!("run them again, such as with `sbatch --array={}`", ranges(indices))
+            }
+            Self::OtherList { .. } => "extract all shards again".to_owned(),
+            Self::There { .. } => "give another folder after `--output`, or move away what is there".to_owned(),
+            Self::AutoLevels => "give them as numbers, such as `--levels 0,4095`".to_owned(),
+        })
+    }
+}
+
+/// Numbers as a scheduler's array takes them, such as `3,5-7`.
+pub(super) fn ranges(numbers: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let words = runs.into_iter().map(|run| match run {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first}-{last}"),
+    });
+    words.collect::<Vec<_>>().join(",")
+}
+
+impl ShardError {
+    /// The missing shards as `3,5-7`, ready for a scheduler, where that is all that is wrong.
+    pub fn missing(&self) -> Option<String> {
+        match self {
+            Self::Missing { indices, .. } => Some(ranges(indices)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Several files, proved to be one whole, in the order of their list.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::manifest::list_hash;
+use super::{Entry, Manifest, Part, RowEntry, Shard, ShardError, UnreadableEntry, find};
+use crate::features::Noticed;
+use crate::progress::{Interrupted, Progress, Unit};
+
+/// All shards of a list.
+#[derive(Debug)]
+pub struct Whole {
+    /// By their index.
+    parts: Vec<Part>,
+}
+
+/// One photo of the whole: in which part, and what is there of it.
+enum Found<'a> {
+    Row(&'a Part, usize, RowEntry<'a>),
+    Unreadable(UnreadableEntry<'a>),
+}
+
+/// Why there is no whole.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WholeError {
+    /// The files.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl Whole {
+    /// Opens the files at `place`, a folder, a pattern or one file, and proves that they are one whole.
+    ///
+    /// # Errors
+    /// [`ShardError`] naming the first thing that is wrong; what is missing is said last, so that it is all that is wrong.
+    pub fn open(place: &Path, progress: &dyn Progress) -> Result<Self, WholeError> {
+        let files = find(place)?;
+        progress.start("checking the features", Unit::Steps, Some(files.len() as u64));
+        let opened = files.par_iter().map(|file| {
+            progress.check()?;
+            let part = Part::open(file)?;
+            part.check_content()?;
+            progress.advance(1);
+            Ok(part)
+        });
+        let opened = opened.collect::<Result<Vec<_>, WholeError>>();
+        progress.finish();
+        Ok(Self::new(opened?)?)
+    }
+
+    /// Of parts in any order.
+    pub(super) fn new(mut parts: Vec<Part>) -> Result<Self, ShardError> {
+        parts.sort_by(|a, b| (a.manifest().shard.index, a.path()).cmp(&(b.manifest().shard.index, b.path())));
+        let pairs = || parts.iter().zip(parts.iter().skip(1));
+        let path = |part: &Part| part.path().to_path_buf();
+        let Some(first) = parts.first() else { return Err(ShardError::NoParts { place: PathBuf::new() }) };
+        let Manifest { shard: Shard { count, .. }, setup, .. } = first.manifest();
+        if let Some(other) = parts.iter().find(|part| part.manifest().shard.count != *count) {
+            let [first, second] = [first, other].map(|part| (path(part), part.manifest().shard.count));
+            return Err(ShardError::OtherCount { first, second });
+        }
+        for part in &parts {
+            let width = || (part.width() != first.width()).then(|| ("the width", first.width(), part.width()));
+            let width = || width().map(|(what, one, other)| (what, one.to_string(), other.to_string()));
+            if let Some((what, first_is, second_is)) = setup.difference(&part.manifest().setup).or_else(width) {
+                let (first, second) = (path(first), path(part));
+                return Err(ShardError::Differ { first, second, what, first_is, second_is });
+            }
+        }
+        if let Some((one, other)) = pairs().find(|(one, other)| one.manifest().shard == other.manifest().shard) {
+            let shard = one.manifest().shard;
+            return Err(ShardError::Twice { shard, first: path(one), second: path(other) });
+        }
+        if parts.len() < *count {
+            let there: Vec<usize> = parts.iter().map(|part| part.manifest().shard.index).collect();
+            let indices = (0..*count).filter(|index| there.binary_search(index).is_err()).collect();
+            return Err(ShardError::Missing { indices, count: *count });
+        }
+        let list = setup.list.clone();
+        let whole = Self { parts };
+        let photos = whole.entries().map(|photo| (photo.path, photo.class, photo.split));
+        let hash = list_hash(photos, &list.classes);
+        if hash == list.sha256 { Ok(whole) } else { Err(ShardError::OtherList { count: whole.parts.len() }) }
+    }
+
+    /// What one file of all of it says of itself: of what parts may differ in, that of the first.
+    pub fn manifest(&self) -> Option<Manifest> {
+        let first = self.parts.first()?.manifest();
+        let all = || self.parts.iter().map(Part::manifest);
+        let mut noticed = Noticed::default();
+        all().for_each(|manifest| noticed.merge(&manifest.noticed));
+        Some(Manifest {
+            shard: Shard::WHOLE,
+            rows: all().map(|manifest| manifest.rows).sum(),
+            unreadable: all().map(|manifest| manifest.unreadable).sum(),
+            noticed,
+            ..first.clone()
+        })
+    }
+
+    /// What to know of the whole: rows of several processors differ in their last bits.
+    pub fn warning(&self) -> Option<String> {
+        let mut processors: Vec<&str> = self.parts.iter().map(|part| part.manifest().processor.as_str()).collect();
+        processors.sort_unstable();
+        processors.dedup();
+        (processors.len() > 1).then(|| {
+            format!(
+                "the shards were computed on processors of several kinds, whose rows differ in their last bits: {}",
+                processors.join(" and ")
+            )
+        })
+    }
+
+    /// How many files it is of.
+    pub fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// The files.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.parts.iter().map(Part::path)
+    }
+
+    /// Numbers of a row.
+    pub fn width(&self) -> usize {
+        self.parts.first().map_or(0, Part::width)
+    }
+
+    /// Whether the numbers of all rows can be used where they lie.
+    pub fn is_in_place(&self) -> bool {
+        self.parts.iter().all(|part| part.manifest().rows == 0 || part.features_in_place(0).is_some())
+    }
+
+    /// The numbers of a row of a part, where they lie.
+    pub fn row_in_place(&self, part: usize, row: usize) -> Option<&[f32]> {
+        self.parts.get(part)?.features_in_place(row)
+    }
+
+    /// Every row with what stands with it, where it lies, in the order of the list.
+    pub fn rows(&self) -> impl Iterator<Item = (RowEntry<'_>, &Part, usize)> {
+        self.photos().filter_map(|found| match found {
+            Found::Row(part, row, entry) => Some((entry, part, row)),
+            Found::Unreadable(_) => None,
+        })
+    }
+
+    /// Every photo that could not be read, in the order of the list.
+    pub fn unreadable(&self) -> impl Iterator<Item = UnreadableEntry<'_>> {
+        self.photos().filter_map(|found| match found {
+            Found::Unreadable(entry) => Some(entry),
+            Found::Row(..) => None,
+        })
+    }
+
+    /// Every photo of the list, in its order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.photos().map(|found| match found {
+            Found::Row(_, _, RowEntry { photo, .. }) | Found::Unreadable(UnreadableEntry { photo, .. }) => photo,
+        })
+    }
+
+    /// Every photo and where it is: the shards take turns.
+    fn photos(&self) -> impl Iterator<Item = Found<'_>> {
+        let total = self.parts.first().map_or(0, |part| part.manifest().setup.list.total);
+        let mut next = vec![(0, 0); self.parts.len()];
+        (0..total).filter_map(move |position| {
+            let shard = position % self.parts.len().max(1);
+            let (part, (row, unreadable)) = (self.parts.get(shard)?, next.get_mut(shard)?);
+            if let Some(entry) = part.row(*row).filter(|entry| entry.photo.position == position) {
+                *row += 1;
+                return Some(Found::Row(part, *row - 1, entry));
+            }
+            *unreadable += 1;
+            part.unreadable(*unreadable - 1).map(Found::Unreadable)
+        })
+    }
+}
