@@ -89,14 +89,19 @@ pub(super) struct Response {
 impl Response {
     /// `[I]` → `[O]`, before ReLU: what the BatchNorm says or what independent inputs make of it, whichever is wider.
     pub(super) fn channels(&self, input: &[Channel]) -> Vec<Channel> {
-        let rows = self.sums.chunks(input.len()).zip(self.squares.chunks(input.len()));
-        let outputs = self.norm.iter().zip(&self.bias).zip(rows);
-        let wider = |((norm, bias), (sums, squares)): ((&Channel, &f32), (&[f32], &[f32]))| {
-            let mean = input.iter().zip(sums).map(|(input, sum)| input.mean * f64::from(*sum)).sum::<f64>();
-            let variance = input.iter().zip(squares).map(|(input, square)| input.variance * f64::from(*square)).sum();
-            if variance > norm.variance { Channel { mean: f64::from(*bias) + mean, variance } } else { *norm }
+        let weighted = |weights: &[f32], of: fn(&Channel) -> f64| -> f64 {
+            input.iter().zip(weights).map(|(channel, weight)| of(channel) * f64::from(*weight)).sum()
         };
-        outputs.map(wider).collect()
+        let outputs = self.norm.iter().zip(&self.bias);
+        let rows = self.sums.chunks(input.len()).zip(self.squares.chunks(input.len()));
+        let wider = outputs.zip(rows).map(|((norm, bias), (sums, squares))| {
+            let independent = Channel {
+                mean: f64::from(*bias) + weighted(sums, |channel| channel.mean),
+                variance: weighted(squares, |channel| channel.variance),
+            };
+            if independent.variance > norm.variance { independent } else { *norm }
+        });
+        wider.collect()
     }
 }
 
