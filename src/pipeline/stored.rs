@@ -267,7 +267,7 @@ impl Stored {
     /// Where a head is fitted; the arithmetic is that of the rows.
     fn target(&self, choice: DeviceChoice) -> Result<Target, PipelineError> {
         let device = device::resolve(choice)?.first().copied().unwrap_or(Target::CPU.device);
-        let known = [Precision::Fp32, Precision::Bf16, Precision::Fp16];
+        let known = [Precision::Fp32, Precision::Bf16, Precision::Fp16, Precision::Int8];
         let named = |precision: &Precision| precision.to_string() == self.manifest.setup.precision;
         let precision = known.into_iter().find(named).unwrap_or(Precision::Fp32);
         Ok(Target { device, precision, image_size: self.manifest.setup.preprocess.crop })
