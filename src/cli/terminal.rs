@@ -141,6 +141,11 @@ impl Terminal {
             // Nobody is left to be told that stderr is closed.
             let _ = anstream::stderr().write_all(line.as_bytes());
         };
+        self.above_bar(print);
+    }
+
+    /// Prints something, above the bar if there is one.
+    pub(crate) fn above_bar<T>(&self, print: impl FnOnce() -> T) -> T {
         match self.task().as_ref().and_then(|task| task.bar.as_ref()) {
             Some(bar) => bar.suspend(print),
             None => print(),
@@ -365,7 +370,10 @@ fn wrapped_line(message: &str) -> Cow<'_, str> {
 /// Each line broken at words to so many columns.
 fn wrapped<'a>(text: &'a str, width: Option<usize>, indent: &str) -> Cow<'a, str> {
     let Some(width) = width else { return Cow::Borrowed(text) };
-    let options = textwrap::Options::new(width).subsequent_indent(indent).break_words(false);
+    let options = textwrap::Options::new(width)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
     // A command to copy stays in one piece.
     let fill = |line: &'a str| if line.starts_with("next ") { line.to_owned() } else { textwrap::fill(line, &options) };
     let lines = text.split('\n').map(fill);

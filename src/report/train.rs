@@ -268,7 +268,11 @@ impl TrainReport {
             }
         }
         for Shortcut { sees, roc_auc, model_roc_auc, warning } in &self.shortcuts {
-            let verdict = warning.as_ref().map_or("not suspicious", |_| "suspicious, see the warning");
+            let verdict = match warning {
+                Some(_) => "suspicious, see the warning",
+                None if *roc_auc < 0.5 => "not suspicious, no better than guessing",
+                None => "not suspicious",
+            };
             // What of it tells most is on the page.
             let name = sees.split_once(':').map_or(sees.as_str(), |(name, _)| name);
             writeln!(
