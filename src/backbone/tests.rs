@@ -247,7 +247,7 @@ fn int8() -> Option<Target> {
     target.inspect_err(|error| println!("skipped: {error}")).ok()
 }
 
-/// A network whose BatchNorms have seen some photos, as trained ones have: their statistics are those of its maps.
+/// A network whose norms have seen some photos, as trained ones have: their statistics are those of its maps.
 fn that_has_seen_photos() -> Backbone {
     let before = with_lively_norms(1, Target::CPU);
     let (store, module) = reference(&before);
