@@ -76,14 +76,10 @@ fn int8_proves_itself_on_the_users_photos_and_predict_follows_it() {
     assert!(by_default.out != fp32.out && !by_default.err.contains("was trained in"), "{}", by_default.err);
     let line = "the model was trained in int8, and these photos are computed in fp32";
     assert!(fp32.err.contains(line), "{}", fp32.err);
-    // A processor that is held down has no VNNI either: `predict` says so and goes on, `--precision int8` does not.
-    let held = |more: &[&str]| {
-        let mut command = dir.command();
-        run(command.args(["predict", "imgs", "--cache", "off"]).args(more).env("ONEDNN_MAX_CPU_ISA", "AVX2"))
-    };
-    let (follows, insists) = (held(&[]), held(&["--precision", "int8"]));
-    assert!(follows.code == Some(0) && follows.err.contains("was trained in int8, and these"), "{}", follows.err);
-    assert!(insists.code == Some(1) && insists.err.contains("int8 is for CPUs with VNNI"), "{}", insists.err);
+    // A processor that is held down has no VNNI either.
+    let mut held = dir.command();
+    let held = run(held.args(["predict", "imgs", "--precision", "int8"]).env("ONEDNN_MAX_CPU_ISA", "AVX2"));
+    assert!(held.code == Some(1) && held.err.contains("int8 is for CPUs with VNNI"), "{}", held.err);
 }
 
 #[test]
@@ -141,7 +137,7 @@ fn a_rule_is_judged_by_ranking_and_its_price_is_said_by_train_and_evaluate_alike
     dir.file("my imgs/dark/odd.ppm", &noise(120, 999));
     let said = train(&dir, &["--threshold", "recall>=0.98", "--report", "train.html", "--val-fraction", "0.4"]);
     let price = ", chosen by `recall>=0.98`, finds ";
-    assert!(said.out.contains(price) && said.out.contains("a threshold of 0.5 would find "), "{}", said.out);
+    assert!(said.out.contains(price) && said.out.contains(" a threshold of 0.5 would"), "{}", said.out);
     for number in 0..12 {
         dir.file(&format!("new/dark/{number}.ppm"), &noise(20, 5000 + number));
         dir.file(&format!("new/light/{number}.ppm"), &noise(120, 6000 + number));
@@ -152,7 +148,7 @@ fn a_rule_is_judged_by_ranking_and_its_price_is_said_by_train_and_evaluate_alike
     for page in ["train.html", "evaluate.html"] {
         let page = fs::read_to_string(dir.path(page)).unwrap();
         assert!(page.contains("clearly better than guessing") && !page.contains("not clearly better"), "{page:.4000}");
-        assert!(page.contains("a threshold of 0.5 would find "), "{page:.4000}");
+        assert!(page.contains(" a threshold of 0.5 would"), "{page:.4000}");
     }
     // A threshold that was given has no rule.
     let given = run(dir.command().args(evaluate).args(["--threshold", "0.3"]));
