@@ -1,5 +1,5 @@
-//! Images a second of the frozen network on one thread: the engine in each arithmetic beside tch's own vision module, and
-//! how much of the processor's multiply-add peak it uses.
+//! Images a second of the frozen network: the engine in each arithmetic beside tch's own vision module, and how much of the
+//! processor's multiply-add peak it uses. `--threads N` (1) and `--rounds N` (9).
 //!
 //! All take turns within each round and the medians of the rounds are compared: a shared machine is busier at one moment
 //! than at another, and only the ratio of neighbours says anything.
@@ -17,7 +17,6 @@ use resnet_binary::pixels::{Crop, Preprocess};
 use tch::nn::{ModuleT, VarStore};
 use tch::{Device, Kind, Tensor};
 
-const ROUNDS: usize = 9;
 /// A second or so a measurement.
 const BATCHES: usize = 3;
 const BATCH: usize = 4;
@@ -76,12 +75,19 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// The number behind an option.
+fn given(option: &str, default: usize) -> usize {
+    let place = std::env::args().position(|argument| argument == option);
+    place.and_then(|place| std::env::args().nth(place + 1)).map_or(default, |number| number.parse().unwrap())
+}
+
 fn main() {
     // `cargo test --benches` runs this too, with no figures to expect.
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    tch::set_num_threads(1);
+    let (threads, rounds) = (given("--threads", 1), given("--rounds", 9));
+    tch::set_num_threads(i32::try_from(threads).unwrap());
     let (preprocess, crops) = (Preprocess::default(), crops());
     let engine = |precision| {
         let target = Target::resolve(DeviceChoice::Cpu, precision, 224).ok()?;
@@ -103,15 +109,15 @@ fn main() {
     }
     let mut rates = vec![Vec::new(); runs.len()];
     let mut shares = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let peak = Arch::new().dispatch(Peak);
         for ((_, run), rates) in runs.iter_mut().zip(&mut rates) {
             rates.push(images_per_second(run));
         }
-        shares.push(rates[1].last().unwrap() * work() / peak);
+        shares.push(rates[1].last().unwrap() * work() / peak / threads as f64);
     }
     for ((name, _), rates) in runs.iter().zip(rates) {
         println!("{name} {:.2} images/s", median(rates));
     }
-    println!("fp32_share_of_peak {:.3} of one thread's multiply-adds, {:.2} GFLOP an image", median(shares), work());
+    println!("fp32_share_of_peak {:.3} of the threads' multiply-adds, {:.2} GFLOP an image", median(shares), work());
 }

@@ -6,6 +6,7 @@
     peers.py features DIR PHOTOS     torchvision features, then scikit-learn's logistic regression
     peers.py predict DIR PHOTO       one photo
     peers.py decode PHOTO ROUNDS     Pillow and torchvision's transform
+    peers.py network DIR THREADS ROUNDS BACKBONE   the network alone in batches of 4, in turns with the `backbone` benchmark
 """
 
 import json
@@ -166,7 +167,105 @@ def decode(photo, rounds):
     return {"milliseconds": statistics.median(times) * 1e3}
 
 
+def quantized(folder):
+    """resnet50-int8.onnx, as ONNX Runtime quantizes: activations u8, weights s8 of each channel, set by 16 inputs."""
+    import numpy
+    from onnxruntime import quantization
+
+    inputs = iter([{"x": batch} for batch in numpy.random.default_rng(0).normal(size=(4, 4, 3, 224, 224)).astype("f4")])
+
+    class Reader(quantization.CalibrationDataReader):
+        def get_next(self):
+            return next(inputs, None)
+
+    made, prepared = f"{folder}/resnet50-int8.onnx", f"{folder}/resnet50-prepared.onnx"
+    quantization.shape_inference.quant_pre_process(f"{folder}/resnet50.onnx", prepared)
+    quantization.quantize_static(prepared, made, Reader(), per_channel=True)
+    return made
+
+
+def of_onnxruntime(model, threads):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return lambda batch: session.run(None, {"x": batch})
+
+
+def of_openvino(model, threads, precision="f32"):
+    import openvino
+
+    hints = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": precision}
+    compiled = openvino.Core().compile_model(model, "CPU", hints)
+    return lambda batch: compiled([batch])
+
+
+def of_torch(folder, compiled=False, int8=False):
+    import torch
+
+    model, example = network(folder), torch.rand(4, 3, 224, 224)
+    if int8:
+        from torch.ao.quantization import get_default_qconfig_mapping, quantize_fx
+
+        prepared = quantize_fx.prepare_fx(model, get_default_qconfig_mapping("x86"), (example,))
+        prepared(example)
+        model = torch.jit.freeze(torch.jit.trace(quantize_fx.convert_fx(prepared), example))
+    if compiled:
+        model = torch.compile(model)
+
+    def run(batch):
+        with torch.no_grad():
+            return model(torch.from_numpy(batch))
+
+    return run
+
+
+def network_alone(folder, threads, rounds, backbone):
+    import subprocess
+
+    import numpy
+    import torch
+
+    threads, batches = int(threads), 3
+    torch.set_num_threads(threads)
+    model, int8 = f"{folder}/resnet50.onnx", quantized(folder)
+    makers = {
+        "ONNX Runtime, fp32": lambda: of_onnxruntime(model, threads),
+        "ONNX Runtime, int8": lambda: of_onnxruntime(int8, threads),
+        "OpenVINO, fp32": lambda: of_openvino(model, threads),
+        "OpenVINO, bf16": lambda: of_openvino(model, threads, "bf16"),
+        "OpenVINO, int8": lambda: of_openvino(int8, threads),
+        "PyTorch, fp32": lambda: of_torch(folder),
+        "torch.compile, fp32": lambda: of_torch(folder, compiled=True),
+        "PyTorch, int8": lambda: of_torch(folder, int8=True),
+    }
+    batch = numpy.random.default_rng(1).random((4, 3, 224, 224), dtype="f4")
+    runs, rates = {}, {}
+    for name, maker in makers.items():
+        try:
+            runs[name] = maker()
+            runs[name](batch)
+            runs[name](batch)
+        except Exception as error:
+            print(f"{name}: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
+            runs.pop(name, None)
+    for _ in range(int(rounds)):
+        ours = [backbone, "--bench", "--threads", str(threads), "--rounds", "1"]
+        for line in subprocess.run(ours, capture_output=True, text=True, check=True).stdout.splitlines():
+            if line.endswith(" images/s"):
+                name, rate, _ = line.split()
+                rates.setdefault(name, []).append(float(rate))
+        for name, run in runs.items():
+            began = time.perf_counter()
+            for _ in range(batches):
+                run(batch)
+            rates.setdefault(name, []).append(batches * len(batch) / (time.perf_counter() - began))
+    return {name: {"images_per_second": statistics.median(all), "rounds": all} for name, all in rates.items()}
+
+
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
     commands = [prepare, onnx, tutorial, features, predict, decode]
-    print(json.dumps({command.__name__: command for command in commands}[command](*arguments) or {}))
+    named = {command.__name__: command for command in commands} | {"network": network_alone}
+    print(json.dumps(named[command](*arguments) or {}))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use resnet_binary::decision::Review;
-use resnet_binary::files::shell_word;
+use resnet_binary::files::{FileError, shell_word};
 use resnet_binary::pipeline::{self, Arguments, MapOutput, MaxUnreadable, PredictOptions, Prediction, Verdict};
 use resnet_binary::progress::Progress;
 use resnet_binary::shards::Shard;
@@ -150,6 +150,12 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     if counts.photos > 1 {
         terminal.note(&counts.to_string());
     }
+    if let Some(hint) = counts.hint() {
+        terminal.note(&format!("hint: {hint}"));
+    }
+    if let Some(folder) = options.sort.filter(|folder| folder.is_dir()) {
+        terminal.note(&format!("sorted: `{}` has a folder of links for each answer", folder.display()));
+    }
     Ok(Exit::done(unreadable > 0))
 }
 
@@ -189,18 +195,28 @@ struct Counts {
     answers: BTreeMap<String, usize>,
     unfamiliar: usize,
     unreadable: usize,
+    /// The first path that leads to nothing.
+    missing: Option<PathBuf>,
 }
 
 impl Counts {
     fn add(&mut self, prediction: &Prediction) {
         self.photos += 1;
-        match &prediction.outcome {
-            Ok(answer) => {
-                *self.answers.entry(answer.label.word().to_owned()).or_default() += 1;
-                self.unfamiliar += usize::from(answer.unfamiliar == Some(true));
+        if let Ok(answer) = &prediction.outcome {
+            *self.answers.entry(answer.label.word().to_owned()).or_default() += 1;
+            self.unfamiliar += usize::from(answer.unfamiliar == Some(true));
+        } else {
+            self.unreadable += 1;
+            if self.missing.is_none() && !prediction.path.exists() {
+                self.missing = Some(prediction.path.clone());
             }
-            Err(_) => self.unreadable += 1,
         }
+    }
+
+    /// What to do where nothing could be read, for a path was mistyped.
+    fn hint(&self) -> Option<String> {
+        let path = self.missing.as_ref().filter(|_| self.unreadable == self.photos)?;
+        FileError::new("read", path, std::io::ErrorKind::NotFound.into()).hint()
     }
 }
 

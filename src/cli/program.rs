@@ -2,6 +2,7 @@
 
 use std::sync::{LazyLock, OnceLock};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use resnet_binary::dataset::DatasetError;
 use resnet_binary::files::FileError;
@@ -61,7 +62,7 @@ enum Command {
 
 /// Parses the command line, runs the command and turns its end into an exit code.
 pub(crate) fn run() -> Exit {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| with_example(error).exit());
     remember_panics();
     let terminal = match Terminal::new(cli.quiet) {
         Ok(terminal) => terminal,
@@ -94,6 +95,20 @@ pub(crate) fn run() -> Exit {
             Exit::Failed
         }
     }
+}
+
+/// A bare `train` is asked by those who do not know yet what a folder of photos looks like.
+fn with_example(mut error: clap::Error) -> clap::Error {
+    let needs_data = matches!(
+        error.get(ContextKind::InvalidArg),
+        Some(ContextValue::Strings(missing)) if missing.iter().any(|option| option.starts_with("--data"))
+    );
+    if needs_data {
+        let tip =
+            "give a folder with a folder for each class: `--data ./imgs` for ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg";
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 /// Prints an error, unless the user asked for the end or the reader of a pipe went away.

@@ -55,9 +55,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "REGEX", help_heading = "Data", value_parser = options::group_by, hide_short_help = true)]
     group_by: Option<GroupBy>,
     /// Corrections on top of the labels: a CSV with the columns path,label, where a label may be `drop`; links to a photo
-    /// and copies of it that have its class follow
+    /// and copies of it that have its class follow. Given several times, each is laid over those before it
     #[arg(long, value_name = "CSV", help_heading = "Data")]
-    fixes: Option<PathBuf>,
+    fixes: Vec<PathBuf>,
     /// Write the possible label errors as a CSV, the most probable first, in the form that `--fixes` takes
     #[arg(long, value_name = "CSV", help_heading = "Output")]
     label_errors: Option<PathBuf>,

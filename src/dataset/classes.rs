@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::listing::images_in_words;
 use super::{DatasetError, Label};
+use crate::files::LONGEST_NAME;
 
 /// Names of classes and how many images each has, in the order of the names' bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -239,22 +240,6 @@ fn reads_as_normal(name: &str) -> bool {
     first.is_some_and(|first| WORDS.contains(&first))
 }
 
-/// Longest name that is compared, in bytes, as long as a folder's name can be: the time grows with the square.
-pub(super) const LONGEST_NAME: usize = 255;
-
-/// The known name that a mistyped one most likely stands for: other case, or a few letters off.
-pub(super) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    if given.len() > LONGEST_NAME {
-        return None;
-    }
-    let known = known.filter(|name| name.len() <= LONGEST_NAME);
-    let given = given.trim().to_lowercase();
-    let distance = |name: &str| strsim::damerau_levenshtein(&given, &name.to_lowercase());
-    let limit = (given.chars().count() / 3).max(1);
-    let near = known.map(|name| (distance(name), name)).filter(|(distance, _)| *distance <= limit);
-    near.min().map(|(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,18 +271,6 @@ mod tests {
             ClassMap::choose(&found(&["ants", "bees", "wasps"]), None),
             Err(DatasetError::TooManyClasses { .. })
         ));
-    }
-
-    #[test]
-    fn a_mistyped_name_finds_its_neighbour() {
-        let known = ["Ants", "bees", "hornets"];
-        assert_eq!(nearest("ants", known.into_iter()), Some("Ants"));
-        assert_eq!(nearest("hornet", known.into_iter()), Some("hornets"));
-        assert_eq!(nearest("hroents", known.into_iter()), Some("hornets"));
-        assert_eq!(nearest("cats", ["dogs"].into_iter()), None);
-        let endless = "x".repeat(1 << 20);
-        assert_eq!(nearest(&endless, [endless.as_str()].into_iter()), None);
-        assert_eq!(nearest("x", [endless.as_str(), "X"].into_iter()), Some("X"));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::classes::{Found, misspelt, nearest};
+use super::classes::{Found, misspelt};
 use super::layout::Ambiguity;
 use super::{Ignored, Label, RowProblem, Split, Unreadable};
-use crate::files::{FileError, shell_word};
+use crate::files::{FileError, nearest, shell_word};
 use crate::progress::Interrupted;
 
 /// Why data cannot be trained on.

@@ -8,6 +8,7 @@
 //! do not.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Add;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -31,6 +32,19 @@ pub struct Fixed {
     pub already_so: usize,
     /// How many of all these were not named, but are the same photo as one that was: a link to it, or the same bytes.
     pub copies: usize,
+}
+
+impl Add for Fixed {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            relabelled: self.relabelled + other.relabelled,
+            dropped: self.dropped + other.dropped,
+            already_so: self.already_so + other.already_so,
+            copies: self.copies + other.copies,
+        }
+    }
 }
 
 /// A correction that is proposed.
@@ -59,6 +73,11 @@ pub const KIND: Kind = Kind {
         })
     },
 };
+
+/// Whether a file that begins so is such a table with a decision of a person in it.
+pub fn has_decisions(head: &[u8]) -> bool {
+    split::is_table(head, COLUMNS, |_| true) && !(KIND.is_one)(head)
+}
 
 /// The folder that the photos of a folder or CSV are named from: that folder, or the one that the CSV lies in.
 pub fn folder_of(data: &Path) -> Option<&Path> {

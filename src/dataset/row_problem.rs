@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::classes::{LONGEST_NAME, nearest};
+use crate::files::{LONGEST_NAME, nearest};
 
 /// What is wrong with one line of a CSV.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DecisionError, Review};
+use super::{DecisionError, EVEN, Review};
 
 /// What is said of one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ impl Decision {
 
     /// Whether the more likely class is the answer.
     pub fn is_even(&self) -> bool {
-        (self.threshold - 0.5).abs() < f64::EPSILON
+        (self.threshold - EVEN).abs() < f64::EPSILON
     }
 
     /// Which probabilities a person should look at.

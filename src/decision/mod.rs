@@ -20,5 +20,5 @@ pub use answer::{Answer, Decision};
 pub use calibration::Calibration;
 pub use error::DecisionError;
 pub use review::Review;
-pub use rule::{RuleError, ThresholdRule};
+pub use rule::{EVEN, RuleError, ThresholdRule};
 pub use threshold::{Choice, choose};

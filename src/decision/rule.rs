@@ -11,6 +11,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// Where positive begins when nothing says otherwise, or nothing could be chosen: the likelier class.
+pub const EVEN: f64 = 0.5;
+
 /// How the threshold is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -35,9 +38,9 @@ pub enum ThresholdRule {
 }
 
 impl Default for ThresholdRule {
-    /// 0.5: the likelier class.
+    /// The likelier class.
     fn default() -> Self {
-        Self::Fixed(0.5)
+        Self::Fixed(EVEN)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::nearest::nearest_path;
 use super::shell_word;
 
 /// A file operation that failed: what was tried, on which path, and the system's reason.
@@ -39,7 +40,10 @@ impl FileError {
             io::ErrorKind::NotFound if self.action == INTO => {
                 Some(format!("make it: `mkdir -p {}`", shell_word(&path.to_string())))
             }
-            io::ErrorKind::NotFound => Some(format!("check the spelling; nothing is at `{path}`")),
+            io::ErrorKind::NotFound => Some(match nearest_path(&self.path) {
+                Some(meant) => format!("did you mean `{}`?", meant.display()),
+                None => format!("check the spelling; nothing is at `{path}`"),
+            }),
             io::ErrorKind::PermissionDenied => Some(format!("check the permissions with `ls -ld {path}`")),
             io::ErrorKind::StorageFull => Some("free some space, or write to another disk".to_owned()),
             io::ErrorKind::ReadOnlyFilesystem => Some("write to a folder that is not read-only".to_owned()),

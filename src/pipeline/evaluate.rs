@@ -139,7 +139,7 @@ pub fn evaluate(options: &EvaluateOptions, progress: &dyn Progress) -> Result<Ev
         only_trained_on,
         noticed: photos.extraction.noticed.clone(),
         unfamiliar: model.unfamiliar_among(&features),
-        threshold_cost: scored.threshold_cost(rule, [&model.facts.negative, &model.facts.positive]),
+        threshold_cost: scored.threshold_cost(rule, "measured"),
         metrics: metrics.clone(),
         few_photos,
         features_from_cache: photos.extraction.from_cache,
@@ -179,7 +179,7 @@ impl EvaluateOptions {
         stored.check(&self.model, model)?;
         let wanted = Wanted {
             classes: ClassMap::new(&model.facts.classes, &model.facts.positive)?,
-            fixes: None,
+            fixes: &[],
             group_by: None,
             copies: COPIES_IN_EVALUATION,
             device: self.backbone.device,
@@ -218,7 +218,6 @@ impl EvaluateOptions {
         progress: &dyn Progress,
     ) -> Result<String, PipelineError> {
         let thumbnails = Thumbnails { photos, model, limits: &self.limits, backbone: &self.backbone };
-        let certain_errors = scored.certain_errors(&thumbnails, progress)?;
         let asked_for = report.split.clone().unwrap_or_else(|| "all photos".to_owned());
         let measured = format!("measured: {asked_for}{}", report.exception());
         let name = if report.only_trained_on { "training" } else { &asked_for };
@@ -246,15 +245,14 @@ impl EvaluateOptions {
             }),
             warnings: report.few_photos.iter().map(warning_of_few).collect(),
             samples: thumbnails.samples(),
-            measured: vec![scored.measured(name, seen)],
+            measured: vec![scored.measured(name, seen, &thumbnails, progress)?],
             decision: Some(Decision {
                 rule: self.rule(model).to_string(),
                 threshold: report.metrics.threshold,
-                cost: report.threshold_cost.as_ref().map(ToString::to_string),
+                cost: report.threshold_cost.as_ref().map(|cost| cost.in_words([&report.negative, &report.positive])),
                 calibration: Some(model.facts.calibration.kind().to_owned()),
                 ..Decision::default()
             }),
-            certain_errors,
             unfamiliar: report.unfamiliar.map(|images| Unfamiliar { images, of: scored.labels.len() }),
             repeat: Some(scored::repeat(photos, model, self.seed)),
             ..Page::default()

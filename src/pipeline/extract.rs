@@ -123,7 +123,7 @@ pub fn extract(options: &ExtractOptions, progress: &dyn Progress) -> Result<Extr
     let output = Output { option: "--output", path: &path, kind: shards::KIND };
     let mut outputs = Outputs::new(vec![output], inputs)?;
     let reading = options.reading();
-    let (mut found, _) = reading.find(None, None, progress)?;
+    let (mut found, _) = reading.find(&[], None, progress)?;
     let list = List::new(&options.data, &found);
     let opened = reading.open(progress)?;
     let setup = options.setup(list, &opened);

@@ -10,7 +10,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::PipelineError;
-use crate::files::{self, Batch, FileError, Identity, Kind};
+use crate::dataset::fixes;
+use crate::files::{self, Batch, FileError, Identity, Kind, shell_word};
 use crate::pixels;
 use crate::progress::Progress;
 use crate::weights::WeightsSource;
@@ -130,6 +131,10 @@ impl Output<'_> {
         }
         if head.is_empty() || is_ours {
             return Ok(());
+        }
+        if fixes::has_decisions(&head) {
+            let file = shell_word(&path.to_string_lossy());
+            return Err(self.refused(format!("it holds decisions; `--fixes {file}` lays them over the labels")));
         }
         let (kind, found) = (kind.name, pixels::describe(&head));
         Err(self.refused(format!("it is there already and no {kind} of this program ({found})")))

@@ -91,18 +91,18 @@ impl Photos {
 impl Reading<'_> {
     /// Finds the photos, says what it found, and runs each through the backbone once; `rows` takes the features.
     pub(super) fn run(&self, rows: &mut dyn Rows, progress: &dyn Progress) -> Result<Photos, PipelineError> {
-        let (photos, _) = self.run_fixed(None, None, rows, progress)?;
+        let (photos, _) = self.run_fixed(&[], None, rows, progress)?;
         if !photos.ignored.is_empty() {
             progress.note(&format!("ignored: {}", photos.ignored));
         }
         Ok(photos)
     }
 
-    /// As [`Reading::run`], with the corrections of a CSV on top of the labels; what is dropped is not read. A pattern that
-    /// says nothing about the photos is refused before they are read.
+    /// As [`Reading::run`], with the corrections of some tables on top of the labels, one after the other; what is dropped is
+    /// not read. A pattern that says nothing about the photos is refused before they are read.
     pub(super) fn run_fixed(
         &self,
-        fixes: Option<&Path>,
+        fixes: &[PathBuf],
         group_by: Option<&GroupBy>,
         rows: &mut dyn Rows,
         progress: &dyn Progress,
@@ -118,7 +118,7 @@ impl Reading<'_> {
     /// The labelled photos, with the corrections of a CSV on top of the labels.
     pub(super) fn find(
         &self,
-        fixes: Option<&Path>,
+        fixes: &[PathBuf],
         group_by: Option<&GroupBy>,
         progress: &dyn Progress,
     ) -> Result<(Dataset, Option<Fixed>), PipelineError> {
@@ -224,10 +224,14 @@ impl Reading<'_> {
 pub(super) fn correct(
     found: &mut Dataset,
     data: &Path,
-    fixes: Option<&Path>,
+    fixes: &[PathBuf],
     progress: &dyn Progress,
 ) -> Result<Option<Fixed>, PipelineError> {
-    let fixed = fixes.map(|file| fixes::apply(found, data, file, &pixels::looks_like_image, progress)).transpose()?;
+    let mut fixed = None;
+    for file in fixes {
+        let by_this = fixes::apply(found, data, file, &pixels::looks_like_image, progress)?;
+        fixed = Some(fixed.unwrap_or_default() + by_this);
+    }
     found.warnings.iter().for_each(|warning| progress.warn(warning));
     found.notes.iter().for_each(|note| progress.note(note));
     Ok(fixed)

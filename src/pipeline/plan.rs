@@ -64,7 +64,7 @@ pub fn plan(options: &ExtractOptions, photos: usize, progress: &dyn Progress) ->
         ..options.clone()
     };
     let reading = options.reading();
-    let (found, _) = reading.find(None, None, progress)?;
+    let (found, _) = reading.find(&[], None, progress)?;
     let classes: Vec<usize> = found.samples.iter().map(|sample| sample.class).collect();
     let each_its_own: Vec<usize> = (0..classes.len()).collect();
     let chosen = subset::evenly(&classes, &each_its_own, MEASURED);

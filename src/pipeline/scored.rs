@@ -36,35 +36,38 @@ pub(super) struct ScoredSubset<'a> {
 }
 
 impl ScoredSubset<'_> {
-    /// For the curves.
-    pub(super) fn measured(&self, name: &str, seen: Seen) -> Measured {
-        Measured {
+    /// For the page.
+    pub(super) fn measured(
+        &self,
+        name: &str,
+        seen: Seen,
+        thumbnails: &Thumbnails<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Measured, PipelineError> {
+        Ok(Measured {
             name: name.to_owned(),
             seen,
             metrics: self.metrics.clone(),
             labels: self.labels.to_vec(),
             probabilities: self.probabilities.to_vec(),
             groups: self.groups.to_vec(),
-        }
+            mistakes: self.mistakes(thumbnails, progress)?,
+        })
     }
 
-    /// What the threshold of a rule costs on these photos.
-    pub(super) fn threshold_cost(&self, rule: ThresholdRule, classes: [&str; 2]) -> Option<ThresholdCost> {
+    /// What the threshold of a rule costs on these photos, which are called so.
+    pub(super) fn threshold_cost(&self, rule: ThresholdRule, name: &str) -> Option<ThresholdCost> {
         let scores = Scores::new(self.labels, self.probabilities).ok()?;
-        ThresholdCost::new(rule, self.metrics.threshold, &scores, classes)
+        ThresholdCost::new(rule, self.metrics.threshold, &scores, name)
     }
 
     /// The wrong answers, those with the highest loss first; the first of them with their pictures.
-    pub(super) fn certain_errors(
-        &self,
-        thumbnails: &Thumbnails<'_>,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Photo>, PipelineError> {
-        let wrong = |place: &usize| self.answer(*place) != self.label(*place);
-        let errors: Vec<usize> = self.by_loss().into_iter().filter(wrong).collect();
-        let rows: Vec<usize> = errors.iter().take(MAX).filter_map(|&place| self.rows.get(place).copied()).collect();
+    fn mistakes(&self, thumbnails: &Thumbnails<'_>, progress: &dyn Progress) -> Result<Vec<Photo>, PipelineError> {
+        let is_wrong = |place: &usize| self.answer(*place) != self.label(*place);
+        let mistakes: Vec<usize> = self.by_loss().into_iter().filter(is_wrong).collect();
+        let rows: Vec<usize> = mistakes.iter().take(MAX).filter_map(|&place| self.rows.get(place).copied()).collect();
         let shown = thumbnails.with_maps(&rows, progress)?;
-        Ok(self.photos(&errors, thumbnails.photos, &shown))
+        Ok(self.photos(&mistakes, thumbnails.photos, &shown))
     }
 
     fn by_loss(&self) -> Vec<usize> {
@@ -138,7 +141,8 @@ fn within(data: &Path, page: Page) -> Page {
     let mut page = page;
     let pairs = page.copies.iter_mut().flat_map(|copies| &mut copies.pairs);
     let paths = pairs.flat_map(|pair| [&mut pair.first, &mut pair.second]);
-    let paths = paths.chain(page.certain_errors.iter_mut().map(|photo| &mut photo.path));
+    let paths =
+        paths.chain(page.measured.iter_mut().flat_map(|measured| &mut measured.mistakes).map(|photo| &mut photo.path));
     let paths = paths.chain(page.samples.iter_mut().flat_map(|class| &mut class.photos).map(|(path, _)| path));
     let paths = paths.chain(page.label_errors.iter_mut().flatten().map(|label| &mut label.path));
     let unreadable = page.data.iter_mut().flat_map(|data| &mut data.unreadable);

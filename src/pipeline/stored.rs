@@ -51,7 +51,7 @@ impl RowSource for InFiles {
 pub(super) struct Wanted<'a> {
     pub(super) classes: ClassMap,
     /// Corrections on top of the labels.
-    pub(super) fixes: Option<&'a Path>,
+    pub(super) fixes: &'a [PathBuf],
     /// A pattern that must say something about the photos.
     pub(super) group_by: Option<&'a GroupBy>,
     /// How many times all rows will be in memory at once.
@@ -149,7 +149,7 @@ impl Stored {
         check_groups(&found, wanted.group_by, &self.data(), progress)?;
         // What a correction dropped is not there any more, so places do not say which is which.
         let by_path: Option<HashMap<&Path, &Sample>> =
-            wanted.fixes.map(|_| found.samples.iter().map(|sample| (sample.path.as_path(), sample)).collect());
+            fixed.map(|_| found.samples.iter().map(|sample| (sample.path.as_path(), sample)).collect());
         let is_kept = |path: &Path| by_path.as_ref().is_none_or(|by_path| by_path.contains_key(path));
         let unreadable: Vec<(usize, Skipped)> =
             self.unreadable().filter(|(_, skipped)| is_kept(&skipped.path)).collect();

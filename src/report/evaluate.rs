@@ -89,7 +89,7 @@ impl fmt::Display for EvaluateReport {
         writeln!(out)?;
         write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)?;
         if let Some(cost) = &self.threshold_cost {
-            writeln!(out, "\n{cost}")?;
+            writeln!(out, "\n{}", cost.in_words([&self.negative, &self.positive]))?;
         }
         if let Some(unfamiliar) = self.unfamiliar {
             writeln!(out, "\nunfamiliar  {unfamiliar} of {count} are unlike the training photos")?;

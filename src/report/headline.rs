@@ -4,8 +4,14 @@ use crate::metrics::{Estimate, Metrics};
 
 use super::TrainReport;
 
-/// With fewer photos of its own, a validation says less than cross-validation over all of them.
-const ENOUGH: usize = 100;
+/// With fewer measured photos, those that belong together counted once, their numbers say less than cross-validation over all
+/// photos.
+pub(super) const ENOUGH: usize = 100;
+
+/// The measured photos, those that belong together counted once.
+pub(super) fn independent(metrics: &Metrics) -> usize {
+    metrics.groups.iter().sum()
+}
 
 /// A class with this share of the photos makes a high accuracy easy.
 const LARGE: f64 = 0.6;
@@ -13,9 +19,9 @@ const LARGE: f64 = 0.6;
 impl TrainReport {
     /// The headline, and what is said beside it; nothing where nothing was measured.
     pub(super) fn headline(&self) -> Vec<String> {
-        let measured = self.test.as_ref().or(self.validation.as_ref());
-        let on_its_own = measured.map(|metrics| self.on_unseen(metrics));
-        let is_enough = measured.is_some_and(|metrics| metrics.count >= ENOUGH);
+        let measured = self.measured().into_iter().next();
+        let on_its_own = measured.map(|(split, metrics)| self.on_unseen(split, metrics));
+        let is_enough = measured.is_some_and(|(_, metrics)| independent(metrics) >= ENOUGH);
         let lines = match (on_its_own, self.in_cross_validation()) {
             (Some(unseen), Some(folds)) if is_enough => vec![unseen, folds],
             (unseen, folds) => folds.into_iter().chain(unseen).collect(),
@@ -23,15 +29,21 @@ impl TrainReport {
         lines.into_iter().chain(self.easily()).collect()
     }
 
-    fn on_unseen(&self, metrics: &Metrics) -> String {
+    /// The photos with numbers of their own, those first that no decision was made on.
+    pub(super) fn measured(&self) -> Vec<(&'static str, &Metrics)> {
+        let splits = [("test", &self.test), ("validation", &self.validation)];
+        splits.into_iter().filter_map(|(split, metrics)| Some((split, metrics.as_ref()?))).collect()
+    }
+
+    fn on_unseen(&self, split: &str, metrics: &Metrics) -> String {
         let count = metrics.count;
         let right = metrics.confusion.accuracy().unwrap_or_default();
         let interval = match metrics.accuracy.as_ref().and_then(Estimate::interval) {
-            Some([low, high]) => format!("{:.0} to {:.0} %", 100.0 * low, 100.0 * high),
+            Some([low, high]) => format!("95 % interval {:.0} to {:.0} %", 100.0 * low, 100.0 * high),
             None => "too few photos for an interval".to_owned(),
         };
         let before = if self.refitted { ", before those of the validation were added" } else { "" };
-        format!("{:.0} % correct on {count} photos not used for training ({interval}){before}", 100.0 * right)
+        format!("{:.0} % correct on {count} {split} photos not used for training ({interval}){before}", 100.0 * right)
     }
 
     fn in_cross_validation(&self) -> Option<String> {

@@ -1,15 +1,10 @@
 //! What the threshold of a rule costs, beside the one that everybody expects.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use super::rounded;
-use crate::decision::ThresholdRule;
+use crate::decision::{EVEN, ThresholdRule};
 use crate::metrics::{Confusion, Scores};
-
-/// The threshold that everybody expects.
-const EVEN: f64 = 0.5;
 
 /// What the threshold that a rule chose finds and takes by mistake, and what 0.5 would, on the same photos.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,6 +13,8 @@ pub struct ThresholdCost {
     pub rule: String,
     /// What it chose.
     pub threshold: f64,
+    /// Which photos the shares below are of, such as `test`.
+    pub photos: String,
     /// Share of the positive photos that are found.
     pub sensitivity: f64,
     /// Share of the negative photos that are taken for positive ones.
@@ -26,20 +23,12 @@ pub struct ThresholdCost {
     pub sensitivity_at_even: f64,
     /// Share of the negative photos that it would take for positive ones.
     pub false_alarms_at_even: f64,
-    #[serde(skip)]
-    positive: String,
-    #[serde(skip)]
-    negative: String,
 }
 
 impl ThresholdCost {
-    /// Of scored photos; `None` for a threshold that no rule chose, one of 0.5, and without photos of both classes.
-    pub fn new(
-        rule: ThresholdRule,
-        threshold: f64,
-        scores: &Scores<'_>,
-        [negative, positive]: [&str; 2],
-    ) -> Option<Self> {
+    /// Of scored photos, which are called so; `None` for a threshold that no rule chose, one of 0.5, and without photos of
+    /// both classes.
+    pub fn new(rule: ThresholdRule, threshold: f64, scores: &Scores<'_>, photos: &str) -> Option<Self> {
         if matches!(rule, ThresholdRule::Fixed(_)) || (threshold - EVEN).abs() < f64::EPSILON {
             return None;
         }
@@ -52,27 +41,25 @@ impl ThresholdCost {
         Some(Self {
             rule: rule.to_string(),
             threshold,
+            photos: photos.to_owned(),
             sensitivity,
             false_alarms,
             sensitivity_at_even,
             false_alarms_at_even,
-            positive: positive.to_owned(),
-            negative: negative.to_owned(),
         })
     }
-}
 
-impl fmt::Display for ThresholdCost {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, positive, negative, .. } = self;
+    /// As a sentence, with the names of the negative and the positive class.
+    pub fn in_words(&self, [negative, positive]: [&str; 2]) -> String {
+        let Self { rule, photos, .. } = self;
         let threshold = rounded(self.threshold);
         let [found, alarms, found_at_even, alarms_at_even] =
             [self.sensitivity, self.false_alarms, self.sensitivity_at_even, self.false_alarms_at_even]
                 .map(|share| 100.0 * share);
-        write!(
-            out,
-            "`{rule}` has its price: the threshold of {threshold} finds {found:.0} % of `{positive}` and takes {alarms:.0} % \
-             of `{negative}` for it; a threshold of {EVEN} would find {found_at_even:.0} % and take {alarms_at_even:.0} %"
+        format!(
+            "The threshold of {threshold}, chosen by `{rule}`, finds {found:.0} % of `{positive}` on the {photos} photos and \
+             takes {alarms:.0} % of `{negative}` for it; a threshold of {EVEN} would find {found_at_even:.0} % and take \
+             {alarms_at_even:.0} %"
         )
     }
 }
@@ -87,12 +74,13 @@ mod tests {
         let probabilities = [0.9, 0.2, 0.3, 0.3, 0.1, 0.05];
         let scores = Scores::new(&labels, &probabilities).unwrap();
         let cost = |rule: &str, threshold| {
-            ThresholdCost::new(rule.parse().unwrap(), threshold, &scores, ["ants", "bees"]).map(|cost| cost.to_string())
+            let cost = ThresholdCost::new(rule.parse().unwrap(), threshold, &scores, "test");
+            cost.map(|cost| cost.in_words(["ants", "bees"]))
         };
         assert_eq!(
             cost("recall>=0.98", 0.15).unwrap(),
-            "`recall>=0.98` has its price: the threshold of 0.15 finds 100 % of `bees` and takes 50 % of `ants` for it; a \
-             threshold of 0.5 would find 50 % and take 0 %"
+            "The threshold of 0.15, chosen by `recall>=0.98`, finds 100 % of `bees` on the test photos and takes 50 % of \
+             `ants` for it; a threshold of 0.5 would find 50 % and take 0 %"
         );
         assert_eq!((cost("0.15", 0.15), cost("f1", 0.5)), (None, None));
     }

@@ -129,7 +129,7 @@ impl fmt::Display for TrainReport {
             writeln!(out, "{few}")?;
         }
         if let Some(cost) = &self.threshold_cost {
-            writeln!(out, "{cost}")?;
+            writeln!(out, "{}", cost.in_words([&self.negative, &self.positive]))?;
         }
         for warning in &self.warnings {
             writeln!(out, "\nwarning: {warning}")?;
@@ -138,11 +138,9 @@ impl fmt::Display for TrainReport {
         writeln!(out)?;
         self.write_data(out)?;
         self.write_threshold(out)?;
-        for (name, metrics) in [("validation", &self.validation), ("test", &self.test)] {
-            if let Some(metrics) = metrics {
-                writeln!(out)?;
-                self.write_metrics(out, name, metrics)?;
-            }
+        for (split, metrics) in self.measured() {
+            writeln!(out)?;
+            self.write_metrics(out, split, metrics)?;
         }
         if let Some(found) = &self.cross_validation {
             write!(out, "\n{found}")?;
@@ -168,10 +166,16 @@ impl TrainReport {
         }
         if let Some(path) = &self.label_table {
             let table = shell_word(&path.to_string_lossy());
-            writeln!(
-                out,
-                "labels      {table}: fill in its column `decision`, then train with `--fixes {table}` in its place"
-            )?;
+            if self.label_errors.as_ref().is_some_and(Vec::is_empty) {
+                writeln!(out, "labels      {table}: no rows, for there are no possible label errors")?;
+            } else {
+                let beside = if self.fixes.is_some() { ", beside the `--fixes` of this run," } else { "" };
+                writeln!(
+                    out,
+                    "labels      {table}: fill in its column `decision`, then train again with `--fixes {table}`{beside} \
+                     instead of `--label-errors {table}`"
+                )?;
+            }
         }
         let example = self.example.as_ref().map_or("photo.jpg".to_owned(), |path| shell_word(&path.to_string_lossy()));
         let model = shell_word(&self.model.to_string_lossy());
@@ -303,7 +307,7 @@ impl TrainReport {
         let (positive, threshold, rule) = (&self.positive, rounded(self.threshold), &self.threshold_rule);
         write!(out, "threshold   `{positive}` from a probability of {threshold}")?;
         if *rule != self.threshold.to_string() {
-            write!(out, ", chosen by `{rule}` on out-of-fold images")?;
+            write!(out, ", chosen by `{rule}` on photos held out in cross-validation")?;
         }
         writeln!(out)
     }

@@ -50,7 +50,7 @@ fn photos_that_were_trained_on_are_told_by_their_content_and_left_out_of_the_num
     );
     assert!(page.contains("On 4\u{a0}photos it never saw") && page.contains("but the 16 that were trained on"));
     assert!(page.contains("All photos</bdi>: 4\u{a0}photos, 2 of them positive."), "{page}");
-    let of_class = "<td>negative</td><td class=\"number\">10</td>";
+    let of_class = "<small>negative</small></th><td class=\"number\">10</td>";
     assert!(page.contains(of_class), "photos without a split are counted: {page}");
 
     // Other names, one new photo.

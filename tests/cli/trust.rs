@@ -203,6 +203,17 @@ fn doubtful_labels_are_written_corrected_and_gone() {
     assert_eq!((&report["fixes"]["relabelled"], &report["fixes"]["dropped"]), (&1.into(), &1.into()));
     assert_eq!(report["label_errors"].as_array().unwrap().len(), 0);
     assert!(dir.path("imgs/dark/wrong.ppm").exists() && dir.path("imgs/dark/03.ppm").exists());
+    // A second round keeps what the first decided, and what a person wrote is not written over.
+    dir.file("second.csv", b"path,label\nimgs/dark/03.ppm,drop\n");
+    let rounds = ["--fixes", "decided.csv", "--fixes", "second.csv"];
+    assert_eq!(json(&dir, &rounds)["fixes"], json(&dir, &["--fixes", "fixes.csv"])["fixes"]);
+    let said = train(&dir, &["--label-errors", "decided.csv"]);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("it holds decisions; `--fixes decided.csv` lays them over the labels"), "{}", said.err);
+    let said = train(&dir, &["--fixes", "second.csv", "--label-errors", "more.csv"]);
+    let next =
+        "train again with `--fixes more.csv`, beside the `--fixes` of this run, instead of `--label-errors more.csv`";
+    assert!(said.out.contains(next), "{}", said.out);
     dir.file("fixes.csv", b"path,label\nimgs/dark/absent.ppm,light\n");
     let said = train(&dir, &["--fixes", "fixes.csv"]);
     assert_eq!(said.code, Some(1));

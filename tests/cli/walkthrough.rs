@@ -108,7 +108,7 @@ fn a_rule_is_judged_by_ranking_and_its_price_is_said_by_train_and_evaluate_alike
     let dir = scenes();
     dir.file("my imgs/dark/odd.ppm", &noise(120, 999));
     let said = train(&dir, &["--threshold", "recall>=0.98", "--report", "train.html", "--val-fraction", "0.4"]);
-    let price = "`recall>=0.98` has its price: the threshold of ";
+    let price = ", chosen by `recall>=0.98`, finds ";
     assert!(said.out.contains(price) && said.out.contains("a threshold of 0.5 would find "), "{}", said.out);
     for number in 0..12 {
         dir.file(&format!("new/dark/{number}.ppm"), &noise(20, 5000 + number));
@@ -120,11 +120,11 @@ fn a_rule_is_judged_by_ranking_and_its_price_is_said_by_train_and_evaluate_alike
     for page in ["train.html", "evaluate.html"] {
         let page = fs::read_to_string(dir.path(page)).unwrap();
         assert!(page.contains("clearly better than guessing") && !page.contains("not clearly better"), "{page:.4000}");
-        assert!(page.contains("has its price"), "{page:.4000}");
+        assert!(page.contains("a threshold of 0.5 would find "), "{page:.4000}");
     }
     // A threshold that was given has no rule.
     let given = run(dir.command().args(evaluate).args(["--threshold", "0.3"]));
-    assert!(!given.out.contains("has its price"), "{}", given.out);
+    assert!(!given.out.contains("a threshold of 0.5 would"), "{}", given.out);
 }
 
 #[test]
@@ -144,6 +144,13 @@ fn what_is_missing_is_said_with_a_line_to_type() {
     let train = usage(&["train"]);
     assert!(train.contains("Usage: resnet-binary train [OPTIONS] --data <DIR|CSV>"), "{train}");
     assert!(!train.contains("<--data") && train.contains("  --data <DIR|CSV>"), "{train}");
+    assert!(train.contains("tip: ") && train.contains("./imgs/cats/*.jpg"), "{train}");
+    let misspelt = run(dir.command().args(["train", "--data", "imgz/dark"]));
+    assert!(misspelt.err.contains("did you mean `imgs/dark`?"), "{}", misspelt.err);
+    dir.model();
+    let misspelt = run(dir.command().args(["predict", "imgs/drak/0.ppm"]));
+    assert_eq!(misspelt.code, Some(3));
+    assert!(misspelt.err.contains("hint: did you mean `imgs/dark/0.ppm`?"), "{}", misspelt.err);
     usage(&["train", "imgs", "--data", "imgs"]);
     for given in [&["inspect", "--data", "imgs"][..], &["inspect", "imgs"]] {
         let inspect = usage(given);

@@ -40,7 +40,7 @@ fn filled_with(word: &str) -> Page {
     let probabilities = [0.9, 0.2, 0.4, 0.7, 0.6];
     let metrics = evaluate(&Scores::new(&labels, &probabilities).unwrap(), 0.5, Bootstrap::default()).unwrap();
     let mut page = example::page();
-    for photo in &mut page.certain_errors {
+    for photo in &mut page.measured[0].mistakes {
         photo.path = path();
     }
     let class = |positive| ClassCount { name: words(), positive, train: 1, validation: 1, test: 1, undivided: 0 };
@@ -80,6 +80,7 @@ fn filled_with(word: &str) -> Page {
             labels: labels.to_vec(),
             probabilities: probabilities.to_vec(),
             groups: Vec::new(),
+            mistakes: std::mem::take(&mut page.measured[0].mistakes),
         }],
         decision: Some(Decision {
             rule: words(),
@@ -159,7 +160,8 @@ fn the_headline_is_a_plain_sentence() {
     let metrics = &example::page().measured[0].metrics;
     let accuracy = metrics.accuracy.unwrap();
     let expected = format!(
-        "On 153\u{a0}photos it never saw, it was right {:.1}\u{a0}% of the time ({:.1} to {:.1}\u{a0}%).",
+        "On 153\u{a0}validation photos it never saw, it was right {:.1}\u{a0}% of the time (95\u{a0}% interval {:.1} to \
+         {:.1}\u{a0}%).",
         accuracy.value * 100.0,
         accuracy.low.unwrap() * 100.0,
         accuracy.high.unwrap() * 100.0
@@ -175,7 +177,7 @@ fn what_was_not_looked_for_is_left_out_and_what_was_not_found_is_said() {
     let searched = names(Page { copies: Some(Copies::default()), label_errors: Some(Vec::new()), ..Page::default() });
     let searched = render(&searched);
     assert_eq!(section_ids(&parsed(&searched)), ["duplicates", "label-errors"]);
-    assert!(searched.contains("No near-duplicates were found") && searched.contains("No label looks wrong"));
+    assert!(searched.contains("No near-duplicates were found") && searched.contains("contradicts no label"));
 }
 
 /// Sections that go, and what makes them go.
@@ -184,16 +186,15 @@ type Removal = (&'static [&'static str], fn(&mut Page));
 #[test]
 fn each_part_may_be_missing() {
     let full = section_ids(&parsed(&render(&example::page())));
-    let removals: [Removal; 11] = [
+    let removals: [Removal; 10] = [
         (&["samples"], |page| page.samples.clear()),
         (&["data", "unreadable"], |page| page.data = None),
-        (&["predictions", "curves"], |page| {
+        (&["predictions", "curves", "mistakes"], |page| {
             page.measured.clear();
             page.decision = None;
         }),
         (&["curves"], |page| page.measured[0].probabilities.clear()),
         (&["learning-curve"], |page| page.learning_curve.clear()),
-        (&["mistakes"], |page| page.certain_errors.clear()),
         (&["duplicates"], |page| page.copies = None),
         (&["label-errors"], |page| page.label_errors = None),
         (&["shortcuts"], |page| page.shortcuts = None),
@@ -263,8 +264,9 @@ fn lists_without_end_are_bounded_and_say_what_is_missing() {
     page.label_errors = Some(fill(3000).map(|path| LabelError { path, ..LabelError::default() }).collect());
     let pair = page.copies.as_ref().unwrap().pairs[0].clone();
     page.copies.as_mut().unwrap().pairs = fill(4000).map(|first| CopyPair { first, ..pair.clone() }).collect();
-    let photo = page.certain_errors[0].clone();
-    page.certain_errors = fill(300).map(|path| resnet_binary::report::html::Photo { path, ..photo.clone() }).collect();
+    let photo = page.measured[0].mistakes[0].clone();
+    page.measured[0].mistakes =
+        fill(300).map(|path| resnet_binary::report::html::Photo { path, ..photo.clone() }).collect();
     let (labels, probabilities) = example::scores(30_000);
     page.measured[0].labels = labels;
     page.measured[0].probabilities = probabilities;
@@ -282,7 +284,7 @@ fn lists_without_end_are_bounded_and_say_what_is_missing() {
 #[test]
 fn a_picture_too_large_for_the_page_is_named_instead() {
     let mut page = example::page();
-    page.certain_errors[0].thumbnail = Some(Picture { format: Format::Png, bytes: vec![0; 1 << 20] });
+    page.measured[0].mistakes[0].thumbnail = Some(Picture { format: Format::Png, bytes: vec![0; 1 << 20] });
     let html = render(&page);
     assert!(html.contains("picture too large") && !html.contains("data:image/png"));
     parsed(&html);

@@ -23,8 +23,15 @@ fn measured(photos: usize, right: usize) -> Page {
     let answer = |(image, &label): (usize, &bool)| if (image < right) == label { 0.9 } else { 0.1 };
     let probabilities: Vec<f64> = labels.iter().enumerate().map(answer).collect();
     let metrics = evaluate(&Scores::new(&labels, &probabilities).unwrap(), 0.5, Bootstrap::default()).unwrap();
-    let measured =
-        Measured { name: "test".to_owned(), seen: Seen::Nothing, metrics, labels, probabilities, groups: Vec::new() };
+    let measured = Measured {
+        name: "test".to_owned(),
+        seen: Seen::Nothing,
+        metrics,
+        labels,
+        probabilities,
+        groups: Vec::new(),
+        mistakes: Vec::new(),
+    };
     Page { measured: vec![measured], ..Page::default() }
 }
 
@@ -60,7 +67,7 @@ fn a_rule_that_costs_accuracy_is_no_reason_to_distrust_the_ranking() {
     page.decision = example::page().decision;
     let html = render(&page);
     assert!(words_of(&html, "li", Some("good")).concat().contains("clearly better than guessing"), "{html:.4000}");
-    assert!(words_of(&html, "li", Some("note")).concat().contains("has its price"), "{html:.4000}");
+    assert!(words_of(&html, "li", Some("note")).concat().contains("would find 80 %"), "{html:.4000}");
     assert!(!html.contains("Do not use this model"));
     // Without a rule it is said all the same that the threshold makes nothing of the ranking.
     page.decision = None;
@@ -140,7 +147,7 @@ fn the_words_are_those_of_the_field() {
         "true <bdi>ants</bdi>",
         "predicted <bdi>bees</bdi>",
         "Decision threshold",
-        "Most confident mistakes",
+        "the most confident first",
         "Near-duplicates",
         "Possible label errors",
         "labelled <b><bdi>ants</bdi></b>, looks like <b><bdi>bees</bdi></b>",
@@ -157,7 +164,7 @@ fn the_words_are_those_of_the_field() {
 #[test]
 fn a_mistake_has_the_probability_of_its_own_prediction_and_the_maps_a_legend_before_them() {
     let html = render(&example::page());
-    let first = &example::page().certain_errors[0];
+    let first = &example::page().measured[0].mistakes[0];
     let confidence = if first.answered_positive { first.probability } else { 1.0 - first.probability };
     assert!(confidence > 0.8 && html.contains(&format!("({:.1}\u{a0}%)</p>", confidence * 100.0)), "{confidence}");
     let place = |words: &str| html.find(words).unwrap();

@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use super::columns::{self, Columns, Labels, Search};
 use super::paths::{self, Finder};
 use super::sheet::{Fields, Sheet};
-use crate::dataset::classes::LONGEST_NAME;
 use crate::dataset::listing::{Listed, Listing};
 use crate::dataset::{DatasetError, IsImage, ReadOptions, RowProblem, Split};
+use crate::files::LONGEST_NAME;
 use crate::progress::Progress;
 
 /// Lists the images that a CSV names.

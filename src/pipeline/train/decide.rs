@@ -3,14 +3,11 @@
 use super::fit::{Fitted, OutOfFold};
 use super::training::Training;
 use crate::decision::calibration::{self, Calibration};
-use crate::decision::{Choice, ThresholdRule, threshold};
+use crate::decision::{Choice, EVEN, ThresholdRule, threshold};
 use crate::metrics::Scores;
 use crate::pipeline::PipelineError;
 use crate::report::CalibrationReport;
 use crate::report::html::Warning;
-
-/// Where positive begins when nothing says otherwise, or nothing could be chosen: the more likely class.
-const EVEN: f64 = 0.5;
 
 /// What to do where a class is missed.
 pub(super) const WEIGH_OTHERWISE: &str =

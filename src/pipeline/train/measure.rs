@@ -57,10 +57,10 @@ impl Measured<'_> {
 }
 
 impl Training<'_> {
-    /// Metrics at the threshold, of validation and of test, where there are such photos.
+    /// Metrics at the threshold, of test and of validation, where there are such photos.
     pub(super) fn measure(&self, fitted: &Fitted, decided: &Decided) -> Result<Vec<Measured<'_>>, PipelineError> {
         let measure = |(name, side): (&'static str, _)| self.measure_side(name, side, fitted, decided);
-        let sides = [("validation", &self.validation), ("test", &self.test)].into_iter();
+        let sides = [("test", &self.test), ("validation", &self.validation)].into_iter();
         sides.filter(|(_, side)| side.len() > 0).map(measure).collect()
     }
 

@@ -37,8 +37,8 @@ pub struct TrainOptions {
     pub save_split: Option<PathBuf>,
     /// What of a photo's path says which photos belong together.
     pub group_by: Option<GroupBy>,
-    /// Corrections on top of the labels.
-    pub fixes: Option<PathBuf>,
+    /// Tables of corrections on top of the labels, each laid over those before it.
+    pub fixes: Vec<PathBuf>,
     /// Where to write the photos whose label is doubtful.
     pub label_errors: Option<PathBuf>,
     /// Where to write the page.
@@ -107,7 +107,7 @@ impl TrainOptions {
             seed: 0,
             save_split: None,
             group_by: None,
-            fixes: None,
+            fixes: Vec::new(),
             label_errors: None,
             page: None,
             preprocess: Preprocess::default(),
@@ -133,7 +133,7 @@ impl TrainOptions {
         let label_errors = self.label_errors.as_ref().map(|path| output("--label-errors", path, fixes::KIND));
         let all =
             [output("--output", &self.output, model::KIND)].into_iter().chain(split).chain(label_errors).chain(page);
-        let fixes = self.fixes.as_ref().map(|path| ("the table of `--fixes`", path.as_path()));
+        let fixes = self.fixes.iter().map(|path| ("the table of `--fixes`", path.as_path()));
         let given = [("the table of `--data`", self.data.as_path())].into_iter().chain(fixes);
         let rows = stored.into_iter().flat_map(Stored::paths).map(|path| ("a file of `--features`", path));
         let given = given.chain(rows);

@@ -43,10 +43,7 @@ impl Training<'_> {
         };
         for measured in &found.measured {
             let seen = measured.leak.as_ref().map_or(Seen::Nothing, |leak| Seen::Related(leak.images));
-            page.measured.push(measured.scored().measured(measured.name, seen));
-        }
-        if let Some(headline) = found.measured.first() {
-            page.certain_errors = headline.scored().certain_errors(&thumbnails, *progress)?;
+            page.measured.push(measured.scored().measured(measured.name, seen, &thumbnails, *progress)?);
         }
         let html = scored::render(&options.data, page, *progress);
         outputs.add(&wanted.path, |file| file.write_all(html.as_bytes()))?;
@@ -101,7 +98,7 @@ fn page(report: &TrainReport, warnings: Vec<Warning>, thumbnails: &Thumbnails<'_
             rule: report.threshold_rule.clone(),
             threshold: report.threshold,
             warning: report.threshold_choice.as_ref().and_then(|choice| warning_of_choice(choice, report)),
-            cost: report.threshold_cost.as_ref().map(ToString::to_string),
+            cost: report.threshold_cost.as_ref().map(|cost| cost.in_words([&report.negative, &report.positive])),
             calibration: report.calibration.map(|calibration| calibration.to_string()),
             review: None,
         }),

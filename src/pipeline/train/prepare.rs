@@ -26,7 +26,7 @@ impl<'a> Training<'a> {
         progress: &'a dyn Progress,
     ) -> Result<Self, PipelineError> {
         let mut features = FeatureMatrix::new(options.pooling.width(options.preprocess.crop));
-        let (fixes, group_by) = (options.fixes.as_deref(), options.group_by.as_ref());
+        let (fixes, group_by) = (options.fixes.as_slice(), options.group_by.as_ref());
         let (mut photos, fixes) = match stored {
             None => options.reading().run_fixed(fixes, group_by, &mut features, progress)?,
             Some(stored) => {

@@ -40,7 +40,7 @@ pub(super) struct Training<'a> {
 pub(super) struct Found<'a> {
     pub(super) fitted: Fitted,
     pub(super) decided: Decided,
-    /// Validation and test, as far as there are photos.
+    /// Test and validation, as far as there are photos.
     pub(super) measured: Vec<Measured<'a>>,
     pub(super) audited: Audited,
 }
@@ -107,10 +107,9 @@ impl Training<'_> {
             threshold_rule: options.threshold.to_string(),
             threshold: decided.threshold,
             threshold_choice: decided.choice.clone(),
-            threshold_cost: measured.first().and_then(|measured| {
-                let classes = [&*model.facts.negative, &*model.facts.positive];
-                measured.scored().threshold_cost(options.threshold, classes)
-            }),
+            threshold_cost: measured
+                .first()
+                .and_then(|measured| measured.scored().threshold_cost(options.threshold, measured.name)),
             cross_validation: audited.cross_validation.clone(),
             refitted: options.refit,
             fitted_images: self.delivered().len(),

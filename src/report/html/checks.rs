@@ -9,9 +9,7 @@ use crate::audit::shortcut::NEARLY_AS_WELL;
 use crate::files::shell_word;
 use crate::report::ClassCount;
 use crate::report::findings::MAX_SUSPECT_FRACTION;
-
-/// On fewer measured photos, those that belong together counted once, nothing that is found speaks for the model.
-pub(super) const FEW_MEASURED: usize = 100;
+use crate::report::headline::{self, ENOUGH};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,12 +78,12 @@ fn closed(message: &str) -> String {
 
 /// Whether so few photos were measured that no warning means nothing.
 pub(super) fn too_few_measured(page: &Page) -> bool {
-    independent(page) < FEW_MEASURED
+    independent(page) < ENOUGH
 }
 
-/// The measured photos, those that belong together counted once.
+/// The photos that the headline is of, those that belong together counted once.
 pub(super) fn independent(page: &Page) -> usize {
-    page.measured.first().map_or(0, |measured| measured.metrics.groups.iter().sum())
+    page.measured.first().map_or(0, |measured| headline::independent(&measured.metrics))
 }
 
 /// Whether positive photos rank above negative ones. The accuracy does not tell: where a rule puts the threshold, many
@@ -158,11 +156,12 @@ fn wasted(page: &Page) -> Option<String> {
 
 /// How to have surer numbers (markup).
 fn measure_on_more(page: &Page) -> String {
-    let least = if too_few_measured(page) { format!(", at least {FEW_MEASURED}") } else { String::new() };
+    let least = if too_few_measured(page) { format!(", at least {ENOUGH}") } else { String::new() };
     let model = shell_word(&page.model.to_string_lossy());
     let command = command(&format!("resnet-binary evaluate --data new-photos --model {model}"));
     format!(
-        "For surer numbers, measure on more photos{least}, in a folder such as <code>new-photos</code>: <code>{command}</code>."
+        "For surer numbers, measure on more photos{least}, in a folder such as <code>new-photos</code> with a \
+         folder for each class, as in the training: <code>{command}</code>."
     )
 }
 
@@ -235,7 +234,7 @@ fn leaks(page: &Page) -> Option<Check> {
 fn labels(page: &Page) -> Option<Check> {
     let doubtful = page.label_errors.as_ref()?.len();
     Some(if doubtful == 0 {
-        Check::new(State::Good, "label-errors", "No label looks wrong.".to_owned())
+        Check::new(State::Good, "label-errors", "Cross-validation contradicts no label with confidence.".to_owned())
     } else {
         let labels = counted(doubtful, "possible label error", "possible label errors");
         let photos: usize = page.data.iter().flat_map(|data| &data.classes).map(ClassCount::images).sum();

@@ -1,7 +1,7 @@
 //! The pictures of the probabilities, each with a sentence on how to read it.
 
 use super::page::{Measured, Page};
-use super::text::{Name, decimal, percent, threshold};
+use super::text::{Name, decimal, percent, photos_of, threshold};
 use super::{Section, plot};
 use crate::metrics::curves::{calibration_bins, steps};
 use crate::metrics::{Metrics, Scores};
@@ -24,7 +24,12 @@ pub(super) fn section(page: &Page) -> Option<Section> {
             .map(|svg| reliability(metrics, &svg)),
     ];
     let figures = pictures.into_iter().flatten().collect::<Vec<_>>().concat();
-    let body = if figures.is_empty() { figures } else { format!("<div class=\"figures\">\n{figures}</div>\n") };
+    let whose = photos_of(measured);
+    let body = if figures.is_empty() {
+        figures
+    } else {
+        format!("<p>Of the {whose}.</p>\n<div class=\"figures\">\n{figures}</div>\n")
+    };
     Section::new("curves", "Curves", body)
 }
 
@@ -108,6 +113,7 @@ fn reliability(metrics: &Metrics, svg: &str) -> String {
         ("line quiet", "perfect".to_owned()),
     ];
     let reading = "Of the photos that got 70\u{a0}%, 70\u{a0}% should be positive: points on the diagonal do so, points \
-                   below it are overconfident. The numbers at the foot count the photos.";
+                   below it are overconfident. A point stands for the photos of a tenth of the scale, whose number is at the \
+                   foot; a few photos have no interval.";
     figure("Calibration", svg, &legend, reading)
 }

@@ -25,22 +25,22 @@ fn classes(data: &Data) -> String {
     let splits = [Split::Train, Split::Validation, Split::Test];
     let used = splits.into_iter().filter(|&split| data.classes.iter().any(|class| images_of(class, split) > 0));
     let used: Vec<Split> = used.collect();
-    let mut head = vec![Words("class"), Words("counts as")];
+    let mut head = vec![Words("class")];
     head.extend(used.iter().map(|split| Numbers(name_of(*split))));
     head.push(Numbers("all"));
-    let row = |name: &str, label: &str, counts: Vec<usize>, all: usize| {
+    let row = |name: &str, counts: Vec<usize>, all: usize| {
         let cells = each(counts.iter().chain([&all]), |&images| format!("<td class=\"number\">{}</td>", count(images)));
-        format!("<tr><th scope=\"row\">{name}</th><td>{label}</td>{cells}</tr>\n")
+        format!("<tr><th scope=\"row\">{name}</th>{cells}</tr>\n")
     };
     let mut rows = each(data.classes.iter().take(MAX_ROWS), |class| {
         let label = if class.positive { "positive" } else { "negative" };
         let counts = used.iter().map(|&split| images_of(class, split)).collect();
-        row(&Name(&class.name).to_string(), label, counts, class.images())
+        row(&format!("{}<small>{label}</small>", Name(&class.name)), counts, class.images())
     });
     if data.classes.len() > 1 {
         let sum = |split| data.classes.iter().map(|class| images_of(class, split)).sum();
         let sums = used.iter().map(|&split| sum(split)).collect();
-        rows += &row("together", "", sums, data.classes.iter().map(ClassCount::images).sum());
+        rows += &row("together", sums, data.classes.iter().map(ClassCount::images).sum());
     }
     let mut said = vec![("source".to_owned(), File(&data.source).to_string())];
     if !data.split.is_empty() {

@@ -14,23 +14,28 @@ const TABLE: &str = "doubts.csv";
 /// How to correct labels (markup).
 pub(super) fn step(page: &Page) -> String {
     let given = page.label_table.as_ref().map(|path| shell_word(&path.to_string_lossy()));
-    let table = command(given.as_deref().unwrap_or(TABLE));
+    let table = given.as_deref().unwrap_or(TABLE);
+    let [fixes, label_errors] = ["--fixes", "--label-errors"].map(|option| command(&format!("{option} {table}")));
+    let table = command(table);
     let written = if given.is_some() {
         format!("<code>{table}</code> lists the possible label errors")
     } else {
-        format!("Train again with <code>--label-errors {table}</code>, which lists the possible label errors")
+        format!("Train again with <code>{label_errors}</code>, which lists the possible label errors")
     };
     format!(
         "{written}: look at each photo, write its class, or <code>drop</code> to leave it out, into the column \
-         <code>decision</code>, and train with <code>--fixes {table}</code> in place of <code>--label-errors {table}</code>. Your \
-         photos stay as they are."
+         <code>decision</code>, and train with <code>{fixes}</code> instead of <code>{label_errors}</code>; a \
+         <code>{}</code> that was there before stays. Your photos stay as they are.",
+        command("--fixes")
     )
 }
 
 pub(super) fn labels(page: &Page) -> Option<Section> {
     let doubtful = page.label_errors.as_ref()?;
     let body = if doubtful.is_empty() {
-        "<p>Every label agrees with what cross-validation predicts for its photo.</p>\n".to_owned()
+        "<p>Cross-validation contradicts no label with enough confidence to doubt it. A mistake that runs through many \
+         photos alike would not be found in this way.</p>\n"
+            .to_owned()
     } else {
         format!(
             "<p>In cross-validation, which never trained on the photo that it predicts, these labels were contradicted. {}</p>\n",

@@ -1,33 +1,36 @@
 //! The photos that it gets most wrong, to look at.
 
-use super::page::{Page, Photo};
+use super::page::{Measured, Page, Photo};
 use super::picture::Picture;
-use super::text::{File, Name, each, percent, threshold, title};
+use super::text::{File, Name, counted, each, percent, photos_of, threshold, title};
 use super::{MAX_PHOTOS, Section, left_out};
 use crate::report::heatmap;
 
 pub(super) fn section(page: &Page) -> Option<Section> {
-    let errors: Vec<&Photo> = page.certain_errors.iter().take(MAX_PHOTOS).collect();
-    let with_maps = errors.iter().any(|photo| photo.map.is_some());
-    let mut body = String::new();
-    if !errors.is_empty() {
-        body += "<h3>Most confident mistakes</h3>\n<p>Wrong predictions, the most confident first, each with the probability \
-                 of what was predicted. Look for what they share, and whether the label is right.</p>\n";
-        body += &below_half(page, &errors);
-        if with_maps {
-            body += &legend(page);
-        }
-        body += &thumbnails(page, &errors);
-        body += &left_out(page.certain_errors.len(), MAX_PHOTOS);
-    }
+    let with_maps = page.measured.iter().flat_map(|measured| &measured.mistakes).any(|photo| photo.map.is_some());
+    let legend = if with_maps { legend(page) } else { String::new() };
+    let sets = each(&page.measured, |measured| of_set(page, measured));
+    let body = "<p>Wrong predictions, the most confident first, each with the probability of what was predicted. Look for \
+                what they share, and whether the label is right.</p>\n";
+    let body = if sets.is_empty() { sets } else { body.to_owned() + &legend + &sets };
     Section::new("mistakes", "Mistakes", body)
 }
 
+/// The mistakes on one set of photos.
+fn of_set(page: &Page, measured: &Measured) -> String {
+    let mistakes: Vec<&Photo> = measured.mistakes.iter().take(MAX_PHOTOS).collect();
+    let count = counted(measured.mistakes.len(), "mistake", "mistakes");
+    format!("<h3>{count} on {}</h3>\n", photos_of(measured))
+        + &below_half(measured, &mistakes)
+        + &thumbnails(page, &mistakes)
+        + &left_out(measured.mistakes.len(), MAX_PHOTOS)
+}
+
 /// Why something was predicted that had less than 50 %, where it was.
-fn below_half(page: &Page, errors: &[&Photo]) -> String {
-    let Some(measured) = page.measured.first().filter(|_| errors.iter().any(|photo| confidence(photo) < 0.5)) else {
+fn below_half(measured: &Measured, mistakes: &[&Photo]) -> String {
+    if mistakes.iter().all(|photo| confidence(photo) >= 0.5) {
         return String::new();
-    };
+    }
     let value = threshold(measured.metrics.threshold);
     format!("<p>Below 50\u{a0}% the decision threshold of {value} made the prediction.</p>\n")
 }

@@ -45,8 +45,6 @@ pub struct Page {
     pub decision: Option<Decision>,
     /// Numbers over the number of training images, from few to many.
     pub learning_curve: Vec<LearningPoint>,
-    /// Images that were answered wrongly, those with the highest loss first.
-    pub certain_errors: Vec<Photo>,
     /// Images that are nearly the same.
     pub copies: Option<Copies>,
     /// Images whose label is doubtful, the most doubtful first.
@@ -132,6 +130,8 @@ pub struct Measured {
     pub probabilities: Vec<f64>,
     /// The same number for images that belong together, as many; empty where none do.
     pub groups: Vec<usize>,
+    /// Those that were answered wrongly, those with the highest loss first.
+    pub mistakes: Vec<Photo>,
 }
 
 /// What the training saw of a set of images.

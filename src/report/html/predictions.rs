@@ -1,7 +1,7 @@
 //! What it answered, and how a probability becomes an answer.
 
 use super::page::{Decision, Measured, Page};
-use super::text::{Name, Prose, count, each, percent, threshold};
+use super::text::{Name, Prose, count, each, percent, photos_of, threshold};
 use super::{Section, facts};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
@@ -33,8 +33,9 @@ fn confusion(page: &Page, measured: &Measured) -> String {
     format!(
         "<h3>Confusion matrix</h3>\n<figure class=\"matrix\">\n<table>\n<thead><tr><td></td>\
          <th scope=\"col\">predicted {negative}</th><th scope=\"col\">predicted {positive}</th></tr></thead>\n\
-         <tbody>\n{rows}</tbody>\n</table>\n<figcaption>Each row is a true class and each column a prediction; the \
-         percentages are of the row.</figcaption>\n</figure>\n"
+         <tbody>\n{rows}</tbody>\n</table>\n<figcaption>Of the {photos}: each row is a true class and each column a \
+         prediction; the percentages are of the row.</figcaption>\n</figure>\n",
+        photos = photos_of(measured)
     )
 }
 

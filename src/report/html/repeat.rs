@@ -19,7 +19,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let line = if page.command.is_empty() {
         String::new()
     } else {
-        let promise = "The same photos, seed and machine give the same model, byte for byte.";
+        let promise = "The same photos, seed and machine give the same numbers, digit for digit.";
         format!("<p>{promise}</p>\n<p class=\"command\"><code>{}</code></p>\n", command(&page.command))
     };
     Section::new("repeat", "Repeat this run", line + &network + &repeat.unwrap_or_default())

@@ -2,15 +2,17 @@
 
 use super::checks::{self, Check, State};
 use super::page::{Measured, Page, Seen};
-use super::text::{Name, Prose, Text, count, counted, each, percent, percents, photos, threshold};
+use super::text::{Name, Prose, Text, count, counted, each, percent, percents, photos, photos_of, threshold};
 use crate::metrics::{Estimate, TOO_FEW};
+use crate::report::MeanStd;
+use crate::report::headline::ENOUGH;
 
 /// Most steps that are named: of more, none is taken.
 const MAX_STEPS: usize = 5;
 
 /// The title, the answer in plain sentences, the checks and the next steps.
 pub(super) fn header(page: &Page) -> String {
-    let verdict = page.measured.first().map(|measured| verdict(page, measured)).unwrap_or_default();
+    let verdict = verdict(page);
     let refit = page.refit.as_ref().map_or(String::new(), |words| format!("<p>Refit: {}.</p>\n", Prose(words)));
     let found = checks::all(page);
     let date = if page.date.is_empty() { String::new() } else { format!(" of {}", Text(&page.date)) };
@@ -23,10 +25,36 @@ pub(super) fn header(page: &Page) -> String {
     )
 }
 
-/// The headline, in words.
-fn verdict(page: &Page, measured: &Measured) -> String {
+/// The headline, in words, as the terminal has it: where few photos were measured, cross-validation comes first.
+fn verdict(page: &Page) -> String {
+    let measured = page.measured.first().map(|measured| on_measured(page, measured)).unwrap_or_default();
+    let lines = match in_cross_validation(page) {
+        Some(folds) if checks::too_few_measured(page) => [folds, measured.0],
+        folds => [measured.0, folds.unwrap_or_default()],
+    };
+    let mut class = " class=\"verdict\"";
+    let lines = each(lines.iter().filter(|line| !line.is_empty()), |line| {
+        format!("<p{}>{line}</p>\n", std::mem::take(&mut class))
+    });
+    lines + &measured.1
+}
+
+fn in_cross_validation(page: &Page) -> Option<String> {
+    let found = page.cross_validation.as_ref()?;
+    let MeanStd { mean, std } = found.accuracy?;
+    Some(format!(
+        "In {}-fold cross-validation of {} it was right <strong>{}</strong> of the time (± {} between folds).",
+        found.folds,
+        photos(found.images),
+        percent(mean),
+        percent(std)
+    ))
+}
+
+/// How often it was right on the photos that were measured, and its mistakes of either kind.
+fn on_measured(page: &Page, measured: &Measured) -> (String, String) {
     let metrics = &measured.metrics;
-    let Some(accuracy) = metrics.accuracy else { return String::new() };
+    let Some(accuracy) = metrics.accuracy else { return Default::default() };
     let whose = match measured.seen {
         Seen::Nothing => " it never saw".to_owned(),
         Seen::Related(1) => {
@@ -41,12 +69,14 @@ fn verdict(page: &Page, measured: &Measured) -> String {
         Seen::Everything => " that it was trained on, which says nothing about new ones".to_owned(),
     };
     let headline = format!(
-        "<p class=\"verdict\">On {}{whose}, it was right <strong>{}</strong> of the time ({}).</p>\n",
-        photos(metrics.count),
+        "On {}{whose}, it was right <strong>{}</strong> of the time ({}).",
+        photos_of(measured),
         percent(accuracy.value),
         interval(&accuracy)
     );
-    let (Some(sensitivity), Some(specificity)) = (metrics.sensitivity, metrics.specificity) else { return headline };
+    let (Some(sensitivity), Some(specificity)) = (metrics.sensitivity, metrics.specificity) else {
+        return (headline, String::new());
+    };
     let other = |share: f64| 1.0 - share;
     let false_alarms = Estimate {
         value: other(specificity.value),
@@ -54,9 +84,10 @@ fn verdict(page: &Page, measured: &Measured) -> String {
         high: specificity.low.map(other),
     };
     let kinds = format!(
-        "<p>It predicts {positive} from a probability of {} on. That finds {} of the {positive} ({}), and takes {} of the \
-         {negative} for {positive} ({}).</p>\n",
+        "<p>It predicts {positive} from a probability of {} on. Among the {} that finds {} of the {positive} ({}), and takes \
+         {} of the {negative} for {positive} ({}).</p>\n",
         threshold(metrics.threshold),
+        photos_of(measured),
         percent(sensitivity.value),
         interval(&sensitivity),
         percent(false_alarms.value),
@@ -64,12 +95,13 @@ fn verdict(page: &Page, measured: &Measured) -> String {
         positive = Name(&page.positive),
         negative = Name(&page.negative),
     );
-    headline + &kinds
+    (headline, kinds)
 }
 
-/// Such as `51.6 to 66.9 %`.
+/// Such as `95 % interval 51.6 to 66.9 %`.
 fn interval(estimate: &Estimate) -> String {
-    estimate.interval().map_or_else(|| TOO_FEW.to_owned(), percents)
+    let interval = estimate.interval().map(|interval| format!("95\u{a0}% interval {}", percents(interval)));
+    interval.unwrap_or_else(|| TOO_FEW.to_owned())
 }
 
 fn list_of(page: &Page, checks: &[Check]) -> String {
@@ -81,7 +113,7 @@ fn list_of(page: &Page, checks: &[Check]) -> String {
         0 if checks::too_few_measured(page) => format!(
             "Can I trust this? Too few photos to tell: {} measured, {} needed",
             count(checks::independent(page)),
-            checks::FEW_MEASURED
+            ENOUGH
         ),
         0 => "Can I trust this? Nothing was found against it".to_owned(),
         warnings => format!("Can I trust this? {} first", counted(warnings, "warning", "warnings")),

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::Path;
 
+use super::page::Measured;
 use crate::files::escaped;
 use crate::report::rounded;
 
@@ -153,6 +154,18 @@ pub(super) fn count(number: usize) -> String {
 /// `1 photo`, `2 photos`.
 pub(super) fn photos(number: usize) -> String {
     counted(number, "photo", "photos")
+}
+
+/// Measured photos with the name of their set, such as `80 test photos`; a set that is called `all photos` needs no name.
+pub(super) fn photos_of(measured: &Measured) -> String {
+    let number = measured.metrics.count;
+    match measured.name.as_str() {
+        "" | "all photos" => photos(number),
+        name => {
+            let name = Name(name);
+            counted(number, &format!("{name} photo"), &format!("{name} photos"))
+        }
+    }
 }
 
 /// A count and the word for what is counted.
