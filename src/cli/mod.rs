@@ -3,6 +3,7 @@
 mod cache;
 mod doctor;
 mod evaluate;
+mod export;
 mod extract;
 mod inspect;
 mod list;
@@ -15,6 +16,7 @@ mod shell;
 mod terminal;
 mod threads;
 mod train;
+mod verify;
 mod weights;
 
 pub(crate) use program::run;
