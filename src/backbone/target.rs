@@ -105,7 +105,7 @@ impl Target {
 
     /// The versions of what computes features, the same wherever this program runs.
     pub fn computation() -> String {
-        format!("network {}, kernels {}", super::NETWORK_VERSION, kernels::VERSION)
+        format!("network {}, kernels {}, int8 {}", super::NETWORK_VERSION, kernels::VERSION, int8::VERSION)
     }
 
     /// What of [`Target::id`] the machine decides: the processor, and whether our kernels compute on it or libtorch.
