@@ -103,6 +103,17 @@ impl Target {
         format!("{processor}-{precision}{kernels}-network{network}-libtorch{}", about::version())
     }
 
+    /// The versions of what computes features, the same wherever this program runs.
+    pub fn computation() -> String {
+        format!("network {}, kernels {}, int8 {}", super::NETWORK_VERSION, kernels::VERSION, int8::VERSION)
+    }
+
+    /// What of [`Target::id`] the machine decides: the processor, and whether our kernels compute on it or libtorch.
+    pub fn computed_on(&self) -> String {
+        let by = if self.kernels().is_some() { "own kernels" } else { "libtorch" };
+        format!("{} with {by}", self.processor())
+    }
+
     /// What decides the last bits of a feature besides the arithmetic: the instructions or the generation of the card.
     pub fn processor(&self) -> String {
         match (self.device, Processor::new(&[self.device])) {
@@ -292,6 +303,8 @@ mod tests {
         let id = Target::CPU.id();
         let kernels = if Isa::detect().is_some() { "-kernels1" } else { "" };
         assert!(id.starts_with(&format!("cpu-{}-fp32{kernels}-network", about::instructions())), "{id}");
+        let by = if kernels.is_empty() { "libtorch" } else { "own kernels" };
+        assert_eq!(Target::CPU.computed_on(), format!("cpu-{} with {by}", about::instructions()));
         assert!(id.ends_with(&format!("-libtorch{}", crate::ffi::libtorch::compiled_version())), "{id}");
     }
 

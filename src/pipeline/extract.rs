@@ -13,7 +13,7 @@ use super::outputs::{Inputs, Output, Outputs, weights_file};
 use super::photos::{Opened, Photos, Reading};
 use super::{BackboneOptions, MaxUnreadable, OnUnreadable, PipelineError};
 use crate::backbone::layout::FEATURES;
-use crate::backbone::{Pooling, about, device};
+use crate::backbone::{Pooling, Target, about, device};
 use crate::dataset::{Dataset, ReadOptions, Sample};
 use crate::features::{FeatureError, Rows};
 use crate::files::{self, FileError, escaped};
@@ -179,6 +179,7 @@ impl ExtractOptions {
         Setup {
             created_by: concat!("resnet-binary ", env!("CARGO_PKG_VERSION")).to_owned(),
             libtorch: about::version(),
+            computation: Target::computation(),
             list,
             preprocess: self.preprocess.clone(),
             pixels: self.preprocess.id(),
@@ -205,7 +206,7 @@ impl ExtractOptions {
                 .collect(),
             weights_path: self.backbone.weights_path(),
             device: device::name(photos.backbone.devices()),
-            processor: photos.target.processor(),
+            processor: photos.target.computed_on(),
         }
     }
 

@@ -50,7 +50,8 @@ pub struct Manifest {
     pub weights_path: Option<String>,
     /// The devices, as `--device` names them.
     pub device: String,
-    /// What decides the last bits of a row besides the setup: the instruction set or the generation of the card.
+    /// What decides the last bits of a row besides the setup: the instruction set or the generation of the card, and whether
+    /// our kernels computed on it or libtorch.
     pub processor: String,
 }
 
@@ -61,6 +62,8 @@ pub struct Setup {
     pub created_by: String,
     /// The version of libtorch.
     pub libtorch: String,
+    /// The versions of this program's network and kernels.
+    pub computation: String,
     /// The list of photos.
     pub list: List,
     /// Bytes to crops.
@@ -162,7 +165,7 @@ impl Setup {
     /// The first thing in which two differ: what it is, here and there.
     pub fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let all = |setup: &Self| {
-            let Self { created_by, libtorch, list, pixels, weights, precision, row_type, .. } = setup;
+            let Self { created_by, libtorch, computation, list, pixels, weights, precision, row_type, .. } = setup;
             let weights = format!("`{}` ({})", weights.name, weights.sha256.get(..8).unwrap_or(&weights.sha256));
             let listed =
                 format!("{} photos of `{}` ({})", list.total, list.data, list.sha256.get(..8).unwrap_or_default());
@@ -176,6 +179,7 @@ impl Setup {
                 ("the preprocessing", pixels.clone()),
                 ("the version of the program", created_by.clone()),
                 ("the version of libtorch", libtorch.clone()),
+                ("the computation", computation.clone()),
             ]
         };
         let pairs = all(self).into_iter().zip(all(other));

@@ -46,6 +46,7 @@ fn manifest(shard: Shard) -> Manifest {
         setup: Setup {
             created_by: "resnet-binary 0".to_owned(),
             libtorch: "2".to_owned(),
+            computation: "network 1, kernels 1".to_owned(),
             list,
             pixels: preprocess.id(),
             preprocess,
@@ -58,7 +59,7 @@ fn manifest(shard: Shard) -> Manifest {
         not_listed: Vec::new(),
         weights_path: None,
         device: "cpu".to_owned(),
-        processor: "avx2".to_owned(),
+        processor: "avx2 with own kernels".to_owned(),
     }
 }
 
@@ -201,6 +202,7 @@ fn every_way_in_which_shards_are_no_whole_is_said() {
         (differ(&|it| it.setup.pixels = "p".to_owned()), "the preprocessing is"),
         (differ(&|it| it.setup.created_by = "x".to_owned()), "the version of the program is resnet-binary 0 in one"),
         (differ(&|it| it.setup.libtorch = "3".to_owned()), "the version of libtorch is 2 in one and 3 in the other"),
+        (differ(&|it| it.setup.computation = "network 2".to_owned()), "the computation is network 1, kernels 1 in one"),
         (differ(&|it| it.features_version = 9), "its format is version 9, and this is 1"),
         (differ(&|it| it.rows = 2), "`features` is F32 [3, 4], and F32 [2, 4] follows from its manifest"),
         (differ(&|it| it.unreadable = 2), "`unreadable.positions` is I64"),
@@ -241,8 +243,9 @@ fn shards_that_are_there_twice_or_of_another_number_or_list_are_no_whole() {
 #[test]
 fn several_kinds_of_processors_are_a_warning_and_a_cut_file_an_error() {
     let shards = Shards::of(2);
-    let path = shards.add(Shard { index: 1, count: 2 }, |manifest| manifest.processor = "sse4".to_owned());
-    assert!(shards.open().unwrap().warning().unwrap().ends_with("avx2 and sse4"));
+    let path =
+        shards.add(Shard { index: 1, count: 2 }, |manifest| manifest.processor = "avx2 with libtorch".to_owned());
+    assert!(shards.open().unwrap().warning().unwrap().ends_with("avx2 with libtorch and avx2 with own kernels"));
     let bytes = files::read(&path, 1 << 20).unwrap();
     for length in (0..bytes.len()).step_by(97) {
         files::write(&path, |file| file.write_all(&bytes[..length])).unwrap();

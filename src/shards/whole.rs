@@ -111,7 +111,8 @@ impl Whole {
         processors.dedup();
         (processors.len() > 1).then(|| {
             format!(
-                "the shards were computed on processors of several kinds, whose rows differ in their last bits: {}",
+                "the shards were computed on several kinds of processors or by several kernels, whose rows differ in their \
+                 last bits: {}",
                 processors.join(" and ")
             )
         })

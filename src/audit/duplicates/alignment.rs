@@ -37,10 +37,11 @@ const MIN_CONTRAST: f32 = 2.5;
 /// Differences of the mean level above this are another light, not another brightness of one photo.
 const MAX_BRIGHTER: f32 = 100.0;
 
-/// A thumbnail made ready for comparing.
-pub(super) struct Picture {
+/// A thumbnail made ready for comparing; its fine picture is made where the coarse ones agree, for memory's sake.
+pub(super) struct Picture<'a> {
     coarse: Grid,
-    fine: Grid,
+    thumbnail: &'a Thumbnail,
+    is_mirrored: bool,
     mean: f32,
 }
 
@@ -51,18 +52,23 @@ struct Grid {
     levels: Vec<f32>,
 }
 
-impl Picture {
+impl<'a> Picture<'a> {
     /// `None` where there is nothing to compare.
-    pub(super) fn new(thumbnail: &Thumbnail) -> Option<Self> {
-        let fine = Grid { side: FINE, levels: thumbnail.levels().iter().map(|&level| f32::from(level)).collect() };
+    pub(super) fn new(thumbnail: &'a Thumbnail) -> Option<Self> {
+        let fine = Grid::new(thumbnail);
         let count = fine.levels.len() as f32;
         let mean = fine.levels.iter().sum::<f32>() / count;
         let variance = fine.levels.iter().map(|level| (level - mean).powi(2)).sum::<f32>() / count;
-        (variance.sqrt() >= MIN_CONTRAST).then(|| Self { coarse: fine.halved(), fine, mean })
+        (variance.sqrt() >= MIN_CONTRAST).then(|| Self { coarse: fine.halved(), thumbnail, is_mirrored: false, mean })
     }
 
     pub(super) fn mirrored(&self) -> Self {
-        Self { coarse: self.coarse.mirrored(), fine: self.fine.mirrored(), mean: self.mean }
+        Self { coarse: self.coarse.mirrored(), is_mirrored: !self.is_mirrored, ..*self }
+    }
+
+    fn fine(&self) -> Grid {
+        let fine = Grid::new(self.thumbnail);
+        if self.is_mirrored { fine.mirrored() } else { fine }
     }
 
     /// The correlation of the two at the best shift and scale, if they show the same.
@@ -78,8 +84,9 @@ impl Picture {
         if coarse.0 < MIN_COARSE {
             return None;
         }
-        let (correlation, placing) = climb(&self.fine, &other.fine, coarse.1, 2);
-        let details = Overlap::new(&self.fine, &other.fine, placing)?.details()?;
+        let (here, there) = (self.fine(), other.fine());
+        let (correlation, placing) = climb(&here, &there, coarse.1, 2);
+        let details = Overlap::new(&here, &there, placing)?.details()?;
         (correlation >= MIN && details >= MIN_OF_DETAILS).then_some(correlation)
     }
 }
@@ -245,6 +252,10 @@ impl Axis {
 }
 
 impl Grid {
+    fn new(thumbnail: &Thumbnail) -> Self {
+        Self { side: FINE, levels: thumbnail.levels().iter().map(|&level| f32::from(level)).collect() }
+    }
+
     fn halved(&self) -> Self {
         let side = COARSE;
         let at = |row: usize, column: usize| self.levels[row * self.side + column];
