@@ -1,9 +1,9 @@
 //! Bakes the folder of libtorch into every binary and test, so that they run from anywhere with no `LD_LIBRARY_PATH`; before
 //! it the folder `lib` beside the program, so that a release runs where it is unpacked.
 //!
-//! torch-sys finds libtorch (in `LIBTORCH`, or where `scripts/setup` put it) and hands its library folder on. Where
-//! that folder holds `libtorch_cuda.so`, the binary is made to keep it: no symbol of it is named by our code, so the
-//! linker would drop it as unused, and a machine that has CUDA would be told that it has none.
+//! torch-sys finds libtorch (in `LIBTORCH`, or where `scripts/setup` put it) and hands its library folder on. The binary is
+//! made to keep `libtorch.so`, which pulls in CUDA where there is CUDA: no symbol of it is named by our code, so the linker
+//! would drop it as unused, and a machine that has CUDA would be told that it has none.
 //!
 //! It also compiles the C++ files of `src/ffi/` against the headers beside that folder.
 
@@ -40,10 +40,8 @@ fn main() {
         println!("cargo::rustc-link-arg=-Xlinker");
         println!("cargo::rustc-link-arg={}", argument.display());
     }
-    if libraries.join("libtorch_cuda.so").exists() {
-        for argument in ["-Wl,--no-as-needed", "-ltorch_cuda", "-Wl,--as-needed"] {
-            println!("cargo::rustc-link-arg={argument}");
-        }
+    for argument in ["-Wl,--no-as-needed", "-ltorch", "-Wl,--as-needed"] {
+        println!("cargo::rustc-link-arg={argument}");
     }
 }
 
