@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sets the binary beside what else does the job, in one run: prints the table of docs/benchmarks.md, writes its chart.
 
-    benches/compare.py --binary FILE --direct FILE --backbone FILE --python FILE [--data DIR] [--rounds 3] [--memory N]
+    benches/compare.py --binary FILE --direct FILE --python FILE [--data DIR] [--rounds 3] [--memory N]
 
 `scripts/bench` builds all of these and calls this. The contenders take turns within each round; what is compared are
 the medians of the ratios within a round, for a shared machine is busier at one moment than at another.
@@ -96,9 +96,6 @@ class Contest:
 
     def once(self):
         self.note("epoch", self.peer("tutorial", self.data, 2)[1]["seconds_per_epoch"])
-        _, out, _ = self.run(self.options.backbone, "--bench")
-        self.note("share_of_peak", float(re.search(r"share_of_peak ([\d.]+)", out)[1]))
-        print(out, file=sys.stderr)
         for images in (200, self.options.memory):
             if images:
                 self.note(f"memory_{images}", self.extract(data=self.many(images))[1])
@@ -128,7 +125,6 @@ class Contest:
             ("the same in fp32", self.ratio("ours_fp32", "direct"), 2.0),
             ("`extract`, images/s, over ONNX Runtime, decoding included", self.ratio("ours_auto", "onnx"), 1.0),
             ("the same in fp32", self.ratio("ours_fp32", "onnx"), 1.0),
-            ("fp32 arithmetic over the multiply-add peak, one thread", self.median("share_of_peak"), 0.85),
             ("whole `train`, cold, faster than the PyTorch tutorial's 25 epochs", tutorial / self.median("train_cold"), 30),
             (
                 "whole `train`, cold, faster than PyTorch features + scikit-learn",
@@ -188,7 +184,7 @@ def chart(contest):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ["binary", "direct", "backbone", "python", "data"]:
+    for name in ["binary", "direct", "python", "data"]:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", type=int, default=0, help="also extract this many photos and compare the memory")

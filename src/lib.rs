@@ -101,6 +101,10 @@ pub mod audit;
 #[doc(hidden)]
 pub mod model;
 
+// A model as a file for other programs: ONNX, TorchScript, torchvision's names.
+#[doc(hidden)]
+pub mod export;
+
 // What the commands found, as JSON, as text and as a page.
 #[doc(hidden)]
 pub mod report;

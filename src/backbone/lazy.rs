@@ -53,6 +53,15 @@ impl LazyBackbone {
         self.target
     }
 
+    /// The network itself, loaded now if it was not before.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the weights cannot be read or do not fit.
+    pub fn into_loaded(self) -> Result<Backbone, BackboneError> {
+        let loaded = self.loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
+        loaded.map_or_else(|| (self.load)(), Ok)
+    }
+
     /// A handle for one worker thread; it waits while another thread loads.
     ///
     /// # Errors

@@ -100,6 +100,22 @@ impl Backbone {
         Ok(Engine::new(tch::no_grad(|| self.network.on(device))?, device))
     }
 
+    /// The 265 tensors by their names in torchvision, as f32.
+    ///
+    /// # Errors
+    /// [`BackboneError`] if the device fails.
+    pub fn tensors(&self) -> Result<NamedArrays, BackboneError> {
+        let mut arrays = NamedArrays::default();
+        for (name, tensor) in self.store.variables() {
+            let shape = tensor.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
+            let bytes = to_vec(&tensor)?.into_iter().flat_map(f32::to_le_bytes).collect();
+            if let Some(array) = Array::new(shape, Dtype::F32, bytes) {
+                arrays.insert(name, array);
+            }
+        }
+        Ok(arrays)
+    }
+
     /// The SHA-256 over name and content of all tensors, sorted by name.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod cache;
 mod doctor;
 mod evaluate;
+mod export;
 mod extract;
 mod inspect;
 mod list;
@@ -16,6 +17,7 @@ mod shell;
 mod terminal;
 mod threads;
 mod train;
+mod verify;
 mod weights;
 
 pub(crate) use program::run;

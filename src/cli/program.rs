@@ -13,7 +13,9 @@ use resnet_binary::weights::WeightsError;
 
 use super::settings::Settings;
 use super::terminal::{self, Exit, Terminal};
-use super::{cache, doctor, evaluate, extract, inspect, merge, options, predict, shell, train, weights};
+use super::{
+    cache, doctor, evaluate, export, extract, inspect, merge, options, predict, shell, train, verify, weights,
+};
 
 /// This program and its libtorch, which is asked, for it need not be the one that the program was compiled with.
 static VERSION: LazyLock<String> =
@@ -48,6 +50,10 @@ enum Command {
     Extract(extract::Args),
     /// Prove that shards of features are one whole, and write it as one file
     Merge(merge::Args),
+    /// Write a model as ONNX, TorchScript or safetensors for other programs
+    Export(export::Args),
+    /// Replay the golden photos of an exported file, stage by stage
+    Verify(verify::Args),
     /// Show every stage of the network, down to the head
     Inspect(inspect::Args),
     /// List, fetch, check and import the backbone's ImageNet weights
@@ -89,6 +95,8 @@ pub(crate) fn run() -> Exit {
         Command::Predict(args) => predict::run(args, &terminal),
         Command::Extract(args) => extract::run(args, &terminal),
         Command::Merge(args) => merge::run(args, &terminal),
+        Command::Export(args) => export::run(args, &terminal),
+        Command::Verify(args) => verify::run(&args),
         Command::Inspect(args) => inspect::run(args),
         Command::Weights(args) => weights::run(args, &terminal),
         Command::Cache(args) => cache::run(&args, &terminal),

@@ -365,7 +365,10 @@ fn wrapped_line(message: &str) -> Cow<'_, str> {
 /// Each line broken at words to so many columns.
 fn wrapped<'a>(text: &'a str, width: Option<usize>, indent: &str) -> Cow<'a, str> {
     let Some(width) = width else { return Cow::Borrowed(text) };
-    let options = textwrap::Options::new(width).subsequent_indent(indent).break_words(false);
+    let options = textwrap::Options::new(width)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
     // A command to copy stays in one piece.
     let fill = |line: &'a str| if line.starts_with("next ") { line.to_owned() } else { textwrap::fill(line, &options) };
     let lines = text.split('\n').map(fill);

@@ -7,6 +7,7 @@ use crate::backbone::BackboneError;
 use crate::dataset::DatasetError;
 use crate::decision::DecisionError;
 use crate::decision::calibration::CalibrationError;
+use crate::export::ExportError;
 use crate::features::FeatureError;
 use crate::files::FileError;
 use crate::head::HeadError;
@@ -42,6 +43,9 @@ pub enum PipelineError {
     /// The model file.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A file for other programs.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// Any other file.
     #[error(transparent)]
     File(#[from] FileError),
@@ -154,6 +158,7 @@ impl PipelineError {
             Self::Backbone(error) | Self::Feature(FeatureError::Backbone(error)) => error.hint(),
             Self::Head(error) => error.hint(),
             Self::Model(error) => error.hint(),
+            Self::Export(error) => error.hint(),
             Self::File(error) => error.hint(),
             Self::Feature(FeatureError::Unreadable { .. }) => {
                 Some("leave out `--on-error fail` to go on without such photos".to_owned())

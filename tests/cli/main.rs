@@ -8,9 +8,9 @@
 //! what speaks for an answer. `bad_input`: the table of everything that can be wrong. `hostile`: files that strangers made.
 //! `layouts`: folders and commands as people have them. `outputs`: where nothing is written. `formats`: files of other
 //! kinds. `tables`: tables and lists of other programs. `startup`: no folder, no memory. `faults`: kills, two at once,
-//! closed streams. `newcomer`: the first minutes. `walkthrough`: from a page to predictions. `settings`: choices that are
-//! not typed. `shell`: completions and manual pages. `library`: the programs in `examples/`. `interrupt`: Ctrl-C at every
-//! stage.
+//! closed streams. `export`: files for other programs, replayed. `newcomer`: the first minutes. `walkthrough`: from a page to
+//! predictions. `settings`: choices that are not typed. `shell`: completions and manual pages. `library`: the programs in
+//! `examples/`. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.
 
@@ -21,6 +21,7 @@ mod cache;
 mod cam;
 mod doctor;
 mod evaluate;
+mod export;
 mod faults;
 mod formats;
 mod head;

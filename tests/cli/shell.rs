@@ -4,8 +4,21 @@ use std::collections::BTreeSet;
 
 use crate::setup::{Dir, run};
 
-const COMMANDS: [&str; 10] =
-    ["train", "evaluate", "predict", "extract", "inspect", "weights", "cache", "doctor", "completions", "man"];
+const COMMANDS: [&str; 13] = [
+    "train",
+    "evaluate",
+    "predict",
+    "extract",
+    "export",
+    "verify",
+    "merge",
+    "inspect",
+    "weights",
+    "cache",
+    "doctor",
+    "completions",
+    "man",
+];
 
 /// The long options that begin a line of a `--help`.
 fn options(help: &str) -> BTreeSet<String> {
