@@ -138,15 +138,16 @@ impl Shortcut {
         let top_features: Vec<&str> = self.top_features.iter().map(|(name, _)| name.as_str()).collect();
         let most =
             if top_features.is_empty() { String::new() } else { format!(" (above all {})", top_features.join(", ")) };
+        let how_well = if auc.value < real.value { "nearly as well as" } else { "as well as" };
         is_nearly_as_good.then(|| match self.probe {
             Probe::Light => format!(
-                "brightness and contrast alone tell the classes apart nearly as well as the model: ROC-AUC {:.3} against \
+                "brightness and contrast alone tell the classes apart {how_well} the model: ROC-AUC {:.3} against \
                  {:.3}; that is right where the classes are about light, such as day and night, and otherwise the model may \
                  fail on photos taken in other light",
                 auc.value, real.value
             ),
             _ => format!(
-                "file properties alone tell the classes apart nearly as well as the model: ROC-AUC {:.3} by file size, pixels, \
+                "file properties alone tell the classes apart {how_well} the model: ROC-AUC {:.3} by file size, pixels, \
                  format, JPEG quality and camera{most}, {:.3} by the model; the classes were probably \
                  collected in different ways, and the model may have learnt that in place of what they show",
                 auc.value, real.value

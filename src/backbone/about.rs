@@ -64,9 +64,14 @@ pub(super) fn instructions() -> String {
     let set = value_in(&config, "CPU capability usage: ").unwrap_or_else(|| "unknown".to_owned());
     let mut parts = vec![std::env::consts::ARCH.to_owned(), set.to_lowercase()];
     parts.extend(target::cpu_features().into_iter().map(str::to_owned));
-    let limit = ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"].into_iter().find_map(std::env::var_os);
-    parts.extend(limit.map(|limit| limit.to_string_lossy().to_lowercase()));
+    parts.extend(onednn_limit());
     parts.join("+")
+}
+
+/// What holds oneDNN's instructions down, such as `avx2`.
+pub(super) fn onednn_limit() -> Option<String> {
+    let limit = ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"].into_iter().find_map(std::env::var_os)?;
+    Some(limit.to_string_lossy().to_lowercase())
 }
 
 fn value_in(config: &str, name: &str) -> Option<String> {
@@ -83,6 +88,11 @@ pub fn driver() -> Driver {
 /// Whether this CPU multiplies bf16 itself.
 pub fn cpu_computes_bf16() -> bool {
     target::cpu_computes_bf16()
+}
+
+/// Whether this CPU has instructions for int8.
+pub fn cpu_computes_int8() -> bool {
+    target::cpu_computes_int8()
 }
 
 #[cfg(test)]

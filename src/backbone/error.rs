@@ -104,6 +104,9 @@ pub enum BackboneError {
     /// fp16 was asked for on a CPU.
     #[error("fp16 is for GPUs, and this runs on the CPU")]
     NoFp16,
+    /// int8 was asked for where it would be slow or wrong.
+    #[error("int8 is for CPUs with VNNI, and {0}")]
+    NoInt8(&'static str),
     /// A number in the network was too large for its arithmetic.
     #[error("a number in the network is too large for fp16")]
     Overflow,
@@ -164,8 +167,8 @@ impl BackboneError {
                     _ => ALL.to_owned(),
                 }
             }
-            Self::UnknownPrecision(_) => "give `auto`, `fp32`, `bf16` or `fp16`".into(),
-            Self::NoBf16 | Self::NoFp16 => "leave `--precision` out, or give `fp32`".into(),
+            Self::UnknownPrecision(_) => "give `auto`, `fp32`, `bf16`, `fp16` or `int8`".into(),
+            Self::NoBf16 | Self::NoFp16 | Self::NoInt8(_) => "leave `--precision` out, or give `fp32`".into(),
             // `auto` is fp16 on some cards.
             Self::Overflow => "give `--precision fp32`".into(),
             Self::Weights(error) => return error.hint(),

@@ -1,6 +1,6 @@
 //! The frozen network in the form that runs: every BatchNorm folded into the convolution in front of it, on a CPU every
 //! ReLU and sum fused into the convolution too, and on a GPU the ReLU of the 1×1 convolutions. In fp32 on x86-64 the
-//! convolutions are this program's own ([`own`]); everywhere else they are libtorch's.
+//! convolutions are this program's own ([`own`]), in bytes oneDNN's ([`int8`]); everywhere else they are libtorch's.
 //!
 //! A frozen BatchNorm is a fixed scale and shift for each channel, so `γ·(w∗x − μ)/√(σ²+ε) + β` is the convolution with
 //! weight `w·γ/√(σ²+ε)` and bias `β − μ·γ/√(σ²+ε)`. Promise: in fp32 the same function as tch's vision module within
@@ -15,7 +15,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use super::engine::to_vec;
 use super::layout::{self, Block, Convolution};
-use super::{BackboneError, Precision, Target, own};
+use super::{BackboneError, Precision, Target, int8, own};
 use crate::ffi::{libtorch, onednn};
 use crate::kernels::Isa;
 
@@ -36,6 +36,8 @@ pub(super) struct Folded {
 enum Network {
     /// On this program's own kernels.
     Own(own::Network),
+    /// In bytes.
+    Int8(int8::Network),
     /// Of libtorch's layers.
     Layers { stem: Layer, blocks: Vec<Bottleneck> },
 }
@@ -51,6 +53,8 @@ struct Bottleneck {
 pub(super) enum Form {
     /// This program's own kernels.
     Own(Isa),
+    /// oneDNN's convolutions of bytes.
+    Int8,
     /// oneDNN's fused convolutions.
     Fused,
     /// Matrix products where a convolution is one, libtorch's own convolution elsewhere.
@@ -62,6 +66,7 @@ pub(super) enum Form {
 impl Form {
     fn new(target: Target) -> Self {
         match target.device {
+            Device::Cpu if target.precision == Precision::Int8 => Self::Int8,
             Device::Cpu => target.kernels().map_or(Self::Fused, Self::Own),
             Device::Cuda(_) => Self::Products,
             Device::Mps | Device::Vulkan => Self::Plain,
@@ -106,15 +111,29 @@ impl Folded {
         target: Target,
     ) -> Result<Self, BackboneError> {
         if let Form::Own(isa) = form {
-            let layers = layers(tensors, target, |layer, _, weight, [scale, bias]| {
-                own::pack(isa, layer, to_vec(weight)?, &to_vec(scale)?, &to_vec(bias)?)
+            let layers = layers(tensors, target, |layer, _, weight, norm| {
+                let [scale, bias] = fold(norm)?;
+                own::pack(isa, layer, to_vec(weight)?, &to_vec(&scale)?, &to_vec(&bias)?)
             })?;
             return Ok(Self { network: Network::Own(own::Network::new(isa, layers)?), target });
         }
-        let layers = layers(tensors, target, |layer, side, weight, [scale, bias]| {
+        let folded = |weight: &Tensor, norm: &[Tensor; 4]| {
+            let [scale, bias] = fold(norm)?;
+            Ok::<_, TchError>((weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?, bias))
+        };
+        if form == Form::Int8 {
+            let layers = layers(tensors, target, |layer, side, weight, norm| {
+                let (weight, bias) = folded(weight, norm)?;
+                let [gamma, beta, ..] = norm;
+                int8::Layer::new(weight, &bias, [beta, gamma], stride_padding(layer), input_of(layer, side))
+            })?;
+            let network = tch::no_grad(|| int8::Network::new(layers))?;
+            return Ok(Self { network: Network::Int8(network), target });
+        }
+        let layers = layers(tensors, target, |layer, side, weight, norm| {
             let kind = target.precision.kind();
-            let weight = weight.f_mul(&scale.f_view([-1, 1, 1, 1])?)?.f_to_kind(kind)?;
-            Ok(Layer::new(form, layer, side, &weight, bias.f_to_kind(kind)?)?)
+            let (weight, bias) = folded(weight, norm)?;
+            Ok(Layer::new(form, layer, side, &weight.f_to_kind(kind)?, bias.f_to_kind(kind)?)?)
         })?;
         let mut layers = layers.into_iter();
         let mut next = || layers.next().ok_or_else(|| BackboneError::Libtorch("a layer is missing".into()));
@@ -132,6 +151,7 @@ impl Folded {
     pub(super) fn share(&self) -> Self {
         let network = match &self.network {
             Network::Own(network) => Network::Own(network.share()),
+            Network::Int8(network) => Network::Int8(network.share()),
             Network::Layers { stem, blocks } => {
                 Network::Layers { stem: stem.share(), blocks: blocks.iter().map(Bottleneck::share).collect() }
             }
@@ -144,6 +164,7 @@ impl Folded {
         let network = match &self.network {
             // There is one CPU.
             Network::Own(network) => Network::Own(network.share()),
+            Network::Int8(network) => Network::Int8(network.share()),
             Network::Layers { stem, blocks } => {
                 let blocks = blocks.iter().map(|block| block.on(device)).collect::<Result<_, _>>()?;
                 Network::Layers { stem: stem.on(device)?, blocks }
@@ -161,6 +182,7 @@ impl Folded {
     pub(super) fn map(&self, input: &Tensor) -> Result<Tensor, BackboneError> {
         match &self.network {
             Network::Own(network) => own_map(network, input),
+            Network::Int8(network) => Ok(network.map(&channels_last(input)?)?),
             Network::Layers { stem, blocks } => {
                 let input = input.f_to_kind(self.target.precision.kind())?;
                 let stem = stem.relu(&channels_last(&input)?)?; // [B, 64, H/2, W/2]
@@ -204,12 +226,21 @@ fn whole(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+fn stride_padding(convolution: &Convolution) -> [i64; 2] {
+    [convolution.stride, convolution.padding()].map(whole)
+}
+
+/// The shape `[B, I, H, W]` that weights are arranged for.
+fn input_of(convolution: &Convolution, side: u32) -> [i64; 4] {
+    [BATCH, whole(convolution.inputs), i64::from(side), i64::from(side)]
+}
+
 /// All 53 layers in forward order, each made of its convolution, the side of its input, the weight `[O, I, K, K]`, and the
-/// scale and bias `[O]` of [`fold`].
+/// four vectors `[O]` of its BatchNorm as [`fold`] takes them.
 fn layers<L: Send>(
     tensors: &HashMap<String, Tensor>,
     target: Target,
-    layer: impl Fn(&Convolution, u32, &Tensor, &[Tensor; 2]) -> Result<L, BackboneError> + Sync,
+    layer: impl Fn(&Convolution, u32, &Tensor, &[Tensor; 4]) -> Result<L, BackboneError> + Sync,
 ) -> Result<Vec<L>, BackboneError> {
     let get = |module: &str, part: &str| {
         let name = format!("{module}.{part}");
@@ -232,7 +263,7 @@ fn layers<L: Send>(
         .with_max_len(1)
         .map(|(convolution, side, weight, norms)| {
             tch::set_num_threads(1);
-            tch::no_grad(|| layer(&convolution, side, &weight, &fold(&norms)?))
+            tch::no_grad(|| layer(&convolution, side, &weight, &norms))
         })
         .collect()
 }
@@ -249,11 +280,10 @@ fn fold([gamma, beta, mean, variance]: &[Tensor; 4]) -> Result<[Tensor; 2], TchE
 impl Layer {
     /// libtorch's, in a form of its own.
     fn new(form: Form, convolution: &Convolution, side: u32, weight: &Tensor, bias: Tensor) -> Result<Self, TchError> {
-        let (stride, padding) = (whole(convolution.stride), whole(convolution.padding()));
+        let [stride, padding] = stride_padding(convolution);
         match form {
             Form::Fused => {
-                let input = [BATCH, whole(convolution.inputs), i64::from(side), i64::from(side)];
-                onednn::Convolution::new(weight, &bias, stride, padding, input).map(Self::Fused)
+                onednn::Convolution::new(weight, &bias, stride, padding, input_of(convolution, side)).map(Self::Fused)
             }
             Form::Products if (convolution.kernel, convolution.stride) == (1, 1) => {
                 let [outputs, inputs] = [convolution.outputs, convolution.inputs].map(whole);

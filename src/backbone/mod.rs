@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod folded;
 mod initial;
+mod int8;
 pub mod layout;
 mod lazy;
 mod network;

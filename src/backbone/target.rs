@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use tch::{Device, Kind};
 
-use super::{BackboneError, about, device, device::DeviceChoice};
+use super::{BackboneError, about, device, device::DeviceChoice, int8};
 use crate::ffi::driver;
 use crate::kernels::{self, Isa};
 
@@ -22,6 +22,9 @@ pub enum PrecisionChoice {
     Bf16,
     /// 16-bit floats between the layers, 32-bit sums within them, on GPUs.
     Fp16,
+    /// Bytes between the layers, 32-bit sums within them, on CPUs with VNNI. `Auto` never takes it: what it costs depends on
+    /// the photos.
+    Int8,
 }
 
 /// The arithmetic of the network's layers; features come out as 32-bit floats either way.
@@ -34,6 +37,8 @@ pub enum Precision {
     Bf16,
     /// 16-bit floats between the layers: closer than bf16, but none above 65504, which is an error and never a number.
     Fp16,
+    /// Bytes between the layers, on CPUs with VNNI: the fastest, and the furthest from fp32.
+    Int8,
 }
 
 /// The device, the arithmetic, and the image size that weights are arranged for.
@@ -54,7 +59,7 @@ impl Target {
     /// Turns the user's choices into what is there.
     ///
     /// # Errors
-    /// [`BackboneError`] of [`device::resolve`], and [`BackboneError::NoBf16`].
+    /// [`BackboneError`] of [`device::resolve`], and as [`Target::on`].
     pub fn resolve(device: DeviceChoice, precision: PrecisionChoice, image_size: u32) -> Result<Self, BackboneError> {
         Ok(Self::resolve_all(device, precision, image_size)?.0)
     }
@@ -77,7 +82,7 @@ impl Target {
     /// The target on a device that is known to be there.
     ///
     /// # Errors
-    /// [`BackboneError::NoBf16`], [`BackboneError::NoFp16`].
+    /// [`BackboneError::NoBf16`], [`BackboneError::NoFp16`], [`BackboneError::NoInt8`].
     pub fn on(device: Device, precision: PrecisionChoice, image_size: u32) -> Result<Self, BackboneError> {
         Ok(Self { device, precision: Processor::new(&[device]).precision(precision)?, image_size })
     }
@@ -91,7 +96,9 @@ impl Target {
     /// them, our kernels' and libtorch's version and the instructions or the generation of the card, so that a cache may
     /// move to another machine or outlive an update.
     pub fn id(&self) -> String {
-        let kernels = self.kernels().map_or(String::new(), |_| format!("-kernels{}", kernels::VERSION));
+        let of_bytes = (self.precision == Precision::Int8).then(|| format!(".{}", int8::VERSION));
+        let of_kernels = self.kernels().map(|_| format!("-kernels{}", kernels::VERSION));
+        let kernels = of_bytes.or(of_kernels).unwrap_or_default();
         let (processor, precision, network) = (self.processor(), self.precision, super::NETWORK_VERSION);
         format!("{processor}-{precision}{kernels}-network{network}-libtorch{}", about::version())
     }
@@ -112,6 +119,7 @@ impl Target {
 enum Processor {
     Cpu {
         bf16: bool,
+        vnni: bool,
     },
     /// By its compute capability; of several cards, that of the oldest.
     Gpu(i32, i32),
@@ -122,7 +130,7 @@ enum Processor {
 impl Processor {
     fn new(devices: &[Device]) -> Self {
         match devices.first() {
-            None | Some(Device::Cpu) => Self::Cpu { bf16: cpu_computes_bf16() },
+            None | Some(Device::Cpu) => Self::Cpu { bf16: cpu_computes_bf16(), vnni: cpu_computes_int8() },
             Some(Device::Mps | Device::Vulkan) => Self::Mps,
             Some(Device::Cuda(_)) => {
                 let gpus = match driver::ask() {
@@ -144,14 +152,19 @@ impl Processor {
     /// "Features and Technical Specifications", tensor cores.
     fn precision(self, choice: PrecisionChoice) -> Result<Precision, BackboneError> {
         match (choice, self) {
-            (PrecisionChoice::Auto, Self::Cpu { bf16: true } | Self::Gpu(8.., _))
-            | (PrecisionChoice::Bf16, Self::Cpu { bf16: true } | Self::Gpu(8.., _) | Self::Mps) => Ok(Precision::Bf16),
+            (PrecisionChoice::Auto, Self::Cpu { bf16: true, .. } | Self::Gpu(8.., _))
+            | (PrecisionChoice::Bf16, Self::Cpu { bf16: true, .. } | Self::Gpu(8.., _) | Self::Mps) => {
+                Ok(Precision::Bf16)
+            }
             (PrecisionChoice::Auto, Self::Gpu(7, _)) | (PrecisionChoice::Fp16, Self::Gpu(..) | Self::Mps) => {
                 Ok(Precision::Fp16)
             }
             (PrecisionChoice::Auto | PrecisionChoice::Fp32, _) => Ok(Precision::Fp32),
+            (PrecisionChoice::Int8, Self::Cpu { vnni: true, .. }) => Ok(Precision::Int8),
             (PrecisionChoice::Bf16, _) => Err(BackboneError::NoBf16),
             (PrecisionChoice::Fp16, Self::Cpu { .. }) => Err(BackboneError::NoFp16),
+            (PrecisionChoice::Int8, Self::Cpu { .. }) => Err(BackboneError::NoInt8("this processor has none")),
+            (PrecisionChoice::Int8, Self::Gpu(..) | Self::Mps) => Err(BackboneError::NoInt8("this runs on a GPU")),
         }
     }
 }
@@ -162,6 +175,20 @@ pub(super) fn cpu_computes_bf16() -> bool {
     return std::arch::is_x86_feature_detected!("avx512bf16");
     #[cfg(not(target_arch = "x86_64"))]
     return false;
+}
+
+/// Whether this processor adds four products of bytes at once in 32 bits, and oneDNN may use that. Without VNNI two are
+/// added in 16 bits, where they overflow.
+pub(super) fn cpu_computes_int8() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::is_x86_feature_detected as has;
+        let is_held_down = about::onednn_limit()
+            .is_some_and(|limit| ["sse41", "avx", "avx2", "avx512_core"].contains(&limit.as_str()));
+        (has!("avx512vnni") || has!("avxvnni")) && !is_held_down
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// The instructions of this processor by which oneDNN chooses its kernels.
@@ -187,12 +214,13 @@ pub(super) fn cpu_features() -> Vec<&'static str> {
 impl Precision {
     /// Whether numbers between the layers have 16 bits.
     pub fn is_half(self) -> bool {
-        self != Self::Fp32
+        matches!(self, Self::Bf16 | Self::Fp16)
     }
 
+    /// Of what goes into the layers and comes out of them.
     pub(super) fn kind(self) -> Kind {
         match self {
-            Self::Fp32 => Kind::Float,
+            Self::Fp32 | Self::Int8 => Kind::Float,
             Self::Bf16 => Kind::BFloat16,
             Self::Fp16 => Kind::Half,
         }
@@ -205,6 +233,7 @@ impl fmt::Display for Precision {
             Self::Fp32 => "fp32",
             Self::Bf16 => "bf16",
             Self::Fp16 => "fp16",
+            Self::Int8 => "int8",
         })
     }
 }
@@ -218,6 +247,7 @@ impl FromStr for PrecisionChoice {
             "fp32" => Ok(Self::Fp32),
             "bf16" => Ok(Self::Bf16),
             "fp16" => Ok(Self::Fp16),
+            "int8" => Ok(Self::Int8),
             _ => Err(BackboneError::UnknownPrecision(text.to_owned())),
         }
     }
@@ -230,6 +260,7 @@ impl fmt::Display for PrecisionChoice {
             Self::Fp32 => Precision::Fp32.fmt(out),
             Self::Bf16 => Precision::Bf16.fmt(out),
             Self::Fp16 => Precision::Fp16.fmt(out),
+            Self::Int8 => Precision::Int8.fmt(out),
         }
     }
 }
@@ -240,7 +271,7 @@ mod tests {
 
     #[test]
     fn names_parse_and_print_the_same() {
-        for text in ["auto", "fp32", "bf16", "fp16"] {
+        for text in ["auto", "fp32", "bf16", "fp16", "int8"] {
             assert_eq!(text.parse::<PrecisionChoice>().unwrap().to_string(), text);
         }
         assert!("fp8".parse::<PrecisionChoice>().unwrap_err().to_string().contains("`fp8`"));
@@ -254,6 +285,10 @@ mod tests {
             Ok(target) => assert_ne!(target.id(), Target::CPU.id()),
             Err(error) => assert!(matches!(error, BackboneError::NoBf16)),
         }
+        match resolve(PrecisionChoice::Int8) {
+            Ok(target) => assert!(target.id().contains("-int8.1-network"), "{}", target.id()),
+            Err(error) => assert!(matches!(error, BackboneError::NoInt8(_))),
+        }
         let id = Target::CPU.id();
         let kernels = if Isa::detect().is_some() { "-kernels1" } else { "" };
         assert!(id.starts_with(&format!("cpu-{}-fp32{kernels}-network", about::instructions())), "{id}");
@@ -262,8 +297,8 @@ mod tests {
 
     #[test]
     fn the_card_chooses_and_never_what_it_would_only_imitate() {
-        use PrecisionChoice::{Auto, Bf16, Fp16, Fp32};
-        let (new_cpu, old_cpu) = (Processor::Cpu { bf16: true }, Processor::Cpu { bf16: false });
+        use PrecisionChoice::{Auto, Bf16, Fp16, Fp32, Int8};
+        let [new_cpu, old_cpu] = [true, false].map(|there| Processor::Cpu { bf16: there, vnni: there });
         let (hopper, turing, pascal) = (Processor::Gpu(9, 0), Processor::Gpu(7, 5), Processor::Gpu(6, 1));
         let chosen = |processor: Processor, choice| processor.precision(choice).ok();
         let auto = [new_cpu, old_cpu, hopper, turing, pascal].map(|processor| chosen(processor, Auto).unwrap());
@@ -273,5 +308,11 @@ mod tests {
         }
         assert_eq!([hopper, turing, old_cpu].map(|processor| chosen(processor, Bf16).is_some()), [true, false, false]);
         assert_eq!([hopper, pascal, new_cpu].map(|processor| chosen(processor, Fp16).is_some()), [true, true, false]);
+        let ice_lake = Processor::Cpu { bf16: false, vnni: true };
+        assert_eq!([new_cpu, ice_lake].map(|processor| chosen(processor, Int8)), [Some(Precision::Int8); 2]);
+        assert_eq!(chosen(ice_lake, Auto), Some(Precision::Fp32));
+        let why = [old_cpu, hopper, Processor::Mps].map(|processor| processor.precision(Int8).unwrap_err().to_string());
+        assert!(why[0].ends_with("VNNI, and this processor has none"), "{}", why[0]);
+        assert!(why[1..].iter().all(|why| why.ends_with("VNNI, and this runs on a GPU")), "{why:?}");
     }
 }

@@ -208,6 +208,7 @@ fn bias_and_cells_make_the_logit_in_every_arithmetic_and_behind_both_heads() {
         Ok(target) => targets.push(target),
         Err(_) => println!("bf16 skipped: this processor has no instructions for it"),
     }
+    targets.extend(int8());
     let (crops, preprocess) = (crops(3, 224), Preprocess::default());
     for target in targets {
         let backbone = with_lively_norms(1, target);
@@ -238,4 +239,61 @@ fn an_explained_photo_has_the_features_that_it_has_without() {
     let plain = backbone.engine().features(&crops, &preprocess).unwrap();
     assert!(engine.features(&crops, &preprocess).unwrap().whole == plain.whole);
     assert!(plain.cells.is_empty());
+}
+
+/// The target of int8; `None` with a word where this processor has no VNNI.
+fn int8() -> Option<Target> {
+    let target = Target::resolve(device::DeviceChoice::Cpu, PrecisionChoice::Int8, 128);
+    target.inspect_err(|error| println!("skipped: {error}")).ok()
+}
+
+/// A network whose batch normalisations have seen some photos, as trained ones have: their statistics are those of its maps.
+fn that_has_seen_photos() -> Backbone {
+    let before = with_lively_norms(1, Target::CPU);
+    let (store, module) = reference(&before);
+    let input = before.engine().input(&crops(2, 64), &Preprocess::default()).unwrap();
+    tch::set_num_threads(1);
+    tch::no_grad(|| (0..24).for_each(|_| drop(module.forward_t(&input, true))));
+    Backbone::derive(store, WeightsId::random(1), Target::CPU).unwrap()
+}
+
+fn least_cosine(given: &[f32], expected: &[f32]) -> f64 {
+    let rows = given.chunks_exact(layout::FEATURES).zip(expected.chunks_exact(layout::FEATURES));
+    let cosine = |(given, expected): (&[f32], &[f32])| {
+        let product: f64 = given.iter().zip(expected).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+        product / norm(given.iter().copied()) / norm(expected.iter().copied())
+    };
+    rows.map(cosine).fold(1.0, f64::min)
+}
+
+#[test]
+fn int8_points_where_fp32_does_whether_the_norms_have_seen_photos_or_not() {
+    let Some(target) = int8() else { return };
+    let crops = crops(3, 128);
+    let features = |backbone: &Backbone| backbone.engine().features(&crops, &Preprocess::default()).unwrap().whole;
+    let random = Backbone::random(0, Target::CPU).unwrap();
+    for (norms, fp32) in
+        [("of photos", that_has_seen_photos()), ("of nothing", with_lively_norms(1, Target::CPU)), ("neutral", random)]
+    {
+        let int8 = Backbone::derive(reference(&fp32).0, WeightsId::random(1), target).unwrap();
+        let cosine = least_cosine(&features(&int8), &features(&fp32));
+        assert!(cosine > 0.99, "norms {norms}: {cosine}");
+    }
+}
+
+#[test]
+fn an_image_has_the_same_bits_in_every_batch_of_int8_and_on_any_number_of_threads() {
+    let Some(target) = int8() else { return };
+    let (backbone, preprocess) = (with_lively_norms(1, target), Preprocess::default());
+    let (engine, crops) = (backbone.engine(), crops(4, 128));
+    let of_batches = |batch: usize| {
+        let batches = crops.chunks(batch).flat_map(|crops| engine.features(crops, &preprocess).unwrap().whole);
+        batches.collect::<Vec<_>>()
+    };
+    tch::set_num_threads(1);
+    let single = of_batches(1);
+    for (threads, batch) in [(1, 4), (2, 1), (2, 4)] {
+        tch::set_num_threads(threads);
+        assert!(of_batches(batch) == single, "batches of {batch} on {threads} threads differ from single images");
+    }
 }

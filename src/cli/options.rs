@@ -33,9 +33,9 @@ pub(crate) struct Backbone {
     /// Images in one batch [default: 4 on a CPU, 64 on a GPU]
     #[arg(long, value_name = "N", hide_short_help = true)]
     batch: Option<NonZeroUsize>,
-    /// auto, fp32, bf16 or fp16 [default: that of the model's training; auto for `train` and `extract`]; auto is bf16 on a
-    /// processor that has it (AVX512-BF16, AMX, GPUs from compute capability 8.0), faster and within 1 % of fp32; fp16 on
-    /// GPUs of 7.x
+    /// auto, fp32, bf16, fp16 or int8 [default: that of the model's training; auto for `train` and `extract`]; auto is bf16 on
+    /// a processor that has it (AVX512-BF16, AMX, GPUs from compute capability 8.0), faster and within 1 % of fp32; fp16 on
+    /// GPUs of 7.x; int8, for CPUs with VNNI, is faster still, and `train` shows what it costs on your photos
     #[arg(long, value_name = "PRECISION", value_parser = precision, hide_short_help = true)]
     precision: Option<PrecisionChoice>,
     /// Folder for the features of photos seen before, or `off` [default: the user's cache folder]

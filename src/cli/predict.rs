@@ -134,6 +134,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         backbone: args.backbone.options(args.weights, terminal)?,
     };
     let mut rows = Rows {
+        terminal,
         format,
         csv_header_is_due: format == Format::Csv,
         outlives_its_reader: options.sort.is_some(),

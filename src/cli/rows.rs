@@ -9,10 +9,11 @@ use resnet_binary::report::{self, heatmap};
 use serde_json::json;
 
 use super::predict::Format;
-use super::terminal;
+use super::terminal::{self, Terminal};
 
 /// Prints one row after the other.
-pub(super) struct Rows {
+pub(super) struct Rows<'a> {
+    pub(super) terminal: &'a Terminal,
     pub(super) format: Format,
     pub(super) csv_header_is_due: bool,
     /// Whether the work goes on when nobody reads the rows any more, for there is more to it than rows.
@@ -20,7 +21,7 @@ pub(super) struct Rows {
     pub(super) failure: Option<io::Error>,
 }
 
-impl Rows {
+impl Rows<'_> {
     pub(super) fn print(&mut self, prediction: &Prediction) -> ControlFlow<()> {
         if self.failure.is_some() {
             return ControlFlow::Continue(());
@@ -36,7 +37,7 @@ impl Rows {
                 }
             },
         };
-        match terminal::print_bytes(&text) {
+        match self.terminal.above_bar(|| terminal::print_bytes(&text)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 let goes_on = self.outlives_its_reader && error.kind() == io::ErrorKind::BrokenPipe;

@@ -145,6 +145,11 @@ impl Terminal {
             // Nobody is left to be told that stderr is closed.
             let _ = anstream::stderr().write_all(line.as_bytes());
         };
+        self.above_bar(print);
+    }
+
+    /// Prints something, above the bar if there is one.
+    pub(crate) fn above_bar<T>(&self, print: impl FnOnce() -> T) -> T {
         match self.task().as_ref().and_then(|task| task.bar.as_ref()) {
             Some(bar) => bar.suspend(print),
             None => print(),

@@ -169,7 +169,9 @@ impl Dataset {
         let mut fixed = Fixed::default();
         let samples = std::mem::take(&mut self.samples);
         for (image, mut sample) in samples.into_iter().enumerate() {
-            match wanted.get(&image).map(|(label, _)| self.classes.index(label)) {
+            let decided = wanted.get(&image).map(|(label, _)| self.classes.index(label));
+            self.decided.extend(decided.map(|_| sample.path.clone()));
+            match decided {
                 Some(None) => {
                     fixed.dropped += 1;
                     continue;

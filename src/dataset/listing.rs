@@ -1,6 +1,6 @@
 //! What a layout says, before its names become classes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::{ClassMap, Dataset, DatasetError, Found, Ignored, Sample, Split, Unreadable, classes};
@@ -117,7 +117,7 @@ impl Listing {
         }
         samples.sort_by(|a, b| bytes(&a.path).cmp(bytes(&b.path)));
         let Self { ignored, unreadable, warnings, notes, .. } = self;
-        Ok(Dataset { samples, classes, ignored, unreadable, warnings, notes })
+        Ok(Dataset { samples, classes, ignored, unreadable, warnings, notes, decided: HashSet::new() })
     }
 }
 

@@ -73,7 +73,11 @@ impl RowProblem {
             Self::NotText(_) => Some("save the CSV as UTF-8".to_owned()),
             Self::Conflict { .. } => Some("remove one of the lines".to_owned()),
             Self::UnknownPath(_) => {
-                Some("relative paths start at the folder of this CSV or at that of the data".to_owned())
+                Some(
+                "relative paths start at the folder of this CSV or at that of the data; if the photo was moved or deleted, \
+                 take the line out"
+                    .to_owned(),
+            )
             }
             Self::UnknownLabel { label, known } => {
                 let near = nearest(label, known.iter().map(String::as_str));

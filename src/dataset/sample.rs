@@ -1,5 +1,6 @@
 //! What data is read into: labelled samples, their classes, and what was left out.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -108,6 +109,8 @@ pub struct Dataset {
     pub warnings: Vec<String>,
     /// How the layout was understood, where that is sure but not plain.
     pub notes: Vec<String>,
+    /// The images whose class a person has decided in a table of corrections.
+    pub decided: HashSet<PathBuf>,
 }
 
 impl Dataset {

@@ -29,6 +29,7 @@
 //! Throughout, the answer is positive where the probability is at or above the threshold.
 
 pub mod bootstrap;
+mod certificate;
 pub mod confusion;
 pub mod curves;
 mod error;
@@ -40,6 +41,7 @@ pub mod ranking;
 mod scores;
 
 pub use bootstrap::Bootstrap;
+pub use certificate::{Answered, Certificate};
 pub use confusion::{Answers, Confusion};
 pub use error::{MetricsError, Undefined};
 pub use interval::Estimate;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::backbone::Pooling;
 use crate::decision::{Calibration, ThresholdRule};
 use crate::files::escaped;
-use crate::metrics::Metrics;
+use crate::metrics::{Certificate, Metrics};
 use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
@@ -45,6 +45,9 @@ pub struct Facts {
     /// The arithmetic of the features that it was trained on, such as `fp32`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
+    /// What that cost on some of the photos, where it was int8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub int8: Option<Certificate>,
     /// What it was trained on, and how.
     pub training: Training,
     /// The metrics on the validation images, where there were any: of the head of the training images, also where the

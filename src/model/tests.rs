@@ -13,6 +13,8 @@ use crate::features::FeatureMatrix;
 use crate::files::ContentHash;
 use crate::head::Head;
 use crate::index::Index;
+use crate::metrics::Certificate;
+use crate::metrics::interval::wilson;
 use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
@@ -31,6 +33,7 @@ fn model() -> Model {
     let facts = Facts {
         weights_path: None,
         precision: Some("fp32".to_owned()),
+        int8: None,
         format_version: FORMAT_VERSION,
         created_by: "resnet-binary 0.1.0".into(),
         classes: vec!["ants".into(), "bees".into()],
@@ -61,6 +64,23 @@ fn a_model_comes_back_as_it_was_and_always_has_the_same_bytes() {
     assert_eq!(Model::parse(&bytes, "m").unwrap(), model());
     assert!((0..8).all(|_| bytes_of(&model()) == bytes));
     assert!(bytes.len() < 12_000, "{}", bytes.len());
+}
+
+#[test]
+fn a_model_keeps_what_int8_cost_and_one_without_it_is_read_too() {
+    let certificate = Certificate {
+        photos: 64,
+        least_cosine: 0.99,
+        median_cosine: 0.997,
+        largest_logit_change: 0.5,
+        answers_changed: 0,
+        share_changed: wilson(0, 64).unwrap(),
+        roc_auc_change: None,
+    };
+    let facts = Facts { int8: Some(certificate), precision: Some("int8".to_owned()), ..model().facts };
+    let given = Model { facts, ..model() };
+    assert_eq!(Model::parse(&bytes_of(&given), "m").unwrap(), given);
+    assert!(!String::from_utf8_lossy(&bytes_of(&model())).contains("int8"));
 }
 
 #[test]

@@ -99,7 +99,9 @@ impl BackboneOptions {
         let of_model = || trained_in.and_then(|name| name.parse().ok()).unwrap_or_default();
         let resolved = match resolve(self.precision.unwrap_or_else(of_model)) {
             // The model comes from a machine that has it.
-            Err(BackboneError::NoBf16 | BackboneError::NoFp16) if self.precision.is_none() => {
+            Err(BackboneError::NoBf16 | BackboneError::NoFp16 | BackboneError::NoInt8(_))
+                if self.precision.is_none() =>
+            {
                 resolve(PrecisionChoice::Auto)
             }
             resolved => resolved,

@@ -95,6 +95,7 @@ pub fn doctor(options: &DoctorOptions, progress: &dyn Progress) -> Result<Doctor
         cores,
         threads: options.threads.map_or(cores, |threads| threads.clamp(1, cores)),
         cpu_bf16: about::cpu_computes_bf16(),
+        cpu_int8: about::cpu_computes_int8(),
         devices,
         weights,
         cache,

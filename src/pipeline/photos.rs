@@ -1,5 +1,6 @@
 //! The half that `train` and `extract` share: a folder or CSV becomes labelled feature rows.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -48,6 +49,8 @@ pub(super) struct Photos {
     /// The readable photos, `[N]`.
     pub(super) samples: Vec<Sample>,
     pub(super) classes: ClassMap,
+    /// The photos whose class a person has decided in a table of corrections.
+    pub(super) decided: HashSet<PathBuf>,
     /// Hashes `[N]`, and which photos the rows are of.
     pub(super) extraction: Extraction,
     /// What was done to them, with the levels that were chosen.
@@ -206,6 +209,7 @@ impl Reading<'_> {
             images_per_second: paths.len() as f64 / seconds.max(1e-9),
             seconds,
             samples,
+            decided: found.decided.clone(),
             classes: found.classes.clone(),
             extraction,
             preprocess,

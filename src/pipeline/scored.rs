@@ -157,7 +157,8 @@ fn within(data: &Path, page: Page) -> Page {
 /// What few photos mean, and how many would be a start.
 pub(super) fn warning_of_few(few: &FewPhotos) -> Warning {
     let more = counted(few.missing(), "photo", "photos");
-    let step = format!("Add at least {more} of `{}`: 30 of each class are a start", few.class);
+    let new = if few.groups < few.photos { ", none a near-duplicate of another" } else { "" };
+    let step = format!("Add at least {more} of `{}`{new}: 30 of each class are a start", few.class);
     Warning { sentence: few.to_string(), step: Some(step) }
 }
 

@@ -3,7 +3,7 @@
 //! Promises: what comes of it is what [`super::photos`] would give on the same list, in the same order, whatever machines and
 //! shards the rows are from. Only the photos' files are not opened: what would need them is left out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -213,6 +213,7 @@ impl Stored {
             seconds,
             samples,
             classes: wanted.classes.clone(),
+            decided: found.decided,
             extraction,
             preprocess: manifest.setup.preprocess.clone(),
             unreadable: self.not_listed().chain(unreadable.into_iter().map(|(_, skipped)| skipped)).collect(),
@@ -250,6 +251,7 @@ impl Stored {
             unreadable: Vec::new(),
             warnings: Vec::new(),
             notes: Vec::new(),
+            decided: HashSet::new(),
         })
     }
 
@@ -265,7 +267,7 @@ impl Stored {
     /// Where a head is fitted; the arithmetic is that of the rows.
     fn target(&self, choice: DeviceChoice) -> Result<Target, PipelineError> {
         let device = device::resolve(choice)?.first().copied().unwrap_or(Target::CPU.device);
-        let known = [Precision::Fp32, Precision::Bf16, Precision::Fp16];
+        let known = [Precision::Fp32, Precision::Bf16, Precision::Fp16, Precision::Int8];
         let named = |precision: &Precision| precision.to_string() == self.manifest.setup.precision;
         let precision = known.into_iter().find(named).unwrap_or(Precision::Fp32);
         Ok(Target { device, precision, image_size: self.manifest.setup.preprocess.crop })

@@ -67,7 +67,7 @@ impl CrossValidationReport {
         let fewest = self.fewest_of_a_class;
         (fewest < FEW_IN_A_FOLD).then(|| {
             let photos = if fewest == 1 { "photo" } else { "photos" };
-            format!("a fold has as few as {fewest} {photos} of a class: mean and std tell you little")
+            format!("a fold has as few as {fewest} {photos} of a class, near-duplicates counted once: mean and std tell you little")
         })
     }
 }

@@ -24,6 +24,8 @@ pub struct DoctorReport {
     pub threads: usize,
     /// Whether the CPU has instructions for bf16.
     pub cpu_bf16: bool,
+    /// Whether the CPU has instructions for int8.
+    pub cpu_int8: bool,
     /// What a batch did on each device.
     pub devices: Vec<DeviceCheck>,
     /// The weights that are known by name, and the file that was asked for.
@@ -95,8 +97,9 @@ impl fmt::Display for DoctorReport {
         writeln!(out, "resnet-binary {}", self.version)?;
         writeln!(out, "libtorch    {}, {cuda}", self.libtorch)?;
         writeln!(out, "driver      {}", self.driver)?;
-        let bf16 = if self.cpu_bf16 { "with bf16" } else { "no bf16" };
-        writeln!(out, "cpu         {} cores, {} threads, {bf16}", self.cores, self.threads)?;
+        let with = |there, name| format!("{} {name}", if there { "with" } else { "no" });
+        let (bf16, int8) = (with(self.cpu_bf16, "bf16"), with(self.cpu_int8, "int8"));
+        writeln!(out, "cpu         {} cores, {} threads, {bf16}, {int8}", self.cores, self.threads)?;
         for trial in &self.devices {
             writeln!(out, "{trial}")?;
         }

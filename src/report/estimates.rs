@@ -138,5 +138,5 @@ pub(super) fn too_few(measure: &str) -> String {
         "calibration error" => MIN_GROUPS_OF_BINS,
         _ => MIN_GROUPS,
     };
-    format!("{TOO_FEW}, which takes {least} of each class")
+    format!("{TOO_FEW}, which takes {least} of each class, near-duplicates counted once")
 }

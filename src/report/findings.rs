@@ -58,7 +58,14 @@ impl fmt::Display for GroupReport {
                     across => format!("{across} across the split"),
                 };
                 let count = counted(pairs.len(), "pair", "pairs");
-                writeln!(out, "duplicates  {count} of near-duplicates, {kept}, such as {first} and {second} ({kind})")?;
+                let contradicting = match pairs.iter().filter(|pair| pair.contradict).count() {
+                    0 => String::new(),
+                    some => format!(", {some} with different labels"),
+                };
+                writeln!(
+                    out,
+                    "duplicates  {count} of near-duplicates, {kept}{contradicting}, such as {first} and {second} ({kind})"
+                )?;
             }
         }
         if self.set_aside > 0 {

@@ -56,6 +56,12 @@ impl ThresholdCost {
         let [found, alarms, found_at_even, alarms_at_even] =
             [self.sensitivity, self.false_alarms, self.sensitivity_at_even, self.false_alarms_at_even]
                 .map(|share| 100.0 * share);
+        if found.total_cmp(&found_at_even).is_eq() && alarms.total_cmp(&alarms_at_even).is_eq() {
+            return format!(
+                "The threshold of {threshold}, chosen by `{rule}`, finds {found:.0} % of `{positive}` on the {photos} photos and \
+                 takes {alarms:.0} % of `{negative}` for it, as a threshold of {EVEN} would"
+            );
+        }
         format!(
             "The threshold of {threshold}, chosen by `{rule}`, finds {found:.0} % of `{positive}` on the {photos} photos and \
              takes {alarms:.0} % of `{negative}` for it; a threshold of {EVEN} would find {found_at_even:.0} % and take \

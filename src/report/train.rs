@@ -16,7 +16,7 @@ use crate::dataset::fixes::Fixed;
 use crate::decision::Choice;
 use crate::features::Noticed;
 use crate::files::escaped;
-use crate::metrics::Metrics;
+use crate::metrics::{Certificate, Metrics};
 use crate::pixels::Levels;
 use crate::weights::WeightsId;
 
@@ -58,6 +58,8 @@ pub struct TrainReport {
     pub device: String,
     /// The arithmetic of its layers.
     pub precision: String,
+    /// What that costs on some of the photos, where it is int8 and they are at hand.
+    pub int8: Option<Certificate>,
     /// Side of the network's input in pixels.
     pub image_size: u32,
     /// What became of the last map.
@@ -266,7 +268,11 @@ impl TrainReport {
             }
         }
         for Shortcut { sees, roc_auc, model_roc_auc, warning } in &self.shortcuts {
-            let verdict = warning.as_ref().map_or("not suspicious", |_| "suspicious, see the warning");
+            let verdict = match warning {
+                Some(_) => "suspicious, see the warning",
+                None if *roc_auc < 0.5 => "not suspicious, no better than guessing",
+                None => "not suspicious",
+            };
             // What of it tells most is on the page.
             let name = sees.split_once(':').map_or(sees.as_str(), |(name, _)| name);
             writeln!(
@@ -296,6 +302,9 @@ impl TrainReport {
             some => format!(", {some} of them from the cache"),
         };
         writeln!(out, "features    {images} images in {seconds:.1} s, {rate:.1} images/s{cached}")?;
+        if let Some(certificate) = &self.int8 {
+            writeln!(out, "int8        {certificate}")?;
+        }
         writeln!(out, "head        {}", self.head)?;
         if let Some(calibration) = &self.calibration {
             writeln!(out, "calibration {calibration}")?;

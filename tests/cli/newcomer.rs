@@ -77,7 +77,7 @@ fn the_positive_class_by_default_is_said_and_doubted_where_it_is_the_normal_case
     assert!(said.err.contains("(the other way round: `--positive dark`)"), "{}", said.err);
     assert!(!run(dir.command().args(TRAIN).args(["--positive", "light"])).err.contains("the other way round"));
     let said = run(dir.command().args(TRAIN).args(["--threshold", "recall>=0.5"]));
-    assert!(said.err.contains("second by name; add `--positive dark`"), "{}", said.err);
+    assert!(said.err.contains("second by name: add `--positive dark`"), "{}", said.err);
     for number in 0..5 {
         dir.file(&format!("parts/defect/{number}.ppm"), &photo(20 + number));
         dir.file(&format!("parts/good/{number}.ppm"), &photo(200 + number));

@@ -203,6 +203,10 @@ fn doubtful_labels_are_written_corrected_and_gone() {
     assert_eq!((&report["fixes"]["relabelled"], &report["fixes"]["dropped"]), (&1.into(), &1.into()));
     assert_eq!(report["label_errors"].as_array().unwrap().len(), 0);
     assert!(dir.path("imgs/dark/wrong.ppm").exists() && dir.path("imgs/dark/03.ppm").exists());
+    // A label that a person has kept is not doubted again.
+    dir.file("kept.csv", b"path,label\nimgs/dark/wrong.ppm,dark\n");
+    let doubted = json(&dir, &["--fixes", "kept.csv"])["label_errors"].clone();
+    assert!(doubted.as_array().unwrap().iter().all(|error| error["path"] != "imgs/dark/wrong.ppm"), "{doubted}");
     // A second round keeps what the first decided, and what a person wrote is not written over.
     dir.file("second.csv", b"path,label\nimgs/dark/03.ppm,drop\n");
     let rounds = ["--fixes", "decided.csv", "--fixes", "second.csv"];

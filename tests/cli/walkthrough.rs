@@ -55,6 +55,38 @@ fn a_model_answers_in_the_arithmetic_of_its_training_unless_told_otherwise() {
 }
 
 #[test]
+fn int8_proves_itself_on_the_users_photos_and_predict_follows_it() {
+    let dir = Dir::with_photos(5);
+    let trained = run(dir.command().args(TRAIN).args(["--precision", "int8"]));
+    if trained.code == Some(1) {
+        assert!(trained.err.contains("int8 is for CPUs with VNNI, and this processor has none"), "{}", trained.err);
+        println!("skipped: this processor has no VNNI");
+        return;
+    }
+    assert_eq!(trained.code, Some(0), "{}", trained.err);
+    assert!(
+        trained.out.contains("\nint8        10 photos beside fp32: cosine of the features 0.99"),
+        "{}",
+        trained.out
+    );
+    assert!(trained.out.contains("frozen, on cpu in int8"), "{}", trained.out);
+    let predict = |more: &[&str]| run(dir.command().args(["predict", "imgs", "--cache", "off", "--json"]).args(more));
+    let (by_default, int8, fp32) = (predict(&[]), predict(&["--precision", "int8"]), predict(&["--precision", "fp32"]));
+    assert_eq!(by_default.out, int8.out);
+    assert!(by_default.out != fp32.out && !by_default.err.contains("was trained in"), "{}", by_default.err);
+    let line = "the model was trained in int8, and these photos are computed in fp32";
+    assert!(fp32.err.contains(line), "{}", fp32.err);
+    // A processor that is held down has no VNNI either: `predict` says so and goes on, `--precision int8` does not.
+    let held = |more: &[&str]| {
+        let mut command = dir.command();
+        run(command.args(["predict", "imgs", "--cache", "off"]).args(more).env("ONEDNN_MAX_CPU_ISA", "AVX2"))
+    };
+    let (follows, insists) = (held(&[]), held(&["--precision", "int8"]));
+    assert!(follows.code == Some(0) && follows.err.contains("was trained in int8, and these"), "{}", follows.err);
+    assert!(insists.code == Some(1) && insists.err.contains("int8 is for CPUs with VNNI"), "{}", insists.err);
+}
+
+#[test]
 fn photos_that_were_trained_on_are_counted_under_their_answers() {
     let dir = Dir::with_photos(5);
     dir.model();

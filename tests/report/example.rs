@@ -174,6 +174,7 @@ fn learning_curve() -> Vec<LearningPoint> {
 
 fn copies(accuracy: Estimate) -> Copies {
     let pair = |kind: &str, first: &str, second: &str, splits: [&str; 2], seed| CopyPair {
+        contradict: false,
         kind: kind.to_owned(),
         first: PathBuf::from(first),
         second: PathBuf::from(second),

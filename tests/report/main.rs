@@ -98,6 +98,7 @@ fn filled_with(word: &str) -> Page {
                 second: path(),
                 first_split: words(),
                 second_split: String::new(),
+                contradict: true,
                 thumbnails: None,
             }],
             leak: page.copies.take().and_then(|copies| copies.leak).map(|mut leak| {

@@ -116,6 +116,9 @@ impl Training<'_> {
 
     fn label_error(&self, suspect: labels::Suspect) -> Option<LabelError> {
         let sample = self.photos.samples.get(*self.pool.rows.get(suspect.index)?)?;
+        if self.photos.decided.contains(&sample.path) {
+            return None;
+        }
         let classes = &self.photos.classes;
         let (suggested, probability) = if suspect.suggested {
             (classes.positive_name(), suspect.probability)

@@ -2,9 +2,10 @@
 //!
 //! [`training`] is the whole of it. [`prepare`] reads the photos and divides them, [`fit`] and [`decide`] make head and
 //! decision from the training side, [`measure`] takes the numbers on what neither saw, [`audit`] asks what could make them
-//! flatter, [`model`] writes the file, and [`page`] shows it all.
+//! flatter, [`certify`] what int8 costs, [`model`] writes the file, and [`page`] shows it all.
 
 mod audit;
+mod certify;
 mod decide;
 mod fit;
 mod learning_curve;

@@ -44,6 +44,7 @@ impl Training<'_> {
             weights: photos.weights.clone(),
             weights_path: options.backbone.weights_path(),
             precision: Some(photos.target.precision.to_string()),
+            int8: found.certificate,
             training: model::Training {
                 images: training.len(),
                 positives: training.positives(),

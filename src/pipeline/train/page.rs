@@ -33,7 +33,8 @@ impl Training<'_> {
         let learning_curve = self.learning_curve(found)?;
         let thumbnails = Thumbnails { photos, model, limits: &options.limits, backbone: &options.backbone };
         progress.start("photos for the report", Unit::Steps, None);
-        let page = page(report, self.warnings(found), &thumbnails);
+        let warnings = self.warnings(found).into_iter().chain(options.doubtful_positive(&photos.classes));
+        let page = page(report, warnings.collect(), &thumbnails);
         progress.finish();
         let mut page = Page {
             command: wanted.command.clone(),
@@ -164,6 +165,7 @@ fn copy_pair(pair: &NearDuplicate, thumbnails: &Thumbnails<'_>, with_pictures: b
         second: pair.second.clone(),
         first_split: split(&pair.first),
         second_split: split(&pair.second),
+        contradict: pair.contradict,
         thumbnails: with_pictures.then(pictures).flatten(),
     }
 }

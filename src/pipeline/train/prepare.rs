@@ -17,6 +17,7 @@ use crate::pipeline::memory::COPIES_IN_TRAINING;
 use crate::pipeline::photos::Reading;
 use crate::pipeline::stored::{Stored, Wanted};
 use crate::progress::{Progress, Unit};
+use crate::report::html::Warning;
 
 impl<'a> Training<'a> {
     /// Reads the photos, finds what belongs together, and divides them.
@@ -45,7 +46,7 @@ impl<'a> Training<'a> {
             }
         };
         if let Some(warning) = options.doubtful_positive(&photos.classes) {
-            progress.warn(&warning);
+            progress.warn(&warning.to_string());
         }
         let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
         if let Some(share) = options.val_fraction.filter(|_| split_given) {
@@ -67,22 +68,25 @@ impl<'a> Training<'a> {
 
 impl TrainOptions {
     /// Where it matters which class is the positive one, and nobody has said it.
-    fn doubtful_positive(&self, classes: &ClassMap) -> Option<String> {
+    pub(super) fn doubtful_positive(&self, classes: &ClassMap) -> Option<Warning> {
         if self.positive.is_some() {
             return None;
         }
         let (positive, negative, rule) = (classes.positive_name(), classes.negative_name(), self.threshold);
-        let remedy = format!("add `--positive {}` if that is the class to find", shell_word(negative));
+        let step = Some(format!("add `--positive {}` if that is the class to find", shell_word(negative)));
         if classes.is_positive_the_normal_case() {
-            return Some(format!(
+            let sentence = format!(
                 "the positive class is `{positive}`, which reads as the normal case: probability, recall and precision are \
-                 those of `{positive}`; {remedy}"
-            ));
+                 those of `{positive}`"
+            );
+            return Some(Warning { sentence, step });
         }
         let is_about_one =
             matches!(rule, ThresholdRule::Recall(_) | ThresholdRule::Precision(_) | ThresholdRule::Cost { .. });
         is_about_one.then(|| {
-            format!("`{rule}` is about `{positive}`, which is positive only because it is the second by name; {remedy}")
+            let sentence =
+                format!("`{rule}` is about `{positive}`, which is positive only because it is the second by name");
+            Warning { sentence, step }
         })
     }
 

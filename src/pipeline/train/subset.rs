@@ -41,6 +41,12 @@ impl Subset {
         }
     }
 
+    /// Each photo's place among all, its features and its label.
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, &[f32], bool)> {
+        let rows = self.rows.iter().copied().zip(self.features.rows());
+        rows.zip(&self.labels).map(|((photo, row), label)| (photo, row, *label))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.labels.len()
     }

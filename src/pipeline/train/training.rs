@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::TrainOptions;
 use super::audit::Audited;
+use super::certify;
 use super::decide::Decided;
 use super::fit::Fitted;
 use super::measure::Measured;
@@ -12,6 +13,7 @@ use super::subset::Subset;
 use crate::dataset::Sample;
 use crate::dataset::fixes::Fixed;
 use crate::dataset::split::Split;
+use crate::metrics::Certificate;
 use crate::model::Model;
 use crate::pipeline::PipelineError;
 use crate::pipeline::photos::Photos;
@@ -43,6 +45,8 @@ pub(super) struct Found<'a> {
     /// Test and validation, as far as there are photos.
     pub(super) measured: Vec<Measured<'a>>,
     pub(super) audited: Audited,
+    /// What int8 costs; `None` in any other arithmetic.
+    pub(super) certificate: Option<Certificate>,
 }
 
 /// Trains a head on the photos of a folder, or on features of them, and writes the model.
@@ -59,7 +63,8 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
     let decided = training.decide(&fitted)?;
     let measured = training.measure(&fitted, &decided)?;
     let audited = training.audit(&fitted, &decided)?;
-    let found = Found { fitted, decided, measured, audited };
+    let certificate = training.certify(&fitted, &decided)?;
+    let found = Found { fitted, decided, measured, audited, certificate };
     let model = training.deliver(&found)?;
     let model_bytes = training.add_model(&model, &mut outputs)?;
     training.add_tables(&found.audited, &mut outputs)?;
@@ -72,7 +77,7 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<TrainRep
 impl Training<'_> {
     fn report(&self, found: &Found<'_>, model: &Model, model_bytes: u64) -> TrainReport {
         let Self { options, .. } = self;
-        let Found { fitted, decided, measured, audited } = found;
+        let Found { fitted, decided, measured, audited, certificate } = found;
         let warnings = self.warnings(found);
         let of_choice = decided.choice.iter().filter_map(|choice| choice.warning.clone());
         let said = warnings.iter().map(ToString::to_string).chain(of_choice).chain(audited.warnings.iter().cloned());
@@ -95,6 +100,7 @@ impl Training<'_> {
             weights: model.facts.weights.clone(),
             device: self.photos.device.clone(),
             precision: self.photos.target.precision.to_string(),
+            int8: *certificate,
             image_size: options.preprocess.crop,
             pooling: options.pooling,
             features_from_cache: self.photos.extraction.from_cache,
@@ -128,12 +134,12 @@ impl Training<'_> {
         }
     }
 
-    /// What to know of the numbers: a class that is missed, then what was said when the threshold was chosen.
+    /// What to know of the numbers: a class that is missed, what was said when the threshold was chosen, what int8 costs.
     pub(super) fn warnings(&self, found: &Found<'_>) -> Vec<Warning> {
-        let Found { decided, measured, .. } = found;
+        let Found { decided, measured, certificate, .. } = found;
         let missed = measured.iter().filter(|_| !decided.misses_a_class);
         let missed = missed.filter_map(|measured| measured.missed(self, decided));
-        missed.chain(decided.warnings.iter().cloned()).collect()
+        missed.chain(decided.warnings.iter().cloned()).chain(certificate.as_ref().and_then(certify::warning)).collect()
     }
 
     /// A photo to try the model on that its head was not fitted to; any, where there is none.

@@ -54,6 +54,7 @@ pub(super) fn all(page: &Page) -> Vec<Check> {
         precision_of_the_estimate(page),
         threshold(page),
         price(page),
+        contradictions(page),
         leaks(page),
         labels(page),
         shortcuts(page),
@@ -97,8 +98,10 @@ fn against_guessing(page: &Page) -> Option<Check> {
             Check::new(State::Warning, "numbers", sentence.to_owned()).with_step("Measure on photos of both classes."),
         );
     };
-    let Some([low, high]) = area.interval() else {
-        let sentence = "There are too few photos of a class to tell whether the model is better than guessing.";
+    let groups = metrics.groups.iter().min().copied().unwrap_or(0);
+    let Some([low, high]) = area.interval().filter(|[low, _]| *low > CHANCE || groups >= FEW_GROUPS) else {
+        let sentence = "There are too few photos of a class, near-duplicates counted once, to tell whether the model is better than \
+                        guessing.";
         return Some(Check::new(State::Note, "numbers", sentence.to_owned()).with_step(measure_on_more(page)));
     };
     let found = format!(
@@ -121,6 +124,9 @@ fn against_guessing(page: &Page) -> Option<Check> {
             .with_step(format!("Do not use this model yet: check the labels and {remedy}, then train again."))
     })
 }
+
+/// With fewer groups of a class, an interval around chance says more about their number than about the model.
+const FEW_GROUPS: usize = 10;
 
 /// The ROC-AUC of guessing.
 const CHANCE: f64 = 0.5;
@@ -197,6 +203,20 @@ fn threshold(page: &Page) -> Option<Check> {
 const COPIES: &str = "duplicates";
 /// What to do about those on both sides.
 const ONE_SIDE: &str = "Keep near-duplicates on one side of the split, or let the tool make the split.";
+
+/// Near-duplicates of which one must have the wrong label.
+fn contradictions(page: &Page) -> Option<Check> {
+    let pairs = page.copies.as_ref()?.pairs.iter().filter(|pair| pair.contradict).count();
+    (pairs > 0).then(|| {
+        let carry = counted(pairs, "pair of near-duplicates carries", "pairs of near-duplicates carry");
+        Check::new(State::Warning, COPIES, format!("{carry} different labels: at least one label of each is wrong."))
+            .with_step(format!(
+                "Look at the near-duplicates with different labels and write the right one of each into a table with the \
+                 columns path,label for <code>{}</code>.",
+                command("--fixes fixes.csv")
+            ))
+    })
+}
 
 fn leaks(page: &Page) -> Option<Check> {
     let copies = page.copies.as_ref()?;

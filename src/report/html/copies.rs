@@ -56,8 +56,9 @@ fn pairs(copies: &Copies) -> String {
         let thumbnails = pair.thumbnails.as_ref().map_or(String::new(), |[first, second]| {
             pictures(&[(Some(first), "first photo"), (Some(second), "its near-duplicate")])
         });
-        let class = if is_between(pair) { "wrong" } else { "right" };
-        format!("<li class=\"{class}\">{thumbnails}<p>{}, {}</p></li>\n", Prose(&pair.kind), splits(pair))
+        let class = if is_between(pair) || pair.contradict { "wrong" } else { "right" };
+        let labels = if pair.contradict { ", <b>different labels</b>" } else { "" };
+        format!("<li class=\"{class}\">{thumbnails}<p>{}, {}{labels}</p></li>\n", Prose(&pair.kind), splits(pair))
     });
     let thumbnails = if shown.is_empty() { shown } else { format!("<ul class=\"thumbnails\">\n{shown}</ul>\n") };
     let rows = each(copies.pairs.iter().take(MAX_ROWS), |pair| {

@@ -203,6 +203,8 @@ pub struct CopyPair {
     pub first_split: String,
     /// Split of the second.
     pub second_split: String,
+    /// Whether they carry different labels.
+    pub contradict: bool,
     /// Both photos.
     pub thumbnails: Option<[Picture; 2]>,
 }
