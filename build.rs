@@ -1,9 +1,9 @@
 //! Bakes the folder of libtorch into every binary and test, so that they run from anywhere with no `LD_LIBRARY_PATH`; before
 //! it the folder `lib` beside the program, so that a release runs where it is unpacked.
 //!
-//! torch-sys finds libtorch (in `LIBTORCH`, or where `scripts/setup` put it) and hands its library folder on. Where
-//! that folder holds `libtorch_cuda.so`, the binary is made to keep it: no symbol of it is named by our code, so the
-//! linker would drop it as unused, and a machine that has CUDA would be told that it has none.
+//! torch-sys finds libtorch (in `LIBTORCH`, or where `scripts/setup` put it) and hands its library folder on. The binary is
+//! made to keep `libtorch.so`, which pulls in CUDA where there is CUDA: no symbol of it is named by our code, so the linker
+//! would drop it as unused, and a machine that has CUDA would be told that it has none.
 //!
 //! It also compiles the C++ files of `src/ffi/` against the headers beside that folder.
 
@@ -33,17 +33,19 @@ fn main() {
     // First of all `lib` beside the program itself, which a release archive has; a release knows no other folder, so that it
     // is the same wherever it was built.
     println!("cargo::rerun-if-env-changed=RESNET_BINARY_RELEASE");
+    let system = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    let (beside, options): (_, &[&str]) = match system.as_str() {
+        // Its loader looks beside the program.
+        "windows" => return,
+        "macos" => ("@loader_path/lib", &[]),
+        _ => ("$ORIGIN/lib", &["--disable-new-dtags", "--no-as-needed", "-ltorch", "--as-needed"]),
+    };
     let own = std::env::var_os("RESNET_BINARY_RELEASE").is_none().then_some(libraries.as_os_str());
-    let paths = [Some(OsStr::new("$ORIGIN/lib")), own].into_iter().flatten();
-    let flags = paths.flat_map(|path| [OsStr::new("-rpath"), path]);
-    for argument in std::iter::once(OsStr::new("--disable-new-dtags")).chain(flags) {
+    let paths = [Some(OsStr::new(beside)), own].into_iter().flatten();
+    let paths = paths.flat_map(|path| [OsStr::new("-rpath"), path]);
+    for argument in options.iter().map(OsStr::new).chain(paths) {
         println!("cargo::rustc-link-arg=-Xlinker");
         println!("cargo::rustc-link-arg={}", argument.display());
-    }
-    if libraries.join("libtorch_cuda.so").exists() {
-        for argument in ["-Wl,--no-as-needed", "-ltorch_cuda", "-Wl,--as-needed"] {
-            println!("cargo::rustc-link-arg={argument}");
-        }
     }
 }
 

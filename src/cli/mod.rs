@@ -12,6 +12,7 @@ mod options;
 mod predict;
 mod program;
 mod rows;
+mod settings;
 mod shell;
 mod terminal;
 mod threads;

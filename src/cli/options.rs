@@ -16,6 +16,7 @@ use resnet_binary::pixels::{Levels, Limits, Preprocess};
 use resnet_binary::report::shell_word;
 use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
 
+use super::settings;
 use super::terminal::Terminal;
 use super::threads::threads;
 
@@ -291,7 +292,8 @@ pub(crate) fn group_by(text: &str) -> Result<GroupBy, String> {
 /// The command as one would type it again.
 pub(crate) fn command_line() -> String {
     let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
-    std::iter::once("resnet-binary".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    let settings = settings::words().iter().cloned();
+    std::iter::once("resnet-binary".to_owned()).chain(words).chain(settings).collect::<Vec<_>>().join(" ")
 }
 
 fn with_hint(error: &dyn std::error::Error, hint: Option<String>) -> String {

@@ -3,13 +3,15 @@
 use std::sync::{LazyLock, OnceLock};
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use resnet_binary::dataset::DatasetError;
 use resnet_binary::files::FileError;
 use resnet_binary::pipeline::PipelineError;
 use resnet_binary::pixels;
+use resnet_binary::progress::Progress as _;
 use resnet_binary::weights::WeightsError;
 
+use super::settings::Settings;
 use super::terminal::{self, Exit, Terminal};
 use super::{
     cache, doctor, evaluate, export, extract, inspect, merge, options, predict, shell, train, verify, weights,
@@ -68,7 +70,14 @@ enum Command {
 
 /// Parses the command line, runs the command and turns its end into an exit code.
 pub(crate) fn run() -> Exit {
-    let cli = Cli::try_parse().unwrap_or_else(|error| with_example(error).exit());
+    let (cli, settings) = match parse() {
+        Ok(Some(parsed)) => parsed,
+        Ok(None) => return Exit::Done,
+        Err(error) => {
+            terminal::print_error(&format!("{error:#}"), hint(&error).as_deref());
+            return Exit::Usage;
+        }
+    };
     remember_panics();
     let terminal = match Terminal::new(cli.quiet) {
         Ok(terminal) => terminal,
@@ -77,6 +86,9 @@ pub(crate) fn run() -> Exit {
             return Exit::Failed;
         }
     };
+    for line in &settings {
+        terminal.note(line);
+    }
     let work = std::panic::AssertUnwindSafe(|| match cli.command {
         Command::Train(args) => train::run(*args, &terminal),
         Command::Evaluate(args) => evaluate::run(args, &terminal),
@@ -102,6 +114,28 @@ pub(crate) fn run() -> Exit {
             );
             Exit::Failed
         }
+    }
+}
+
+/// The command line, and a line for each place that settings of `train` are from. `None` where they were only asked for.
+fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
+    let command = Cli::command();
+    let given = command.clone().try_get_matches().unwrap_or_else(|error| with_example(error).exit());
+    let mut built = command.clone();
+    built.build();
+    let (Some(("train", train)), Some(definition)) = (given.subcommand(), built.find_subcommand("train")) else {
+        return Ok(Some((Cli::from_arg_matches(&given)?, Vec::new())));
+    };
+    let settings = Settings::find(definition, train)?;
+    let command = command.mut_subcommand("train", |train| settings.apply(train));
+    let whole = command.try_get_matches().and_then(|whole| Ok((Cli::from_arg_matches(&whole)?, whole)));
+    let (cli, whole) = whole.unwrap_or_else(|error| settings.explain(error).exit());
+    match whole.subcommand_matches("train").filter(|train| train.get_flag("print_config")) {
+        Some(train) => {
+            terminal::print(&settings.table(definition, train))?;
+            Ok(None)
+        }
+        None => Ok(Some((cli, settings.notes()))),
     }
 }
 

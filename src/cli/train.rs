@@ -76,6 +76,13 @@ pub(crate) struct Args {
     backbone: options::Backbone,
     #[command(flatten)]
     head: Head,
+    /// Print every choice in force and where it is from, as a resnet-binary.toml, and end
+    ///
+    /// An option that is not given is taken from the environment (`RESNET_BINARY_TRAIN_IMAGE_SIZE` for `--image-size`), else
+    /// from the file `resnet-binary.toml` beside the data, else from that in the user's configuration folder
+    /// (~/.config/resnet-binary). In a file: `image-size = 320`; paths are meant from its folder.
+    #[arg(long, hide_short_help = true, help_heading = "Options")]
+    print_config: bool,
 }
 
 /// What was settled when the features were made.

@@ -9,8 +9,8 @@
 //! `layouts`: folders and commands as people have them. `outputs`: where nothing is written. `formats`: files of other
 //! kinds. `tables`: tables and lists of other programs. `startup`: no folder, no memory. `faults`: kills, two at once,
 //! closed streams. `export`: files for other programs, replayed. `newcomer`: the first minutes. `walkthrough`: from a page to
-//! predictions. `shell`: completions and manual pages. `library`: the programs in `examples/`. `interrupt`: Ctrl-C at every
-//! stage.
+//! predictions. `settings`: choices that are not typed. `shell`: completions and manual pages. `library`: the programs in
+//! `examples/`. `interrupt`: Ctrl-C at every stage.
 //!
 //! Random weights at 32 pixels stand in for the real ones: what is tested is the program, not the classifier.
 
@@ -34,6 +34,7 @@ mod numbers;
 mod output;
 mod outputs;
 mod predict;
+mod settings;
 mod setup;
 mod shapes;
 mod shards;

@@ -61,7 +61,11 @@ impl Diagnosis {
                  fetches one"
             ),
             Self::TwoOpenMp(_) => "leave only one in `LD_LIBRARY_PATH` and `LD_PRELOAD`".to_owned(),
-            Self::CpuOnly => "run `scripts/setup --cuda` and build again".to_owned(),
+            Self::CpuOnly => {
+                "install the wheel with `pip`, which takes PyTorch for CUDA; from source: run `scripts/setup --cuda` and build \
+                 again"
+                    .to_owned()
+            }
             Self::NoDriver => {
                 "install NVIDIA's driver; in a container, start it with the GPUs (`docker run --gpus all`)".to_owned()
             }
