@@ -73,7 +73,7 @@ impl Cell {
     }
 
     /// Compares all rows with those of `asked` that are meant.
-    fn search(&self, asked: &mut [Nearest], meant: impl Iterator<Item = usize> + Clone) {
+    fn search(&self, asked: &mut [Nearest], meant: &(impl Iterator<Item = usize> + Clone)) {
         let mut cosines = [0.0_f32; BLOCK];
         for (block, images) in self.blocks.iter().zip(self.images.chunks(BLOCK)) {
             for place in meant.clone() {
@@ -99,7 +99,8 @@ impl Cells {
 
     /// Each row with the nearest of some of them, which are taken evenly from the list: many where rows are many.
     fn new(rows: &[Row]) -> Self {
-        let images: Vec<usize> = (0..rows.len()).filter(|&image| rows[image] != [0.0; WIDTH]).collect();
+        let images: Vec<usize> =
+            (0..rows.len()).filter(|&image| rows[image].iter().any(|value| value.abs() > 0.0)).collect();
         // Looking for the cell and looking into cells then grow alike.
         let apart = (images.len().isqrt() / 4).max(1);
         let centres: Vec<Row> = images.iter().step_by(apart).map(|&image| rows[image]).collect();
@@ -137,14 +138,15 @@ impl Cells {
     fn search(&self, asked: &mut [Nearest]) {
         let Some(centres) = &self.centres else {
             let all = 0..asked.len();
-            return self.cells.iter().for_each(|cell| cell.search(asked, all.clone()));
+            return self.cells.iter().for_each(|cell| cell.search(asked, &all));
         };
         // By cell, so that each is fetched once.
         let mut visits = nearest(centres, asked.iter().map(|asked| asked.row), LOOKED_INTO);
         visits.sort_unstable_by_key(|&(place, cell)| (cell, place));
         for visits in visits.chunk_by(|one, other| one.1 == other.1) {
-            let cell = visits.first().and_then(|&(_, cell)| self.cells.get(cell));
-            cell.iter().for_each(|cell| cell.search(asked, visits.iter().map(|&(place, _)| place)));
+            if let Some(cell) = visits.first().and_then(|&(_, cell)| self.cells.get(cell)) {
+                cell.search(asked, &visits.iter().map(|&(place, _)| place));
+            }
         }
     }
 }
@@ -153,7 +155,7 @@ impl Cells {
 fn nearest(cell: &Cell, rows: impl Iterator<Item = Row>, most: usize) -> Vec<(usize, usize)> {
     let mut asked: Vec<Nearest> = rows.map(|row| Nearest::new(usize::MAX, row, most, -2.0)).collect();
     let all = 0..asked.len();
-    cell.search(&mut asked, all);
+    cell.search(&mut asked, &all);
     let found = |(place, asked): (usize, Nearest)| asked.best.into_iter().map(move |(_, image)| (place, image));
     asked.into_iter().enumerate().flat_map(found).collect()
 }
