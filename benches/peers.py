@@ -7,6 +7,8 @@
     peers.py predict DIR PHOTO       one photo
     peers.py decode PHOTO ROUNDS     Pillow and torchvision's transform
     peers.py network DIR THREADS ROUNDS BACKBONE   the network alone in batches of 4, in turns with the `backbone` benchmark
+    peers.py layers ROUNDS TESTS     each convolution alone, one thread, batches of 4, in turns with `each_layer` of TESTS, the
+                                     binary of the unit tests, with WEIGHTS and PHOTO set: a table on stderr
 """
 
 import json
@@ -264,8 +266,75 @@ def network_alone(folder, threads, rounds, backbone):
     return {name: {"images_per_second": statistics.median(all), "rounds": all} for name, all in rates.items()}
 
 
+def one_layer(inputs, outputs, kernel, stride, side):
+    """Milliseconds of a convolution with ReLU in ONNX Runtime, as a function."""
+    import numpy
+    import onnx
+    import onnxruntime
+    from onnx import helper, numpy_helper
+
+    tensor = lambda name, shape: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+    random = numpy.random.default_rng(0)
+    weights = {"w": random.normal(size=(outputs, inputs, kernel, kernel)), "b": random.normal(size=outputs)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"], strides=[stride] * 2, pads=[kernel // 2] * 4),
+        helper.make_node("Relu", ["c"], ["y"]),
+    ]
+    constants = [numpy_helper.from_array(values.astype("f4"), name) for name, values in weights.items()]
+    shapes = [4, inputs, side, side], [4, outputs, -(-side // stride), -(-side // stride)]
+    graph = helper.make_graph(nodes, "layer", [tensor("x", shapes[0])], [tensor("y", shapes[1])], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    batch = random.random(shapes[0], dtype="f4")
+
+    def run():
+        times = []
+        for _ in range(8):
+            began = time.perf_counter()
+            session.run(None, {"x": batch})
+            times.append((time.perf_counter() - began) * 1e3)
+        return statistics.median(times[1:])
+
+    return run
+
+
+def layers(rounds, tests):
+    import collections
+    import subprocess
+
+    shapes, peers = collections.Counter(), {}
+    times, errors = collections.defaultdict(list), collections.defaultdict(list)
+    for _ in range(int(rounds)):
+        done = subprocess.run([tests, "--ignored", "--nocapture", "each_layer"], capture_output=True, text=True, check=True)
+        rows = [line.split("\t")[1:] for line in done.stdout.splitlines() if line.startswith("layer\t")]
+        if not shapes:
+            shapes.update(tuple(map(int, row[1:6])) for row in rows)
+            peers = {shape: one_layer(*shape) for shape in shapes}
+        mean = collections.defaultdict(list)
+        for row in rows:
+            shape, numbers = tuple(map(int, row[1:6])), list(map(float, row[6:]))
+            mean[shape].append(numbers[:2])
+            errors[shape].append(numbers[2:])
+        for shape, peer in peers.items():
+            ours, onednn = (statistics.mean(column) for column in zip(*mean[shape]))
+            times[shape].append((ours, onednn, peer()))
+    lines = ["| inputs → outputs, kernel / stride, side | layers | ours, ms | over oneDNN | over ONNX Runtime | error | oneDNN's |", "| :--- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for shape, count in shapes.items():
+        inputs, outputs, kernel, stride, side = shape
+        ratios = [statistics.median(row[peer] / row[0] for row in times[shape]) for peer in (1, 2)]
+        most = [max(column) for column in zip(*errors[shape])]
+        ours = statistics.median(row[0] for row in times[shape])
+        lines.append(
+            f"| {inputs} → {outputs}, {kernel}×{kernel} / {stride}, {side} | {count} | {ours:.2f} | {ratios[0]:.2f} "
+            f"| {ratios[1]:.2f} | {most[0]:.1e} | {most[1]:.1e} |"
+        )
+    print("\n".join(lines), file=sys.stderr)
+
+
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
-    commands = [prepare, onnx, tutorial, features, predict, decode]
+    commands = [prepare, onnx, tutorial, features, predict, decode, layers]
     named = {command.__name__: command for command in commands} | {"network": network_alone}
     print(json.dumps(named[command](*arguments) or {}))

@@ -191,3 +191,6 @@ fn sized(buffer: &mut Vec<f32>, len: usize) -> Result<&mut [f32], BackboneError>
     }
     Ok(&mut buffer[..len])
 }
+
+#[cfg(test)]
+mod figures;
