@@ -1,6 +1,6 @@
 //! What libtorch, the processor and NVIDIA's driver say about themselves: for `--version` and `doctor`.
 
-use super::{BackboneError, target};
+use super::BackboneError;
 use crate::ffi::libtorch;
 
 pub use crate::ffi::driver::{Driver, Gpu};
@@ -63,7 +63,7 @@ pub(super) fn instructions() -> String {
     let config = libtorch::config().unwrap_or_default();
     let set = value_in(&config, "CPU capability usage: ").unwrap_or_else(|| "unknown".to_owned());
     let mut parts = vec![std::env::consts::ARCH.to_owned(), set.to_lowercase()];
-    parts.extend(target::cpu_features().into_iter().map(str::to_owned));
+    parts.extend(cpu_features().into_iter().map(str::to_owned));
     parts.extend(onednn_limit());
     parts.join("+")
 }
@@ -85,14 +85,46 @@ pub fn driver() -> Driver {
     crate::ffi::driver::ask()
 }
 
-/// Whether this CPU multiplies bf16 itself.
+/// Whether this processor multiplies bf16 itself; every one with AMX has these instructions too.
 pub fn cpu_computes_bf16() -> bool {
-    target::cpu_computes_bf16()
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
 }
 
-/// Whether this CPU has instructions for int8.
+/// Whether this processor adds four products of bytes at once in 32 bits, and oneDNN may use that. Without VNNI two are
+/// added in 16 bits, where they overflow.
 pub fn cpu_computes_int8() -> bool {
-    target::cpu_computes_int8()
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::is_x86_feature_detected as has;
+        let is_held_down =
+            onednn_limit().is_some_and(|limit| ["sse41", "avx", "avx2", "avx512_core"].contains(&limit.as_str()));
+        (has!("avx512vnni") || has!("avxvnni")) && !is_held_down
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// The instructions of this processor by which oneDNN chooses its kernels.
+fn cpu_features() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::is_x86_feature_detected as has;
+        let features = [
+            ("avx", has!("avx")),
+            ("fma", has!("fma")),
+            ("avx512bw", has!("avx512bw")),
+            ("avx512vnni", has!("avx512vnni")),
+            ("avx512bf16", has!("avx512bf16")),
+            // Of those with AMX, which std cannot tell yet, each has this.
+            ("avx512fp16", has!("avx512fp16")),
+        ];
+        features.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    Vec::new()
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::engine::check_crops;
-use super::{BackboneError, Engine, Pooled, Precision};
+use super::{BackboneError, Engine, Pooled, Precision, layout};
 use crate::ffi::stream::{self, CopyStream, Event, Pinned};
 use crate::pixels::{Crop, Preprocess};
 
@@ -137,11 +136,26 @@ impl Scale {
     }
 }
 
+/// The one size of all crops, if the network can take it.
+pub(super) fn check_crops(crops: &[Crop]) -> Result<u32, BackboneError> {
+    let size = crops.first().map_or(0, |crop| crop.size);
+    let given = crops.iter().find(|crop| crop.size != size).map_or(size, |crop| crop.size);
+    if given != size || size < layout::STRIDE {
+        return Err(BackboneError::Shape {
+            stage: "conv1",
+            expected: format!("[B, 3, S, S] with one S of at least {}", layout::STRIDE),
+            given: format!("[{}, 3, {given}, {given}]", crops.len()),
+            remedy: format!("give `--image-size {}` or more, the same for all images", layout::STRIDE),
+        });
+    }
+    Ok(size)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backbone::engine::to_vec;
     use crate::backbone::{Backbone, Target};
+    use crate::ffi::libtorch::to_vec;
 
     fn crop(size: u32) -> Crop {
         let bytes = 3 * size * size;

@@ -2,8 +2,10 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::batch::{self, check_crops};
 use super::folded::Folded;
-use super::{BackboneError, Linear, Pooling, Readout, batch, cam, layout};
+use super::{BackboneError, Linear, Pooling, Readout, cam};
+use crate::ffi::libtorch::to_vec;
 use crate::pixels::{Crop, Preprocess};
 
 /// Runs batches through the network; it can be sent to a thread.
@@ -91,28 +93,4 @@ impl Pooled {
         let [whole, cells] = tensors.map(|tensor| tensor.map_or(Ok(Vec::new()), |tensor| to_vec(&tensor)));
         Ok(Self { whole: whole?, cells: cells? })
     }
-}
-
-/// The one size of all crops, if the network can take it.
-pub(super) fn check_crops(crops: &[Crop]) -> Result<u32, BackboneError> {
-    let size = crops.first().map_or(0, |crop| crop.size);
-    let given = crops.iter().find(|crop| crop.size != size).map_or(size, |crop| crop.size);
-    if given != size || size < layout::STRIDE {
-        return Err(BackboneError::Shape {
-            stage: "conv1",
-            expected: format!("[B, 3, S, S] with one S of at least {}", layout::STRIDE),
-            given: format!("[{}, 3, {given}, {given}]", crops.len()),
-            remedy: format!("give `--image-size {}` or more, the same for all images", layout::STRIDE),
-        });
-    }
-    Ok(size)
-}
-
-/// Numbers of a tensor on any device, in row-major order.
-pub(super) fn to_vec(tensor: &Tensor) -> Result<Vec<f32>, BackboneError> {
-    let tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
-    let count = tensor.numel();
-    let mut values = vec![0.0; count];
-    tensor.f_copy_data(&mut values, count)?;
-    Ok(values)
 }

@@ -13,9 +13,9 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::engine::to_vec;
 use super::layout::{self, Block, Convolution};
 use super::{BackboneError, Precision, Target, int8, own};
+use crate::ffi::libtorch::to_vec;
 use crate::ffi::{libtorch, onednn};
 use crate::kernels::Isa;
 

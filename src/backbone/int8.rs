@@ -14,8 +14,8 @@ use tch::{Kind, TchError, Tensor};
 
 use self::levels::{Channel, Response};
 use super::BackboneError;
-use super::engine::to_vec;
 use super::layout::{self, Block};
+use crate::ffi::libtorch::to_vec;
 use crate::ffi::onednn;
 use crate::ffi::quantized::{Convolution, Levels};
 

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use tch::nn::VarStore;
 use tch::{Device, Kind, TchError, Tensor};
 
-use super::engine::to_vec;
 use super::folded::Folded;
 use super::{BackboneError, Engine, Precision, Target, initial, layout};
 use crate::ffi::libtorch;
+use crate::ffi::libtorch::to_vec;
 use crate::files::ContentHash;
 use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
 

@@ -141,7 +141,9 @@ enum Processor {
 impl Processor {
     fn new(devices: &[Device]) -> Self {
         match devices.first() {
-            None | Some(Device::Cpu) => Self::Cpu { bf16: cpu_computes_bf16(), vnni: cpu_computes_int8() },
+            None | Some(Device::Cpu) => {
+                Self::Cpu { bf16: about::cpu_computes_bf16(), vnni: about::cpu_computes_int8() }
+            }
             Some(Device::Mps | Device::Vulkan) => Self::Mps,
             Some(Device::Cuda(_)) => {
                 let gpus = match driver::ask() {
@@ -178,48 +180,6 @@ impl Processor {
             (PrecisionChoice::Int8, Self::Gpu(..) | Self::Mps) => Err(BackboneError::NoInt8("this runs on a GPU")),
         }
     }
-}
-
-/// Whether this processor multiplies bf16 itself; every one with AMX has these instructions too.
-pub(super) fn cpu_computes_bf16() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512bf16");
-    #[cfg(not(target_arch = "x86_64"))]
-    return false;
-}
-
-/// Whether this processor adds four products of bytes at once in 32 bits, and oneDNN may use that. Without VNNI two are
-/// added in 16 bits, where they overflow.
-pub(super) fn cpu_computes_int8() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::is_x86_feature_detected as has;
-        let is_held_down = about::onednn_limit()
-            .is_some_and(|limit| ["sse41", "avx", "avx2", "avx512_core"].contains(&limit.as_str()));
-        (has!("avx512vnni") || has!("avxvnni")) && !is_held_down
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
-/// The instructions of this processor by which oneDNN chooses its kernels.
-pub(super) fn cpu_features() -> Vec<&'static str> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::is_x86_feature_detected as has;
-        let features = [
-            ("avx", has!("avx")),
-            ("fma", has!("fma")),
-            ("avx512bw", has!("avx512bw")),
-            ("avx512vnni", has!("avx512vnni")),
-            ("avx512bf16", has!("avx512bf16")),
-            // Of those with AMX, which std cannot tell yet, each has this.
-            ("avx512fp16", has!("avx512fp16")),
-        ];
-        features.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    Vec::new()
 }
 
 impl Precision {

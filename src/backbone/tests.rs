@@ -1,8 +1,8 @@
 use tch::nn::{ModuleT, VarStore};
 use tch::{Device, Kind, Tensor};
 
-use super::engine::to_vec;
 use super::*;
+use crate::ffi::libtorch::to_vec;
 use crate::pixels::{Crop, Preprocess};
 use crate::weights::{NamedArrays, WeightsId};
 

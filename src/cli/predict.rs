@@ -14,7 +14,7 @@ use resnet_binary::weights::WeightsSource;
 
 use super::list::arguments;
 use super::options;
-use super::rows::Rows;
+use super::rows::{Format, Rows};
 use super::terminal::{self, Exit, Terminal};
 
 /// Classify photos, folders of photos, or a list on standard input
@@ -79,16 +79,6 @@ pub(crate) struct Args {
     weights: Option<WeightsSource>,
     #[command(flatten)]
     backbone: options::Backbone,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    /// Answer, probability and path, for people
-    Text,
-    /// One JSON object a line
-    Json,
-    /// path,label,positive,probability,logit,unfamiliar,error
-    Csv,
 }
 
 /// Training photos that `--explain` names.

@@ -101,8 +101,8 @@ pub(crate) fn run() -> Exit {
         Command::Weights(args) => weights::run(args, &terminal),
         Command::Cache(args) => cache::run(&args, &terminal),
         Command::Doctor(args) => doctor::run(&args, &terminal),
-        Command::Completions(args) => shell::completions(&args),
-        Command::Man(args) => shell::man(&args),
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
     });
     match std::panic::catch_unwind(work) {
         Ok(Ok(exit)) => exit,

@@ -8,8 +8,18 @@ use resnet_binary::pipeline::{Answer, Cam, Prediction, Similar, Verdict};
 use resnet_binary::report::{self, heatmap};
 use serde_json::json;
 
-use super::predict::Format;
 use super::terminal::{self, Terminal};
+
+/// What a row looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// Answer, probability and path, for people
+    Text,
+    /// One JSON object a line
+    Json,
+    /// path,label,positive,probability,logit,unfamiliar,error
+    Csv,
+}
 
 /// Prints one row after the other.
 pub(super) struct Rows<'a> {

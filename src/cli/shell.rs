@@ -4,11 +4,9 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 use resnet_binary::files;
 
-use super::program::Cli;
 use super::terminal::{self, Exit};
 
 /// Write the completions of a shell to standard output
@@ -31,20 +29,18 @@ pub(crate) struct ManArgs {
     folder: PathBuf,
 }
 
-/// Prints the completions.
-pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
+/// Prints the completions of the program.
+pub(crate) fn completions(args: &CompletionsArgs, mut program: clap::Command) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    let mut command = Cli::command();
-    let name = command.get_name().to_owned();
-    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    let name = program.get_name().to_owned();
+    clap_complete::generate(args.shell, &mut program, name, &mut script);
     terminal::print_bytes(&script)?;
     Ok(Exit::Done)
 }
 
 /// Writes the pages, all or none.
-pub(crate) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
+pub(crate) fn man(args: &ManArgs, mut program: clap::Command) -> anyhow::Result<Exit> {
     files::make_folder(&args.folder)?;
-    let mut program = Cli::command();
     // Gives every command its full name and the options that all share.
     program.build();
     let mut pages = files::Batch::default();

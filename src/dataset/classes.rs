@@ -1,11 +1,11 @@
 //! Names of classes → two answers.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::listing::images_in_words;
 use super::{DatasetError, Label};
 use crate::files::LONGEST_NAME;
 
@@ -238,6 +238,30 @@ fn reads_as_normal(name: &str) -> bool {
     let name = name.to_lowercase();
     let first = name.split(|letter: char| !letter.is_alphanumeric()).find(|word| !word.is_empty());
     first.is_some_and(|first| WORDS.contains(&first))
+}
+
+/// Names of classes that the data should have.
+#[derive(Clone, Copy)]
+pub(super) enum Expected<'a> {
+    /// The positive one, where the user has named it.
+    Positive(Option<&'a str>),
+    /// A model's.
+    Classes(&'a ClassMap),
+}
+
+impl Expected<'_> {
+    /// Whether a folder is called like one of them.
+    pub(super) fn has(self, folder: &OsStr) -> bool {
+        folder.to_str().is_some_and(|name| match self {
+            Self::Positive(positive) => positive.is_some_and(|positive| key(positive) == key(name)),
+            Self::Classes(classes) => classes.index(name).is_some(),
+        })
+    }
+}
+
+/// `1 image`, `2 images`.
+pub(super) fn images_in_words(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "image" } else { "images" })
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
+use super::classes::Expected;
 use super::layout::{ClassesFrom, EntryKind, Layout, folders_of, parts};
 use super::listing::{Listed, Listing, go_on};
-use super::open::Expected;
 use super::{DatasetError, HEAD, Ignored, IsImage, Unreadable};
 use crate::files::{self, WalkRoot};
 use crate::progress::{Interrupted, Progress};

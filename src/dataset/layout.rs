@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::open::Expected;
+use super::classes::Expected;
 use super::{DatasetError, Split, classes};
 
 /// Which folder on the way to a photo names its class.

@@ -80,7 +80,7 @@ impl Listing {
         let chosen = classes::one_spelling(&found)?;
         let mut spellings: BTreeMap<&String, Vec<String>> = BTreeMap::new();
         for (name, one) in &chosen {
-            let counted = format!("`{name}` ({})", images_in_words(found.count(name)));
+            let counted = format!("`{name}` ({})", classes::images_in_words(found.count(name)));
             spellings.entry(one).or_default().push(counted);
         }
         for (one, spellings) in spellings.iter().filter(|(_, spellings)| spellings.len() > 1) {
@@ -119,10 +119,6 @@ impl Listing {
         let Self { ignored, unreadable, warnings, notes, .. } = self;
         Ok(Dataset { samples, classes, ignored, unreadable, warnings, notes, decided: HashSet::new() })
     }
-}
-
-pub(super) fn images_in_words(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "image" } else { "images" })
 }
 
 /// The order of paths is that of their bytes: no locale and no file system has a say.

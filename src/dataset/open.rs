@@ -1,10 +1,10 @@
 //! A folder or a CSV, whichever is given, is found out and read.
 
-use std::ffi::OsStr;
 use std::path::Path;
 
+use super::classes::Expected;
 use super::listing::Listing;
-use super::{ClassMap, ClassesFrom, Dataset, DatasetError, archive, classes, folder, table};
+use super::{ClassMap, ClassesFrom, Dataset, DatasetError, archive, folder, table};
 use crate::files::FileError;
 use crate::progress::{Progress, Unit};
 
@@ -89,23 +89,4 @@ fn list(
     };
     progress.finish();
     listing
-}
-
-/// Names of classes that the data should have.
-#[derive(Clone, Copy)]
-pub(super) enum Expected<'a> {
-    /// The positive one, where the user has named it.
-    Positive(Option<&'a str>),
-    /// A model's.
-    Classes(&'a ClassMap),
-}
-
-impl Expected<'_> {
-    /// Whether a folder is called like one of them.
-    pub(super) fn has(self, folder: &OsStr) -> bool {
-        folder.to_str().is_some_and(|name| match self {
-            Self::Positive(positive) => positive.is_some_and(|positive| classes::key(positive) == classes::key(name)),
-            Self::Classes(classes) => classes.index(name).is_some(),
-        })
-    }
 }

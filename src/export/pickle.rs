@@ -2,11 +2,16 @@
 
 use crate::weights::{Array, Dtype, NamedArrays};
 
+/// A tensor's name as an attribute.
+pub(super) fn attribute(name: &str) -> String {
+    name.replace('.', "_")
+}
+
 /// The pickle of an object of class `__torch__.Classifier` whose attribute number `n` is tensor `n`.
 pub(super) fn module(tensors: &NamedArrays) -> Vec<u8> {
     let mut pickle = Pickle(b"\x80\x02c__torch__\nClassifier\n)\x81}(".to_vec());
     for (number, (name, array)) in tensors.iter().enumerate() {
-        pickle.text(&super::torchscript::attribute(name));
+        pickle.text(&attribute(name));
         pickle.tensor(number, array);
     }
     pickle.text("training");

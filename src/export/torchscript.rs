@@ -31,15 +31,10 @@ const CARD: &str = "extra/resnet_binary.json";
 pub(super) const KIND: Kind =
     Kind { name: "TorchScript file", is_one: |head| head.get(30..).unwrap_or_default().starts_with(ROOT.as_bytes()) };
 
-/// A tensor's name as an attribute.
-pub(super) fn attribute(name: &str) -> String {
-    name.replace('.', "_")
-}
-
 /// The file.
 pub(super) fn encode(constants: &NamedArrays, card: &Card) -> Result<Vec<u8>, ExportError> {
     let failed = |error: &dyn std::error::Error| ExportError::Encode(error.to_string());
-    let names: Vec<String> = constants.iter().map(|(name, _)| attribute(name)).collect();
+    let names: Vec<String> = constants.iter().map(|(name, _)| pickle::attribute(name)).collect();
     let code = code(&names, &card.model_card, card.input);
     let card = serde_json::to_string(card).map_err(|error| failed(&error))?;
     let object = pickle::module(constants);
@@ -181,7 +176,7 @@ fn network(pooling: Pooling) -> String {
 
 fn convolution(convolution: &Convolution, input: &str) -> String {
     let Convolution { name, stride, .. } = convolution;
-    let (name, padding) = (attribute(name), convolution.padding());
+    let (name, padding) = (pickle::attribute(name), convolution.padding());
     format!("torch.conv2d({input}, self.{name}_weight, self.{name}_bias, [{stride}, {stride}], [{padding}, {padding}])")
 }
 

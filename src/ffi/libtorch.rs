@@ -4,7 +4,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use tch::{TchError, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 use torch_sys::C_tensor;
 
 use super::message::{checked, owned, returned};
@@ -51,6 +51,15 @@ pub(crate) fn product_relu(bias: &Tensor, rows: &Tensor, weight: &Tensor) -> Res
     let [bias, rows, weight] = [bias, rows, weight].map(Tensor::as_ptr);
     // SAFETY: the three tensors outlive the call, which only reads them.
     returned(|out| unsafe { rb_product_relu(out, bias, rows, weight) })
+}
+
+/// Numbers of a tensor on any device, in row-major order.
+pub(crate) fn to_vec(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
+    let tensor = tensor.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    let count = tensor.numel();
+    let mut values = vec![0.0; count];
+    tensor.f_copy_data(&mut values, count)?;
+    Ok(values)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::exact::problem;
+use super::coordinates::problem;
 use super::newton::{Point, Problem};
 use super::objective::log_loss;
 use super::scaling::Scaling;

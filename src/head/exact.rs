@@ -4,16 +4,13 @@
 //! norm below 1e-6 of that of the head of zeros, measured on the weights themselves and reported in the [`Fit`]; what
 //! does not reach it is an error, not a model. Nothing random is in it: same input, same bytes.
 
+use super::coordinates::problem;
 use super::cross_validation::{CrossValidation, cross_validate, grid, usual_strength};
-use super::gram::GramSystem;
-use super::newton::{Minimum, Problem, REQUIRED_RATIO, System};
+use super::newton::{Minimum, Problem, REQUIRED_RATIO};
 use super::rows::RowSystem;
 use super::scaling::Scaling;
 use super::{Examples, Head, HeadError, examples::require_positive};
 use crate::progress::Progress;
-
-/// Most images for which an `[N, N]` system is factored rather than the features passed over again and again.
-const MAX_IMAGES_FOR_GRAM: usize = 1000;
 
 /// Far below [`REQUIRED_RATIO`]: Newton's last steps are cheap, and the stored f32 head is then the rounded optimum.
 const TOLERANCE: f64 = 1e-8;
@@ -100,21 +97,4 @@ fn fit_at(examples: &Examples<'_>, l2: f64, progress: &dyn Progress) -> Result<F
         return Err(HeadError::NotConverged { iterations: steps, gradient_ratio });
     }
     Ok(Fit { head, l2, objective, iterations: steps, gradient_ratio, cross_validation: None })
-}
-
-/// The images `fitted` as a problem in N or D coordinates, whichever is the faster.
-pub(super) fn problem<'a>(
-    examples: &Examples<'a>,
-    scaling: &Scaling,
-    fitted: &[usize],
-    held_out: &[usize],
-) -> Problem<'a> {
-    let features = examples.features();
-    let system: Box<dyn System + 'a> = if fitted.len() <= features.width().min(MAX_IMAGES_FOR_GRAM) {
-        Box::new(GramSystem::new(features, scaling.clone(), fitted, held_out))
-    } else {
-        Box::new(RowSystem::new(features, scaling.clone(), fitted, held_out))
-    };
-    let labels = fitted.iter().map(|&row| examples.labels()[row]).collect();
-    Problem::new(system, labels, examples.pos_weight())
 }

@@ -14,6 +14,7 @@
 //! The loss is the log loss with a weight for each class: see [`objective`].
 
 mod cholesky;
+mod coordinates;
 pub mod cross_validation;
 mod error;
 pub mod exact;

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use tch::{Device, Kind, Tensor};
 
-use super::super::engine::to_vec;
 use super::super::network::Backbone;
 use super::super::{Target, layout};
+use crate::ffi::libtorch::to_vec;
 use crate::ffi::onednn;
 use crate::kernels::{Convolution, Geometry, Isa};
 use crate::pixels::{Limits, Preprocess};

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::names::{is_flag, is_label, is_path, looks_like_a_file, plain, yes_or_no};
 use super::paths::{Ambiguous, Finder, Resolved};
 use super::sheet::{Fields, Sheet};
 use crate::dataset::{DatasetError, ReadOptions, RowProblem, Split};
@@ -33,73 +34,6 @@ pub(super) enum Labels {
 
 /// Rows that are looked at to find a column of paths that is not called so.
 const SAMPLE: usize = 100;
-
-/// How many of path and label the first line of a table names.
-pub(super) fn count_known(first: &Fields) -> usize {
-    let is_any = |is_it: fn(&str) -> bool| (0..first.len()).any(|column| is_it(&first.text(column)));
-    usize::from(is_any(is_path)) + usize::from(is_any(is_label))
-}
-
-/// Letters and digits, in lower case.
-fn plain(name: &str) -> String {
-    name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-fn is_path(name: &str) -> bool {
-    const NAMES: [&str; 13] = [
-        "path",
-        "paths",
-        "file",
-        "files",
-        "filename",
-        "filenames",
-        "filepath",
-        "filepaths",
-        "fullpath",
-        "relativepath",
-        "absolutepath",
-        "id",
-        "fileid",
-    ];
-    const OF: [&str; 5] = ["image", "img", "photo", "picture", "pic"];
-    const WHAT: [&str; 8] = ["", "s", "path", "file", "filename", "filepath", "name", "id"];
-    let name = plain(name);
-    let of_image = |of: &&str| name.strip_prefix(*of).is_some_and(|what| WHAT.contains(&what));
-    NAMES.contains(&name.as_str()) || OF.iter().any(of_image)
-}
-
-fn is_label(name: &str) -> bool {
-    const OF: [&str; 8] = ["label", "class", "target", "category", "groundtruth", "truth", "imagelabel", "imageclass"];
-    const WHAT: [&str; 6] = ["", "s", "es", "name", "label", "id"];
-    let name = plain(name);
-    name == "y"
-        || name == "categories"
-        || OF.iter().any(|of| name.strip_prefix(of).is_some_and(|what| WHAT.contains(&what)))
-}
-
-/// Such as `is_bee`.
-fn is_flag(name: &str) -> bool {
-    let name = name.to_lowercase();
-    ["is_", "is ", "is-"].iter().any(|start| name.starts_with(start))
-}
-
-fn looks_like_a_file(cell: &str) -> bool {
-    const EXTENSIONS: [&str; 16] = [
-        "jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "tif", "tiff", "webp", "ppm", "pgm", "pnm", "heic", "heif",
-        "avif",
-    ];
-    let extension = cell.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-}
-
-/// The answer of a cell that answers yes or no.
-pub(super) fn yes_or_no(cell: &str) -> Option<bool> {
-    match cell.to_lowercase().as_str() {
-        "1" | "1.0" | "true" | "yes" => Some(true),
-        "0" | "0.0" | "false" | "no" => Some(false),
-        _ => None,
-    }
-}
 
 /// A table whose columns are looked for.
 pub(super) struct Search<'a> {
@@ -133,7 +67,7 @@ impl<'a> Search<'a> {
         let Some(line) = self.sheet.rows.first() else { return false };
         let options = [&self.options.path_column, &self.options.label_column];
         let is_asked_for = |given: &&String| self.names.iter().any(|name| plain(name) == plain(given));
-        let is_named = count_known(line) == 2 || options.into_iter().flatten().any(|given| is_asked_for(&given));
+        let is_named = line.count_known() == 2 || options.into_iter().flatten().any(|given| is_asked_for(&given));
         is_named
             || !(0..self.count)
                 .any(|column| looks_like_a_file(&line.text(column)) || self.finder.finds(line.get(column)))

@@ -6,6 +6,7 @@
 //! folder is wrong.
 
 mod columns;
+mod names;
 mod paths;
 mod rows;
 mod sheet;

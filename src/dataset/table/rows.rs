@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::columns::{self, Columns, Labels, Search};
+use super::columns::{Columns, Labels, Search};
+use super::names::yes_or_no;
 use super::paths::{self, Finder};
 use super::sheet::{Fields, Sheet};
 use crate::dataset::listing::{Listed, Listing};
@@ -96,7 +97,7 @@ impl Columns {
             Labels::In(column) => text(fields, *column, "label")?.to_owned(),
             Labels::Decided(column) => text(fields, *column, "decision")?.to_owned(),
             Labels::OneOf(columns) => {
-                let is_it = |(column, _): &&(usize, String)| columns::yes_or_no(&fields.text(*column)) == Some(true);
+                let is_it = |(column, _): &&(usize, String)| yes_or_no(&fields.text(*column)) == Some(true);
                 columns.iter().find(is_it).map(|(_, name)| name.clone()).unwrap_or_default()
             }
         };

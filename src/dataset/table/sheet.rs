@@ -8,7 +8,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::columns;
+use super::names::{is_label, is_path};
 use crate::dataset::listing::go_on;
 use crate::dataset::{DatasetError, HEAD, IsImage};
 use crate::files::{self, Text};
@@ -37,6 +37,12 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// How many of path and label the first line of a table names.
+    pub(super) fn count_known(&self) -> usize {
+        let is_any = |is_it: fn(&str) -> bool| (0..self.len()).any(|column| is_it(&self.text(column)));
+        usize::from(is_any(is_path)) + usize::from(is_any(is_label))
+    }
+
     /// How many there are, empty ones at the end left out.
     pub(super) fn len(&self) -> usize {
         self.fields.iter().rposition(|field| !field.trim_ascii().is_empty()).map_or(0, |last| last + 1)
@@ -131,7 +137,7 @@ fn likeliest_delimiter(text: &[u8]) -> u8 {
             rows.extend(record.ok().map(|fields| Fields { line: 0, fields }).filter(|row| row.len() > 0));
         }
         let count = rows.first().map_or(0, Fields::len);
-        let known = rows.first().map_or(0, columns::count_known);
+        let known = rows.first().map_or(0, Fields::count_known);
         (known, count > 1 && rows.iter().all(|row| row.len() <= count), count)
     };
     // Of several that make as much sense the first.

@@ -1,6 +1,6 @@
 //! Photos in, a model file and its numbers out.
 //!
-//! [`training`] is the whole of it. [`prepare`] reads the photos and divides them, [`fit`] and [`decide`] make head and
+//! [`run`] is the table of contents. [`prepare`] reads the photos and divides them, [`fit`] and [`decide`] make head and
 //! decision from the training side, [`measure`] takes the numbers on what neither saw, [`audit`] asks what could make them
 //! flatter, [`certify`] what int8 costs, [`model`] writes the file, and [`page`] shows it all.
 
@@ -8,6 +8,7 @@ mod audit;
 mod certify;
 mod decide;
 mod fit;
+mod found;
 mod learning_curve;
 mod measure;
 mod model;
@@ -15,8 +16,9 @@ mod options;
 mod page;
 mod photo_groups;
 mod prepare;
+mod run;
 mod subset;
 mod training;
 
 pub use options::{SolverChoice, TrainOptions};
-pub use training::train;
+pub use run::train;

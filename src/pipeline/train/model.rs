@@ -1,7 +1,8 @@
 //! The head that is delivered, and the file that it goes into.
 
+use super::found::Found;
 use super::subset::{Subset, pick};
-use super::training::{Found, Training};
+use super::training::Training;
 use crate::backbone::Pooling;
 use crate::backbone::layout::FEATURES;
 use crate::features::FeatureMatrix;

@@ -1,8 +1,9 @@
 //! The page of a training: everything that was found, with the photos that it is about.
 
+use super::found::Found;
 use super::learning_curve;
 use super::measure::Measured;
-use super::training::{Found, Training};
+use super::training::Training;
 use crate::decision::Choice;
 use crate::model::Model;
 use crate::pipeline::PipelineError;

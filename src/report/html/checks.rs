@@ -1,11 +1,10 @@
 //! What speaks for and against the numbers, each in a sentence, and what to do about it.
 
-use super::page::{Page, Probe, Seen, Shortcuts, Warning};
+use super::page::{Page, Probe, Seen, Warning};
 use super::text::{
     Name, Prose, command, count, counted, decimal, percent, percents, photos, threshold as threshold_of,
 };
 use super::{label_errors, learning};
-use crate::audit::shortcut::NEARLY_AS_WELL;
 use crate::files::shell_word;
 use crate::report::ClassCount;
 use crate::report::findings::MAX_SUSPECT_FRACTION;
@@ -276,7 +275,7 @@ fn shortcuts(page: &Page) -> Option<Check> {
         let sentence = format!(
             "How well the classes are told apart without the subject, from 0.5 (guessing) to 1: {tested}; the whole photo {real}."
         );
-        if shortcuts.probes.iter().any(|probe| is_close(shortcuts, probe)) {
+        if shortcuts.probes.iter().any(|probe| label_errors::is_close(shortcuts, probe)) {
             let sentence = format!("{sentence} That is close, without a clear cause such as a frame or a file format.");
             Check::new(State::Note, "shortcuts", sentence).with_step(
                 "See whether the surroundings differ between the classes, and measure on photos from elsewhere.",
@@ -302,11 +301,6 @@ fn each_tested<'a>(probes: impl Iterator<Item = &'a Probe>) -> String {
         format!("{} {}", Prose(name), decimal(probe.roc_auc))
     });
     tested.collect::<Vec<_>>().join(", ")
-}
-
-/// Whether a probe comes near the real head, whatever it was found to mean.
-pub(super) fn is_close(shortcuts: &Shortcuts, probe: &Probe) -> bool {
-    probe.roc_auc - 0.5 >= NEARLY_AS_WELL * (shortcuts.real - 0.5)
 }
 
 fn learning_curve(page: &Page) -> Option<Check> {

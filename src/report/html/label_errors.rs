@@ -1,11 +1,11 @@
 //! Labels that may be wrong, and ways to tell the classes apart without looking at what is in the photos.
 
 use super::Column::{Numbers, Words};
-use super::checks::is_close;
 use super::mistakes::pictures;
-use super::page::{LabelError, Page};
+use super::page::{LabelError, Page, Probe, Shortcuts};
 use super::text::{File, Name, Prose, command, decimal, each, percent};
 use super::{MAX_PHOTOS, MAX_ROWS, Section, left_out, table};
+use crate::audit::shortcut::NEARLY_AS_WELL;
 use crate::files::shell_word;
 
 /// The table where nobody has named another.
@@ -99,4 +99,9 @@ pub(super) fn shortcuts(page: &Page) -> Option<Section> {
             .to_owned()
             + &table("Heads that see less", &[Words("what it sees"), Numbers("ROC-AUC")], &(real + &rows));
     Section::new("shortcuts", "Shortcuts", body)
+}
+
+/// Whether a probe comes near the real head, whatever it was found to mean.
+pub(super) fn is_close(shortcuts: &Shortcuts, probe: &Probe) -> bool {
+    probe.roc_auc - 0.5 >= NEARLY_AS_WELL * (shortcuts.real - 0.5)
 }

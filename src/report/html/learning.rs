@@ -1,36 +1,11 @@
 //! Whether more photos would help.
 
+use super::Section;
 use super::curves::figure;
 use super::page::Page;
+use super::plot::{self, Measure};
 use super::text::{decimal, each, photos};
-use super::{Section, plot};
-use crate::report::{LearningPoint, MeanStd};
-
-/// What is measured over the number of training images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
-    /// Lower is better; it sees every change of a probability, so it decides.
-    LogLoss,
-    /// Higher is better.
-    RocAuc,
-}
-
-impl Measure {
-    pub(super) fn get(self, point: &LearningPoint) -> MeanStd {
-        match self {
-            Self::LogLoss => point.log_loss,
-            Self::RocAuc => point.roc_auc,
-        }
-    }
-
-    /// The smallest and the largest value that it can have.
-    pub(super) fn ends(self) -> [f64; 2] {
-        match self {
-            Self::LogLoss => [0.0, f64::INFINITY],
-            Self::RocAuc => [0.0, 1.0],
-        }
-    }
-}
+use crate::report::LearningPoint;
 
 /// What the last stretch of the learning curve says about the next one.
 pub(super) struct Outlook {
@@ -100,6 +75,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::MeanStd;
 
     fn outlook_of(losses: &[f64]) -> Option<Outlook> {
         let spread = |mean| MeanStd { mean, std: 0.02 };

@@ -1,8 +1,33 @@
 //! What more photos brought so far.
 
 use super::chart::{Axis, Chart, Role, Unit};
-use crate::report::LearningPoint;
-use crate::report::html::learning::Measure;
+use crate::report::{LearningPoint, MeanStd};
+
+/// What is measured over the number of training images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::report::html) enum Measure {
+    /// Lower is better; it sees every change of a probability, so it decides.
+    LogLoss,
+    /// Higher is better.
+    RocAuc,
+}
+
+impl Measure {
+    pub(in crate::report::html) fn get(self, point: &LearningPoint) -> MeanStd {
+        match self {
+            Self::LogLoss => point.log_loss,
+            Self::RocAuc => point.roc_auc,
+        }
+    }
+
+    /// The smallest and the largest value that it can have.
+    pub(in crate::report::html) fn ends(self) -> [f64; 2] {
+        match self {
+            Self::LogLoss => [0.0, f64::INFINITY],
+            Self::RocAuc => [0.0, 1.0],
+        }
+    }
+}
 
 /// The measure over the number of training images, one standard deviation around it.
 pub(in crate::report::html) fn learning_curve(points: &[LearningPoint], measure: Measure) -> Option<String> {

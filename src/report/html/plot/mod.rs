@@ -8,5 +8,5 @@ mod ranking;
 
 pub(super) use calibration::reliability;
 pub(super) use histogram::histogram;
-pub(super) use learning::learning_curve;
+pub(super) use learning::{Measure, learning_curve};
 pub(super) use ranking::{precision_recall, roc};
