@@ -193,4 +193,4 @@ fn sized(buffer: &mut Vec<f32>, len: usize) -> Result<&mut [f32], BackboneError>
 }
 
 #[cfg(test)]
-mod figures;
+mod tests;
