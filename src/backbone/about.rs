@@ -85,10 +85,10 @@ pub fn driver() -> Driver {
     crate::ffi::driver::ask()
 }
 
-/// Whether this processor multiplies bf16 itself; every one with AMX has these instructions too.
+/// Whether this processor multiplies bf16 itself, and oneDNN may use that; every one with AMX has these instructions too.
 pub fn cpu_computes_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512bf16");
+    return std::arch::is_x86_feature_detected!("avx512bf16") && !onednn_is_limited_to(&["avx512_core_vnni"]);
     #[cfg(not(target_arch = "x86_64"))]
     return false;
 }
@@ -99,12 +99,17 @@ pub fn cpu_computes_int8() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::is_x86_feature_detected as has;
-        let is_held_down =
-            onednn_limit().is_some_and(|limit| ["sse41", "avx", "avx2", "avx512_core"].contains(&limit.as_str()));
-        (has!("avx512vnni") || has!("avxvnni")) && !is_held_down
+        (has!("avx512vnni") || has!("avxvnni")) && !onednn_is_limited_to(&[])
     }
     #[cfg(not(target_arch = "x86_64"))]
     false
+}
+
+/// Whether the environment holds oneDNN to instructions before VNNI, or to one of `others`.
+#[cfg(target_arch = "x86_64")]
+fn onednn_is_limited_to(others: &[&str]) -> bool {
+    let before_vnni = ["sse41", "avx", "avx2", "avx512_core"];
+    onednn_limit().is_some_and(|limit| before_vnni.contains(&limit.as_str()) || others.contains(&limit.as_str()))
 }
 
 /// The instructions of this processor by which oneDNN chooses its kernels.
@@ -152,7 +157,7 @@ mod tests {
         let found = instructions();
         assert!(found.starts_with(std::env::consts::ARCH) && !found.contains("unknown"), "{found}");
         assert_eq!(found, instructions());
-        assert_eq!(found.contains("avx512bf16"), cpu_computes_bf16(), "{found}");
+        assert_eq!(found.contains("avx512bf16") && onednn_limit().is_none(), cpu_computes_bf16(), "{found}");
         assert_eq!(version(), libtorch::compiled_version());
     }
 }
