@@ -1,7 +1,7 @@
 //! What the page says of a set of measured photos, for `train` and `evaluate` alike.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::PipelineError;
@@ -138,19 +138,24 @@ fn date(day: u64) -> String {
 /// Names every photo on the page by its path within the data: below its folder, or beside its table.
 fn within(data: &Path, page: Page) -> Page {
     let root = fixes::folder_of(data);
-    let mut page = page;
-    let pairs = page.copies.iter_mut().flat_map(|copies| &mut copies.pairs);
-    let paths = pairs.flat_map(|pair| [&mut pair.first, &mut pair.second]);
-    let paths =
-        paths.chain(page.measured.iter_mut().flat_map(|measured| &mut measured.mistakes).map(|photo| &mut photo.path));
-    let paths = paths.chain(page.samples.iter_mut().flat_map(|class| &mut class.photos).map(|(path, _)| path));
-    let paths = paths.chain(page.label_errors.iter_mut().flatten().map(|label| &mut label.path));
-    let unreadable = page.data.iter_mut().flat_map(|data| &mut data.unreadable);
-    for path in paths.chain(unreadable.map(|skipped| &mut skipped.path)) {
+    let inside = |path: &mut PathBuf| {
         if let Some(Ok(inside)) = root.map(|root| path.strip_prefix(root)) {
             *path = inside.to_path_buf();
         }
-    }
+    };
+    let moved = |mut path: PathBuf| {
+        inside(&mut path);
+        path
+    };
+    let mut page = page;
+    let pairs = page.photo_groups.iter_mut().flat_map(|groups| &mut groups.near_duplicates);
+    pairs.flat_map(|pair| [&mut pair.first, &mut pair.second]).for_each(inside);
+    page.measured.iter_mut().flat_map(|measured| &mut measured.mistakes).for_each(|photo| inside(&mut photo.path));
+    page.samples.iter_mut().flat_map(|class| &mut class.photos).for_each(|(path, _)| inside(path));
+    page.label_errors.iter_mut().flatten().for_each(|label| inside(&mut label.path));
+    page.data.iter_mut().flat_map(|data| &mut data.unreadable).for_each(|skipped| inside(&mut skipped.path));
+    page.splits = page.splits.into_iter().map(|(path, split)| (moved(path), split)).collect();
+    page.thumbnails = page.thumbnails.into_iter().map(|(path, picture)| (moved(path), picture)).collect();
     page
 }
 

@@ -3,7 +3,7 @@
 //! The map needs the network's last map, which is not kept for every photo (400 KB each): these few photos go through the
 //! network once more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,12 @@ use image::codecs::jpeg::JpegEncoder;
 use super::photos::Photos;
 use super::{BackboneOptions, PipelineError};
 use crate::backbone::{Linear, Readout};
-use crate::dataset::split::Split;
 use crate::features::{Explained, Extractor};
 use crate::files;
 use crate::model::Model;
 use crate::pixels::{Crop, Limits, Rgb};
 use crate::progress::{Progress, Unit};
+use crate::report::NearDuplicate;
 use crate::report::heatmap;
 use crate::report::html::{self, ClassPhotos, Format, Picture};
 
@@ -117,9 +117,11 @@ impl Thumbnails<'_> {
         self.model.facts.preprocess.load(&bytes, self.limits).ok()
     }
 
-    /// What a photo is used for.
-    pub(super) fn split_of(&self, path: &Path) -> Option<Split> {
-        self.photos.samples.iter().find(|sample| sample.path == path)?.split
+    /// What the photos of these pairs are used for, in words.
+    pub(super) fn splits_of(&self, pairs: &[NearDuplicate]) -> HashMap<PathBuf, String> {
+        let wanted: HashSet<&Path> = pairs.iter().flat_map(|pair| [&*pair.first, &*pair.second]).collect();
+        let samples = self.photos.samples.iter().filter(|sample| wanted.contains(&*sample.path));
+        samples.filter_map(|sample| Some((sample.path.clone(), sample.split?.to_string()))).collect()
     }
 
     fn path(&self, row: usize) -> Option<PathBuf> {

@@ -12,7 +12,7 @@ use crate::metrics::Estimate;
 pub(super) const MAX_SUSPECT_FRACTION: usize = 5;
 
 /// Two photos that show the same.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct NearDuplicate {
     /// One of them.
     #[serde(with = "escaped")]
@@ -123,7 +123,7 @@ impl fmt::Display for Leak {
 }
 
 /// A photo whose label the head of its fold does not believe.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct LabelError {
     /// The photo.
     #[serde(with = "escaped")]

@@ -23,10 +23,7 @@ mod samples;
 mod summary;
 mod text;
 
-pub use page::{
-    ClassPhotos, Copies, CopyPair, Data, Decision, Fact, LabelError, Leak, Measured, Network, Page, Photo, Probe,
-    Repeat, Seen, Shortcuts, Unfamiliar, Warning,
-};
+pub use page::{ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Photo, Repeat, Seen, Unfamiliar, Warning};
 pub use picture::{Format, Picture};
 
 use crate::files::Kind;

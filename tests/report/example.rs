@@ -1,5 +1,6 @@
 //! A page with every part: drawn photos and made-up scores, the same in every run.
 
+use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::PathBuf;
 
@@ -9,10 +10,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use resnet_binary::metrics::{Bootstrap, Estimate, Scores, evaluate, interval};
 use resnet_binary::report::html::{
-    ClassPhotos, Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Leak, Measured, Network, Page, Photo,
-    Picture, Probe, Repeat, Seen, Shortcuts, Unfamiliar, Warning,
+    ClassPhotos, Data, Decision, Fact, Format, Measured, Network, Page, Photo, Picture, Repeat, Seen, Unfamiliar,
+    Warning,
 };
-use resnet_binary::report::{ClassCount, CrossValidationReport, LearningPoint, MeanStd, Skipped};
+use resnet_binary::report::{
+    ClassCount, CrossValidationReport, GroupReport, LabelError, Leak, LearningPoint, MeanStd, NearDuplicate, Shortcut,
+    Skipped,
+};
 
 const PHOTOS: usize = 153;
 const THRESHOLD: f64 = 0.46;
@@ -68,9 +72,12 @@ pub(crate) fn page() -> Page {
             review: Some((0.35, 0.6)),
         }),
         learning_curve: learning_curve(),
-        copies: Some(copies(accuracy)),
+        photo_groups: Some(photo_groups()),
+        leaks: vec![leak(accuracy)],
+        splits: splits(),
+        thumbnails: thumbnails(),
         label_errors: Some(label_errors()),
-        shortcuts: Some(shortcuts()),
+        shortcuts: shortcuts(),
         unfamiliar: Some(Unfamiliar { images: 3, of: PHOTOS }),
         repeat: Some(repeat()),
         ..Page::default()
@@ -172,61 +179,86 @@ fn learning_curve() -> Vec<LearningPoint> {
     points.map(point).to_vec()
 }
 
-fn copies(accuracy: Estimate) -> Copies {
-    let pair = |kind: &str, first: &str, second: &str, splits: [&str; 2], seed| CopyPair {
-        contradict: false,
-        kind: kind.to_owned(),
+/// Each pair: its kind, and of both photos the path, the split and the seed of its picture.
+type Pair = (&'static str, [(&'static str, &'static str); 2], u64);
+
+const PAIRS: [Pair; 3] = [
+    (
+        "near-duplicate",
+        [("imgs/train/bees/29494643_e3410f0d37.jpg", "training"), ("imgs/val/bees/29494643_small.jpg", "validation")],
+        4,
+    ),
+    ("mirrored", [("imgs/train/ants/0013035.jpg", "training"), ("imgs/val/ants/0013035_flip.jpg", "validation")], 9),
+    (
+        "near-duplicate",
+        [("imgs/train/ants/5650366.jpg", "training"), ("imgs/train/ants/5650366 (1).jpg", "training")],
+        11,
+    ),
+];
+
+fn photo_groups() -> GroupReport {
+    let pair = |(kind, [(first, _), (second, _)], _): Pair| NearDuplicate {
+        kind,
         first: PathBuf::from(first),
         second: PathBuf::from(second),
-        first_split: splits[0].to_owned(),
-        second_split: splits[1].to_owned(),
-        thumbnails: Some([drawn(seed % 2 == 0, seed, false), drawn(seed % 2 == 0, seed, false)]),
+        ..NearDuplicate::default()
     };
-    let apart = ["training", "validation"];
-    Copies {
-        set_aside: 0,
-        pairs: vec![
-            pair("resized", "imgs/train/bees/29494643_e3410f0d37.jpg", "imgs/val/bees/29494643_small.jpg", apart, 4),
-            pair("mirrored", "imgs/train/ants/0013035.jpg", "imgs/val/ants/0013035_flip.jpg", apart, 9),
-            pair("recompressed", "imgs/train/ants/5650366.jpg", "imgs/train/ants/5650366 (1).jpg", ["training"; 2], 11),
-        ],
-        leak: Some(Leak {
-            images: 2,
-            measure: "accuracy".to_owned(),
-            with: accuracy,
-            without: interval::wilson(113, 151),
-        }),
+    GroupReport { near_duplicates: PAIRS.map(pair).to_vec(), ..GroupReport::default() }
+}
+
+fn splits() -> HashMap<PathBuf, String> {
+    PAIRS.iter().flat_map(|(_, photos, _)| photos).map(|(path, split)| (path.into(), (*split).to_owned())).collect()
+}
+
+fn leak(accuracy: Estimate) -> Leak {
+    Leak {
+        split: "validation".to_owned(),
+        images: 2,
+        accuracy_with: Some(accuracy),
+        accuracy_without: interval::wilson(113, 151),
+        roc_auc_with: None,
+        roc_auc_without: None,
     }
 }
 
+/// Each doubtful label: the path, both labels, the probability and the seed of its picture.
+const DOUBTFUL: [(&str, &str, &str, f64, u64); 3] = [
+    ("imgs/train/ants/2288481644_83ff7e4572.jpg", "ants", "bees", 0.981, 40),
+    ("imgs/train/bees/1092977343_cb42b38d62.jpg", "bees", "ants", 0.964, 41),
+    ("imgs/val/ants/8124241_36b290d372.jpg", "ants", "bees", 0.937, 42),
+];
+
 fn label_errors() -> Vec<LabelError> {
-    let doubtful = |path: &str, given: &str, suggested: &str, probability, seed| LabelError {
+    let doubtful = |(path, given, suggested, probability, _): (&str, &str, &str, f64, u64)| LabelError {
         path: PathBuf::from(path),
         given: given.to_owned(),
         suggested: suggested.to_owned(),
         probability,
-        thumbnail: Some(drawn(suggested == "bees", seed, false)),
     };
-    vec![
-        doubtful("imgs/train/ants/2288481644_83ff7e4572.jpg", "ants", "bees", 0.981, 40),
-        doubtful("imgs/train/bees/1092977343_cb42b38d62.jpg", "bees", "ants", 0.964, 41),
-        doubtful("imgs/val/ants/8124241_36b290d372.jpg", "ants", "bees", 0.937, 42),
-    ]
+    DOUBTFUL.map(doubtful).to_vec()
 }
 
-fn shortcuts() -> Shortcuts {
-    let probe = |sees: &str, roc_auc, warning: Option<&str>| Probe {
+fn thumbnails() -> HashMap<PathBuf, Picture> {
+    let of_pairs = PAIRS.iter().flat_map(|(_, photos, seed)| {
+        photos.map(|(path, _)| (PathBuf::from(path), drawn(seed % 2 == 0, *seed, false)))
+    });
+    let of_labels = DOUBTFUL
+        .iter()
+        .map(|(path, _, suggested, _, seed)| (PathBuf::from(path), drawn(*suggested == "bees", *seed, false)));
+    of_pairs.chain(of_labels).collect()
+}
+
+fn shortcuts() -> Vec<Shortcut> {
+    let probe = |sees: &str, roc_auc, warning: Option<&str>| Shortcut {
         sees: sees.to_owned(),
         roc_auc,
+        model_roc_auc: 0.884,
         warning: warning.map(str::to_owned),
     };
-    Shortcuts {
-        real: 0.884,
-        probes: vec![
-            probe("the photo with its centre masked", 0.862, Some("nearly as good as the whole photo")),
-            probe("file properties alone: size, format, quality, brightness, camera", 0.571, None),
-        ],
-    }
+    vec![
+        probe("the photo with its centre masked", 0.862, Some("nearly as good as the whole photo")),
+        probe("file properties alone: size, format, quality, brightness, camera", 0.571, None),
+    ]
 }
 
 fn repeat() -> Repeat {

@@ -9,14 +9,14 @@ mod browser;
 mod example;
 mod summary;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use resnet_binary::metrics::{Bootstrap, Scores, evaluate};
 use resnet_binary::report::html::{
-    ClassPhotos, Copies, CopyPair, Data, Decision, Fact, Format, LabelError, Measured, Network, Page, Picture, Probe,
-    Repeat, Seen, Shortcuts, Warning, render,
+    ClassPhotos, Data, Decision, Fact, Format, Measured, Network, Page, Picture, Repeat, Seen, Warning, render,
 };
-use resnet_binary::report::{ClassCount, Skipped};
+use resnet_binary::report::{ClassCount, GroupReport, LabelError, NearDuplicate, Shortcut, Skipped};
 
 /// Markup in every way, quotes, control characters, a direction override, letters from right to left.
 const HOSTILE: &str = "</title></style><script>alert(1)</script>\" onload='x' `&amp; \0\u{1b}[2J\u{202e}gpj.exe חתול";
@@ -90,32 +90,23 @@ fn filled_with(word: &str) -> Page {
             calibration: Some(words()),
             review: None,
         }),
-        copies: Some(Copies {
-            set_aside: 0,
-            pairs: vec![CopyPair {
-                kind: words(),
+        photo_groups: Some(GroupReport {
+            near_duplicates: vec![NearDuplicate {
                 first: path(),
                 second: path(),
-                first_split: words(),
-                second_split: String::new(),
                 contradict: true,
-                thumbnails: None,
+                ..NearDuplicate::default()
             }],
-            leak: page.copies.take().and_then(|copies| copies.leak).map(|mut leak| {
-                leak.measure = words();
-                leak
-            }),
+            ..GroupReport::default()
         }),
+        splits: HashMap::from([(path(), words())]),
         label_errors: Some(vec![LabelError {
             path: path(),
             given: words(),
             suggested: words(),
             ..LabelError::default()
         }]),
-        shortcuts: Some(Shortcuts {
-            real: 0.9,
-            probes: vec![Probe { sees: words(), roc_auc: 0.8, warning: Some(words()) }],
-        }),
+        shortcuts: vec![Shortcut { sees: words(), roc_auc: 0.8, model_roc_auc: 0.9, warning: Some(words()) }],
         repeat: Some(Repeat { seed: 1, versions: fact(), hashes: fact(), preprocess: fact() }),
         ..page
     }
@@ -175,7 +166,8 @@ fn what_was_not_looked_for_is_left_out_and_what_was_not_found_is_said() {
     let names = |page: Page| Page { title: "a".into(), negative: "a".into(), positive: "b".into(), ..page };
     let bare = render(&names(Page::default()));
     assert!(section_ids(&parsed(&bare)).is_empty(), "{bare}");
-    let searched = names(Page { copies: Some(Copies::default()), label_errors: Some(Vec::new()), ..Page::default() });
+    let searched =
+        names(Page { photo_groups: Some(GroupReport::default()), label_errors: Some(Vec::new()), ..Page::default() });
     let searched = render(&searched);
     assert_eq!(section_ids(&parsed(&searched)), ["duplicates", "label-errors"]);
     assert!(searched.contains("No near-duplicates were found") && searched.contains("contradicts no label"));
@@ -196,9 +188,9 @@ fn each_part_may_be_missing() {
         }),
         (&["curves"], |page| page.measured[0].probabilities.clear()),
         (&["learning-curve"], |page| page.learning_curve.clear()),
-        (&["duplicates"], |page| page.copies = None),
+        (&["duplicates"], |page| page.photo_groups = None),
         (&["label-errors"], |page| page.label_errors = None),
-        (&["shortcuts"], |page| page.shortcuts = None),
+        (&["shortcuts"], |page| page.shortcuts.clear()),
         (&["unreadable"], |page| page.data.as_mut().unwrap().unreadable.clear()),
         (&["repeat"], |page| {
             page.command.clear();
@@ -263,8 +255,9 @@ fn lists_without_end_are_bounded_and_say_what_is_missing() {
     page.data.as_mut().unwrap().unreadable =
         fill(5000).map(|path| Skipped { path, reason: "it is empty".to_owned() }).collect();
     page.label_errors = Some(fill(3000).map(|path| LabelError { path, ..LabelError::default() }).collect());
-    let pair = page.copies.as_ref().unwrap().pairs[0].clone();
-    page.copies.as_mut().unwrap().pairs = fill(4000).map(|first| CopyPair { first, ..pair.clone() }).collect();
+    let pair = page.photo_groups.as_ref().unwrap().near_duplicates[0].clone();
+    page.photo_groups.as_mut().unwrap().near_duplicates =
+        fill(4000).map(|first| NearDuplicate { first, ..pair.clone() }).collect();
     let photo = page.measured[0].mistakes[0].clone();
     page.measured[0].mistakes =
         fill(300).map(|path| resnet_binary::report::html::Photo { path, ..photo.clone() }).collect();

@@ -1,7 +1,8 @@
 //! What the top of the page says, and in which words.
 
 use resnet_binary::metrics::{Bootstrap, Scores, evaluate};
-use resnet_binary::report::html::{Measured, Page, Probe, Seen, Shortcuts, render};
+use resnet_binary::report::Shortcut;
+use resnet_binary::report::html::{Measured, Page, Seen, render};
 use resnet_binary::report::{LearningPoint, MeanStd};
 
 use super::{example, parsed};
@@ -100,10 +101,11 @@ fn without_a_warning_few_photos_are_too_few_to_tell() {
 #[test]
 fn what_was_tested_as_a_shortcut_is_said_with_what_was_found() {
     let said = |roc_auc| {
-        let probe = |sees: &str, roc_auc| Probe { sees: sees.to_owned(), roc_auc, warning: None };
-        let probes =
+        let probe =
+            |sees: &str, roc_auc| Shortcut { sees: sees.to_owned(), roc_auc, model_roc_auc: 0.994, warning: None };
+        let shortcuts =
             vec![probe("file properties alone: format (0.55)", 0.554), probe("the border of the photos", roc_auc)];
-        render(&Page { shortcuts: Some(Shortcuts { real: 0.994, probes }), ..Page::default() })
+        render(&Page { shortcuts, ..Page::default() })
     };
     let clear = words_of(&said(0.7), "li", Some("good")).concat();
     let tested =
@@ -116,10 +118,15 @@ fn what_was_tested_as_a_shortcut_is_said_with_what_was_found() {
 
 #[test]
 fn every_suspicious_shortcut_is_in_the_warning() {
-    let probe = |sees: &str, roc_auc| Probe { sees: sees.to_owned(), roc_auc, warning: Some("why".to_owned()) };
-    let probes =
+    let probe = |sees: &str, roc_auc| Shortcut {
+        sees: sees.to_owned(),
+        roc_auc,
+        model_roc_auc: 0.995,
+        warning: Some("why".to_owned()),
+    };
+    let shortcuts =
         vec![probe("brightness and contrast: brightness (0.96)", 0.929), probe("the border of the photos", 0.904)];
-    let html = render(&Page { shortcuts: Some(Shortcuts { real: 0.995, probes }), ..Page::default() });
+    let html = render(&Page { shortcuts, ..Page::default() });
     let warning = words_of(&html, "li", Some("warning")).concat();
     assert!(warning.contains("brightness and contrast 0.929, the border of the photos 0.904; the whole photo 0.995"));
 }

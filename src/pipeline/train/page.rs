@@ -1,5 +1,8 @@
 //! The page of a training: everything that was found, with the photos that it is about.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use super::found::Found;
 use super::learning_curve;
 use super::measure::Measured;
@@ -11,10 +14,8 @@ use crate::pipeline::outputs::Outputs;
 use crate::pipeline::scored::{self, ScoredSubset, warning_of_few};
 use crate::pipeline::thumbnails::Thumbnails;
 use crate::progress::Unit;
-use crate::report::html::{
-    Copies, CopyPair, Data, Decision, LabelError, Leak, Network, Page, Probe, Seen, Shortcuts, Warning,
-};
-use crate::report::{self, LearningPoint, NearDuplicate, TrainReport};
+use crate::report::html::{Data, Decision, Network, Page, Picture, Seen, Warning};
+use crate::report::{LearningPoint, TrainReport};
 
 /// Pairs of copies and doubtful labels that are shown with their photos.
 const MAX_PICTURES: usize = 12;
@@ -104,24 +105,22 @@ fn page(report: &TrainReport, warnings: Vec<Warning>, thumbnails: &Thumbnails<'_
             calibration: report.calibration.map(|calibration| calibration.to_string()),
             review: None,
         }),
-        copies: Some(copies(report, thumbnails)),
-        label_errors: report.label_errors.as_ref().map(|found| label_errors(found, thumbnails)),
-        shortcuts: report
-            .shortcuts
-            .first()
-            .map(|first| Shortcuts { real: first.model_roc_auc, probes: report.shortcuts.iter().map(probe).collect() }),
+        photo_groups: Some(report.photo_groups.clone()),
+        leaks: report.leaks.clone(),
+        label_errors: report.label_errors.clone(),
+        shortcuts: report.shortcuts.clone(),
+        splits: thumbnails.splits_of(&report.photo_groups.near_duplicates),
+        thumbnails: pictures(report, thumbnails),
         ..Page::default()
     }
 }
 
-fn copies(report: &TrainReport, thumbnails: &Thumbnails<'_>) -> Copies {
-    let pairs = report.photo_groups.near_duplicates.iter().enumerate();
-    let leak = report.leaks.iter().find_map(|leak| {
-        let with = leak.accuracy_with?;
-        Some(Leak { images: leak.images, measure: "accuracy".to_owned(), with, without: leak.accuracy_without })
-    });
-    let pairs = pairs.map(|(number, pair)| copy_pair(pair, thumbnails, number < MAX_PICTURES)).collect();
-    Copies { pairs, set_aside: report.photo_groups.set_aside, leak }
+/// Of the first near-duplicates and of the most doubtful labels.
+fn pictures(report: &TrainReport, thumbnails: &Thumbnails<'_>) -> HashMap<PathBuf, Picture> {
+    let pairs = report.photo_groups.near_duplicates.iter().take(MAX_PICTURES);
+    let doubtful = report.label_errors.iter().flatten().take(MAX_PICTURES).map(|error| &error.path);
+    let shown = pairs.flat_map(|pair| [&pair.first, &pair.second]).chain(doubtful);
+    shown.filter_map(|path| Some((path.clone(), thumbnails.thumbnail(path)?))).collect()
 }
 
 /// What a threshold does not guarantee, and what would let it.
@@ -144,33 +143,4 @@ fn warning_of_choice(choice: &Choice, report: &TrainReport) -> Option<Warning> {
         },
     );
     Some(Warning { sentence, step: Some(step) })
-}
-
-fn label_errors(found: &[report::LabelError], thumbnails: &Thumbnails<'_>) -> Vec<LabelError> {
-    let shown = |(number, error): (usize, &report::LabelError)| LabelError {
-        path: error.path.clone(),
-        given: error.given.clone(),
-        suggested: error.suggested.clone(),
-        probability: error.probability,
-        thumbnail: (number < MAX_PICTURES).then(|| thumbnails.thumbnail(&error.path)).flatten(),
-    };
-    found.iter().enumerate().map(shown).collect()
-}
-
-fn copy_pair(pair: &NearDuplicate, thumbnails: &Thumbnails<'_>, with_pictures: bool) -> CopyPair {
-    let split = |path| thumbnails.split_of(path).map(|split| split.to_string()).unwrap_or_default();
-    let pictures = || Some([thumbnails.thumbnail(&pair.first)?, thumbnails.thumbnail(&pair.second)?]);
-    CopyPair {
-        kind: pair.kind.to_owned(),
-        first: pair.first.clone(),
-        second: pair.second.clone(),
-        first_split: split(&pair.first),
-        second_split: split(&pair.second),
-        contradict: pair.contradict,
-        thumbnails: with_pictures.then(pictures).flatten(),
-    }
-}
-
-fn probe(shortcut: &report::Shortcut) -> Probe {
-    Probe { sees: shortcut.sees.clone(), roc_auc: shortcut.roc_auc, warning: shortcut.warning.clone() }
 }

@@ -1,14 +1,14 @@
 //! What speaks for and against the numbers, each in a sentence, and what to do about it.
 
-use super::page::{Page, Probe, Seen, Warning};
+use super::page::{Page, Seen, Warning};
 use super::text::{
     Name, Prose, command, count, counted, decimal, percent, percents, photos, threshold as threshold_of,
 };
-use super::{label_errors, learning};
+use super::{copies, label_errors, learning};
 use crate::files::shell_word;
-use crate::report::ClassCount;
 use crate::report::findings::MAX_SUSPECT_FRACTION;
 use crate::report::headline::{self, ENOUGH};
+use crate::report::{ClassCount, Shortcut};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,7 +205,7 @@ const ONE_SIDE: &str = "Keep near-duplicates on one side of the split, or let th
 
 /// Near-duplicates of which one must have the wrong label.
 fn contradictions(page: &Page) -> Option<Check> {
-    let pairs = page.copies.as_ref()?.pairs.iter().filter(|pair| pair.contradict).count();
+    let pairs = page.photo_groups.as_ref()?.near_duplicates.iter().filter(|pair| pair.contradict).count();
     (pairs > 0).then(|| {
         let carry = counted(pairs, "pair of near-duplicates carries", "pairs of near-duplicates carry");
         Check::new(State::Warning, COPIES, format!("{carry} different labels: at least one label of each is wrong."))
@@ -218,10 +218,10 @@ fn contradictions(page: &Page) -> Option<Check> {
 }
 
 fn leaks(page: &Page) -> Option<Check> {
-    let copies = page.copies.as_ref()?;
-    let between = copies.pairs.iter().filter(|pair| pair.first_split != pair.second_split).count();
-    let leaking = copies.leak.as_ref().map_or(0, |leak| leak.images);
-    Some(match (leaking, copies.pairs.len()) {
+    let groups = page.photo_groups.as_ref()?;
+    let between = groups.near_duplicates.iter().filter(|pair| copies::is_between(page, pair)).count();
+    let leaking = page.leaks.iter().find(|leak| leak.accuracy_with.is_some()).map_or(0, |leak| leak.images);
+    Some(match (leaking, groups.near_duplicates.len()) {
         (1.., _) => {
             let sentence = format!(
                 "{} that the numbers stand on {} a near-duplicate in the training, so they flatter.",
@@ -230,9 +230,9 @@ fn leaks(page: &Page) -> Option<Check> {
             );
             Check::new(State::Warning, COPIES, sentence).with_step(ONE_SIDE)
         }
-        (0, 0) if copies.set_aside > 0 => {
+        (0, 0) if groups.set_aside > 0 => {
             let sentence =
-                format!("Near-duplicates cannot be told among {} that all look alike.", photos(copies.set_aside));
+                format!("Near-duplicates cannot be told among {} that all look alike.", photos(groups.set_aside));
             Check::new(State::Warning, COPIES, sentence)
                 .with_step("Say what belongs together: <code>--group-by PATTERN</code>.")
         }
@@ -267,15 +267,14 @@ fn labels(page: &Page) -> Option<Check> {
 }
 
 fn shortcuts(page: &Page) -> Option<Check> {
-    let shortcuts = page.shortcuts.as_ref().filter(|shortcuts| !shortcuts.probes.is_empty())?;
-    let suspicious = each_tested(shortcuts.probes.iter().filter(|probe| probe.warning.is_some()));
-    let real = decimal(shortcuts.real);
+    let real = decimal(page.shortcuts.first()?.model_roc_auc);
+    let suspicious = each_tested(page.shortcuts.iter().filter(|probe| probe.warning.is_some()));
     Some(if suspicious.is_empty() {
-        let tested = each_tested(shortcuts.probes.iter());
+        let tested = each_tested(page.shortcuts.iter());
         let sentence = format!(
             "How well the classes are told apart without the subject, from 0.5 (guessing) to 1: {tested}; the whole photo {real}."
         );
-        if shortcuts.probes.iter().any(|probe| label_errors::is_close(shortcuts, probe)) {
+        if page.shortcuts.iter().any(|probe| label_errors::is_close(probe)) {
             let sentence = format!("{sentence} That is close, without a clear cause such as a frame or a file format.");
             Check::new(State::Note, "shortcuts", sentence).with_step(
                 "See whether the surroundings differ between the classes, and measure on photos from elsewhere.",
@@ -294,7 +293,7 @@ fn shortcuts(page: &Page) -> Option<Check> {
 }
 
 /// What was tested, with what was found.
-fn each_tested<'a>(probes: impl Iterator<Item = &'a Probe>) -> String {
+fn each_tested<'a>(probes: impl Iterator<Item = &'a Shortcut>) -> String {
     let tested = probes.map(|probe| {
         // What of it tells most stands in the section.
         let name = probe.sees.split_once(':').map_or(probe.sees.as_str(), |(name, _)| name);

@@ -2,11 +2,12 @@
 
 use super::Column::{Numbers, Words};
 use super::mistakes::pictures;
-use super::page::{LabelError, Page, Probe, Shortcuts};
+use super::page::Page;
 use super::text::{File, Name, Prose, command, decimal, each, percent};
 use super::{MAX_PHOTOS, MAX_ROWS, Section, left_out, table};
 use crate::audit::shortcut::NEARLY_AS_WELL;
 use crate::files::shell_word;
+use crate::report::{LabelError, Shortcut};
 
 /// The table where nobody has named another.
 const TABLE: &str = "doubts.csv";
@@ -40,19 +41,19 @@ pub(super) fn labels(page: &Page) -> Option<Section> {
         format!(
             "<p>In cross-validation, which never trained on the photo that it predicts, these labels were contradicted. {}</p>\n",
             step(page)
-        ) + &list(doubtful)
+        ) + &list(page, doubtful)
     };
     Section::new("label-errors", "Possible label errors", body)
 }
 
-fn list(doubtful: &[LabelError]) -> String {
+fn list(page: &Page, doubtful: &[LabelError]) -> String {
     // Those with photos come first and say all there is; a table has the rest.
-    let has_photo = |label: &&LabelError| label.thumbnail.is_some();
+    let has_photo = |label: &&LabelError| page.thumbnails.contains_key(&label.path);
     let pictured: Vec<&LabelError> = doubtful.iter().take_while(has_photo).take(MAX_PHOTOS).collect();
     let shown = each(&pictured, |label| {
         format!(
             "<li>{}<p>labelled <b>{}</b>, looks like <b>{}</b> ({})</p>{}</li>\n",
-            pictures(&[(label.thumbnail.as_ref(), "photo")]),
+            pictures(&[(page.thumbnails.get(&label.path), "photo")]),
             Name(&label.given),
             Name(&label.suggested),
             percent(label.probability),
@@ -75,11 +76,11 @@ fn list(doubtful: &[LabelError]) -> String {
 }
 
 pub(super) fn shortcuts(page: &Page) -> Option<Section> {
-    let shortcuts = page.shortcuts.as_ref().filter(|shortcuts| !shortcuts.probes.is_empty())?;
-    let rows = each(shortcuts.probes.iter().take(MAX_ROWS), |probe| {
+    let real = page.shortcuts.first()?.model_roc_auc;
+    let rows = each(page.shortcuts.iter().take(MAX_ROWS), |probe| {
         let (class, verdict) = match &probe.warning {
             Some(warning) => (" class=\"wrong\"", Prose(warning).to_string()),
-            None if is_close(shortcuts, probe) => ("", "close to the whole photo, without a clear cause".to_owned()),
+            None if is_close(probe) => ("", "close to the whole photo, without a clear cause".to_owned()),
             None => ("", "does not give the classes away".to_owned()),
         };
         format!(
@@ -89,10 +90,7 @@ pub(super) fn shortcuts(page: &Page) -> Option<Section> {
             decimal(probe.roc_auc)
         )
     });
-    let real = format!(
-        "<tr><th scope=\"row\">the whole photo</th><td class=\"number\">{}</td></tr>\n",
-        decimal(shortcuts.real)
-    );
+    let real = format!("<tr><th scope=\"row\">the whole photo</th><td class=\"number\">{}</td></tr>\n", decimal(real));
     let body =
         "<p>A head that sees only what should not tell the classes apart ought to be at chance = 0.5. If it comes near \
                 the whole photo, the photos may differ by how they were taken rather than by what they show.</p>\n"
@@ -102,6 +100,6 @@ pub(super) fn shortcuts(page: &Page) -> Option<Section> {
 }
 
 /// Whether a probe comes near the real head, whatever it was found to mean.
-pub(super) fn is_close(shortcuts: &Shortcuts, probe: &Probe) -> bool {
-    probe.roc_auc - 0.5 >= NEARLY_AS_WELL * (shortcuts.real - 0.5)
+pub(super) fn is_close(probe: &Shortcut) -> bool {
+    probe.roc_auc - 0.5 >= NEARLY_AS_WELL * (probe.model_roc_auc - 0.5)
 }

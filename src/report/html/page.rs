@@ -3,12 +3,15 @@
 //! A part that is `None` or empty was not looked for and is left out. A list inside `Some` that is empty was looked for
 //! and nothing was found, which the page says.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use super::picture::Picture;
-use crate::metrics::{Estimate, Metrics};
-use crate::report::{ClassCount, CrossValidationReport, LearningPoint, Skipped};
+use crate::metrics::Metrics;
+use crate::report::{
+    ClassCount, CrossValidationReport, GroupReport, LabelError, Leak, LearningPoint, Shortcut, Skipped,
+};
 
 /// One report. Only the names are needed: `Page { title, command, negative, positive, ..Page::default() }`.
 #[derive(Debug, Clone, Default)]
@@ -45,12 +48,18 @@ pub struct Page {
     pub decision: Option<Decision>,
     /// Numbers over the number of training images, from few to many.
     pub learning_curve: Vec<LearningPoint>,
-    /// Images that are nearly the same.
-    pub copies: Option<Copies>,
+    /// Images that are nearly the same, those that stand in two splits first.
+    pub photo_groups: Option<GroupReport>,
+    /// What near-duplicates across splits do to the numbers; the first that has an accuracy is shown.
+    pub leaks: Vec<Leak>,
     /// Images whose label is doubtful, the most doubtful first.
     pub label_errors: Option<Vec<LabelError>>,
-    /// Whether the classes can be told apart without looking at what is in the photos.
-    pub shortcuts: Option<Shortcuts>,
+    /// Heads that see less than the photo, against the real one.
+    pub shortcuts: Vec<Shortcut>,
+    /// Splits of the images that are near-duplicates.
+    pub splits: HashMap<PathBuf, String>,
+    /// Pictures of the near-duplicates and of the images whose label is doubtful, as far as they are shown.
+    pub thumbnails: HashMap<PathBuf, Picture>,
     /// Images unlike those of the training.
     pub unfamiliar: Option<Unfamiliar>,
     /// What it takes to make the same numbers again.
@@ -177,84 +186,6 @@ pub struct Photo {
     pub thumbnail: Option<Picture>,
     /// The class activation map over the photo, in the colours of [`crate::report::heatmap`].
     pub map: Option<Picture>,
-}
-
-/// Images that are nearly the same.
-#[derive(Debug, Clone, Default)]
-pub struct Copies {
-    /// Pairs, those that stand in two splits first.
-    pub pairs: Vec<CopyPair>,
-    /// Photos among which copies cannot be told, for they all look alike.
-    pub set_aside: usize,
-    /// What pairs across splits do to the headline.
-    pub leak: Option<Leak>,
-}
-
-/// Two images that are nearly the same.
-#[derive(Debug, Clone, Default)]
-pub struct CopyPair {
-    /// Such as `identical`, `resized`, `mirrored`.
-    pub kind: String,
-    /// One of them.
-    pub first: PathBuf,
-    /// The other.
-    pub second: PathBuf,
-    /// Split of the first.
-    pub first_split: String,
-    /// Split of the second.
-    pub second_split: String,
-    /// Whether they carry different labels.
-    pub contradict: bool,
-    /// Both photos.
-    pub thumbnails: Option<[Picture; 2]>,
-}
-
-/// What measured images that have a copy in the training do to a number.
-#[derive(Debug, Clone)]
-pub struct Leak {
-    /// How many measured images have one.
-    pub images: usize,
-    /// The number that is compared, such as `accuracy`.
-    pub measure: String,
-    /// On all measured images.
-    pub with: Estimate,
-    /// Without those that have a copy; `None` if nothing is left.
-    pub without: Option<Estimate>,
-}
-
-/// An image whose label is doubtful.
-#[derive(Debug, Clone, Default)]
-pub struct LabelError {
-    /// The file.
-    pub path: PathBuf,
-    /// The label that it has.
-    pub given: String,
-    /// The label that it seems to deserve.
-    pub suggested: String,
-    /// Out-of-fold probability of the suggested label.
-    pub probability: f64,
-    /// The photo.
-    pub thumbnail: Option<Picture>,
-}
-
-/// Heads that see less than the photo, against the real one.
-#[derive(Debug, Clone, Default)]
-pub struct Shortcuts {
-    /// ROC-AUC of the real head on the same images.
-    pub real: f64,
-    /// Those that see less.
-    pub probes: Vec<Probe>,
-}
-
-/// A head that sees something that should not tell the classes apart.
-#[derive(Debug, Clone, Default)]
-pub struct Probe {
-    /// What it sees, such as `file facts: size, format, brightness`.
-    pub sees: String,
-    /// Its ROC-AUC.
-    pub roc_auc: f64,
-    /// What is suspicious about that; `None` if nothing is.
-    pub warning: Option<String>,
 }
 
 /// Images that lie further from the training images than those do from each other.
