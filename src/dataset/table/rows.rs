@@ -1,6 +1,6 @@
 //! The rows of a table → a listing, each with what is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -125,7 +125,7 @@ struct Rows<'a> {
     table: &'a Path,
     listing: Listing,
     /// Where each file is in the list, and on which line it stood.
-    seen: BTreeMap<PathBuf, (usize, u64)>,
+    seen: HashMap<PathBuf, (usize, u64)>,
     /// The first line with a split, and the first without.
     with_split: Option<u64>,
     without_split: Option<u64>,
@@ -133,7 +133,7 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(table: &'a Path) -> Self {
-        Self { table, listing: Listing::default(), seen: BTreeMap::new(), with_split: None, without_split: None }
+        Self { table, listing: Listing::default(), seen: HashMap::new(), with_split: None, without_split: None }
     }
 
     fn add(&mut self, row: Row) -> Result<(), RowProblem> {
