@@ -50,7 +50,8 @@ fn own_folder(place: &Path) -> Option<PathBuf> {
     // Where it is there already, or cannot be made, what follows says so.
     let _ = std::fs::DirBuilder::new().mode(0o700).create(&folder);
     let found = folder.symlink_metadata().ok()?;
-    let is_own = found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0;
+    // Its lowest six bits are the rights of others.
+    let is_own = found.is_dir() && found.uid() == user && found.mode().trailing_zeros() >= 6;
     (is_own && check_writable(&folder.join("features")).is_ok()).then_some(folder)
 }
 

@@ -77,7 +77,7 @@ impl<'a> Finder<'a> {
 
     /// Whether a cell is the path of a file as it is written, or nearly.
     pub(super) fn is_file(&self, cell: &[u8]) -> bool {
-        readings(cell).any(|path| place_of(self.folder, &path).is_file())
+        readings(cell).any(|path| files::is_file(&place_of(self.folder, &path)))
     }
 
     /// As [`Self::is_file`], also with its extension left out.
@@ -106,7 +106,7 @@ impl<'a> Finder<'a> {
             }
         }
         let mut found = cells.len() - lost.len();
-        let is_from_elsewhere = found == 0 && !paths.par_iter().any(|path| path.exists());
+        let is_from_elsewhere = found == 0 && !paths.par_iter().any(|path| path.exists() || files::is_file(path));
         if !is_from_elsewhere {
             // A relative path beside others that are there is that of a missing file.
             lost.retain(|&place| cells.get(place).is_some_and(|cell| is_absolute(cell)));
@@ -136,8 +136,9 @@ impl<'a> Finder<'a> {
 
     /// Whether a column is so long that it is not looked at cell by cell, and its sample are files as they are written.
     pub(super) fn is_as_written(&self, cells: &[&[u8]]) -> bool {
-        let is_file =
-            |cell: &&[u8]| is_plain(cell) && path_of(cell).is_some_and(|path| place_of(self.folder, &path).is_file());
+        let is_file = |cell: &&[u8]| {
+            is_plain(cell) && path_of(cell).is_some_and(|path| files::is_file(&place_of(self.folder, &path)))
+        };
         let sample: Vec<&[u8]> = sample(cells).copied().collect();
         // Corrections may start at two folders, and are few.
         cells.len() > sample.len() && self.data.is_none() && sample.par_iter().all(is_file)
@@ -272,7 +273,7 @@ impl<'a> Finder<'a> {
 
     /// The file at a place, or the only image there that is called so without its extension.
     fn look(&self, place: &Path) -> Found {
-        if place.is_file() {
+        if files::is_file(place) {
             return Found::One(place.to_path_buf());
         }
         let (Some(folder), Some(stem)) = (place.parent(), place.file_name()) else { return Found::Nothing };

@@ -11,7 +11,7 @@ use super::paths::{self, Finder};
 use super::sheet::{Fields, Sheet};
 use crate::dataset::listing::{Listed, Listing};
 use crate::dataset::{DatasetError, IsImage, ReadOptions, RowProblem, Split};
-use crate::files::LONGEST_NAME;
+use crate::files::{self, LONGEST_NAME};
 use crate::progress::Progress;
 
 /// Lists the images that a CSV names.
@@ -173,7 +173,7 @@ impl<'a> Rows<'a> {
         if let (Some(_), Some(line)) = (self.with_split, self.without_split) {
             return Err(wrong_row(self.table, line, RowProblem::Empty("split, which other lines have")));
         }
-        if !self.listing.images.par_iter().any(|image| image.path.exists()) {
+        if !self.listing.images.par_iter().any(|image| image.path.exists() || files::is_file(&image.path)) {
             let (count, first) = (self.listing.images.len(), first.path.clone());
             return Err(DatasetError::NoListedFileExists { path: table(), count, first });
         }
