@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -16,6 +16,9 @@ use super::classes::Expected;
 use super::{DatasetError, HEAD, IsImage, ReadOptions, Unreadable};
 use crate::files::{self, FileError, LONGEST_NAME};
 use crate::progress::Progress;
+
+/// What a label is in: the class alone, or a key of a JSON.
+const LABELS: [&str; 2] = ["cls", "json"];
 
 /// The largest member that a label is read from.
 const MAX_LABEL: u64 = 1 << 20;
@@ -56,7 +59,9 @@ pub fn photos_in(archive: &Path, is_image: IsImage<'_>) -> Result<InTar, FileErr
     for name in tar.names() {
         let path = archive.join(name);
         // One that has no content stays, for whoever reads it will say why.
-        if name.iter().any(files::is_left_behind) {
+        let is_hidden = |part| matches!(part, Component::Normal(part) if files::is_left_behind(part));
+        let is_label = sample(name).is_some_and(|(_, of)| LABELS.iter().any(|label| label.as_bytes() == of));
+        if is_label || name.components().any(is_hidden) {
             found.others += 1;
         } else if is_image(name, &[]) || files::head(&path, HEAD).is_ok_and(|head| is_image(name, &head)) {
             images.push((name, path));
@@ -144,7 +149,8 @@ enum Labels {
 impl Labels {
     fn of(archives: &[PathBuf], options: &ReadOptions) -> Result<Self, DatasetError> {
         let key = options.label_column.as_deref();
-        let wanted = if key.is_some() { "json" } else { "cls" };
+        let [cls, json] = LABELS;
+        let wanted = if key.is_some() { json } else { cls };
         let mut members = Vec::new();
         for archive in archives {
             let tar = files::tar(archive)?;

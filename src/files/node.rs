@@ -66,10 +66,6 @@ mod tests {
 
     use super::*;
 
-    fn set_mode(path: &Path, mode: u32) {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    }
-
     #[test]
     fn the_folder_is_the_users_alone_and_no_other_is_taken() {
         let place = tempfile::tempdir().unwrap();
@@ -77,9 +73,10 @@ mod tests {
         assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(own_folder(place.path()), Some(folder.clone()));
         // Where others may look into it.
-        set_mode(&folder, 0o755);
+        let set_mode = |mode| std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        set_mode(0o755);
         assert_eq!(own_folder(place.path()), None);
-        set_mode(&folder, 0o700);
+        set_mode(0o700);
         // A link to a folder of this user's, which another user may have made.
         let aside = place.path().join("aside");
         super::super::rename(&folder, &aside).unwrap();

@@ -74,7 +74,7 @@ pub fn read_within(path: &Path, limit: u64, time: Duration) -> Result<Vec<u8>, F
 }
 
 /// All of a regular file, or of a member of an archive, and how many bytes that is.
-fn content(path: &Path) -> Result<(io::Take<File>, u64), FileError> {
+pub(super) fn content(path: &Path) -> Result<(io::Take<File>, u64), FileError> {
     match open(path) {
         // What looks like a folder on the way is a file, which may be an archive.
         Err(error) if error.cause.kind() == io::ErrorKind::NotADirectory => tar::content(path).unwrap_or(Err(error)),

@@ -36,7 +36,11 @@ pub(super) struct Member {
 
 /// Whether a path is that of a tar archive, by its name.
 pub fn is_tar(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tar")) && path.is_file()
+    is_called_tar(path) && path.is_file()
+}
+
+fn is_called_tar(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tar"))
 }
 
 /// The members of an archive.
@@ -67,12 +71,12 @@ impl Tar {
 
 /// The content of the member that a path leads to, with its length; `None` where the path leads into no archive.
 pub(super) fn content(path: &Path) -> Option<Result<(io::Take<File>, u64), FileError>> {
-    let archive = path.ancestors().skip(1).find(|above| above.is_file()).filter(|above| is_tar(above))?;
+    let archive = path.ancestors().skip(1).find(|above| above.is_file()).filter(|above| is_called_tar(above))?;
     let name: PathBuf = path.strip_prefix(archive).ok()?.components().collect();
     let fail = |error| FileError::new("read", path, error);
     let content = || {
         let tar = tar(archive)?;
-        let not_there = || fail(io::Error::new(io::ErrorKind::NotFound, "the archive has no such member"));
+        let not_there = || fail(io::Error::other("the archive has no such member"));
         let member = tar.members.get(name.as_os_str()).ok_or_else(not_there)?;
         if let Some(flaw) = member.flaw {
             return Err(fail(io::Error::other(flaw)));
