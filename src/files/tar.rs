@@ -171,3 +171,63 @@ impl Seek for Headers<'_> {
         self.file.seek(to)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{read, write};
+
+    fn packed() -> Vec<u8> {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        let long = format!("{}1.jpg", "long/".repeat(50));
+        for (name, content) in [(long.as_str(), &b"first"[..]), ("2.jpg", &[7; 700]), ("2.cls", b"")] {
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, name, content).unwrap();
+        }
+        archive.append_pax_extensions([("path", &b"pax/3.jpg"[..])]).unwrap();
+        archive.append_data(&mut header, "3.jpg", &b""[..]).unwrap();
+        archive.into_inner().unwrap()
+    }
+
+    #[test]
+    fn whatever_bytes_of_an_archive_are_damaged_no_member_is_longer_than_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let good = packed();
+        let cut = (0..good.len()).step_by(41).map(|length| good[..length].to_vec());
+        let flipped = (0..good.len()).flat_map(|at| [0x01, 0x80, 0xFF].map(|bits| (at, bits))).map(|(at, bits)| {
+            let mut bytes = good.clone();
+            bytes[at] ^= bits;
+            bytes
+        });
+        let (mut whole, mut refused) = (0, 0);
+        let path = folder.path().join("a.tar");
+        for bytes in cut.chain(flipped) {
+            write(&path, |file| file.write_all(&bytes)).unwrap();
+            // Past what is remembered of a path.
+            match members(&File::open(&path).unwrap()) {
+                Ok(members) => {
+                    whole += 1;
+                    for member in members.values().filter(|member| member.flaw.is_none()) {
+                        assert!(member.start + member.bytes <= bytes.len() as u64);
+                    }
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(whole > 100 && refused > 1000, "{whole} {refused}");
+    }
+
+    #[test]
+    fn an_archive_that_changed_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        write(&path, |file| file.write_all(&packed())).unwrap();
+        assert_eq!(tar(&path).unwrap().names().count(), 4);
+        assert_eq!(read(&path.join("2.jpg"), 1000).unwrap(), [7; 700]);
+        assert_eq!(read(&path.join("pax/3.jpg"), 1000).unwrap(), b"");
+        assert!(read(&path.join("3.jpg"), 1000).is_err() && read(&path.join("2.jpg"), 699).is_err());
+        write(&path, |file| file.write_all(&[0; 1024])).unwrap();
+        assert_eq!(tar(&path).unwrap().names().count(), 0);
+    }
+}
