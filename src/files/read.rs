@@ -1,5 +1,5 @@
 //! Files opened and read with the path in the error, within a size and a time. What is read whole, or its first bytes, may be a
-//! member of a tar archive ([`super::tar`]).
+//! member of a tar archive.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
