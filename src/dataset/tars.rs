@@ -10,9 +10,9 @@ use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::classes::Expected;
 use super::layout::{EntryKind, Layout, folders_of};
 use super::listing::{Listed, Listing};
-use super::classes::Expected;
 use super::{DatasetError, HEAD, IsImage, ReadOptions, Unreadable};
 use crate::files::{self, FileError, LONGEST_NAME};
 use crate::progress::Progress;

@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tar::EntryType;
 
-use super::{FileError, fingerprint, open};
+use super::open::open;
+use super::{FileError, fingerprint};
 
 /// What stands before a member's content, names of any length and other facts: more is no archive of photos.
 const MAX_HEADERS: u64 = 1 << 20;
