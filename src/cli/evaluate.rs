@@ -20,7 +20,7 @@ Examples:
   resnet-binary evaluate --data ./new-photos --model model.safetensors
   resnet-binary evaluate --data labels.csv --split test --json",
     override_usage = "\
-resnet-binary evaluate [OPTIONS] --data <DIR|CSV>
+resnet-binary evaluate [OPTIONS] --data <DIR|CSV|TAR>
        resnet-binary evaluate [OPTIONS] --features <DIR|FILE>"
 )]
 pub(crate) struct Args {

@@ -19,7 +19,7 @@ use super::terminal::{self, Exit, Terminal};
 /// splits are those of the whole list. A shard that is there already and was made in the same way is done at once.
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "resnet-binary extract [OPTIONS] --data <DIR|CSV>",
+    override_usage = "resnet-binary extract [OPTIONS] --data <DIR|CSV|TAR>",
     after_help = "\
 Examples:
   resnet-binary extract --data imgs

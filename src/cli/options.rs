@@ -106,11 +106,12 @@ pub(crate) struct Data {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Source {
-    /// Folder with one folder of photos for each class, or a CSV with the columns path,label[,split]
-    #[arg(long, value_name = "DIR|CSV", group = "Location", required_unless_present = "Location")]
+    /// Folder with one folder of photos for each class, a CSV with the columns path,label[,split], or tar archives: one, a folder
+    /// of them, or a pattern in quotes, with N.jpg and its class in N.cls, or one folder for each class in them
+    #[arg(long, value_name = "DIR|CSV|TAR", group = "Location", required_unless_present = "Location")]
     data: Option<PathBuf>,
     /// The same without `--data`
-    #[arg(value_name = "DIR|CSV", group = "Location", hide = true)]
+    #[arg(value_name = "DIR|CSV|TAR", group = "Location", hide = true)]
     bare: Option<PathBuf>,
     /// Which folders are the classes, where there are folders within folders: `top` for those directly in the data, `leaf`
     /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]
@@ -119,7 +120,8 @@ pub(crate) struct Source {
     /// The CSV's column of paths, by its name or its number from 1 [default: found by its name and what it holds]
     #[arg(long, value_name = "COLUMN", hide_short_help = true)]
     path_column: Option<String>,
-    /// The CSV's column of labels, by its name or its number from 1 [default: found by its name and what it holds]
+    /// The CSV's column of labels, by its name or its number from 1 [default: found by its name and what it holds]; with tar
+    /// archives the key of each photo's .json
     #[arg(long, value_name = "COLUMN", hide_short_help = true)]
     label_column: Option<String>,
 }

@@ -17,7 +17,7 @@ use super::options;
 use super::rows::{Format, Rows};
 use super::terminal::{self, Exit, Terminal};
 
-/// Classify photos, folders of photos, or a list on standard input
+/// Classify photos, folders and tar archives of photos, or a list on standard input
 ///
 /// One row for every input, in input order, as results arrive; a photo that cannot be read is a row with the reason. The
 /// probability is that of the positive class, which every row names.
@@ -32,11 +32,11 @@ Examples:
   resnet-binary predict img.jpg --cam map.png
   resnet-binary predict photos/ --format csv > answers.csv
   find . -name '*.jpg' | resnet-binary predict - --format json",
-    override_usage = "resnet-binary predict [OPTIONS] <FILE|DIR|->..."
+    override_usage = "resnet-binary predict [OPTIONS] <FILE|DIR|TAR|->..."
 )]
 pub(crate) struct Args {
-    /// Photos, folders, or - for a list of paths on standard input
-    #[arg(value_name = "FILE|DIR|-")]
+    /// Photos, folders, tar archives, or - for a list of paths on standard input; a photo in an archive is photos.tar/cat/1.jpg
+    #[arg(value_name = "FILE|DIR|TAR|-")]
     inputs: Vec<PathBuf>,
     /// The model that `train` wrote
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
@@ -97,6 +97,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         return Ok(Exit::Usage);
     }
     let inputs = arguments(args.inputs, args.null, terminal)?;
+    inputs.check_archives()?;
     let mut inputs = match args.shard {
         Some(shard) => inputs.shard(shard),
         None => inputs,

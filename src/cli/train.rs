@@ -25,7 +25,7 @@ Examples:
   resnet-binary train --data ./imgs --positive defect --device cuda --output defect.safetensors
   resnet-binary train --data labels.csv --threshold 'recall>=0.98' --report report.html",
     override_usage = "\
-resnet-binary train [OPTIONS] --data <DIR|CSV>
+resnet-binary train [OPTIONS] --data <DIR|CSV|TAR>
        resnet-binary train [OPTIONS] --features <DIR|FILE>"
 )]
 pub(crate) struct Args {

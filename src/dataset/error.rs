@@ -74,6 +74,20 @@ pub enum DatasetError {
         /// The folder that the command makes.
         folder: PathBuf,
     },
+    /// A photo in an archive whose sample has no label, and that lies in no class folder.
+    #[error("the photo `{}` has no label", photo.display())]
+    NoLabelInArchive {
+        /// The archive and its member.
+        photo: PathBuf,
+    },
+    /// A member that should be a label.
+    #[error("`{}` is no label{}", member.display(), key_in_words(key.as_deref()))]
+    LabelInArchive {
+        /// The archive and its member.
+        member: PathBuf,
+        /// The key of its JSON that was asked for.
+        key: Option<String>,
+    },
     /// One class or none.
     #[error("found {}: expected two", classes_in_words(found))]
     TooFewClasses {
@@ -241,6 +255,10 @@ pub enum DatasetError {
 
 const FIRST_LINE: &str = "the first line is `path,label` or `path,label,split`";
 
+fn key_in_words(key: Option<&str>) -> String {
+    key.map_or(String::new(), |key| format!(": it has no text or number under the key `{key}`"))
+}
+
 fn ignored_in_words(ignored: &Ignored) -> String {
     if ignored.is_empty() { String::new() } else { format!(" (ignored: {ignored})") }
 }
@@ -270,6 +288,12 @@ impl DatasetError {
         }
     }
 
+    /// Options name columns of what has none.
+    pub(super) fn no_columns(path: &Path) -> Self {
+        let reason = "it has no columns, and `--path-column` and `--label-column` name some".to_owned();
+        Self::NotATable { path: path.to_path_buf(), reason }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -295,6 +319,8 @@ impl DatasetError {
                 let folder = shell_word(&folder.to_string_lossy());
                 Some(format!("unpack it with `{command}`, then give `--data {folder}`"))
             }
+            Self::NoLabelInArchive { photo } => Some(label_beside(photo)),
+            Self::LabelInArchive { .. } => Some("write a class's number or name as text, such as `1` or `cat`".to_owned()),
             Self::TooManyClasses { found } => found.names().next().map(|name| {
                 let way = format!("add `--positive {}` to tell that class from all others together", shell_word(name));
                 match misspelt(found) {
@@ -366,6 +392,15 @@ impl DatasetError {
             }
         }
     }
+}
+
+fn label_beside(photo: &Path) -> String {
+    let name = photo.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split('.').next().unwrap_or_default();
+    format!(
+        "put its class beside it as `{stem}.cls`, or the photos of each class into a folder of the archive; `--label-column KEY` \
+         takes the value of a key of `{stem}.json`; `predict` needs no labels"
+    )
 }
 
 fn layout(path: &Path) -> String {

@@ -8,29 +8,36 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use super::classes::Expected;
-use super::layout::{ClassesFrom, EntryKind, Layout, folders_of, parts};
+use super::layout::{EntryKind, Layout, folders_of, parts};
 use super::listing::{Listed, Listing, go_on};
-use super::{DatasetError, HEAD, Ignored, IsImage, Unreadable};
+use super::{DatasetError, HEAD, Ignored, IsImage, ReadOptions, Unreadable, tars};
 use crate::files::{self, WalkRoot};
 use crate::progress::{Interrupted, Progress};
 
 /// Lists the images of a folder with their classes, and their splits where the folder has them.
 pub(super) fn list(
     root: &Path,
-    from: Option<ClassesFrom>,
+    options: &ReadOptions,
     expected: Expected<'_>,
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Listing, DatasetError> {
     let mut walk = Walk::through(root, progress)?;
+    let archives: Vec<PathBuf> = walk.files.iter().filter(|file| files::is_tar(file)).cloned().collect();
     let images = keep_images(std::mem::take(&mut walk.files), is_image, progress)?;
     walk.ignored.not_images += images.iter().filter(|image| image.is_none()).count();
     let images: Vec<PathBuf> = images.into_iter().flatten().collect();
+    if images.is_empty() && !archives.is_empty() {
+        return tars::list(root, &archives, options, expected, is_image, progress);
+    }
+    if options.label_column.is_some() {
+        return Err(DatasetError::no_columns(root));
+    }
     if images.is_empty() {
         let nothing = DatasetError::NoImages { path: root.to_path_buf(), ignored: walk.ignored };
         return Err(nothing.because_of(&walk.unreadable));
     }
-    let layout = Layout::new(root, &images, &walk.folders, from, expected)?;
+    let layout = Layout::new(root, &images, &walk.folders, options.classes_from, expected)?;
     label(&layout, root, images, walk)
 }
 

@@ -1,4 +1,4 @@
-//! A folder or a CSV → labelled samples, in the order of their paths, with their split where the data has one.
+//! A folder, a CSV or tar archives → labelled samples, in the order of their paths, with their split where the data has one.
 //!
 //! ```text
 //! DIR/CLASS/**                    one folder a class, as deep as one likes
@@ -6,6 +6,7 @@
 //! DIR/CLASS/{train,val[,test]}/** the same, split within each class
 //! DIR/ONE/…                       any of these in a folder that has nothing beside it, which is said
 //! FILE.csv                        columns path, label and perhaps split
+//! FILE.tar                        members in WebDataset's layout, or one folder a class; several by a pattern or a folder
 //! ```
 //!
 //! Folders that can be read in two ways are an error with both, which [`ClassesFrom`] decides. Names that differ in case,
@@ -29,6 +30,7 @@ mod sample;
 pub mod split;
 pub mod subset;
 mod table;
+mod tars;
 
 pub use classes::{ClassMap, Found};
 pub use error::DatasetError;
@@ -37,6 +39,7 @@ pub use open::{HEAD, IsImage, ReadOptions, open, open_for};
 pub use row_problem::RowProblem;
 pub use sample::{Dataset, Ignored, Label, Sample, Unreadable};
 pub use split::Split;
+pub use tars::{InTar, photos_in};
 
 #[cfg(test)]
 mod tests;

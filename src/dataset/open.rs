@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::classes::Expected;
 use super::listing::Listing;
-use super::{ClassMap, ClassesFrom, Dataset, DatasetError, archive, folder, table};
+use super::{ClassMap, ClassesFrom, Dataset, DatasetError, archive, folder, table, tars};
 use crate::files::FileError;
 use crate::progress::{Progress, Unit};
 
@@ -21,7 +21,7 @@ pub struct ReadOptions {
     pub classes_from: Option<ClassesFrom>,
     /// The column of a CSV that holds the paths: its name, or its number from 1. `None` to find it.
     pub path_column: Option<String>,
-    /// The column of a CSV that holds the labels, as [`Self::path_column`].
+    /// The column of a CSV that holds the labels, as [`Self::path_column`]; the key of the JSON beside each photo in a tar archive.
     pub label_column: Option<String>,
 }
 
@@ -69,17 +69,23 @@ fn list(
     is_image: IsImage<'_>,
     progress: &dyn Progress,
 ) -> Result<Listing, DatasetError> {
+    let archives = tars::find(path)?;
+    if !archives.is_empty() {
+        progress.start("looking for images", Unit::Images, None);
+        let listing = tars::list(path, &archives, options, expected, is_image, progress);
+        progress.finish();
+        return listing;
+    }
     let metadata = std::fs::metadata(path).map_err(|error| FileError::new("open", path, error))?;
     if let Some(archive) = metadata.is_file().then(|| archive::refusal(path)).flatten() {
         return Err(archive);
     }
     progress.start("looking for images", Unit::Images, None);
-    if metadata.is_dir() && (options.path_column.is_some() || options.label_column.is_some()) {
-        let reason = "it is a folder, and `--path-column` and `--label-column` name columns".to_owned();
-        return Err(DatasetError::NotATable { path: path.to_path_buf(), reason });
+    if metadata.is_dir() && options.path_column.is_some() {
+        return Err(DatasetError::no_columns(path));
     }
     let listing = if metadata.is_dir() {
-        folder::list(path, options.classes_from, expected, is_image, progress)
+        folder::list(path, options, expected, is_image, progress)
     } else {
         table::list(path, options, is_image, progress).map(|mut listing| {
             let warning = "`--classes-from` has no say: a CSV names the class of each image itself".to_owned();

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{FileError, open};
+use super::FileError;
+use super::read::content;
 
 /// The SHA-256 of a file's content: what makes two photos byte-identical, and half of a cache key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,12 +24,12 @@ impl ContentHash {
         *self.0.first_chunk().unwrap_or(&[0; 8])
     }
 
-    /// Hashes a file of any size in bounded memory.
+    /// Hashes a file of any size, or a member of an archive, in bounded memory.
     ///
     /// # Errors
     /// [`FileError`] if the file cannot be opened or read.
     pub fn from_file(path: &Path) -> Result<Self, FileError> {
-        Self::from_copy(&mut open(path)?, &mut io::sink()).map_err(|error| FileError::new("read", path, error))
+        Self::from_copy(&mut content(path)?.0, &mut io::sink()).map_err(|error| FileError::new("read", path, error))
     }
 
     /// Copies all that is left of `from` to `to`, and hashes what was copied.

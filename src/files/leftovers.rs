@@ -35,7 +35,8 @@ const NAMES: [&str; 22] = [
 /// Endings of the folders in which Lightroom keeps previews and other data of its own.
 const ENDINGS: [&str; 2] = [".lrdata", ".lrcat-data"];
 
-fn is_left_behind(name: &OsStr) -> bool {
+/// Whether something of this name is hidden, or was left behind by a system or a program.
+pub fn is_left_behind(name: &OsStr) -> bool {
     let text = name.to_string_lossy().to_ascii_lowercase();
     text.starts_with('.')
         || NAMES.iter().any(|other| name.eq_ignore_ascii_case(other))

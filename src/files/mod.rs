@@ -12,8 +12,12 @@ mod identity;
 mod leftovers;
 mod mounts;
 mod nearest;
+mod node;
+mod open;
+mod pattern;
 mod places;
 mod read;
+mod tar;
 mod text;
 
 pub use atomic::{Batch, check_writable, remove_stale, scratch, write};
@@ -22,11 +26,15 @@ pub use escaped::shell_word;
 pub use folder::{NewFolder, new_folder};
 pub use hash::ContentHash;
 pub use identity::{Identity, Kind, fingerprint, is_at};
-pub use leftovers::{WalkRoot, is_leftover};
+pub use leftovers::{WalkRoot, is_left_behind, is_leftover};
 pub use mounts::network_file_system;
 pub use nearest::{LONGEST_NAME, nearest};
+pub use node::node_folder;
+pub use open::open;
+pub use pattern::{is_pattern, matching};
 pub use places::{cache_folder, make_folder, names, remove, rename};
-pub use read::{Mapped, head, open, read, read_within, size};
+pub use read::{Mapped, head, is_file, read, read_within, size};
+pub use tar::{Tar, is_tar, tar};
 pub use text::Text;
 
 #[cfg(test)]

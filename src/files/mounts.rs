@@ -27,14 +27,39 @@ const OF_THE_NETWORK: [&str; 20] = [
     "fuse.gcsfuse",
 ];
 
+/// File systems that are memory.
+const OF_MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
+
+/// Where files of a folder are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Medium {
+    Disk,
+    Memory,
+    Network(String),
+}
+
 /// The kind of the network file system that a folder is on, which need not be there yet; `None` on a disk of this machine,
 /// and where the system does not say.
 pub fn network_file_system(folder: &Path) -> Option<String> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let absolute = std::path::absolute(folder).ok()?;
-    let existing = absolute.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
-    let kind = kind_of(&mounts, &existing)?;
-    OF_THE_NETWORK.contains(&kind.as_str()).then_some(kind)
+    match medium(folder) {
+        Medium::Network(kind) => Some(kind),
+        Medium::Disk | Medium::Memory => None,
+    }
+}
+
+/// Where files of a folder are kept; a disk where the system does not say.
+pub(super) fn medium(folder: &Path) -> Medium {
+    let kind = || {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let absolute = std::path::absolute(folder).ok()?;
+        let existing = absolute.ancestors().find_map(|ancestor| ancestor.canonicalize().ok())?;
+        kind_of(&mounts, &existing)
+    };
+    match kind() {
+        Some(kind) if OF_THE_NETWORK.contains(&kind.as_str()) => Medium::Network(kind),
+        Some(kind) if OF_MEMORY.contains(&kind.as_str()) => Medium::Memory,
+        _ => Medium::Disk,
+    }
 }
 
 /// The file system of the mount that a path is in: the longest of those above it, and of two at one place the later, which

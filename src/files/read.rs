@@ -1,47 +1,15 @@
-//! Files opened and read with the path in the error, within a size and a time.
+//! Files opened and read with the path in the error, within a size and a time. What is read whole, or its first bytes, may be a
+//! member of a tar archive.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{FileError, names};
+use super::open::open;
+use super::{FileError, tar};
 use crate::ffi::mapping::Mapping;
-
-/// Opens a regular file for reading.
-///
-/// # Errors
-/// [`FileError`] with the path; also for anything but a regular file: a named pipe might never answer or never end.
-pub fn open(path: &Path) -> Result<File, FileError> {
-    let fail = |error| FileError::new("read", path, error);
-    // Before it is opened, for opening a device can do something to it; and after, for it may be another file by then.
-    let metadata = std::fs::metadata(path).map_err(fail)?;
-    if metadata.is_dir() {
-        // One that was to be walked, and could not be, comes here for the reason.
-        names(path)?;
-    }
-    check_regular(&metadata).map_err(fail)?;
-    let file = without_waiting().open(path).map_err(fail)?;
-    check_regular(&file.metadata().map_err(fail)?).map_err(fail)?;
-    Ok(file)
-}
-
-fn check_regular(metadata: &Metadata) -> io::Result<()> {
-    if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
-}
-
-/// For reading; a pipe that took the file's place since it was looked at is not waited for.
-fn without_waiting() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
-    options
-}
 
 /// Reads a whole file of at most `limit` bytes.
 ///
@@ -58,19 +26,42 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 /// As [`read`]; [`io::ErrorKind::TimedOut`] with the limit.
 pub fn read_within(path: &Path, limit: u64, time: Duration) -> Result<Vec<u8>, FileError> {
     let fail = |error| FileError::new("read", path, error);
-    let file = open(path)?;
-    let metadata = file.metadata().map_err(fail)?;
+    let (content, length) = content(path)?;
     let too_large = || io::Error::other(format!("it is larger than the limit of {limit} bytes"));
-    if metadata.len() > limit {
+    if length > limit {
         return Err(fail(too_large()));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     // One byte over the limit shows a file that grew since it was measured.
-    InTime::new(file, time).take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    InTime::new(content, time).take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > limit {
         return Err(fail(too_large()));
     }
     Ok(bytes)
+}
+
+/// All of a regular file, or of a member of an archive, and how many bytes that is.
+pub(super) fn content(path: &Path) -> Result<(io::Take<File>, u64), FileError> {
+    match open(path) {
+        // What looks like a folder on the way is a file, which may be an archive.
+        Err(error) if error.cause.kind() == io::ErrorKind::NotADirectory => tar::content(path).unwrap_or(Err(error)),
+        opened => {
+            let file = opened?;
+            let length = file.metadata().map_err(|error| FileError::new("read", path, error))?.len();
+            Ok((file.take(u64::MAX), length))
+        }
+    }
+}
+
+/// Whether a path is that of a regular file, or of a member of an archive.
+pub fn is_file(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(metadata) => metadata.is_file(),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            tar::content(path).is_some_and(|content| content.is_ok())
+        }
+        Err(_) => false,
+    }
 }
 
 /// A reader that is looked at by the clock before each read.
@@ -129,10 +120,10 @@ impl Mapped {
 /// The first bytes of a regular file, `limit` of them at most.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`read`].
 pub fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     let mut head = Vec::new();
-    let read = open(path)?.take(limit as u64).read_to_end(&mut head);
+    let read = content(path)?.0.take(limit as u64).read_to_end(&mut head);
     read.map(|_| head).map_err(|error| FileError::new("read", path, error))
 }
 
@@ -141,5 +132,8 @@ pub fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// [`FileError`] if there is no such file.
 pub fn size(path: &Path) -> Result<u64, FileError> {
-    std::fs::metadata(path).map(|metadata| metadata.len()).map_err(|error| FileError::new("read", path, error))
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => content(path).map(|(_, length)| length),
+        metadata => metadata.map(|metadata| metadata.len()).map_err(|error| FileError::new("read", path, error)),
+    }
 }

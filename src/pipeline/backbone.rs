@@ -177,16 +177,13 @@ impl BackboneOptions {
 
     /// The cache, if it is wanted and can be used; else a warning.
     pub(super) fn open_cache(&self, progress: &dyn Progress) -> Option<Cache> {
-        let folder = self.cache.as_deref()?;
-        if let Some(kind) = files::network_file_system(folder) {
-            progress.note(&format!(
-                "no cache: `{}` is on a network file system ({kind}), where its journal is not safe; `--cache DIR` takes a \
-                 folder on a disk of this machine",
-                folder.display()
-            ));
-            return None;
+        let mut folder = self.cache.clone()?;
+        if let Some(kind) = files::network_file_system(&folder) {
+            let node = files::node_folder();
+            progress.note(&instead_of_network(&folder, &kind, node.as_deref()));
+            folder = node?;
         }
-        let cache = Cache::open(folder).inspect_err(|error| {
+        let cache = Cache::open(&folder).inspect_err(|error| {
             progress.warn(&format!("{error}; going on without the cache"));
         });
         let cache = cache.ok()?;
@@ -221,6 +218,15 @@ impl Default for BackboneOptions {
             places: Places::from_environment(),
             fetch: FetchOptions::from_environment(false),
         }
+    }
+}
+
+/// What is said where the folder of the cache is on a network file system.
+fn instead_of_network(folder: &Path, kind: &str, node: Option<&Path>) -> String {
+    let why = format!("`{}` is on a network file system ({kind}), where its journal is not safe", folder.display());
+    match node {
+        Some(node) => format!("the cache is in `{}` on this machine: {why}", node.display()),
+        None => format!("no cache: {why}; `--cache DIR` takes a folder on a disk of this machine"),
     }
 }
 

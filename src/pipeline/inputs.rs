@@ -1,18 +1,19 @@
-//! What `predict` is asked about: files, folders and lists, one after the other, opened only when their turn comes.
+//! What `predict` is asked about: files, folders, tar archives and lists, one after the other, opened only when their turn comes.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use crate::dataset;
 use crate::features::Inputs;
-use crate::files::{self, WalkRoot};
+use crate::files::{self, FileError, WalkRoot};
 use crate::pixels;
 use crate::shards::{Shard, path_bytes};
 
 /// One thing to classify.
 pub enum Argument {
-    /// A photo, or a folder whose photos are taken in order of their paths.
+    /// A photo, or a folder or tar archive whose photos are taken in order of their paths.
     Path(PathBuf),
     /// A list of photos that may still be growing.
     List(Box<dyn Inputs>),
@@ -45,6 +46,14 @@ impl Arguments {
         })
     }
 
+    /// Reads what is in the archives.
+    ///
+    /// # Errors
+    /// [`FileError`] of the first that cannot be read whole.
+    pub fn check_archives(&self) -> Result<(), FileError> {
+        self.paths().filter(|path| files::is_tar(path)).try_for_each(|path| files::tar(path).map(drop))
+    }
+
     /// How many files of the folders so far are no photos and were ignored.
     pub fn no_photos(&self) -> usize {
         self.no_photos
@@ -53,7 +62,7 @@ impl Arguments {
     /// How many photos there are, if that is known without looking: no folder and no growing list among them.
     pub fn count(&self) -> Option<usize> {
         let count = |argument: &Argument| match argument {
-            Argument::Path(path) => (!path.is_dir()).then_some(1),
+            Argument::Path(path) => (!path.is_dir() && !files::is_tar(path)).then_some(1),
             Argument::List(list) => list.left(),
         };
         self.waiting.iter().map(count).sum()
@@ -112,6 +121,7 @@ impl Inputs for Arguments {
             }
             match self.waiting.pop_front() {
                 Some(Argument::Path(path)) if path.is_dir() => self.current = Some(Folder::open(&path)),
+                Some(Argument::Path(path)) if files::is_tar(&path) => self.current = Some(Folder::of_tar(path)),
                 Some(Argument::Path(path)) => photos.push(path),
                 // A list may keep us waiting: what came before it goes on its way first.
                 Some(list @ Argument::List(_)) if !photos.is_empty() => {
@@ -132,9 +142,11 @@ impl Inputs for Arguments {
     }
 }
 
-/// The photos below a folder, in order of their paths, without what is hidden or was left behind by systems.
+/// The photos below a folder or in an archive, in order of their paths, without what is hidden or was left behind by systems.
 struct Folder {
     files: Box<dyn Iterator<Item = PathBuf> + Send>,
+    /// Whether the files are known to be photos.
+    are_photos: bool,
     no_photos: usize,
 }
 
@@ -151,14 +163,23 @@ impl Folder {
             // A folder that cannot be listed becomes a row that says so.
             Err(error) => error.path().map(Path::to_path_buf),
         });
-        Self { files: Box::new(paths), no_photos: 0 }
+        Self { files: Box::new(paths), are_photos: false, no_photos: 0 }
+    }
+
+    /// One that cannot be read, which [`Arguments::check_archives`] would have said, becomes a row.
+    fn of_tar(path: PathBuf) -> Self {
+        let (files, no_photos) = match dataset::photos_in(&path, &pixels::looks_like_image) {
+            Ok(found) => (found.photos, found.others + found.beside.len()),
+            Err(_) => (vec![path], 0),
+        };
+        Self { files: Box::new(files.into_iter()), are_photos: true, no_photos }
     }
 }
 
 impl Inputs for Folder {
     fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
         let is_photo = |path: &PathBuf| {
-            let is_photo = is_candidate(path);
+            let is_photo = self.are_photos || is_candidate(path);
             self.no_photos += usize::from(!is_photo);
             is_photo
         };

@@ -4,6 +4,7 @@
 //! left as it is.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::PipelineError;
@@ -39,6 +40,13 @@ impl Sorted {
 
     /// A link to a photo in the folder of its answer; of equal names the second is `NAME-2`.
     pub(super) fn add(&mut self, photo: &Path, answer: &str) -> Result<(), FileError> {
+        if !photo.is_file() && files::is_file(photo) {
+            return Err(FileError::new(
+                "link to",
+                photo,
+                io::Error::other("it is in an archive, and no file of its own"),
+            ));
+        }
         // A label of a CSV may be anything, and a folder's name may not.
         let answer: String = answer.chars().map(|it| if std::path::is_separator(it) { '_' } else { it }).collect();
         let stem = photo.file_stem().unwrap_or_default().to_os_string();

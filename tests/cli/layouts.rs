@@ -200,7 +200,7 @@ fn the_data_may_stand_without_its_option() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert_eq!(run(dir.command().args(["evaluate", "d"])).code, Some(0));
     assert_eq!(run(dir.command().args(["extract", "d"]).args(&QUICK[..4])).code, Some(0));
-    for (arguments, words) in [(&["d", "--data", "d"][..], "cannot be used with"), (&[], "--data <DIR|CSV>")] {
+    for (arguments, words) in [(&["d", "--data", "d"][..], "cannot be used with"), (&[], "--data <DIR|CSV|TAR>")] {
         let said = train(&dir, arguments);
         assert!(said.code == Some(2) && said.err.contains(words), "{}", said.err);
     }

@@ -41,6 +41,7 @@ mod shards;
 mod shell;
 mod startup;
 mod tables;
+mod tars;
 mod train;
 mod trust;
 mod walkthrough;

@@ -1,7 +1,10 @@
 //! Features in shards: the unit of work of a cluster, the proof of the whole, and the same model as from one machine.
 
 use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
 
+use resnet_binary::features::Cache;
 use serde_json::Value;
 
 use crate::setup::{Dir, QUICK, Said, run};
@@ -162,6 +165,70 @@ fn a_shard_that_is_there_is_done_at_once_and_never_written_over() {
     assert_eq!(shard(&dir, "imgs", "2/4", &[]).code, Some(1));
     assert_eq!(fs::read(dir.path("shards/part-2-of-4.safetensors")).unwrap(), b"somebody's");
     assert_eq!(shard(&dir, "imgs", "0/4", &["--levels", "auto"]).code, Some(2));
+}
+
+#[test]
+fn a_shard_of_a_long_table_touches_no_photos_but_its_own_and_a_sample() {
+    let dir = Dir::new();
+    let name = |number: usize| format!("imgs/{number:04}.ppm");
+    for number in 0..1000 {
+        dir.photo(&name(number), if number % 2 == 0 { 20 } else { 200 });
+    }
+    let row = |number| format!("{},{number},{}\n", name(number), ["dark", "light"][number % 2]);
+    dir.file("list.csv", format!("path,id,label\n{}", (0..1000).map(row).collect::<String>()).as_bytes());
+    let part = |folder: &str| {
+        let args = ["extract", "--data", "list.csv", "--shard", "1/50", "--output", folder];
+        let said = run(dir.command().args(args).args(QUICK));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        fs::read(dir.path(folder).join("part-1-of-50.safetensors")).unwrap()
+    };
+    let whole = part("with-all");
+    // The sample is every fifth row.
+    for number in (0..1000).filter(|number| number % 5 != 0 && number % 50 != 1) {
+        fs::remove_file(dir.path(&name(number))).unwrap();
+    }
+    assert!(part("with-its-own") == whole);
+    // A photo of its own that is missing is one that cannot be read.
+    fs::remove_file(dir.path(&name(51))).unwrap();
+    let said = shard(&dir, "list.csv", "1/50", &[]);
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    let [one, other] =
+        ["with-all", "shards"].map(|folder| manifest(&dir, &format!("{folder}/part-1-of-50.safetensors")));
+    assert_eq!((&other["setup"], &other["unreadable"]), (&one["setup"], &Value::from(1)));
+}
+
+#[test]
+fn a_shard_that_is_killed_goes_on_from_what_the_cache_has() {
+    let dir = Dir::new();
+    for number in 0..240 {
+        dir.photo(&format!("imgs/{}/{number}.ppm", ["dark", "light"][usize::from(number / 120)]), number);
+    }
+    let command = |folder: &str, more: &[&str]| {
+        let mut command = dir.command();
+        command.args(["extract", "imgs", "--shard", "1/4", "--weights", "random:0", "--threads", "1", "-o", folder]);
+        command.args(more);
+        command
+    };
+    let rows = || match Cache::find(&dir.path("cache")) {
+        Some(_) => Cache::open(&dir.path("cache")).unwrap().info().unwrap().features,
+        None => 0,
+    };
+    let mut killed = command("shards", &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while rows() < 8 {
+        assert!(killed.try_wait().unwrap().is_none(), "it ended before it was killed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    killed.kill().unwrap();
+    assert_eq!(killed.wait().unwrap().code(), None, "it ended before it was killed");
+    assert!(dir.names("shards").iter().all(|name| !name.starts_with("part-")));
+    let kept = rows();
+    let said = run(&mut command("shards", &[]));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(kept < 60 && said.out.contains(&format!(", {kept} from the cache\n")), "{kept} {}", said.out);
+    run(&mut command("fresh", &["--cache", "off"]));
+    let [again, fresh] =
+        ["shards", "fresh"].map(|folder| fs::read(dir.path(folder).join("part-1-of-4.safetensors")).unwrap());
+    assert!(again == fresh);
 }
 
 #[test]

@@ -170,8 +170,8 @@ fn what_is_missing_is_said_with_a_line_to_type() {
     assert!(photos.contains("`resnet-binary predict imgs/ --sort imgs-sorted`"), "{photos}");
     assert!(usage(&["predict"]).contains("no photos are given"));
     let train = usage(&["train"]);
-    assert!(train.contains("Usage: resnet-binary train [OPTIONS] --data <DIR|CSV>"), "{train}");
-    assert!(!train.contains("<--data") && train.contains("  --data <DIR|CSV>"), "{train}");
+    assert!(train.contains("Usage: resnet-binary train [OPTIONS] --data <DIR|CSV|TAR>"), "{train}");
+    assert!(!train.contains("<--data") && train.contains("  --data <DIR|CSV|TAR>"), "{train}");
     assert!(train.contains("tip: ") && train.contains("./imgs/cats/*.jpg"), "{train}");
     let misspelt = run(dir.command().args(["train", "--data", "imgz/dark"]));
     assert!(misspelt.err.contains("did you mean `imgs/dark`?"), "{}", misspelt.err);

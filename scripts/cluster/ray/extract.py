@@ -12,7 +12,7 @@ import sys
 import ray
 
 BINARY = os.environ.get("RESNET_BINARY", "resnet-binary")
-OPTIONS = ["--precision", "fp32", "--cache", "off", "--max-unreadable", "5%", "-q"]
+OPTIONS = ["--precision", "fp32", "--max-unreadable", "5%", "-q"]
 
 
 class WorthATry(Exception):

@@ -19,7 +19,7 @@ COLUMNS = ["path", "label", "positive", "probability", "logit", "unfamiliar", "e
 
 class Predict:
     def __init__(self, model, more):
-        command = [BINARY, "predict", "-", "--null", "--format", "json", "-q", "--model", model, "--cache", "off", *more]
+        command = [BINARY, "predict", "-", "--null", "--format", "json", "-q", "--model", model, *more]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __call__(self, batch):

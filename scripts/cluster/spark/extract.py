@@ -12,7 +12,7 @@ import sys
 from pyspark.sql import SparkSession
 
 BINARY = os.environ.get("RESNET_BINARY", "resnet-binary")
-OPTIONS = ["--precision", "fp32", "--cache", "off", "--max-unreadable", "5%", "-q"]
+OPTIONS = ["--precision", "fp32", "--max-unreadable", "5%", "-q"]
 
 
 def main(data, shards, out, threads=1, *more):

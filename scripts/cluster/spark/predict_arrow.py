@@ -15,7 +15,7 @@ SCHEMA = "path string, label string, positive string, probability double, logit 
 
 
 def main(paths, model, out, *more):
-    command = [BINARY, "predict", "-", "--null", "--format", "json", "-q", "--model", model, "--cache", "off", *more]
+    command = [BINARY, "predict", "-", "--null", "--format", "json", "-q", "--model", model, *more]
 
     def answer(batches):
         import pyarrow

@@ -13,7 +13,7 @@ BINARY = os.environ.get("RESNET_BINARY", "resnet-binary")
 
 
 def main(paths, model, out, *more):
-    command = [BINARY, "predict", "-", "--format", "json", "-q", "--model", model, "--cache", "off", *more]
+    command = [BINARY, "predict", "-", "--format", "json", "-q", "--model", model, *more]
     # 3 is whole: each photo that cannot be read has its row.
     shell = f"{shlex.join(command)}; code=$?; [ $code = 3 ] || exit $code"
     context = SparkSession.builder.appName("predict").getOrCreate().sparkContext

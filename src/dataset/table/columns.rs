@@ -125,9 +125,12 @@ impl<'a> Search<'a> {
         (0..self.names.len()).filter(|&column| self.names.get(column).is_some_and(|name| is_it(name))).collect()
     }
 
+    fn cells(&self, column: usize) -> Vec<&[u8]> {
+        self.images().iter().map(|row| row.get(column)).collect()
+    }
+
     fn resolve(&self, column: usize) -> Result<Resolved, DatasetError> {
-        let cells: Vec<&[u8]> = self.images().iter().map(|row| row.get(column)).collect();
-        self.finder.resolve(&cells).map_err(|Ambiguous(place, images)| {
+        self.finder.resolve(&self.cells(column)).map_err(|Ambiguous(place, images)| {
             let line = self.images().get(place).map_or(0, |row| row.line);
             super::wrong_row(self.table, line, RowProblem::SeveralImages(images))
         })
@@ -187,7 +190,10 @@ impl<'a> Search<'a> {
 
     /// Those of some columns that name files, with these; where some name them as they are written, only these.
     fn with_files(&self, columns: &[usize]) -> Vec<(usize, Resolved)> {
-        let resolved = columns.iter().filter_map(|&column| Some((column, self.resolve(column).ok()?)));
+        // Beside a column of files as they are written, one that seems to hold none is not looked for cell by cell.
+        let is_sure = columns.iter().any(|&column| self.finder.is_as_written(&self.cells(column)));
+        let columns = columns.iter().filter(|&&column| !is_sure || self.finder.finds_any(&self.cells(column)));
+        let resolved = columns.filter_map(|&column| Some((column, self.resolve(column).ok()?)));
         let mut found: Vec<_> = resolved.filter(|(_, resolved)| resolved.found > 0).collect();
         if found.iter().any(|(_, resolved)| resolved.notice.is_none()) {
             found.retain(|(_, resolved)| resolved.notice.is_none());

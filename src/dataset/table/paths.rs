@@ -1,7 +1,9 @@
 //! The cells of a column of paths → the files that they mean.
 //!
-//! A path is meant as it is written, from the folder of the CSV (of corrections also from that of the data); with backslashes, blanks around it or its extension left
-//! out, if only so it is a file. Where no path of the table is one, or where absolute paths are none, the table was made
+//! A path is meant as it is written, from the folder of the CSV (of corrections also from that of the data); with backslashes,
+//! blanks around it or its extension left out, if only so it is a file. In a long table whose paths are files as they are
+//! written, by a sample of them, all that can be meant so are, without a look at each: one of many machines then touches no
+//! photos but its own. Where no path of the table is one, or where absolute paths are none, the table was made
 //! elsewhere: then the files are looked for by the ends of the paths, from the current folder, and in the folders below the
 //! table. Such a reading counts only if it finds a file for every path, and it is said.
 
@@ -13,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
+use super::names;
 use crate::dataset::{HEAD, IsImage};
 use crate::files::{self, Identity};
 
@@ -23,11 +26,15 @@ const MAX_BYTES: usize = 4096;
 const MAX_DEPTH: usize = 6;
 const MAX_FILES: usize = 200_000;
 
+/// Of a longer column so many cells, spread over it, are looked at to see whether all are meant as they are written. The
+/// choice depends on the table alone, so that every machine makes the same.
+const SAMPLE: usize = 200;
+
 /// Where the files of a column are.
 pub(super) struct Resolved {
     /// Of each cell, in their order; as it is written where there is no such file.
     pub(super) paths: Vec<PathBuf>,
-    /// How many of them are files.
+    /// How many of them are files, those included that were not looked at.
     pub(super) found: usize,
     /// What should be known about paths that were not taken as they are written.
     pub(super) notice: Option<String>,
@@ -70,7 +77,7 @@ impl<'a> Finder<'a> {
 
     /// Whether a cell is the path of a file as it is written, or nearly.
     pub(super) fn is_file(&self, cell: &[u8]) -> bool {
-        readings(cell).any(|path| place_of(self.folder, &path).is_file())
+        readings(cell).any(|path| files::is_file(&place_of(self.folder, &path)))
     }
 
     /// As [`Self::is_file`], also with its extension left out.
@@ -80,8 +87,10 @@ impl<'a> Finder<'a> {
 
     /// The files that the cells of one column mean.
     pub(super) fn resolve(&self, cells: &[&[u8]]) -> Result<Resolved, Ambiguous> {
-        let find = |cell: &&[u8]| {
-            readings(cell).map(|path| self.look_from_both(&path)).find(Found::is_any).unwrap_or(Found::Nothing)
+        let is_as_written = self.is_as_written(cells);
+        let find = |cell: &&[u8]| match path_of(cell).filter(|_| is_as_written && is_plain(cell)) {
+            Some(path) => Found::One(place_of(self.folder, &path)),
+            None => readings(cell).map(|path| self.look_from_both(&path)).find(Found::is_any).unwrap_or(Found::Nothing),
         };
         let found: Vec<Found> = cells.par_iter().map(find).collect();
         let mut paths = Vec::with_capacity(cells.len());
@@ -97,7 +106,7 @@ impl<'a> Finder<'a> {
             }
         }
         let mut found = cells.len() - lost.len();
-        let is_from_elsewhere = found == 0 && !paths.par_iter().any(|path| path.exists());
+        let is_from_elsewhere = found == 0 && !paths.par_iter().any(|path| path.exists() || files::is_file(path));
         if !is_from_elsewhere {
             // A relative path beside others that are there is that of a missing file.
             lost.retain(|&place| cells.get(place).is_some_and(|cell| is_absolute(cell)));
@@ -123,6 +132,21 @@ impl<'a> Finder<'a> {
             }
         }
         Ok(Resolved { paths, found, notice })
+    }
+
+    /// Whether a column is so long that it is not looked at cell by cell, and its sample are files as they are written.
+    pub(super) fn is_as_written(&self, cells: &[&[u8]]) -> bool {
+        let is_file = |cell: &&[u8]| {
+            is_plain(cell) && path_of(cell).is_some_and(|path| files::is_file(&place_of(self.folder, &path)))
+        };
+        let sample: Vec<&[u8]> = sample(cells).copied().collect();
+        // Corrections may start at two folders, and are few.
+        cells.len() > sample.len() && self.data.is_none() && sample.par_iter().all(is_file)
+    }
+
+    /// Whether any of a column's sample is a file, as it is written or nearly.
+    pub(super) fn finds_any(&self, cells: &[&[u8]]) -> bool {
+        sample(cells).any(|cell| self.finds(cell))
     }
 
     /// The first way in which all cells are files, and these.
@@ -249,7 +273,7 @@ impl<'a> Finder<'a> {
 
     /// The file at a place, or the only image there that is called so without its extension.
     fn look(&self, place: &Path) -> Found {
-        if place.is_file() {
+        if files::is_file(place) {
             return Found::One(place.to_path_buf());
         }
         let (Some(folder), Some(stem)) = (place.parent(), place.file_name()) else { return Found::Nothing };
@@ -281,6 +305,18 @@ impl<'a> Finder<'a> {
         }
         Arc::clone(known().entry(folder.to_path_buf()).or_insert(Arc::new(stems)))
     }
+}
+
+/// Cells spread over a column, all of a short one.
+fn sample<'a, 'b>(cells: &'a [&'b [u8]]) -> impl Iterator<Item = &'a &'b [u8]> {
+    cells.iter().step_by(cells.len().div_ceil(SAMPLE).max(1))
+}
+
+/// Whether a cell can hardly mean another file than the one that it names: an image by its extension, without backslashes
+/// and blanks around it.
+fn is_plain(cell: &[u8]) -> bool {
+    let is_image = std::str::from_utf8(cell).is_ok_and(names::looks_like_a_file);
+    is_image && cell.trim_ascii().len() == cell.len() && !cell.contains(&b'\\')
 }
 
 /// The paths that a cell may mean, the likeliest first: as it is, without blanks around it, with slashes.

@@ -1,6 +1,6 @@
 //! The rows of a table → a listing, each with what is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use super::paths::{self, Finder};
 use super::sheet::{Fields, Sheet};
 use crate::dataset::listing::{Listed, Listing};
 use crate::dataset::{DatasetError, IsImage, ReadOptions, RowProblem, Split};
-use crate::files::LONGEST_NAME;
+use crate::files::{self, LONGEST_NAME};
 use crate::progress::Progress;
 
 /// Lists the images that a CSV names.
@@ -125,7 +125,7 @@ struct Rows<'a> {
     table: &'a Path,
     listing: Listing,
     /// Where each file is in the list, and on which line it stood.
-    seen: BTreeMap<PathBuf, (usize, u64)>,
+    seen: HashMap<PathBuf, (usize, u64)>,
     /// The first line with a split, and the first without.
     with_split: Option<u64>,
     without_split: Option<u64>,
@@ -133,7 +133,7 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(table: &'a Path) -> Self {
-        Self { table, listing: Listing::default(), seen: BTreeMap::new(), with_split: None, without_split: None }
+        Self { table, listing: Listing::default(), seen: HashMap::new(), with_split: None, without_split: None }
     }
 
     fn add(&mut self, row: Row) -> Result<(), RowProblem> {
@@ -173,7 +173,7 @@ impl<'a> Rows<'a> {
         if let (Some(_), Some(line)) = (self.with_split, self.without_split) {
             return Err(wrong_row(self.table, line, RowProblem::Empty("split, which other lines have")));
         }
-        if !self.listing.images.par_iter().any(|image| image.path.exists()) {
+        if !self.listing.images.par_iter().any(|image| image.path.exists() || files::is_file(&image.path)) {
             let (count, first) = (self.listing.images.len(), first.path.clone());
             return Err(DatasetError::NoListedFileExists { path: table(), count, first });
         }

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::{Tree, complaint, open};
 use crate::dataset::{Dataset, DatasetError, ReadOptions, Split, fixes, split};
 use crate::progress::Silent;
@@ -144,6 +146,39 @@ fn the_longest_end_that_every_path_has_is_taken() {
         let path = tree.file("list.csv", text.as_bytes());
         assert!(matches!(open(&path, None), Err(DatasetError::NoListedFileExists { .. })), "{text:?}");
     }
+}
+
+#[test]
+fn a_long_table_is_taken_as_it_is_written_where_its_sample_is_so() {
+    let names: Vec<String> = (0..1000).map(|number| format!("{number:04}.jpg")).collect();
+    let tree = Tree::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let table = |changed: &dyn Fn(usize, &String) -> String| {
+        let rows = names
+            .iter()
+            .enumerate()
+            .map(|(place, name)| format!("{},{}\n", changed(place, name), ["ants", "bees"][place % 2]));
+        tree.file("list.csv", format!("path,label\n{}", rows.collect::<String>()).as_bytes())
+    };
+    let listed = |table: &Path| {
+        let dataset = open(table, None).unwrap();
+        let rows = tree.listed(&dataset).into_iter().map(|row| row.split_once(' ').unwrap().0.to_owned());
+        (rows.collect::<Vec<_>>(), dataset.warnings)
+    };
+    assert_eq!(listed(&table(&|_, name| name.clone())), (names.clone(), vec![]));
+    // What can mean another file is looked for, wherever it stands.
+    for changed in ["0501", " 0501.jpg", ".\\0501.jpg"] {
+        let table = table(&|place, name| if place == 501 { changed.to_owned() } else { name.clone() });
+        assert_eq!(listed(&table), (names.clone(), vec![]), "{changed}");
+    }
+    // What is missing stays as it is written, and whoever reads it will say so.
+    let gone = table(&|place, name| if place == 501 { "gone.jpg".to_owned() } else { name.clone() });
+    assert_eq!(listed(&gone).0.last().unwrap(), "gone.jpg");
+    // A table of another machine is none that is taken as it is written.
+    let (rows, warnings) = listed(&table(&|_, name| format!("/home/ann/{name}")));
+    assert!(rows == names && warnings.iter().any(|warning| warning.contains("without the folders before")));
+    // One of two machines.
+    let (rows, warnings) = listed(&table(&|place, name| if place < 9 { format!("/x/{name}") } else { name.clone() }));
+    assert!(rows == names && warnings.iter().any(|warning| warning.contains("9 paths")), "{warnings:?}");
 }
 
 #[test]
