@@ -274,7 +274,7 @@ fn shortcuts(page: &Page) -> Option<Check> {
         let sentence = format!(
             "How well the classes are told apart without the subject, from 0.5 (guessing) to 1: {tested}; the whole photo {real}."
         );
-        if page.shortcuts.iter().any(|probe| label_errors::is_close(probe)) {
+        if page.shortcuts.iter().any(label_errors::is_close) {
             let sentence = format!("{sentence} That is close, without a clear cause such as a frame or a file format.");
             Check::new(State::Note, "shortcuts", sentence).with_step(
                 "See whether the surroundings differ between the classes, and measure on photos from elsewhere.",
