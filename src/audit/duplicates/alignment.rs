@@ -22,11 +22,15 @@ const SCALES: std::ops::RangeInclusive<f32> = 0.87..=1.15;
 /// A pair below it at the coarse picture's best whole shift is not looked at any more.
 const MIN_AT_A_GLANCE: f32 = 0.6;
 
-/// The same for the best coarse shift and scale.
-const MIN_COARSE: f32 = 0.8;
+/// The same for the best coarse shift and scale, by steps of a pixel, of half a pixel and so on: what comes of finer steps
+/// is never much more. Of 6325 copies found among 8000 photos none was below these.
+const LEAST_COARSE: [f32; 4] = [0.7, 0.8, 0.83, 0.85];
 
-/// Correlation from which two pictures may be one.
-const MIN: f32 = 0.9;
+/// The same for the details of the coarse pictures.
+const MIN_OF_COARSE_DETAILS: f32 = 0.4;
+
+/// The same for the fine pictures; from the last on two may be one.
+const LEAST_FINE: [f32; 3] = [0.8, 0.87, 0.9];
 
 /// Correlation of the details from which they are.
 const MIN_OF_DETAILS: f32 = 0.65;
@@ -80,14 +84,13 @@ impl<'a> Picture<'a> {
         if glance < MIN_AT_A_GLANCE {
             return None;
         }
-        let coarse = climb(&self.coarse, &other.coarse, start, 3);
-        if coarse.0 < MIN_COARSE {
+        let (_, placing) = climb(&self.coarse, &other.coarse, start, &LEAST_COARSE)?;
+        if Overlap::details(&self.coarse, &other.coarse, placing)? < MIN_OF_COARSE_DETAILS {
             return None;
         }
         let (here, there) = (self.fine(), other.fine());
-        let (correlation, placing) = climb(&here, &there, coarse.1, 2);
-        let details = Overlap::new(&here, &there, placing)?.details()?;
-        (correlation >= MIN && details >= MIN_OF_DETAILS).then_some(correlation)
+        let (correlation, placing) = climb(&here, &there, placing, &LEAST_FINE)?;
+        (Overlap::details(&here, &there, placing)? >= MIN_OF_DETAILS).then_some(correlation)
     }
 }
 
@@ -124,130 +127,176 @@ fn at_a_glance(wide: &Grid, narrow: &Grid) -> (f32, Placing) {
     best
 }
 
-/// Goes from one placing to better ones beside it, in steps that are halved `halvings` times.
-fn climb(wide: &Grid, narrow: &Grid, start: Placing, halvings: usize) -> (f32, Placing) {
-    const MAX_STEPS: usize = 12;
-    let value = |placing: Placing| {
-        let is_in = SCALES.contains(&placing.scale) && placing.right.abs().max(placing.down.abs()) <= FURTHEST;
-        is_in
-            .then(|| Overlap::new(wide, narrow, placing))
-            .flatten()
-            .map_or(f32::NEG_INFINITY, |both| both.correlation())
-    };
-    let mut best = (value(start), start);
-    // A pixel of the picture, and a scale that moves its edge by about as much.
-    let mut step = 1.0 / wide.side as f32;
-    for _ in 0..=halvings {
-        for _ in 0..MAX_STEPS {
-            let from = best.1;
-            for (scale, right, down) in [
-                (1.0, 0.0, 0.0),
-                (-1.0, 0.0, 0.0),
-                (0.0, 1.0, 0.0),
-                (0.0, -1.0, 0.0),
-                (0.0, 0.0, 1.0),
-                (0.0, 0.0, -1.0),
-            ] {
-                let placing = Placing {
-                    scale: from.scale + scale * step,
-                    right: from.right + right * step,
-                    down: from.down + down * step,
-                };
-                let found = value(placing);
-                if found > best.0 {
-                    best = (found, placing);
+/// Goes from one placing to better ones beside it, in steps that are halved once for each number of `least`; `None` as soon
+/// as the best of one size of step is below its number.
+fn climb(wide: &Grid, narrow: &Grid, start: Placing, least: &[f32]) -> Option<(f32, Placing)> {
+    pulp::Arch::new().dispatch(Climb { wide, narrow, start, least })
+}
+
+struct Climb<'a> {
+    wide: &'a Grid,
+    narrow: &'a Grid,
+    start: Placing,
+    least: &'a [f32],
+}
+
+impl pulp::WithSimd for Climb<'_> {
+    type Output = Option<(f32, Placing)>;
+
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
+        const MAX_STEPS: usize = 12;
+        let Self { wide, narrow, start, least } = self;
+        let mut overlap = Overlap::new();
+        let mut best = (overlap.correlation(wide, narrow, start), start);
+        // A pixel of the picture, and a scale that moves its edge by about as much.
+        let mut step = 1.0 / wide.side as f32;
+        for &least in least {
+            for _ in 0..MAX_STEPS {
+                let from = best.1;
+                for (scale, right, down) in [
+                    (1.0, 0.0, 0.0),
+                    (-1.0, 0.0, 0.0),
+                    (0.0, 1.0, 0.0),
+                    (0.0, -1.0, 0.0),
+                    (0.0, 0.0, 1.0),
+                    (0.0, 0.0, -1.0),
+                ] {
+                    let placing = Placing {
+                        scale: from.scale + scale * step,
+                        right: from.right + right * step,
+                        down: from.down + down * step,
+                    };
+                    let found = overlap.correlation(wide, narrow, placing);
+                    if found > best.0 {
+                        best = (found, placing);
+                    }
+                }
+                if best.1 == from {
+                    break;
                 }
             }
-            if best.1 == from {
-                break;
+            if best.0 < least {
+                return None;
             }
+            step /= 2.0;
         }
-        step /= 2.0;
+        Some(best)
     }
-    best
 }
 
 /// What both pictures show of the same place, `[height, width]` each.
 struct Overlap {
     width: usize,
-    wide: Vec<f32>,
-    narrow: Vec<f32>,
+    height: usize,
+    wide: [f32; FINE * FINE],
+    narrow: [f32; FINE * FINE],
 }
 
 impl Overlap {
-    /// The wide picture taken where the pixels of the narrow one lie; `None` if too little of it does.
-    fn new(wide: &Grid, narrow: &Grid, placing: Placing) -> Option<Self> {
-        let side = wide.side;
-        let columns = Axis::new(side, placing.scale, placing.right)?;
-        let rows = Axis::new(side, placing.scale, placing.down)?;
-        let width = columns.places.len();
-        let mut overlap = Self {
-            width,
-            wide: Vec::with_capacity(width * rows.places.len()),
-            narrow: Vec::with_capacity(width * rows.places.len()),
-        };
-        let mut line = vec![0.0; side];
-        for (row, &(top, below)) in rows.places.iter().enumerate() {
-            let upper = &wide.levels[top * side..][..side];
-            let lower = &wide.levels[(top + 1).min(side - 1) * side..][..side];
-            for (mixed, (upper, lower)) in line.iter_mut().zip(upper.iter().zip(lower)) {
-                *mixed = upper + below * (lower - upper);
-            }
-            overlap.wide.extend(columns.places.iter().map(|&(left, right)| {
-                let (here, next) = (line[left], line[(left + 1).min(side - 1)]);
-                here + right * (next - here)
-            }));
-            overlap.narrow.extend(&narrow.levels[(rows.first + row) * side + columns.first..][..width]);
-        }
-        Some(overlap)
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn new() -> Self {
+        Self { width: 0, height: 0, wide: [0.0; FINE * FINE], narrow: [0.0; FINE * FINE] }
     }
 
-    fn correlation(&self) -> f32 {
+    /// The wide picture taken where the pixels of the narrow one lie; false if too little of it does.
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn take(&mut self, wide: &Grid, narrow: &Grid, placing: Placing) -> bool {
+        let side = wide.side;
+        let columns = Axis::new(side, placing.scale, placing.right);
+        let rows = Axis::new(side, placing.scale, placing.down);
+        (self.width, self.height) = (columns.count, rows.count);
+        if 4 * columns.count < 3 * side || 4 * rows.count < 3 * side {
+            return false;
+        }
+        // As long as a byte can say, so that no place has to be checked.
+        let mut line = [0.0; 256];
+        let overlap = self.wide.chunks_exact_mut(self.width).zip(self.narrow.chunks_exact_mut(self.width));
+        for (row, (wide_row, narrow_row)) in overlap.take(self.height).enumerate() {
+            let upper = &wide.levels[usize::from(rows.before[row]) * side..][..side];
+            let lower = &wide.levels[usize::from(rows.after[row]) * side..][..side];
+            for (mixed, (upper, lower)) in line.iter_mut().zip(upper.iter().zip(lower)) {
+                *mixed = upper + rows.part[row] * (lower - upper);
+            }
+            let columns_at = columns.before.iter().zip(&columns.after).zip(&columns.part);
+            for (level, ((&before, &after), part)) in wide_row.iter_mut().zip(columns_at) {
+                let (here, next) = (line[usize::from(before)], line[usize::from(after)]);
+                *level = here + part * (next - here);
+            }
+            narrow_row.copy_from_slice(&narrow.levels[(rows.first + row) * side + columns.first..][..columns.count]);
+        }
+        true
+    }
+
+    /// Less than any where it may not or cannot be taken.
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn correlation(&mut self, wide: &Grid, narrow: &Grid, placing: Placing) -> f32 {
+        let is_in = SCALES.contains(&placing.scale) && placing.right.abs().max(placing.down.abs()) <= FURTHEST;
+        if !is_in || !self.take(wide, narrow, placing) {
+            return f32::NEG_INFINITY;
+        }
         let mut sums = Sums::default();
-        sums.add_all(&self.wide, &self.narrow);
+        let count = self.width * self.height;
+        sums.add_all(&self.wide[..count], &self.narrow[..count]);
         sums.correlation()
     }
 
-    /// The correlation of what is left when the mean of the 3 x 3 pixels around each is taken away.
-    fn details(&self) -> Option<f32> {
-        let width = self.width;
-        let height = self.wide.len() / width;
+    /// The correlation of what is left of a placing when the mean of the 3 x 3 pixels around each is taken away.
+    fn details(wide: &Grid, narrow: &Grid, placing: Placing) -> Option<f32> {
+        let mut overlap = Self::new();
+        if !overlap.take(wide, narrow, placing) {
+            return None;
+        }
+        let width = overlap.width;
         let detail = |levels: &[f32], row: usize, column: usize| {
             let around: f32 =
                 (row - 1..=row + 1).map(|row| levels[row * width + column - 1..][..3].iter().sum::<f32>()).sum();
             levels[row * width + column] - around / 9.0
         };
         let mut sums = Sums::default();
-        for row in 1..height.checked_sub(1)? {
+        for row in 1..overlap.height.checked_sub(1)? {
             for column in 1..width.checked_sub(1)? {
-                sums.add(detail(&self.wide, row, column), detail(&self.narrow, row, column));
+                sums.add(detail(&overlap.wide, row, column), detail(&overlap.narrow, row, column));
             }
         }
         Some(sums.correlation())
     }
 }
 
-/// Where along one axis pixels of the narrow picture lie in the wide one: from pixel `first`, a place and the part of the
-/// way to the next.
+/// Where along one axis pixels of the narrow picture lie in the wide one: from pixel `first`, between which two, and the
+/// part of the way from one to the other.
 struct Axis {
     first: usize,
-    places: Vec<(usize, f32)>,
+    count: usize,
+    before: [u8; FINE],
+    after: [u8; FINE],
+    part: [f32; FINE],
 }
 
 impl Axis {
-    fn new(side: usize, scale: f32, shift: f32) -> Option<Self> {
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn new(side: usize, scale: f32, shift: f32) -> Self {
         let (last, middle) = ((side - 1) as f32, (side - 1) as f32 / 2.0);
         let place = |pixel: usize| (pixel as f32 - middle) * scale + middle + shift * side as f32;
         // Half a pixel over the edge is still the edge's pixel.
         let is_inside = |pixel: &usize| (-0.5..=last + 0.5).contains(&place(*pixel));
-        let first = (0..side).find(is_inside)?;
-        #[expect(clippy::cast_sign_loss, reason = "it is clamped")]
-        let split = |place: f32| {
-            let place = place.clamp(0.0, last);
-            (place as usize, place.fract())
-        };
-        let places: Vec<_> = (first..side).take_while(is_inside).map(|pixel| split(place(pixel))).collect();
-        (4 * places.len() >= 3 * side).then_some(Self { first, places })
+        let first = (0..side).find(is_inside).unwrap_or(side);
+        let mut axis = Self { first, count: 0, before: [0; FINE], after: [0; FINE], part: [0.0; FINE] };
+        for pixel in (first..side).take_while(is_inside) {
+            let place = place(pixel).clamp(0.0, last);
+            #[expect(clippy::cast_sign_loss, reason = "it is clamped")]
+            let before = place as u8;
+            axis.before[axis.count] = before;
+            axis.after[axis.count] = (before + 1).min(side as u8 - 1);
+            axis.part[axis.count] = place - f32::from(before);
+            axis.count += 1;
+        }
+        axis
     }
 }
 
@@ -302,6 +351,8 @@ impl Sums {
         self.product += left * right;
     }
 
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
     fn add_all(&mut self, left: &[f32], right: &[f32]) {
         const LANES: usize = 8;
         let mut sums = [[0.0_f32; LANES]; 5];
