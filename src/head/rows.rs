@@ -88,7 +88,9 @@ impl<'a> RowSystem<'a> {
                             factors.iter_mut().zip(products).for_each(|(factor, product)| *factor *= product + bias);
                         }
                         add_all_scaled(&mut sums, factors, rows);
-                        factors.iter().for_each(|factor| total += factor);
+                        for factor in factors {
+                            total += factor;
+                        }
                         continue;
                     }
                     for (row, factor) in rows.into_iter().zip(factors) {
