@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::HeadError;
 use super::newton::{Gradient, Point, StepTask, System};
 use super::preconditioner::Sample;
-use super::product::{ROWS, add_all_scaled, add_scaled, dot, dots};
+use super::product::{add_scaled, dot};
 use super::scaling::Scaling;
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::Progress;
@@ -53,51 +53,23 @@ impl<'a> RowSystem<'a> {
     /// Z·w for some images, `[len]`.
     fn products(&self, weights: &[f64], rows: &[usize]) -> Vec<f64> {
         let (folded, shift) = self.folded(weights);
-        let of_rows = |rows: &[usize]| {
-            let rows = self.rows(rows);
-            let products = match rows.as_slice().try_into() {
-                Ok(rows) => dots(rows, &folded).to_vec(),
-                Err(_) => rows.iter().map(|row| dot(row, &folded)).collect(),
-            };
-            products.into_iter().map(|product| product + shift)
-        };
-        rows.par_chunks(ROWS).with_min_len(64 / ROWS).flat_map_iter(of_rows).collect()
+        rows.par_iter().with_min_len(64).map(|&row| dot(self.features.row(row), &folded) + shift).collect()
     }
 
-    /// The features of some images.
-    fn rows(&self, rows: &[usize]) -> Vec<&[f32]> {
-        rows.iter().map(|&row| self.features.row(row)).collect()
-    }
-
-    /// Zᵀ·s `[D]` and Σ s for numbers s of the fitted images: those of `factors`, times the image's features · w + bias where
-    /// such a (w, bias) is given.
-    fn transposed(&self, factors: &[f64], by: Option<(&[f64], f64)>) -> (Vec<f64>, f64) {
+    /// Zᵀ·s `[D]` and Σ s for numbers s of the fitted images, each of which `factor` gives from the image's features.
+    fn transposed(&self, factor: impl Fn(usize, &[f32]) -> f64 + Sync) -> (Vec<f64>, f64) {
         let parts: Vec<(Vec<f64>, f64)> = self
             .fitted
             .par_chunks(ROWS_PER_TASK)
-            .zip(factors.par_chunks(ROWS_PER_TASK))
-            .map(|(rows, factors)| {
+            .enumerate()
+            .map(|(task, rows)| {
                 let mut sums = vec![0.0; self.features.width()];
                 let mut total = 0.0;
-                for (rows, factors) in rows.chunks(ROWS).zip(factors.chunks(ROWS)) {
-                    let rows = self.rows(rows);
-                    if let (Ok(rows), Ok(mut factors)) = (rows.as_slice().try_into(), <[f64; ROWS]>::try_from(factors))
-                    {
-                        if let Some((weights, bias)) = by {
-                            let products = dots(rows, weights);
-                            factors.iter_mut().zip(products).for_each(|(factor, product)| *factor *= product + bias);
-                        }
-                        add_all_scaled(&mut sums, factors, rows);
-                        for factor in factors {
-                            total += factor;
-                        }
-                        continue;
-                    }
-                    for (row, factor) in rows.into_iter().zip(factors) {
-                        let factor = by.map_or(*factor, |(weights, bias)| factor * (dot(row, weights) + bias));
-                        add_scaled(&mut sums, factor, row);
-                        total += factor;
-                    }
+                for (index, &row) in (task * ROWS_PER_TASK..).zip(rows) {
+                    let row = self.features.row(row);
+                    let factor = factor(index, row);
+                    add_scaled(&mut sums, factor, row);
+                    total += factor;
                 }
                 (sums, total)
             })
@@ -119,7 +91,7 @@ impl<'a> RowSystem<'a> {
     fn hessian_product(&self, direction: &Direction, curvatures: &[f64], l2: f64) -> Direction {
         let (folded, shift) = self.folded(&direction.weights);
         let shift = shift + direction.bias;
-        let (mut weights, bias) = self.transposed(curvatures, Some((&folded, shift)));
+        let (mut weights, bias) = self.transposed(|index, row| curvatures[index] * (dot(row, &folded) + shift));
         add_scaled(&mut weights, l2, &direction.weights);
         Direction { weights, bias }
     }
@@ -153,7 +125,7 @@ impl System for RowSystem<'_> {
     }
 
     fn gradient(&self, point: &Point, slopes: &[f64], l2: f64) -> Gradient {
-        let (mut coordinates, bias) = self.transposed(slopes, None);
+        let (mut coordinates, bias) = self.transposed(|index, _| slopes[index]);
         add_scaled(&mut coordinates, l2, &point.coordinates);
         let norm = (dot(&coordinates, &coordinates) + bias * bias).sqrt();
         Gradient { coordinates, products: Vec::new(), bias, norm }
