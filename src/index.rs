@@ -47,6 +47,8 @@ pub struct Index {
     width: usize,
     /// `[R, D]`
     rows: Vec<i8>,
+    /// The product of each with itself, `[R]`.
+    squares: Vec<f64>,
     threshold: Option<f64>,
 }
 
@@ -80,13 +82,14 @@ impl Index {
 
     /// An index of these rows `[R, D]`, all of them, that says nothing about what is unfamiliar.
     pub fn from_rows<'a>(width: usize, rows: impl Iterator<Item = &'a [f32]>) -> Self {
-        Self { width, rows: rows.flat_map(rounded).collect(), threshold: None }
+        Self::from_stored(width, rows.flat_map(rounded).collect(), None)
     }
 
     /// An index of stored rows `[R, D]`; what does not fill a row is left out.
     pub fn from_stored(width: usize, mut rows: Vec<i8>, threshold: Option<f64>) -> Self {
         rows.truncate(rows.len() - rows.len() % width.max(1));
-        Self { width, rows, threshold }
+        let squares = rows.chunks_exact(width.max(1)).map(|row| product(row, row)).collect();
+        Self { width, rows, squares, threshold }
     }
 
     /// The rows as they are stored, `[R, D]`: features divided by the largest of their row, to the power 1.5, times 127.
@@ -138,10 +141,10 @@ impl Index {
         }
         let given: Vec<i8> = rounded(features).collect();
         let length = product(&given, &given);
-        let rows = self.rows.chunks_exact(self.width).enumerate().filter(|(row, _)| is_meant(*row));
+        let rows = self.rows.chunks_exact(self.width).zip(&self.squares).enumerate().filter(|(row, _)| is_meant(*row));
         let mut found: Vec<Neighbour> = rows
-            .map(|(row, stored)| {
-                let lengths = (length * product(stored, stored)).sqrt();
+            .map(|(row, (stored, square))| {
+                let lengths = (length * square).sqrt();
                 let similarity = if lengths > 0.0 { product(stored, &given) / lengths } else { 0.0 };
                 Neighbour { row, similarity }
             })
@@ -167,9 +170,29 @@ fn rounded(features: &[f32]) -> impl Iterator<Item = i8> {
 
 /// The sum of products, exact: 2048 of them stay below 2²⁶.
 fn product(a: &[i8], b: &[i8]) -> f64 {
-    let sum = |a: &[i8], b: &[i8]| a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum::<i32>();
     // In parts, so that no width is too large for 32 bits.
-    a.chunks(1 << 16).zip(b.chunks(1 << 16)).map(|(a, b)| f64::from(sum(a, b))).sum()
+    let parts = a.chunks(1 << 16).zip(b.chunks(1 << 16));
+    parts.map(|(a, b)| f64::from(pulp::Arch::new().dispatch(Product { a, b }))).sum()
+}
+
+struct Product<'a> {
+    a: &'a [i8],
+    b: &'a [i8],
+}
+
+impl pulp::WithSimd for Product<'_> {
+    type Output = i32;
+
+    #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> i32 {
+        let mut sum = 0_i32;
+        for (a, b) in self.a.iter().zip(self.b) {
+            // It cannot wrap, and without a check several are added at once.
+            sum = sum.wrapping_add(i32::from(*a) * i32::from(*b));
+        }
+        sum
+    }
 }
 
 /// The similarity that 96 % of new familiar photos reach.

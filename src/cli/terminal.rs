@@ -199,8 +199,12 @@ impl Progress for Terminal {
     }
 
     fn finish(&self) {
-        if let Some(bar) = self.task().take().and_then(|task| task.bar) {
+        let Some(task) = self.task().take() else { return };
+        let (name, time) = (&task.name, task.started.elapsed());
+        if let Some(bar) = task.bar {
             bar.finish_and_clear();
+        } else if self.style == Output::Lines && time >= SHOWN_AFTER {
+            let _ = writeln!(io::stderr(), "{name}: done after {:.1} s", time.as_secs_f64());
         }
     }
 

@@ -10,7 +10,7 @@ use super::newton::{Minimum, Problem, REQUIRED_RATIO};
 use super::rows::RowSystem;
 use super::scaling::Scaling;
 use super::{Examples, Head, HeadError, examples::require_positive};
-use crate::progress::Progress;
+use crate::progress::{Progress, Unit};
 
 /// Far below [`REQUIRED_RATIO`]: Newton's last steps are cheap, and the stored f32 head is then the rounded optimum.
 const TOLERANCE: f64 = 1e-8;
@@ -77,7 +77,14 @@ pub fn fit(
         (Some(chosen), L2::Auto) => chosen.l2,
         (None, L2::Auto) => usual_strength(examples.features().width()),
     };
-    Ok(Fit { cross_validation, ..fit_at(examples, l2, progress)? })
+    // Without cross-validation the fit is one step of a longer task.
+    if cross_validation.is_none() {
+        return fit_at(examples, l2, progress);
+    }
+    progress.start("fitting the head", Unit::Steps, None);
+    let fit = fit_at(examples, l2, progress);
+    progress.finish();
+    Ok(Fit { cross_validation, ..fit? })
 }
 
 /// Fits at one strength.

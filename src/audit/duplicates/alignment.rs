@@ -22,11 +22,16 @@ const SCALES: std::ops::RangeInclusive<f32> = 0.87..=1.15;
 /// A pair below it at the coarse picture's best whole shift is not looked at any more.
 const MIN_AT_A_GLANCE: f32 = 0.6;
 
-/// The same for the best coarse shift and scale.
-const MIN_COARSE: f32 = 0.8;
+/// The same for the best coarse shift and scale, by steps of a pixel, of half a pixel and so on: what comes of finer steps
+/// is hardly ever much more. Of 6325 pairs that are found without these limits and the two below among 8000 crops of photos
+/// 6307 are found with them, in a third of the time.
+const LEAST_COARSE: [f32; 4] = [0.7, 0.8, 0.83, 0.85];
 
-/// Correlation from which two pictures may be one.
-const MIN: f32 = 0.9;
+/// The same for the details of the coarse pictures.
+const MIN_OF_COARSE_DETAILS: f32 = 0.4;
+
+/// The same for the fine pictures; from the last on two may be one.
+const LEAST_FINE: [f32; 3] = [0.8, 0.87, 0.9];
 
 /// Correlation of the details from which they are.
 const MIN_OF_DETAILS: f32 = 0.65;
@@ -39,36 +44,38 @@ const MAX_BRIGHTER: f32 = 100.0;
 
 /// A thumbnail made ready for comparing; its fine picture is made where the coarse ones agree, for memory's sake.
 pub(super) struct Picture<'a> {
-    coarse: Grid,
+    coarse: Grid<COARSE>,
     thumbnail: &'a Thumbnail,
     is_mirrored: bool,
     mean: f32,
 }
 
-/// `side` x `side` levels.
-#[derive(Clone)]
-struct Grid {
-    side: usize,
-    levels: Vec<f32>,
-}
+/// Levels by row and column.
+type Grid<const SIDE: usize> = Box<[[f32; SIDE]; SIDE]>;
 
 impl<'a> Picture<'a> {
     /// `None` where there is nothing to compare.
     pub(super) fn new(thumbnail: &'a Thumbnail) -> Option<Self> {
-        let fine = Grid::new(thumbnail);
-        let count = fine.levels.len() as f32;
-        let mean = fine.levels.iter().sum::<f32>() / count;
-        let variance = fine.levels.iter().map(|level| (level - mean).powi(2)).sum::<f32>() / count;
-        (variance.sqrt() >= MIN_CONTRAST).then(|| Self { coarse: fine.halved(), thumbnail, is_mirrored: false, mean })
+        let fine = fine(thumbnail);
+        let levels = fine.as_flattened();
+        let count = levels.len() as f32;
+        let mean = levels.iter().sum::<f32>() / count;
+        let variance = levels.iter().map(|level| (level - mean).powi(2)).sum::<f32>() / count;
+        (variance.sqrt() >= MIN_CONTRAST).then(|| Self { coarse: halved(&fine), thumbnail, is_mirrored: false, mean })
     }
 
     pub(super) fn mirrored(&self) -> Self {
-        Self { coarse: self.coarse.mirrored(), is_mirrored: !self.is_mirrored, ..*self }
+        let mut mirrored = Self { coarse: self.coarse.clone(), is_mirrored: !self.is_mirrored, ..*self };
+        mirror(&mut mirrored.coarse);
+        mirrored
     }
 
-    fn fine(&self) -> Grid {
-        let fine = Grid::new(self.thumbnail);
-        if self.is_mirrored { fine.mirrored() } else { fine }
+    fn fine(&self) -> Grid<FINE> {
+        let mut fine = fine(self.thumbnail);
+        if self.is_mirrored {
+            mirror(&mut fine);
+        }
+        fine
     }
 
     /// The correlation of the two at the best shift and scale, if they show the same.
@@ -80,14 +87,14 @@ impl<'a> Picture<'a> {
         if glance < MIN_AT_A_GLANCE {
             return None;
         }
-        let coarse = climb(&self.coarse, &other.coarse, start, 3);
-        if coarse.0 < MIN_COARSE {
+        let (_, placing) = climb(&self.coarse, &other.coarse, start, &LEAST_COARSE)?;
+        if Overlap::new(&self.coarse, placing)?.details(&other.coarse) < MIN_OF_COARSE_DETAILS {
             return None;
         }
         let (here, there) = (self.fine(), other.fine());
-        let (correlation, placing) = climb(&here, &there, coarse.1, 2);
-        let details = Overlap::new(&here, &there, placing)?.details()?;
-        (correlation >= MIN && details >= MIN_OF_DETAILS).then_some(correlation)
+        let (correlation, placing) = climb(&here, &there, placing, &LEAST_FINE)?;
+        let details = Overlap::new(&here, placing)?.details(&there);
+        (details >= MIN_OF_DETAILS).then_some(correlation)
     }
 }
 
@@ -107,178 +114,243 @@ const SHIFTS: usize = 2;
 const MIDDLE: usize = COARSE - 2 * SHIFTS;
 
 /// The best shift by whole pixels, by the middle of the narrow picture.
-fn at_a_glance(wide: &Grid, narrow: &Grid) -> (f32, Placing) {
-    let middle = narrow.window(SHIFTS, SHIFTS);
-    let mut best = (f32::NEG_INFINITY, Placing { scale: 1.0, right: 0.0, down: 0.0 });
-    for top in 0..=2 * SHIFTS {
-        for left in 0..=2 * SHIFTS {
-            let mut sums = Sums::default();
-            sums.add_all(&wide.window(left, top), &middle);
-            let found = sums.correlation();
-            if found > best.0 {
-                let part = |start: usize| (start as f32 - SHIFTS as f32) / COARSE as f32;
-                best = (found, Placing { scale: 1.0, right: part(left), down: part(top) });
-            }
-        }
-    }
-    best
+fn at_a_glance(wide: &Grid<COARSE>, narrow: &Grid<COARSE>) -> (f32, Placing) {
+    pulp::Arch::new().dispatch(Glance { wide, narrow })
 }
 
-/// Goes from one placing to better ones beside it, in steps that are halved `halvings` times.
-fn climb(wide: &Grid, narrow: &Grid, start: Placing, halvings: usize) -> (f32, Placing) {
-    const MAX_STEPS: usize = 12;
-    let value = |placing: Placing| {
-        let is_in = SCALES.contains(&placing.scale) && placing.right.abs().max(placing.down.abs()) <= FURTHEST;
-        is_in
-            .then(|| Overlap::new(wide, narrow, placing))
-            .flatten()
-            .map_or(f32::NEG_INFINITY, |both| both.correlation())
-    };
-    let mut best = (value(start), start);
-    // A pixel of the picture, and a scale that moves its edge by about as much.
-    let mut step = 1.0 / wide.side as f32;
-    for _ in 0..=halvings {
-        for _ in 0..MAX_STEPS {
-            let from = best.1;
-            for (scale, right, down) in [
-                (1.0, 0.0, 0.0),
-                (-1.0, 0.0, 0.0),
-                (0.0, 1.0, 0.0),
-                (0.0, -1.0, 0.0),
-                (0.0, 0.0, 1.0),
-                (0.0, 0.0, -1.0),
-            ] {
-                let placing = Placing {
-                    scale: from.scale + scale * step,
-                    right: from.right + right * step,
-                    down: from.down + down * step,
-                };
-                let found = value(placing);
+struct Glance<'a> {
+    wide: &'a [[f32; COARSE]; COARSE],
+    narrow: &'a [[f32; COARSE]; COARSE],
+}
+
+impl pulp::WithSimd for Glance<'_> {
+    type Output = (f32, Placing);
+
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
+        let mut best = (f32::NEG_INFINITY, Placing { scale: 1.0, right: 0.0, down: 0.0 });
+        // As wide as a register, with zeros behind the middle.
+        let mut middle = [[0.0_f32; COARSE]; MIDDLE];
+        let mut is_in = [0.0_f32; COARSE];
+        is_in[..MIDDLE].fill(1.0);
+        for (middle, row) in middle.iter_mut().zip(self.narrow.iter().skip(SHIFTS)) {
+            middle[..MIDDLE].copy_from_slice(&row[SHIFTS..SHIFTS + MIDDLE]);
+        }
+        let mut shifted = [[0.0_f32; COARSE + 2 * SHIFTS]; COARSE];
+        for (shifted, row) in shifted.iter_mut().zip(self.wide) {
+            shifted[..COARSE].copy_from_slice(row);
+        }
+        for top in 0..=2 * SHIFTS {
+            for left in 0..=2 * SHIFTS {
+                let [mut here, mut there, mut here_squared, mut there_squared, mut product] = [[0.0_f32; COARSE]; 5];
+                for (wide, narrow) in shifted.iter().skip(top).zip(&middle) {
+                    for lane in 0..COARSE {
+                        let (wide, narrow) = (is_in[lane] * wide[left + lane], narrow[lane]);
+                        here[lane] += wide;
+                        there[lane] += narrow;
+                        here_squared[lane] += wide * wide;
+                        there_squared[lane] += narrow * narrow;
+                        product[lane] += wide * narrow;
+                    }
+                }
+                let sums = [here, there, here_squared, there_squared, product];
+                let found = Sums::of((MIDDLE * MIDDLE) as f32, sums).correlation();
                 if found > best.0 {
-                    best = (found, placing);
+                    let part = |start: usize| (start as f32 - SHIFTS as f32) / COARSE as f32;
+                    best = (found, Placing { scale: 1.0, right: part(left), down: part(top) });
                 }
             }
-            if best.1 == from {
-                break;
-            }
         }
-        step /= 2.0;
+        best
     }
-    best
 }
 
-/// What both pictures show of the same place, `[height, width]` each.
-struct Overlap {
-    width: usize,
-    wide: Vec<f32>,
-    narrow: Vec<f32>,
+/// Goes from one placing to better ones beside it, in steps that are halved once for each number of `least`; `None` as soon
+/// as the best of one size of step is below its number.
+fn climb<const SIDE: usize>(
+    wide: &Grid<SIDE>,
+    narrow: &Grid<SIDE>,
+    start: Placing,
+    least: &[f32],
+) -> Option<(f32, Placing)> {
+    pulp::Arch::new().dispatch(Climb { wide, narrow, start, least })
 }
 
-impl Overlap {
-    /// The wide picture taken where the pixels of the narrow one lie; `None` if too little of it does.
-    fn new(wide: &Grid, narrow: &Grid, placing: Placing) -> Option<Self> {
-        let side = wide.side;
-        let columns = Axis::new(side, placing.scale, placing.right)?;
-        let rows = Axis::new(side, placing.scale, placing.down)?;
-        let width = columns.places.len();
-        let mut overlap = Self {
-            width,
-            wide: Vec::with_capacity(width * rows.places.len()),
-            narrow: Vec::with_capacity(width * rows.places.len()),
-        };
-        let mut line = vec![0.0; side];
-        for (row, &(top, below)) in rows.places.iter().enumerate() {
-            let upper = &wide.levels[top * side..][..side];
-            let lower = &wide.levels[(top + 1).min(side - 1) * side..][..side];
-            for (mixed, (upper, lower)) in line.iter_mut().zip(upper.iter().zip(lower)) {
-                *mixed = upper + below * (lower - upper);
+struct Climb<'a, const SIDE: usize> {
+    wide: &'a [[f32; SIDE]; SIDE],
+    narrow: &'a [[f32; SIDE]; SIDE],
+    start: Placing,
+    least: &'a [f32],
+}
+
+impl<const SIDE: usize> pulp::WithSimd for Climb<'_, SIDE> {
+    type Output = Option<(f32, Placing)>;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
+        const MAX_STEPS: usize = 12;
+        const WAYS: [[f32; 3]; 6] =
+            [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0]];
+        let mut best = (f32::NEG_INFINITY, self.start);
+        // A pixel of the picture, and a scale that moves its edge by about as much.
+        let mut step = 1.0 / SIDE as f32;
+        for (halvings, &least) in self.least.iter().enumerate() {
+            for steps in 0..MAX_STEPS {
+                let from = best.1;
+                let itself = (halvings == 0 && steps == 0).then_some([0.0; 3]);
+                for [scale, right, down] in itself.into_iter().chain(WAYS) {
+                    let placing = Placing {
+                        scale: from.scale + scale * step,
+                        right: from.right + right * step,
+                        down: from.down + down * step,
+                    };
+                    // No closure here: it would not be compiled for the processor that was found.
+                    let Some(overlap) = Overlap::new(self.wide, placing) else { continue };
+                    let found = overlap.correlation(self.narrow);
+                    if found > best.0 {
+                        best = (found, placing);
+                    }
+                }
+                if best.1 == from {
+                    break;
+                }
             }
-            overlap.wide.extend(columns.places.iter().map(|&(left, right)| {
-                let (here, next) = (line[left], line[(left + 1).min(side - 1)]);
-                here + right * (next - here)
-            }));
-            overlap.narrow.extend(&narrow.levels[(rows.first + row) * side + columns.first..][..width]);
+            if best.0 < least {
+                return None;
+            }
+            step /= 2.0;
         }
-        Some(overlap)
+        Some(best)
+    }
+}
+
+/// The wide picture where the pixels of the narrow one lie.
+struct Overlap<'a, const SIDE: usize> {
+    wide: &'a [[f32; SIDE]; SIDE],
+    columns: Axis<SIDE>,
+    rows: Axis<SIDE>,
+}
+
+impl<'a, const SIDE: usize> Overlap<'a, SIDE> {
+    /// `None` for a placing that is not tried, or if too little of the narrow picture lies in the wide one.
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn new(wide: &'a [[f32; SIDE]; SIDE], placing: Placing) -> Option<Self> {
+        if !SCALES.contains(&placing.scale) || placing.right.abs().max(placing.down.abs()) > FURTHEST {
+            return None;
+        }
+        let (columns, rows) = (Axis::new(placing.scale, placing.right), Axis::new(placing.scale, placing.down));
+        (4 * columns.count.min(rows.count) >= 3 * SIDE).then_some(Self { wide, columns, rows })
     }
 
-    fn correlation(&self) -> f32 {
-        let mut sums = Sums::default();
-        sums.add_all(&self.wide, &self.narrow);
-        sums.correlation()
+    /// Levels at a row of the narrow picture, 0 where it is outside.
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn row(&self, row: usize) -> [f32; SIDE] {
+        let Axis { before, after, part, .. } = &self.rows;
+        let (upper, lower) = (&self.wide[before[row] as usize % SIDE], &self.wide[after[row] as usize % SIDE]);
+        let mut line = [0.0; SIDE];
+        for column in 0..SIDE {
+            line[column] = upper[column] + part[row] * (lower[column] - upper[column]);
+        }
+        let Axis { before, after, part, is_in, .. } = &self.columns;
+        let mut levels = [0.0; SIDE];
+        for column in 0..SIDE {
+            let (here, next) = (line[before[column] as usize % SIDE], line[after[column] as usize % SIDE]);
+            levels[column] = is_in[column] * (here + part[column] * (next - here));
+        }
+        levels
+    }
+
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn correlation(&self, narrow: &[[f32; SIDE]; SIDE]) -> f32 {
+        let (rows, is_in) = (&self.rows, &self.columns.is_in);
+        let mut sums = [[0.0_f32; SIDE]; 5];
+        for (row, levels) in narrow.iter().enumerate().skip(rows.first).take(rows.count) {
+            let wide = self.row(row);
+            for lane in 0..SIDE {
+                let (wide, narrow) = (wide[lane], is_in[lane] * levels[lane]);
+                sums[0][lane] += wide;
+                sums[1][lane] += narrow;
+                sums[2][lane] += wide * wide;
+                sums[3][lane] += narrow * narrow;
+                sums[4][lane] += wide * narrow;
+            }
+        }
+        Sums::of((rows.count * self.columns.count) as f32, sums).correlation()
     }
 
     /// The correlation of what is left when the mean of the 3 x 3 pixels around each is taken away.
-    fn details(&self) -> Option<f32> {
-        let width = self.width;
-        let height = self.wide.len() / width;
-        let detail = |levels: &[f32], row: usize, column: usize| {
+    fn details(&self, narrow: &[[f32; SIDE]; SIDE]) -> f32 {
+        let Self { rows, columns, .. } = self;
+        let wide: Vec<[f32; SIDE]> = (0..SIDE).map(|row| self.row(row)).collect();
+        let detail = |levels: &[[f32; SIDE]], row: usize, column: usize| {
             let around: f32 =
-                (row - 1..=row + 1).map(|row| levels[row * width + column - 1..][..3].iter().sum::<f32>()).sum();
-            levels[row * width + column] - around / 9.0
+                levels[row - 1..=row + 1].iter().map(|row| row[column - 1..=column + 1].iter().sum::<f32>()).sum();
+            levels[row][column] - around / 9.0
         };
         let mut sums = Sums::default();
-        for row in 1..height.checked_sub(1)? {
-            for column in 1..width.checked_sub(1)? {
-                sums.add(detail(&self.wide, row, column), detail(&self.narrow, row, column));
+        for row in rows.first + 1..(rows.first + rows.count).saturating_sub(1) {
+            for column in columns.first + 1..(columns.first + columns.count).saturating_sub(1) {
+                sums.add(detail(&wide, row, column), detail(narrow, row, column));
             }
         }
-        Some(sums.correlation())
+        sums.correlation()
     }
 }
 
-/// Where along one axis pixels of the narrow picture lie in the wide one: from pixel `first`, a place and the part of the
-/// way to the next.
-struct Axis {
+/// Where along one axis pixels of the narrow picture lie in the wide one: between which two, and the part of the way from
+/// one to the other; which of them do, `count` from the `first` on, as 1 and 0.
+struct Axis<const SIDE: usize> {
     first: usize,
-    places: Vec<(usize, f32)>,
+    count: usize,
+    before: [u32; SIDE],
+    after: [u32; SIDE],
+    part: [f32; SIDE],
+    is_in: [f32; SIDE],
 }
 
-impl Axis {
-    fn new(side: usize, scale: f32, shift: f32) -> Option<Self> {
-        let (last, middle) = ((side - 1) as f32, (side - 1) as f32 / 2.0);
-        let place = |pixel: usize| (pixel as f32 - middle) * scale + middle + shift * side as f32;
-        // Half a pixel over the edge is still the edge's pixel.
-        let is_inside = |pixel: &usize| (-0.5..=last + 0.5).contains(&place(*pixel));
-        let first = (0..side).find(is_inside)?;
-        #[expect(clippy::cast_sign_loss, reason = "it is clamped")]
-        let split = |place: f32| {
+impl<const SIDE: usize> Axis<SIDE> {
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    #[expect(clippy::cast_sign_loss, reason = "what is cast is not negative")]
+    fn new(scale: f32, shift: f32) -> Self {
+        let (last, middle) = ((SIDE - 1) as f32, (SIDE - 1) as f32 / 2.0);
+        let offset = middle + shift * SIDE as f32;
+        let (mut before, mut after, mut part, mut is_in) = ([0; SIDE], [0; SIDE], [0.0; SIDE], [0.0; SIDE]);
+        for pixel in 0..SIDE {
+            let place = (pixel as f32 - middle) * scale + offset;
+            // Half a pixel over the edge is still the edge's pixel.
+            is_in[pixel] = if place >= -0.5 && place <= last + 0.5 { 1.0 } else { 0.0 };
             let place = place.clamp(0.0, last);
-            (place as usize, place.fract())
-        };
-        let places: Vec<_> = (first..side).take_while(is_inside).map(|pixel| split(place(pixel))).collect();
-        (4 * places.len() >= 3 * side).then_some(Self { first, places })
+            before[pixel] = place as u32;
+            after[pixel] = (before[pixel] + 1).min(SIDE as u32 - 1);
+            part[pixel] = place - before[pixel] as f32;
+        }
+        let first = is_in.iter().take_while(|is_in| **is_in == 0.0).count();
+        let count = is_in.iter().sum::<f32>() as usize;
+        Self { first, count, before, after, part, is_in }
     }
 }
 
-impl Grid {
-    fn new(thumbnail: &Thumbnail) -> Self {
-        Self { side: FINE, levels: thumbnail.levels().iter().map(|&level| f32::from(level)).collect() }
-    }
+fn fine(thumbnail: &Thumbnail) -> Grid<FINE> {
+    let mut fine = Box::new([[0.0; FINE]; FINE]);
+    fine.as_flattened_mut().iter_mut().zip(thumbnail.levels()).for_each(|(to, &level)| *to = f32::from(level));
+    fine
+}
 
-    fn halved(&self) -> Self {
-        let side = COARSE;
-        let at = |row: usize, column: usize| self.levels[row * self.side + column];
-        let level = |place: usize| {
-            let (row, column) = (2 * (place / side), 2 * (place % side));
-            (at(row, column) + at(row, column + 1) + at(row + 1, column) + at(row + 1, column + 1)) / 4.0
-        };
-        Self { side, levels: (0..side * side).map(level).collect() }
-    }
+fn halved(fine: &Grid<FINE>) -> Grid<COARSE> {
+    let at = |row: usize, column: usize| fine[row][column];
+    let level = |row: usize, column: usize| {
+        (at(row, column) + at(row, column + 1) + at(row + 1, column) + at(row + 1, column + 1)) / 4.0
+    };
+    Box::new(std::array::from_fn(|row| std::array::from_fn(|column| level(2 * row, 2 * column))))
+}
 
-    /// [`MIDDLE`] x [`MIDDLE`] levels from a corner on.
-    fn window(&self, left: usize, top: usize) -> [f32; MIDDLE * MIDDLE] {
-        let mut window = [0.0; MIDDLE * MIDDLE];
-        for (row, line) in window.chunks_exact_mut(MIDDLE).enumerate() {
-            line.copy_from_slice(&self.levels[(top + row) * self.side + left..][..MIDDLE]);
-        }
-        window
-    }
-
-    fn mirrored(&self) -> Self {
-        let levels = self.levels.chunks_exact(self.side).flat_map(|row| row.iter().rev().copied()).collect();
-        Self { side: self.side, levels }
-    }
+fn mirror<const SIDE: usize>(grid: &mut Grid<SIDE>) {
+    grid.iter_mut().for_each(|row| row.reverse());
 }
 
 /// The five sums of a correlation.
@@ -302,28 +374,30 @@ impl Sums {
         self.product += left * right;
     }
 
-    fn add_all(&mut self, left: &[f32], right: &[f32]) {
-        const LANES: usize = 8;
-        let mut sums = [[0.0_f32; LANES]; 5];
-        let ((left, left_rest), (right, right_rest)) = (left.as_chunks::<LANES>(), right.as_chunks::<LANES>());
-        for (left, right) in left.iter().zip(right) {
-            for lane in 0..LANES {
-                sums[0][lane] += left[lane];
-                sums[1][lane] += right[lane];
-                sums[2][lane] += left[lane] * left[lane];
-                sums[3][lane] += right[lane] * right[lane];
-                sums[4][lane] += left[lane] * right[lane];
+    /// From sums side by side.
+    #[expect(clippy::inline_always, reason = "as `Climb`")]
+    #[inline(always)]
+    fn of<const LANES: usize>(count: f32, sums: [[f32; LANES]; 5]) -> Self {
+        let mut sums = sums;
+        // By halves, so that additions do not wait for each other; the order is the same everywhere.
+        let mut lanes = LANES;
+        while lanes > 1 {
+            let half = lanes.div_ceil(2);
+            for sums in &mut sums {
+                for lane in 0..lanes - half {
+                    sums[lane] += sums[lane + half];
+                }
             }
+            lanes = half;
         }
-        let [of_left, of_right, left_squared, right_squared, product] = sums.map(|lanes| lanes.iter().sum::<f32>());
-        self.count += (left.len() * LANES) as f32;
-        self.left += of_left;
-        self.right += of_right;
-        self.left_squared += left_squared;
-        self.right_squared += right_squared;
-        self.product += product;
-        for (&left, &right) in left_rest.iter().zip(right_rest) {
-            self.add(left, right);
+        let [left, right, left_squared, right_squared, product] = sums;
+        Self {
+            count,
+            left: left[0],
+            right: right[0],
+            left_squared: left_squared[0],
+            right_squared: right_squared[0],
+            product: product[0],
         }
     }
 

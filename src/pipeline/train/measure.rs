@@ -7,6 +7,7 @@ use super::training::Training;
 use crate::metrics::{self, Bootstrap, Metrics, Scores};
 use crate::model::FEW_FOR_FOLDS;
 use crate::pipeline::{PipelineError, folds};
+use crate::progress::Unit;
 use crate::report::html::Warning;
 use crate::report::{CrossValidationReport, Leak, rounded};
 
@@ -61,7 +62,10 @@ impl Training<'_> {
     pub(super) fn measure(&self, fitted: &Fitted, decided: &Decided) -> Result<Vec<Measured<'_>>, PipelineError> {
         let measure = |(name, side): (&'static str, _)| self.measure_side(name, side, fitted, decided);
         let sides = [("test", &self.test), ("validation", &self.validation)].into_iter();
-        sides.filter(|(_, side)| side.len() > 0).map(measure).collect()
+        self.progress.start("intervals of the measures", Unit::Steps, None);
+        let measured = sides.filter(|(_, side)| side.len() > 0).map(measure).collect();
+        self.progress.finish();
+        measured
     }
 
     fn measure_side<'a>(
