@@ -14,7 +14,7 @@ use resnet_binary::weights::WeightsError;
 use super::settings::Settings;
 use super::terminal::{self, Exit, Terminal};
 use super::{
-    cache, doctor, evaluate, export, extract, inspect, merge, options, predict, shell, train, verify, weights,
+    cache, doctor, evaluate, export, extract, help, inspect, merge, options, predict, shell, train, verify, weights,
 };
 
 /// This program and its libtorch, which is asked, for it need not be the one that the program was compiled with.
@@ -119,7 +119,7 @@ pub(crate) fn run() -> Exit {
 
 /// The command line, and a line for each place that settings of `train` are from. `None` where they were only asked for.
 fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
-    let command = Cli::command();
+    let command = help::fitted(Cli::command(), std::env::args_os().skip(1));
     let given = command.clone().try_get_matches().unwrap_or_else(|error| with_example(error).exit());
     let mut built = command.clone();
     built.build();
