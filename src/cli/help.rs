@@ -3,16 +3,18 @@
 use clap::{Arg, Command};
 
 /// Commands that a first look at the program does not need.
-const LATER: [&str; 5] = ["merge", "inspect", "completions", "man", "help"];
+const LATER: [&str; 4] = ["merge", "inspect", "completions", "man"];
 
 /// A colon before this many letters stands behind a name that is explained, not behind a sentence.
 const NAME: usize = 20;
 
 /// The command with its short help in place, if that is what the words ask for.
 pub(super) fn fitted(program: Command, mut words: impl Iterator<Item = std::ffi::OsString>) -> Command {
-    let first = words.next();
-    let is_asked = first.as_ref().is_none_or(|word| word == "-h") || words.any(|word| word == "-h");
-    if is_asked { brief(program).mut_subcommands(later) } else { program }
+    let is_asked = match words.next() {
+        None => true,
+        Some(first) => first == "-h" || (first != "help" && words.any(|word| word == "-h")),
+    };
+    if is_asked { brief(program).disable_help_subcommand(true).mut_subcommands(later) } else { program }
 }
 
 fn later(command: Command) -> Command {

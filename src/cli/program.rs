@@ -26,7 +26,7 @@ static VERSION: LazyLock<String> =
 #[command(name = "resnet-binary", version = VERSION.as_str(), max_term_width = 100, propagate_version = true)]
 #[command(after_help = "\
 Start here:
-  resnet-binary train --data ./imgs         ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg
+  resnet-binary train --data ./imgs     of ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg
   resnet-binary predict img.jpg
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 done but some inputs could not be read.")]
@@ -50,7 +50,7 @@ enum Command {
     Extract(extract::Args),
     /// Prove that shards of features are one whole, and write it as one file
     Merge(merge::Args),
-    /// Write a model as ONNX, TorchScript or safetensors for other programs
+    /// Write a model as ONNX, TorchScript or safetensors
     Export(export::Args),
     /// Replay the golden photos of an exported file, stage by stage
     Verify(verify::Args),
@@ -60,7 +60,7 @@ enum Command {
     Weights(weights::Args),
     /// Show, clear or shrink the cache of features
     Cache(cache::Args),
-    /// Look at libtorch, driver, devices, weights and cache, and try every device
+    /// Look at the installation, and try every device
     Doctor(doctor::Args),
     /// Write the completions of a shell to standard output
     Completions(shell::CompletionsArgs),
