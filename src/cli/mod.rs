@@ -5,6 +5,7 @@ mod doctor;
 mod evaluate;
 mod export;
 mod extract;
+mod help;
 mod inspect;
 mod list;
 mod merge;

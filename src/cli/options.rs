@@ -294,8 +294,7 @@ pub(crate) fn group_by(text: &str) -> Result<GroupBy, String> {
 /// The command as one would type it again.
 pub(crate) fn command_line() -> String {
     let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
-    let settings = settings::words().iter().cloned();
-    std::iter::once("resnet-binary".to_owned()).chain(words).chain(settings).collect::<Vec<_>>().join(" ")
+    std::iter::once("resnet-binary".to_owned()).chain(words).chain(settings::words()).collect::<Vec<_>>().join(" ")
 }
 
 fn with_hint(error: &dyn std::error::Error, hint: Option<String>) -> String {

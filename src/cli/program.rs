@@ -14,7 +14,7 @@ use resnet_binary::weights::WeightsError;
 use super::settings::Settings;
 use super::terminal::{self, Exit, Terminal};
 use super::{
-    cache, doctor, evaluate, export, extract, inspect, merge, options, predict, shell, train, verify, weights,
+    cache, doctor, evaluate, export, extract, help, inspect, merge, options, predict, shell, train, verify, weights,
 };
 
 /// This program and its libtorch, which is asked, for it need not be the one that the program was compiled with.
@@ -26,7 +26,7 @@ static VERSION: LazyLock<String> =
 #[command(name = "resnet-binary", version = VERSION.as_str(), max_term_width = 100, propagate_version = true)]
 #[command(after_help = "\
 Start here:
-  resnet-binary train --data ./imgs         ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg
+  resnet-binary train --data ./imgs     of ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg
   resnet-binary predict img.jpg
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 done but some inputs could not be read.")]
@@ -50,7 +50,7 @@ enum Command {
     Extract(extract::Args),
     /// Prove that shards of features are one whole, and write it as one file
     Merge(merge::Args),
-    /// Write a model as ONNX, TorchScript or safetensors for other programs
+    /// Write a model as ONNX, TorchScript or safetensors
     Export(export::Args),
     /// Replay the golden photos of an exported file, stage by stage
     Verify(verify::Args),
@@ -60,7 +60,7 @@ enum Command {
     Weights(weights::Args),
     /// Show, clear or shrink the cache of features
     Cache(cache::Args),
-    /// Look at libtorch, driver, devices, weights and cache, and try every device
+    /// Look at the installation, and try every device
     Doctor(doctor::Args),
     /// Write the completions of a shell to standard output
     Completions(shell::CompletionsArgs),
@@ -119,7 +119,7 @@ pub(crate) fn run() -> Exit {
 
 /// The command line, and a line for each place that settings of `train` are from. `None` where they were only asked for.
 fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
-    let command = Cli::command();
+    let command = help::fitted(Cli::command(), std::env::args_os().skip(1));
     let given = command.clone().try_get_matches().unwrap_or_else(|error| with_example(error).exit());
     let mut built = command.clone();
     built.build();

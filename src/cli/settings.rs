@@ -4,7 +4,7 @@
 //! is typed there wins.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -22,7 +22,7 @@ pub(super) const FILE: &str = "resnet-binary.toml";
 pub(super) const PREFIX: &str = "RESNET_BINARY_TRAIN_";
 
 /// Options that say what to do now, not how.
-const NOT_KEPT: [&str; 3] = ["data", "features", "print-config"];
+const NOT_KEPT: [&str; 5] = ["data", "features", "print-config", "quiet", "help"];
 
 /// A file of settings is not longer than this.
 const LIMIT: u64 = 1 << 20;
@@ -46,17 +46,36 @@ impl fmt::Display for Origin {
 /// Values by the name of their option.
 type Found = BTreeMap<String, (Vec<OsString>, Origin)>;
 
-/// What [`apply`] found, for the commands that are printed to be run again.
-static IN_FORCE: OnceLock<Vec<String>> = OnceLock::new();
+/// A setting in force: its option, the words of a shell that stand for it, and where it is from.
+struct InForce {
+    name: String,
+    words: Vec<String>,
+    origin: Origin,
+}
+
+/// What [`Settings::apply`] found, for the commands that are printed to be run again.
+static IN_FORCE: OnceLock<Vec<InForce>> = OnceLock::new();
+
+fn in_force() -> &'static [InForce] {
+    IN_FORCE.get().map_or(&[], Vec::as_slice)
+}
 
 /// The options that stand for the settings in force, as words of a shell.
-pub(super) fn words() -> &'static [String] {
-    IN_FORCE.get().map_or(&[], Vec::as_slice)
+pub(super) fn words() -> impl Iterator<Item = String> {
+    in_force().iter().flat_map(|setting| setting.words.iter().cloned())
+}
+
+/// Where the value of an option is from that nobody typed, such as `--epochs`.
+pub(super) fn origin(option: &str) -> Option<String> {
+    let name = option.trim_start_matches('-');
+    in_force().iter().find(|setting| setting.name == name).map(|setting| setting.origin.to_string())
 }
 
 /// The settings of one `train`.
 pub(super) struct Settings {
     found: Found,
+    /// Where the project's file lies or would lie; empty for the current folder.
+    project: Option<PathBuf>,
 }
 
 impl Settings {
@@ -70,8 +89,10 @@ impl Settings {
         // The first to come stays.
         variables(&options, &mut found)?;
         let data = ["data", "bare", "features"].into_iter().find_map(|id| given.get_one::<PathBuf>(id));
-        let folders = [data.map(|data| beside(data)), user_folder()];
-        for path in folders.into_iter().flatten().map(|folder| folder.join(FILE)).filter(|path| path.is_file()) {
+        let project = data.map(|data| beside(data));
+        let files = [project.clone(), user_folder()].into_iter().flatten().map(|folder| folder.join(FILE));
+        // A link to nowhere is an error and not passed over.
+        for path in files.filter(|path| path.symlink_metadata().is_ok()) {
             file(&path, &options, &mut found)?;
         }
         let typed: Vec<&Arg> = train.get_arguments().filter(|option| is_typed(option, given)).collect();
@@ -83,13 +104,13 @@ impl Settings {
         for option in options.iter().filter(|option| is_typed(option, given) || is_void(option)) {
             found.remove(name(option));
         }
-        Ok(Self { found })
+        Ok(Self { found, project })
     }
 
     /// Makes the values the defaults of their options.
     pub(super) fn apply(&self, mut train: Command) -> Command {
-        let mut words = Vec::new();
-        for (name, (values, _)) in &self.found {
+        let mut in_force = Vec::new();
+        for (name, (values, origin)) in &self.found {
             let Some(id) = train
                 .get_arguments()
                 .find(|option| option.get_long() == Some(name))
@@ -98,11 +119,12 @@ impl Settings {
                 continue;
             };
             train = train.mut_arg(id, |option| {
-                words.extend(as_typed(&option, values));
+                let words = as_typed(&option, values);
+                in_force.push(InForce { name: name.clone(), words, origin: origin.clone() });
                 option.default_values(values)
             });
         }
-        let _ = IN_FORCE.set(words);
+        let _ = IN_FORCE.set(in_force);
         train
     }
 
@@ -131,29 +153,49 @@ impl Settings {
         places.into_iter().map(|(origin, names)| format!("settings: {} from {origin}", names.join(", "))).collect()
     }
 
-    /// Every option with its value and where that is from, in the form of a file of settings.
+    /// Every option with its value and where that is from, in the form of a file of settings beside the data.
     pub(super) fn table(&self, train: &Command, given: &ArgMatches) -> String {
         let mut text = String::new();
         for option in train.get_arguments().filter(|option| is_kept(option)) {
             let name = name(option);
             let values: Vec<_> = given.get_raw(option.get_id().as_str()).into_iter().flatten().collect();
-            let values: Vec<_> = values.iter().map(|value| toml_value(&value.to_string_lossy())).collect();
-            let value = match (option.get_action(), values.as_slice()) {
-                (_, []) => {
+            let shown: Option<Vec<_>> = values.iter().map(|value| self.toml_value(option, value)).collect();
+            let value = match (option.get_action(), shown) {
+                (_, None) => {
+                    let _ = writeln!(text, "# {name} is not UTF-8, which no file of settings can hold");
+                    continue;
+                }
+                (ArgAction::Append, Some(values)) => format!("[{}]", values.join(", ")),
+                (_, Some(values)) if values.is_empty() => {
                     let _ = writeln!(text, "# {name} is not set");
                     continue;
                 }
-                (ArgAction::Append, values) => format!("[{}]", values.join(", ")),
-                (_, values) => values.concat(),
+                (_, Some(values)) => values.concat(),
             };
             let origin = match self.found.get(name) {
                 _ if is_typed(option, given) => "the command line".to_owned(),
                 Some((_, origin)) => origin.to_string(),
                 None => "the program".to_owned(),
             };
-            let _ = writeln!(text, "{name} = {value}  # {origin}");
+            let _ = writeln!(text, "{name} = {value}  # {}", origin.escape_debug());
         }
         text
+    }
+
+    /// A number or a truth value as it is, anything else as text; a path so that it is the same one in the project's file.
+    fn toml_value(&self, option: &Arg, value: &OsStr) -> Option<String> {
+        let text = value.to_str()?;
+        let is_here = self.project.as_ref().is_some_and(|folder| folder.as_os_str().is_empty());
+        if is_path(option, text) {
+            let whole = if is_here || is_word(option, text) { None } else { std::path::absolute(text).ok() };
+            return Some(toml::Value::from(whole.as_deref().and_then(Path::to_str).unwrap_or(text)).to_string());
+        }
+        let read_back = format!("value = {text}").parse::<toml::Table>().ok().filter(|table| table.len() == 1);
+        let is_plain = read_back.and_then(|mut table| table.remove("value")).is_some_and(|value| {
+            matches!(value, toml::Value::Boolean(_) | toml::Value::Integer(_) | toml::Value::Float(_))
+                && value.to_string() == text
+        });
+        Some(if is_plain { text.to_owned() } else { toml::Value::from(text).to_string() })
     }
 }
 
@@ -176,11 +218,17 @@ fn is_path(option: &Arg, value: &str) -> bool {
     is_weights_file || option.get_value_parser().type_id() == std::any::TypeId::of::<PathBuf>()
 }
 
-/// The folder that the data lies in.
+/// Whether this value of an option stands for no path, though others of it do.
+fn is_word(option: &Arg, value: &str) -> bool {
+    let is_word = |names: &[clap::builder::Str]| names.iter().any(|name| name.split('|').any(|word| word == value));
+    option.get_value_names().is_some_and(is_word)
+}
+
+/// The folder that the data lies in by its name, be it a link; empty for the current folder.
 fn beside(data: &Path) -> PathBuf {
-    let whole = data.canonicalize().unwrap_or_else(|_| data.to_path_buf());
+    let whole = if data.file_name().is_some() { std::path::absolute(data) } else { data.canonicalize() };
+    let whole = whole.unwrap_or_else(|_| data.to_path_buf());
     let folder = whole.parent().unwrap_or(&whole);
-    // As short as it was typed, where that is the same.
     match std::env::current_dir() {
         Ok(current) if current == *folder => PathBuf::new(),
         _ => folder.to_path_buf(),
@@ -198,12 +246,13 @@ fn variables(options: &[&Arg], found: &mut Found) -> anyhow::Result<()> {
             continue;
         }
         let key = variable[PREFIX.len()..].to_ascii_lowercase().replace('_', "-");
-        let option = known(&key, options).map_err(|near| {
-            let near = near.map(|near| format!("{PREFIX}{}", near.to_ascii_uppercase().replace('-', "_")));
-            unknown(&format!("the environment variable `{variable}` is no option of `train`"), near)
-        })?;
+        let in_capitals = |near: &str| format!("{PREFIX}{}", near.to_ascii_uppercase().replace('-', "_"));
+        let option = known(&key, &format!("the environment variable `{variable}`"), options, in_capitals)?;
+        if value.to_str().is_none() && !is_path(option, "") {
+            anyhow::bail!("the environment variable `{variable}` is not UTF-8");
+        }
         let values = match option.get_action() {
-            ArgAction::SetTrue => vec![flag(&value).into()],
+            ArgAction::SetTrue => vec![flag(value)],
             ArgAction::Append => std::env::split_paths(&value).map(Into::into).collect(),
             _ => vec![value],
         };
@@ -212,19 +261,25 @@ fn variables(options: &[&Arg], found: &mut Found) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As the program's other switches are read.
-fn flag(value: &std::ffi::OsStr) -> &'static str {
-    if value == "0" || value == "false" { "false" } else { "true" }
+/// A switch of the environment: also as the program's other variables have it. What is none is refused with its options.
+fn flag(value: OsString) -> OsString {
+    match value.to_str() {
+        Some("0") => "false".into(),
+        Some("1") => "true".into(),
+        _ => value,
+    }
 }
 
 fn file(path: &Path, options: &[&Arg], found: &mut Found) -> anyhow::Result<()> {
     let shown = escaped::text(path);
     let bytes = files::read(path, LIMIT)?;
     let text = String::from_utf8(bytes).with_context(|| format!("`{shown}` is not UTF-8"))?;
-    let table: toml::Table = text.parse().with_context(|| format!("`{shown}` is not TOML"))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let line = 1 + text[..error.span().map_or(0, |span| span.start)].matches('\n').count();
+        anyhow::anyhow!("`{shown}` is not TOML: line {line}: {}", error.message())
+    })?;
     for (key, value) in table {
-        let option = known(&key, options)
-            .map_err(|near| unknown(&format!("`{shown}` has the key `{key}`, which is no option of `train`"), near))?;
+        let option = known(&key, &format!("the key `{key}` in `{shown}`"), options, str::to_owned)?;
         let listed = match value {
             toml::Value::Array(list) if matches!(option.get_action(), ArgAction::Append) => list,
             one => vec![one],
@@ -238,29 +293,42 @@ fn file(path: &Path, options: &[&Arg], found: &mut Found) -> anyhow::Result<()> 
         };
         let values: Option<Vec<OsString>> = listed.into_iter().map(word).collect();
         let values = values.with_context(|| {
-            format!("`{shown}` has the key `{key}` with a table or a date, where a text or a number belongs")
+            format!(
+                "the key `{key}` in `{shown}` has a list, table or date, where one text, number or truth value belongs"
+            )
         })?;
         found.entry(key).or_insert((values, Origin::File(path.to_path_buf())));
     }
     Ok(())
 }
 
-/// A path in a file is meant from the file's own folder; a word that stands for no path is left alone.
+/// A path in a file is meant from the file's own folder, with `~/` from the user's; a word that stands for no path is left
+/// alone.
 fn from_folder(file: &Path, text: &str, option: &Arg) -> OsString {
-    let is_word = |names: &[clap::builder::Str]| names.iter().any(|name| name.split('|').any(|word| word == text));
-    if option.get_value_names().is_some_and(is_word) { text.into() } else { file.with_file_name(text).into() }
+    let home = || directories::BaseDirs::new().map(|user| user.home_dir().to_path_buf());
+    match (text.strip_prefix("~/"), home()) {
+        _ if is_word(option, text) => text.into(),
+        (Some(rest), Some(home)) => home.join(rest).into(),
+        _ => file.with_file_name(text).into(),
+    }
 }
 
-/// The option of this name, or else the nearest name.
-fn known<'a>(key: &str, options: &[&'a Arg]) -> Result<&'a Arg, Option<String>> {
-    let option = options.iter().find(|option| name(option) == key).copied();
-    option.ok_or_else(|| files::nearest(key, options.iter().map(|option| name(option))).map(str::to_owned))
-}
-
-fn unknown(message: &str, near: Option<String>) -> anyhow::Error {
-    match near {
-        Some(near) => anyhow::anyhow!("{message}: is `{near}` meant?"),
-        None => anyhow::anyhow!("{message}: `resnet-binary train --help` lists them"),
+/// The option of this name.
+///
+/// # Errors
+/// That it is none, by what it is called where it was found, with the nearest name as it would be there.
+fn known<'a>(key: &str, found: &str, kept: &[&'a Arg], there: impl Fn(&str) -> String) -> anyhow::Result<&'a Arg> {
+    if let Some(option) = kept.iter().find(|option| name(option) == key) {
+        return Ok(option);
+    }
+    if NOT_KEPT.contains(&key) {
+        anyhow::bail!("{found} says what to do now and not how: give `--{key}` on the command line");
+    }
+    match files::nearest(key, kept.iter().map(|option| name(option))) {
+        Some(near) => anyhow::bail!("{found} is no option of `train` that is kept: is `{}` meant?", there(near)),
+        None => anyhow::bail!(
+            "{found} is no option of `train` that is kept: `resnet-binary train DATA --print-config` lists them"
+        ),
     }
 }
 
@@ -270,11 +338,4 @@ fn as_typed(option: &Arg, values: &[OsString]) -> Vec<String> {
         ArgAction::SetTrue => values.iter().filter(|value| *value == "true").map(|_| format!("--{name}")).collect(),
         _ => values.iter().map(|value| format!("--{name}={}", shell_word(&value.to_string_lossy()))).collect(),
     }
-}
-
-/// A number or a truth value as it is, anything else as text.
-fn toml_value(text: &str) -> String {
-    let is_number = text.parse::<f64>().is_ok_and(|number| number.is_finite() && number.to_string() == text);
-    let is_plain = is_number || text == "true" || text == "false";
-    if is_plain { text.to_owned() } else { toml::Value::from(text).to_string() }
 }

@@ -2,7 +2,7 @@
 //!
 //! Both are made from the definitions that `--help` is made from, so they name the same options.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 use resnet_binary::files;
@@ -33,8 +33,12 @@ pub(crate) struct ManArgs {
 pub(crate) fn completions(args: &CompletionsArgs, mut program: clap::Command) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     let name = program.get_name().to_owned();
-    clap_complete::generate(args.shell, &mut program, name, &mut script);
-    terminal::print_bytes(&script)?;
+    clap_complete::generate(args.shell, &mut program, &name, &mut script);
+    // clap_complete 4.6 looks for the options of a command under one name and keeps them under another, where the program's
+    // name has a dash in it.
+    let [sought, kept] = ["__", "__subcmd__"].map(|separator| name.replace('-', separator));
+    let script = String::from_utf8(script)?.replace(&kept, &sought);
+    terminal::print(&script)?;
     Ok(Exit::Done)
 }
 
@@ -44,12 +48,19 @@ pub(crate) fn man(args: &ManArgs, mut program: clap::Command) -> anyhow::Result<
     // Gives every command its full name and the options that all share.
     program.build();
     let mut pages = files::Batch::default();
-    let commands = program.get_subcommands().filter(|command| command.get_name() != "help");
-    for command in std::iter::once(&program).chain(commands) {
-        let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-        let page = clap_mangen::Man::new(command.clone()).title(name);
-        pages.add(&args.folder.join(format!("{name}.1")), |file| page.render(file))?;
-    }
+    add_pages(&program, &args.folder, &mut pages)?;
     pages.finish()?;
     Ok(Exit::Done)
+}
+
+/// The page of a command, and those of the commands below it, which it names.
+fn add_pages(command: &clap::Command, folder: &Path, pages: &mut files::Batch) -> anyhow::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let is_help = |command: &clap::Command| command.get_name() == "help";
+    // What `-h` leaves out would stand without a word of explanation.
+    let whole = command.clone().mut_args(|option| option.hide_short_help(false));
+    let whole = whole.mut_subcommands(|below| if is_help(&below) { below.hide(true) } else { below });
+    let page = clap_mangen::Man::new(whole).title(name);
+    pages.add(&folder.join(format!("{name}.1")), |file| page.render(file))?;
+    command.get_subcommands().filter(|below| !is_help(below)).try_for_each(|below| add_pages(below, folder, pages))
 }

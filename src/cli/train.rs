@@ -14,6 +14,7 @@ use resnet_binary::progress::Progress;
 use resnet_binary::weights::WeightsSource;
 
 use super::options::{self, HeadChoice};
+use super::settings;
 use super::terminal::{self, Exit, Terminal};
 
 /// Train a classifier on a folder of photos
@@ -212,6 +213,10 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let json = args.json;
     if let Some((option, reason, remedy)) = args.void_option() {
+        let remedy = match settings::origin(option) {
+            Some(origin) => format!("`{option}` is from {origin}: take it out there, or {remedy}"),
+            None => format!("leave `{option}` out, or {remedy}"),
+        };
         terminal::print_error(&format!("`{option}` does nothing here: {reason}"), Some(&remedy));
         return Ok(Exit::Usage);
     }
@@ -239,15 +244,14 @@ fn refuse_no_pooling(image_size: u32) -> Exit {
 }
 
 impl Args {
-    /// An option that another one makes void: its name, why, and what to do.
+    /// An option that another one makes void: its name, why, and what to do if it is to stay.
     fn void_option(&self) -> Option<(&'static str, String, String)> {
         if self.bundle && matches!(self.weights, WeightsSource::Random(_)) {
             let reason = "random weights are no file, every copy of the program makes the same".to_owned();
-            return Some(("--bundle", reason, "leave it out".to_owned()));
+            return Some(("--bundle", reason, "give `--weights` a name from `weights list` or a file".to_owned()));
         }
         let (option, solver) = self.head.void_option()?;
-        let remedy = format!("leave `{option}` out, or add `--solver {solver}`");
-        Some((option, format!("it is for `--solver {solver}`"), remedy))
+        Some((option, format!("it is for `--solver {solver}`"), format!("add `--solver {solver}`")))
     }
 
     fn options(self, pooling: Pooling, terminal: &Terminal) -> anyhow::Result<TrainOptions> {

@@ -218,3 +218,29 @@ fn the_script_hands_over_to_the_program_where_it_starts() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.contains("\nall well"), "{}", said.out);
 }
+
+#[test]
+fn the_launcher_of_the_wheel_tells_of_a_torch_that_is_missing_or_another() {
+    let dir = Dir::new();
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/wheel");
+    dir.file("site/resnet_binary/__init__.py", &std::fs::read(packages.join("resnet_binary.py")).unwrap());
+    let script = dir.file("site/resnet_binary/resnet-binary", b"#!/bin/sh\necho \"$LD_LIBRARY_PATH\" \"$@\"\n");
+    make_executable(&script);
+    // -S: without the packages of this machine.
+    let launch = || {
+        let mut python = dir.command_of("python3");
+        python.args(["-S", "-c", "import resnet_binary; resnet_binary.main()", "doctor", "a b"]);
+        run(python.env("PYTHONPATH", dir.path("site")).env("LD_LIBRARY_PATH", "/given"))
+    };
+    assert_unwell(&launch(), 1, &["no PyTorch", "-m pip install 'torch==2.11.*'"]);
+    dir.file("site/torch/__init__.py", b"");
+    dir.folder("site/nvidia/cu13/lib");
+    for (version, word) in [("2.12.1", "2.12.1"), ("2.9.0+cpu", "2.9.0+cpu"), ("2.110.0", "2.110.0")] {
+        dir.file("site/torch-0.dist-info/METADATA", format!("Name: torch\nVersion: {version}\n").as_bytes());
+        assert_unwell(&launch(), 1, &[word, "needs 2.11", "-m pip install 'torch==2.11.*'"]);
+    }
+    dir.file("site/torch-0.dist-info/METADATA", b"Name: torch\nVersion: 2.11.0+cu130\n");
+    let said = launch();
+    let site = dir.path("site").display().to_string();
+    assert_eq!(said.out, format!("{site}/torch/lib:{site}/nvidia/cu13/lib:/given doctor a b\n"), "{}", said.err);
+}
