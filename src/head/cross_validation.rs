@@ -4,7 +4,7 @@
 //! ends with one logit from a head that never saw it. The folds are given: who makes them keeps byte-identical photos
 //! together and the classes in proportion. Along the grid each fold starts from its own last optimum.
 //!
-//! Of many images one fold holds out enough to choose the strength by: the others are fitted at the chosen one only.
+//! Of many images the first fold alone chooses the strength: the others are fitted at the chosen one only.
 
 use rayon::prelude::*;
 
@@ -21,8 +21,7 @@ const TOLERANCE: f64 = 1e-5;
 /// Strengths in a row that are worse than the best one before the weaker ones are left out.
 const WORSE_BEFORE_STOP: usize = 2;
 
-/// Images from which on the first fold alone chooses: a fifth of them are 10,000, whose log loss tells strengths apart that
-/// differ in its fourth digit.
+/// Images from which on the first fold alone chooses: a fifth of them are 10,000.
 const MANY: usize = 50_000;
 
 /// Features that the grid from 10³ was made for: those of ResNet-50, averaged.
