@@ -183,7 +183,9 @@ impl BackboneError {
                     .into()
             }
             Self::CpuOnlyLibtorch => {
-                "run `scripts/setup --cuda` and build again, or leave `--device` out to use the CPU".into()
+                "install the wheel with `pip`, which takes PyTorch for CUDA; from source: run `scripts/setup --cuda` and build \
+                 again; or leave `--device` out to use the CPU"
+                    .into()
             }
             Self::NoGpu => {
                 "`resnet-binary doctor --device cuda` says why; leave `--device` out to use the CPU".into()
