@@ -130,8 +130,8 @@ fn precision_is_promised_from_exactly_the_images_that_it_takes() {
     assert_eq!((short.precision, short.sensitivity, short.assured), (Some(1.0), Some(1.0), None));
     assert_eq!(
         short.warning.unwrap(),
-        "precision>=0.95 cannot be guaranteed: at the best threshold 20 of 20 positive predictions are right; it needs \
-         at least 59 positive predictions, all of them right, or more with mistakes, for fewer could be right by luck"
+        "precision>=0.95 cannot be guaranteed: at the best threshold 20 of 20 positive predictions are correct; it needs \
+         at least 59 positive predictions if all are correct, and more otherwise, because fewer could be correct by chance"
     );
     assert_eq!(short.missing, Some(39));
 }
@@ -168,12 +168,15 @@ fn copies_promise_nothing_that_the_photos_do_not() {
     let precision = chosen_in_groups("precision>=0.9", &ten_times);
     assert_eq!(
         precision.warning.unwrap(),
-        "precision>=0.9 cannot be guaranteed: at the best threshold 200 of 200 positive predictions are right, in 20 \
-         groups; it needs at least 29 groups of positive predictions, all of them right, or more with mistakes, for fewer \
-         could be right by luck (photos that belong together, such as near-duplicates, are one group)"
+        "precision>=0.9 cannot be guaranteed: at the best threshold 200 of 200 positive predictions are correct, in 20 \
+         groups; it needs at least 29 groups of positive predictions if all are correct, and more otherwise, because fewer \
+         could be correct by chance (photos that belong together, such as near-duplicates, are one group)"
     );
     let warning = chosen_in_groups("f1", &ten_times).warning.unwrap();
-    assert!(warning.contains("200 positive and 200 negative images in 20 and 20 groups: below 50 groups"), "{warning}");
+    assert!(
+        warning.contains("200 positive and 200 negative images in 20 and 20 groups: with fewer than 50 groups"),
+        "{warning}"
+    );
 }
 
 #[test]
