@@ -44,7 +44,7 @@ fn the_summary_warns_of_what_misleads_and_says_what_is_well() {
     let (bad, good) = found(&example::page());
     for expected in [
         "recall>=0.95 cannot be guaranteed with 83 positives",
-        "2\u{a0}photos that the numbers stand on have a near-duplicate",
+        "2\u{a0}photos behind these numbers have a near-duplicate",
         "how the photos were taken",
     ] {
         assert!(bad.iter().any(|words| words.contains(expected)), "{expected}: {bad:#?}");
@@ -85,15 +85,18 @@ fn advice_about_more_photos_does_not_contradict_itself() {
     page.learning_curve = [20, 40, 80].map(flat).to_vec();
     let html = render(&page);
     let steps = words_of(&html, "ol", Some("steps")).concat();
-    assert!(html.contains("unlikely to make the model better. They only make numbers and guarantees surer"));
-    assert!(steps.contains("For surer numbers, measure on more photos") && !steps.contains("add photos"), "{steps}");
+    assert!(html.contains("unlikely to make the model better. They only make the numbers and guarantees more precise"));
+    assert!(
+        steps.contains("For more precise numbers, measure on more photos") && !steps.contains("add photos"),
+        "{steps}"
+    );
 }
 
 #[test]
 fn without_a_warning_few_photos_are_too_few_to_tell() {
     let title = |photos| words_of(&render(&measured(photos, photos - 1)), "h2", None).remove(0);
     assert_eq!(title(20), "Can I trust this? Too few photos to tell: 20 measured, 100 needed");
-    assert_eq!(title(100), "Can I trust this? Nothing was found against it");
+    assert_eq!(title(100), "Can I trust this? No problems were found");
     assert!(render(&measured(20, 19)).contains("measure on more photos, at least 100"));
 }
 

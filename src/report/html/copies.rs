@@ -1,4 +1,4 @@
-//! Photos that are nearly the same, and what those on both sides of the split do to the numbers.
+//! Near-duplicates, and the effect on the metrics of those on both sides of the split.
 
 use super::Column::{Numbers, Words};
 use super::mistakes::pictures;
@@ -40,15 +40,15 @@ fn leaking(leak: &Leak) -> String {
 fn pairs(copies: &Copies) -> String {
     let set_aside = if copies.set_aside > 0 {
         format!(
-            "<p class=\"alert\">Near-duplicates cannot be told among {} that all look alike: of these only identical files are kept \
-             together, and <code>--group-by</code> says what else belongs together.</p>\n",
+            "<p class=\"alert\">Near-duplicates are not detectable among {} that all look alike: of these only identical files are kept \
+             together; use <code>--group-by</code> to define groups.</p>\n",
             photos(copies.set_aside)
         )
     } else {
         String::new()
     };
     if copies.pairs.is_empty() {
-        let none = "<p>No two photos are nearly the same.</p>\n";
+        let none = "<p>No near-duplicates were found.</p>\n";
         return if set_aside.is_empty() { none.to_owned() } else { set_aside };
     }
     let seen = |pair: &&CopyPair| pair.thumbnails.as_ref().is_some_and(|pair| pair.iter().all(super::Picture::fits));
