@@ -45,7 +45,7 @@ impl Arguments {
         })
     }
 
-    /// How many files of the folders so far are no photos and were ignored.
+    /// How many files of the folders so far are not photos and were ignored.
     pub fn no_photos(&self) -> usize {
         self.no_photos
     }

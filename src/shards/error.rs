@@ -19,7 +19,7 @@ pub enum ShardError {
         place: PathBuf,
     },
     /// It is another file, or one of another version of this program.
-    #[error("`{}` is no file of features of this version: {reason}", path.display())]
+    #[error("`{}` is not a feature file of this version: {reason}", path.display())]
     NotFeatures {
         /// The file.
         path: PathBuf,
