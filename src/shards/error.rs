@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Shard;
 use crate::files::FileError;
 
-/// What is wrong with a file of feature rows, or with several that are to be one whole.
+/// What is wrong with a file of feature rows, or with a set of shards.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
