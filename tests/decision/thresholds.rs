@@ -109,8 +109,8 @@ fn recall_is_promised_from_exactly_the_images_that_it_takes() {
     assert_eq!(short.sensitivity, Some(1.0));
     assert_eq!(
         short.warning.unwrap(),
-        "recall>=0.98 cannot be guaranteed with 148 positives, it needs at least 149, for fewer could all be found \
-         by luck; the threshold finds all of them, \
+        "recall>=0.98 cannot be guaranteed with 148 positives, it needs at least 149, because all of fewer could \
+         be found by chance; the threshold finds all of them, \
          which guarantees a recall of 0.980 with 95 % confidence"
     );
     assert_eq!((short.missing, enough.missing), (Some(1), None));
@@ -161,8 +161,8 @@ fn copies_promise_nothing_that_the_photos_do_not() {
     let recall = chosen_in_groups("recall>=0.9", &ten_times);
     assert_eq!(
         recall.warning.unwrap(),
-        "recall>=0.9 cannot be guaranteed with 200 positives in 20 groups, it needs at least 29 groups, for fewer could all \
-         be found by luck (photos that belong together, such as near-duplicates, are one group); the threshold finds all of \
+        "recall>=0.9 cannot be guaranteed with 200 positives in 20 groups, it needs at least 29 groups, because all of \
+         fewer could be found by chance (photos that belong together, such as near-duplicates, are one group); the threshold finds all of \
          them, which guarantees a recall of 0.861 with 95 % confidence"
     );
     let precision = chosen_in_groups("precision>=0.9", &ten_times);
