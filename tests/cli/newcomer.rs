@@ -145,7 +145,7 @@ fn photos_are_sorted_by_links_and_stay_where_they_are() {
     assert_eq!(fs::read(dir.path("sorted/dark/0.ppm")).unwrap(), photo(20));
     assert!(dir.path("new/0.ppm").is_file() && dir.path("new/more/0.ppm").is_file());
     let again = run(dir.command().args(sort));
-    assert!(again.code == Some(1) && again.err.contains("it is there already"), "{}", again.err);
+    assert!(again.code == Some(1) && again.err.contains("it already exists"), "{}", again.err);
     let inside = run(dir.command().args(["predict", "new", "--sort", "new/sorted"]));
     assert!(inside.code == Some(1) && inside.err.contains("links would be taken for photos"), "{}", inside.err);
 }

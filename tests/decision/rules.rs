@@ -30,7 +30,7 @@ fn what_is_no_rule_is_refused_with_a_reason_and_a_way_out() {
         ("sensitivity>=0.9", "`sensitivity` is not a threshold rule", Some("did you mean `recall>=0.98`?")),
         ("banana", "`banana` is not a threshold rule", None),
         ("", "`` is not a threshold rule", None),
-        ("NaN", "the threshold is `NaN`: expected a number from 0 to 1", None),
+        ("NaN", "the threshold is `NaN`, expected a number from 0 to 1", None),
         ("inf", "the threshold is `inf`", None),
         ("-0.2", "the threshold is `-0.2`", None),
         ("50", "the threshold is `50`", Some("for 50 % write 0.5")),
