@@ -72,7 +72,7 @@ fn a_rule_that_costs_accuracy_is_no_reason_to_distrust_the_ranking() {
     // Without a rule it is said all the same that the threshold makes nothing of the ranking.
     page.decision = None;
     let notes = words_of(&render(&page), "li", Some("note")).concat();
-    assert!(notes.contains("At its threshold of 0.05 it is right 50.0\u{a0}% of the time"), "{notes}");
+    assert!(notes.contains("At its threshold of 0.05 it is correct 50.0\u{a0}% of the time"), "{notes}");
 }
 
 #[test]
