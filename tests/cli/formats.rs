@@ -132,11 +132,11 @@ fn a_raw_photo_is_never_read_from_its_thumbnail_and_of_other_tiffs_the_largest_i
     // The answer is that of the bright image by itself.
     let bright = [b"II*\0".as_slice(), &6408_u32.to_le_bytes(), &[220; 6400], &directory(&grey(80, 8), 0)].concat();
     dir.file("bright.tif", &bright);
-    let said = run(dir.command().args(["predict", "thumbnail-first.tif", "bright.tif", "--cache", "off"]));
+    let said = run(dir.command().args(["predict", "thumbnail-first.tif", "bright.tif", "--json", "--cache", "off"]));
     assert_eq!(said.code, Some(0), "{}", said.out);
-    let answers: Vec<_> = said.out.lines().filter_map(|row| row.rsplit_once("  ")).collect();
-    assert_eq!(answers[0].0, answers[1].0, "{}", said.out);
-    assert!(answers[0].0.starts_with("light"), "{}", said.out);
+    let answers: Vec<serde_json::Value> = said.out.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(answers[0]["logit"], answers[1]["logit"], "{}", said.out);
+    assert_eq!(answers[0]["label"], "light", "{}", said.out);
 }
 
 #[test]
