@@ -81,7 +81,7 @@ pub mod backbone;
 #[doc(hidden)]
 pub mod features;
 
-// Files of feature rows, and the proof that some of them are one whole.
+// Files of feature rows, and the check that several of them are complete and consistent.
 #[doc(hidden)]
 pub mod shards;
 

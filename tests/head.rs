@@ -216,7 +216,7 @@ fn what_cannot_be_fitted_is_named() {
     let error = |labels: &[bool], weight| Examples::new(&features, labels, weight).unwrap_err();
     assert!(matches!(error(&[true; 8], 1.0), HeadError::OneClass { positives: 8, negatives: 0 }));
     assert!(matches!(error(&labels[..7], 1.0), HeadError::LabelCount { labels: 7, rows: 8 }));
-    assert!(matches!(error(&labels, 0.0), HeadError::Option { name: "pos_weight", .. }));
+    assert!(matches!(error(&labels, 0.0), HeadError::InvalidSetting { name: "pos_weight", .. }));
     let empty = FeatureMatrix::new(3);
     assert!(matches!(Examples::new(&empty, &[], 1.0).unwrap_err(), HeadError::OneClass { .. }));
     for damage in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
@@ -227,7 +227,7 @@ fn what_cannot_be_fitted_is_named() {
         assert_eq!(error.to_string(), "the features of row 5 are not finite, expected numbers");
     }
     for l2 in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert!(matches!(fit_fixed(&features, &labels, l2), Err(HeadError::Option { name: "l2", .. })));
+        assert!(matches!(fit_fixed(&features, &labels, l2), Err(HeadError::InvalidSetting { name: "l2", .. })));
     }
 }
 
@@ -303,11 +303,17 @@ fn sgd_refuses_options_that_cannot_work_and_a_loss_that_explodes() {
     let examples = Examples::new(&features, &labels, 1.0).unwrap();
     let run = |options: SgdOptions| sgd::fit(&examples, None, &options, Device::Cpu, &Silent);
     let default = SgdOptions::default;
-    assert!(matches!(run(SgdOptions { epochs: 0, ..default() }), Err(HeadError::Option { name: "epochs", .. })));
-    assert!(matches!(run(SgdOptions { batch_size: 0, ..default() }), Err(HeadError::Option { .. })));
-    assert!(matches!(run(SgdOptions { learning_rate: -1.0, ..default() }), Err(HeadError::Option { .. })));
-    assert!(matches!(run(SgdOptions { weight_decay: f64::NAN, ..default() }), Err(HeadError::Option { .. })));
-    assert!(matches!(run(SgdOptions { learning_rate: 1e4, ..default() }), Err(HeadError::Option { name: "lr", .. })));
+    assert!(matches!(
+        run(SgdOptions { epochs: 0, ..default() }),
+        Err(HeadError::InvalidSetting { name: "epochs", .. })
+    ));
+    assert!(matches!(run(SgdOptions { batch_size: 0, ..default() }), Err(HeadError::InvalidSetting { .. })));
+    assert!(matches!(run(SgdOptions { learning_rate: -1.0, ..default() }), Err(HeadError::InvalidSetting { .. })));
+    assert!(matches!(run(SgdOptions { weight_decay: f64::NAN, ..default() }), Err(HeadError::InvalidSetting { .. })));
+    assert!(matches!(
+        run(SgdOptions { learning_rate: 1e4, ..default() }),
+        Err(HeadError::InvalidSetting { name: "lr", .. })
+    ));
     let exploding = SgdOptions { learning_rate: 1e3, weight_decay: 1e3, ..default() };
     assert!(matches!(run(exploding), Err(HeadError::Diverged { .. })));
     let crawling = run(SgdOptions { learning_rate: f64::MIN_POSITIVE, epochs: 1, ..default() }).unwrap();

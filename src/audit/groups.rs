@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Why a pattern cannot group anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{pattern}` is no regular expression: {reason}")]
+#[error("`{pattern}` is not a regular expression: {reason}")]
 pub struct PatternError {
     /// What was given.
     pub pattern: String,
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_pattern_that_is_none_is_named_with_the_reason() {
         let error = GroupBy::new("(p[0-9]+").unwrap_err();
-        assert!(error.to_string().starts_with("`(p[0-9]+` is no regular expression: "), "{error}");
+        assert!(error.to_string().starts_with("`(p[0-9]+` is not a regular expression: "), "{error}");
         assert!(error.hint().unwrap().contains("--group-by"));
     }
 

@@ -119,7 +119,7 @@ fn measure(
     }
     let auc = |logits: &[f64]| auc(fitted.labels, fitted.groups, logits);
     let (Some(auc), Some(real)) = (auc(&validated.logits), auc(fitted.logits)) else {
-        return Err(HeadError::OneClass { positives: 0, negatives: 0 });
+        return Err(HeadError::UndefinedRocAuc);
     };
     Ok(Shortcut { probe, auc, real, top_features: Vec::new(), examples: Vec::new(), warning: None })
 }

@@ -18,7 +18,7 @@ pub enum BackboneError {
     },
     /// The file holds the last layer of a network and nothing of the rest.
     #[error(
-        "`{file}` is no whole ResNet-50: it holds a classifier only, fc.weight {given:?}, and conv1 to layer4 are missing"
+        "`{file}` is not a complete ResNet-50: it holds a classifier only, fc.weight {given:?}, and conv1 to layer4 are missing"
     )]
     ClassifierOnly {
         /// The weights file.
@@ -35,7 +35,7 @@ pub enum BackboneError {
         prefix: String,
     },
     /// One of the 265 tensors is not in the file.
-    #[error("`{file}` is no whole ResNet-50: it has no tensor {tensor}")]
+    #[error("`{file}` is not a complete ResNet-50: it has no tensor {tensor}")]
     MissingTensor {
         /// The weights file.
         file: String,
@@ -65,7 +65,7 @@ pub enum BackboneError {
         given: String,
     },
     /// A tensor has no place in ResNet-50.
-    #[error("`{file}` is no plain ResNet-50: it also has {tensor}")]
+    #[error("`{file}` is not a plain ResNet-50: it also has {tensor}")]
     UnknownTensor {
         /// The weights file.
         file: String,

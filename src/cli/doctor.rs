@@ -12,35 +12,35 @@ use super::options;
 use super::terminal::{self, Exit, Terminal};
 use super::threads;
 
-/// Look at libtorch, driver, devices, weights and cache, and try every device
+/// Check libtorch, driver, devices, weights and cache, and run a batch on every device
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 all well, 1 it could not look, 2 usage; else that of the first thing that is wrong:
-  10  a shared library is missing: the program does not start, `scripts/check/doctor` tells
-  11  libtorch is of another version
+Exit codes: 0 no problems, 1 the check itself failed, 2 usage; else that of the first problem:
+  10  a shared library is missing, so the program does not start: see `scripts/check/doctor`
+  11  libtorch has another version than expected
   12  two OpenMP libraries are loaded
-  13  libtorch is CPU-only, and a GPU was asked for
-  14  there is no NVIDIA driver, and a GPU was asked for
+  13  a GPU was requested, but libtorch is CPU-only
+  14  a GPU was requested, but there is no NVIDIA driver
   15  the NVIDIA driver is too old for libtorch's CUDA
   16  the NVIDIA driver does not work
-  17  the device that was asked for is not there
-  18  a device does not run the network, or gives wrong numbers
-  19  weights are damaged, or those that were asked for are not there or do not fit
+  17  the requested device does not exist
+  18  a device cannot run the network, or gives wrong features
+  19  weights are damaged, or the requested ones are missing or do not fit
   20  the cache cannot be used")]
 pub(crate) struct Args {
-    /// The device that has to work: auto (the CPU and every GPU there is), cpu, cuda, cuda:N, cuda:N,M, cuda:all or mps
+    /// The device that must work: auto (the CPU and every GPU present), cpu, cuda, cuda:N, cuda:N,M, cuda:all or mps
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto, value_parser = options::device)]
     device: DeviceChoice,
-    /// Threads at most [default: all that this process may use]
+    /// Maximum number of threads [default: as many as this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// The cache's folder, or `off` [default: the user's cache folder]
+    /// Folder of the feature cache, or `off` [default: the user's cache folder]
     #[arg(long, value_name = "DIR|off")]
     cache: Option<PathBuf>,
-    /// Weights to look at too: a name from `weights list`, a .safetensors or .pth file
+    /// Weights to check too: a name from `weights list`, or a .safetensors or .pth file
     #[arg(long, value_name = "WEIGHTS")]
     weights: Option<WeightsSource>,
-    /// Also measure every device for five seconds, without decoding, in batches of N
+    /// Also measure the throughput of every device for five seconds, without decoding, in batches of N
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "64")]
     speed: Option<NonZeroUsize>,
     /// Print one JSON object
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Looks, and says what it saw.
+/// Runs the checks and prints the report.
 pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let options = DoctorOptions {
         device: args.device,

@@ -12,7 +12,7 @@ use super::terminal::{self, Exit, Terminal};
 
 /// Measure a model on labelled photos that it was not trained on
 ///
-/// The images measured are those of the data's test split where it has one, else of its validation split, else all.
+/// Measures the test split of the data if there is one, else the validation split, else all images.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "\
@@ -26,23 +26,23 @@ resnet-binary evaluate [OPTIONS] --data <DIR|CSV|TAR>
 pub(crate) struct Args {
     #[command(flatten)]
     source: options::Source,
-    /// Features that `extract` made, in place of photos: the folder of its shards, a pattern in quotes such as
-    /// 'shards/*.safetensors', or one file
+    /// Features from `extract` instead of photos: the folder of its shards, a quoted pattern such as 'shards/*.safetensors',
+    /// or one file
     #[arg(long, value_name = "DIR|FILE", group = "Location", help_heading = "Data")]
     features: Option<PathBuf>,
-    /// The model that `train` wrote
+    /// The model written by `train`
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     model: PathBuf,
-    /// Print one JSON object on stdout in place of the table
+    /// Print one JSON object on stdout instead of the table
     #[arg(long)]
     json: bool,
-    /// Probability from which the answer is the positive class [default: the model's]
+    /// Decision threshold: positive if the probability is at least X [default: the model's]
     #[arg(long, value_name = "X", value_parser = options::probability)]
     threshold: Option<f64>,
-    /// Write everything that was found as one HTML page
+    /// Write the full report as one HTML page
     #[arg(long, value_name = "HTML", help_heading = "Output")]
     report: Option<PathBuf>,
-    /// The images to measure: train, val or test
+    /// The split to measure: train, val or test
     #[arg(long, value_parser = split, help_heading = "Data")]
     split: Option<Split>,
     /// Seed of the bootstrap intervals
@@ -50,7 +50,7 @@ pub(crate) struct Args {
     seed: u64,
     #[command(flatten)]
     reading: options::Reading,
-    /// Backbone to use in place of the one that the model names; it must have the same checksum
+    /// Weights to use in place of those that the model names; the checksum must be the same
     #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone", hide_short_help = true)]
     weights: Option<WeightsSource>,
     #[command(flatten)]
@@ -61,7 +61,7 @@ fn split(text: &str) -> Result<Split, String> {
     Split::parse(text).ok_or_else(|| "give `train`, `val` or `test`".to_owned())
 }
 
-/// Measures and prints the numbers.
+/// Evaluates the model and prints the metrics.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let (data, read_options) = args.source.into_parts();
     let options = EvaluateOptions {

@@ -13,10 +13,10 @@ use super::terminal::{self, Exit, Terminal};
 
 /// Write a model as ONNX, TorchScript or safetensors for other programs
 ///
-/// The file holds the whole way from pixels to the answer: resize, crop, normalisation, network, head, calibration and
-/// threshold. It also holds golden photos with the model's answers, which `verify` replays; they are replayed before the
-/// file is put in place. The outputs are probability and logit f32 [N] of the positive class, and label i64 [N], 1 for the
-/// positive class by the model's threshold.
+/// The file contains every step from pixels to prediction: resize, crop, normalisation, network, head, calibration and
+/// threshold. It also contains test images with the model's outputs, which `verify` checks; `export` checks them before it
+/// puts the file in place. The outputs are probability and logit, f32 [N], of the positive class, and label, i64 [N]: 1 for
+/// the positive class at the model's threshold.
 ///
 /// safetensors: the network's tensors under torchvision's names, the head as fc.weight [1, 2048] and fc.bias [1].
 #[derive(Debug, clap::Args)]
@@ -26,35 +26,35 @@ Examples:
   resnet-binary export --format torchscript --input crop --output classifier.pt
   resnet-binary verify classifier.onnx")]
 pub(crate) struct Args {
-    /// The model that `train` wrote
+    /// The model written by `train`
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     model: PathBuf,
-    /// What to write
+    /// The format
     #[arg(long, value_enum)]
     format: FormatChoice,
     /// Where to write it
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// What the file takes [default: photo]
+    /// The input of the exported file [default: photo]
     #[arg(long, value_enum)]
     input: Option<EntryChoice>,
-    /// Of ONNX, 18 to 21 [default: 18]
+    /// The ONNX operator set, 18 to 21 [default: 18]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(*OPSETS.start())..=i64::from(*OPSETS.end())))]
     opset: Option<u32>,
-    /// Backbone to use in place of the one that the model names; it must have the same checksum
+    /// Weights to use in place of those that the model names; the checksum must be the same
     #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone", hide_short_help = true)]
     weights: Option<WeightsSource>,
     #[command(flatten)]
-    network: options::Network,
+    downloads: options::Downloads,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FormatChoice {
-    /// For ONNX Runtime and its relatives
+    /// For ONNX Runtime and other ONNX implementations
     Onnx,
-    /// For libtorch and PyTorch, as torch.jit.load reads it
+    /// For libtorch and PyTorch (torch.jit.load)
     Torchscript,
-    /// Weights that torchvision's resnet50 loads
+    /// Tensors that torchvision's resnet50 can load
     Safetensors,
 }
 
@@ -62,14 +62,14 @@ enum FormatChoice {
 enum EntryChoice {
     /// Upright RGB photos of any size, u8 [N, H, W, 3]
     Photo,
-    /// Crops that are ready, u8 [N, 3, S, S], not normalised
+    /// Resized and cropped images, u8 [N, 3, S, S], not normalised
     Crop,
 }
 
-/// Exports, and says what was replayed.
+/// Exports, and prints what was checked.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
-    if let Some((option, remedy)) = void_option(&args) {
-        terminal::print_error(&format!("`{option}` does nothing here"), Some(remedy));
+    if let Some((option, remedy)) = ineffective_option(&args) {
+        terminal::print_error(&format!("`{option}` has no effect here"), Some(remedy));
         return Ok(Exit::Usage);
     }
     let options = ExportOptions {
@@ -87,7 +87,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         backbone: BackboneOptions {
             weights: args.weights,
             places: Places::from_environment(),
-            fetch: args.network.fetch_options(),
+            fetch: args.downloads.fetch_options(),
             ..BackboneOptions::default()
         },
     };
@@ -98,11 +98,11 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// An option that the format makes void, and what to do about it.
-fn void_option(args: &Args) -> Option<(&'static str, &'static str)> {
+/// An option that has no effect with this format, and what to do about it.
+fn ineffective_option(args: &Args) -> Option<(&'static str, &'static str)> {
     if args.opset.is_some() && args.format != FormatChoice::Onnx {
-        return Some(("--opset", "it is about ONNX: give `--format onnx`, or leave it out"));
+        return Some(("--opset", "it applies to ONNX: give `--format onnx`, or omit it"));
     }
     (args.input.is_some() && args.format == FormatChoice::Safetensors)
-        .then_some(("--input", "weights take no input: give another `--format`, or leave it out"))
+        .then_some(("--input", "weights have no input: give another `--format`, or omit it"))
 }

@@ -7,52 +7,52 @@ use resnet_binary::files::shell_word;
 use resnet_binary::pipeline::{self, InspectOptions};
 use resnet_binary::weights::{Places, WeightsSource};
 
-use super::options::{self, HeadChoice};
+use super::options::{self, PoolingChoice};
 use super::terminal::{self, Exit};
 
-/// Show every stage of the network: shape, parameters, multiply-adds, down to the head
+/// Show every stage of the network, including the head: shape, parameters, multiply-adds
 ///
-/// It is about the network and looks at no photos: `train --data DIR --report page.html` shows those.
+/// `inspect` shows the network, not photos: for those use `train --data DIR --report page.html`.
 ///
-/// Nothing is loaded unless it is named. A head that does not fit is shown with what is given, what is wanted, and what to
-/// do about it.
+/// Weights and models are loaded only if they are given. A head that does not fit is shown with the given and the expected
+/// shape and a remedy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   resnet-binary inspect                        the network with the head that `train` fits
-  resnet-binary inspect --head none            why one unit does not fit on the map itself
+  resnet-binary inspect --head none            why Linear(2048, 1) does not fit the feature map
   resnet-binary inspect --model model.safetensors
   resnet-binary inspect --weights resnet50.pth")]
 pub(crate) struct Args {
-    /// gap: the mean of each channel; flatten: every number of the map; none: the head straight on the map
-    #[arg(long, value_enum, default_value_t = HeadChoice::Gap, conflicts_with = "model")]
-    head: HeadChoice,
+    /// Pooling before the head. gap: global average pooling; flatten: the flattened feature map; none: no pooling
+    #[arg(long, value_enum, default_value_t = PoolingChoice::Gap, conflicts_with = "model")]
+    head: PoolingChoice,
     /// Side of the network's input in pixels [default: the model's, or 224]
     #[arg(long, value_name = "N", value_parser = options::side)]
     image_size: Option<u32>,
-    /// Weights to compare with the table: a name from `weights list`, a .safetensors or .pth file
+    /// Weights to compare with the table: a name from `weights list`, or a .safetensors or .pth file
     #[arg(long, value_name = "WEIGHTS")]
     weights: Option<WeightsSource>,
-    /// A model that `train` wrote, whose head is shown
+    /// A model written by `train`, whose head is shown
     #[arg(short, long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Print one JSON object on stdout in place of the table; shapes are without the batch axis
+    /// Print one JSON object on stdout instead of the table; its shapes omit the batch axis
     #[arg(long)]
     json: bool,
-    /// Photos, which are looked for here in vain
+    /// Photos, which `inspect` refuses with a hint
     #[arg(long, value_name = "DIR|CSV", hide = true)]
     data: Option<PathBuf>,
-    /// The same without `--data`
+    /// The same without typing `--data`
     #[arg(value_name = "DIR|CSV", hide = true, conflicts_with = "data")]
-    bare: Option<PathBuf>,
+    positional: Option<PathBuf>,
 }
 
 /// Prints the table.
 pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
-    if let Some(data) = args.data.or(args.bare) {
+    if let Some(data) = args.data.or(args.positional) {
         let data = shell_word(&data.to_string_lossy());
-        let hint = format!("`resnet-binary train --data {data} --report page.html` shows them, class by class");
-        terminal::print_error(&"`inspect` is about the network, not about photos", Some(&hint));
+        let hint = format!("`resnet-binary train --data {data} --report page.html` shows photos of each class");
+        terminal::print_error(&"`inspect` shows the network, not photos", Some(&hint));
         return Ok(Exit::Usage);
     }
     let options = InspectOptions {

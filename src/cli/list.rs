@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
@@ -13,8 +13,13 @@ use resnet_binary::pipeline::{Argument, Arguments};
 
 use super::terminal::Terminal;
 
-/// Paths as they are, `-` as the list on standard input.
-pub(super) fn arguments(paths: Vec<PathBuf>, null: bool, terminal: &Terminal) -> io::Result<Arguments> {
+/// Why the list on standard input ended early, once it did.
+pub(super) type ReadError = Arc<OnceLock<io::Error>>;
+
+/// The paths on the command line, with `-` replaced by the list on standard input, and where a failure to read that list
+/// will be found.
+pub(super) fn arguments(paths: Vec<PathBuf>, null: bool, terminal: &Terminal) -> io::Result<(Arguments, ReadError)> {
+    let read_error = ReadError::default();
     let mut stdin_is_taken = false;
     let mut arguments = Vec::with_capacity(paths.len());
     for path in paths {
@@ -24,33 +29,40 @@ pub(super) fn arguments(paths: Vec<PathBuf>, null: bool, terminal: &Terminal) ->
         }
         stdin_is_taken |= is_stdin;
         arguments.push(if is_stdin {
-            Argument::List(Box::new(Lines::from_stdin(if null { 0 } else { b'\n' }, terminal.stop_flag())?))
+            let separator = if null { 0 } else { b'\n' };
+            Argument::List(Box::new(Lines::from_stdin(separator, terminal.stop_flag(), Arc::clone(&read_error))?))
         } else {
             Argument::Path(path)
         });
     }
-    Ok(Arguments::new(arguments))
+    Ok((Arguments::new(arguments), read_error))
 }
 
-/// Paths from a stream, each handed on as soon as it is there.
+/// Paths from a stream, each passed on as soon as it is read.
 struct Lines {
     paths: Receiver<PathBuf>,
     stop: Arc<AtomicBool>,
 }
 
-/// How soon a wait for a silent pipe sees Ctrl-C.
+/// How often a wait for a silent pipe checks for Ctrl-C.
 const POLL: Duration = Duration::from_millis(100);
 
 impl Lines {
-    /// Reads on a thread that is never joined: a read from a silent pipe cannot be interrupted.
-    fn from_stdin(separator: u8, stop: Arc<AtomicBool>) -> io::Result<Self> {
+    /// Reads on a thread that is never joined, because a read from a silent pipe cannot be interrupted.
+    fn from_stdin(separator: u8, stop: Arc<AtomicBool>, read_error: ReadError) -> io::Result<Self> {
         let (send, paths) = bounded(1024);
         std::thread::Builder::new().spawn(move || {
             let input = io::stdin().lock();
-            // What separates its paths by NUL writes their bytes, and no byte-order mark.
+            // Programs that separate paths by NUL write raw bytes without a byte-order mark.
             let input: Box<dyn Read> = if separator == 0 { Box::new(input) } else { Box::new(Text::new(input)) };
             for line in BufReader::new(input).split(separator) {
-                let Ok(mut line) = line else { return };
+                let mut line = match line {
+                    Ok(line) => line,
+                    Err(error) => {
+                        let _ = read_error.set(error);
+                        return;
+                    }
+                };
                 if separator == b'\n' && line.last() == Some(&b'\r') {
                     line.pop();
                 }
@@ -83,7 +95,7 @@ impl Inputs for Lines {
                 Err(_) => return Vec::new(),
             }
         };
-        // A slow writer gets its answers one by one, a fast one fills the batches.
+        // Paths that arrive slowly are answered one by one; those that arrive quickly fill the batches.
         std::iter::once(first).chain(self.paths.try_iter()).take(at_most).collect()
     }
 }

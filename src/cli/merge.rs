@@ -6,26 +6,26 @@ use resnet_binary::pipeline::{self, MergeOptions, PipelineError};
 
 use super::terminal::{self, Exit, Terminal};
 
-/// Prove that the shards of `extract --shard` are one whole, and write it as one file
+/// Check that the shards of `extract --shard` are complete and consistent, and merge them into one file
 ///
-/// Every photo of the list must be in them exactly once, as a row or as unreadable, and all must have been made in the same
-/// way. Shards that are missing are printed as `3,5-7`, with exit code 1.
+/// Every photo of the list must occur exactly once, as a row or as unreadable, and all shards must have been made with the same
+/// settings. Missing shards are printed to stdout as `3,5-7`, with exit code 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   resnet-binary merge shards/
   resnet-binary merge shards/ --output features.safetensors
-  missing=$(resnet-binary merge -q shards/) || sbatch --array=$missing extract.sbatch")]
+  missing=$(resnet-binary merge -q shards/); [ -z \"$missing\" ] || sbatch --array=\"$missing\" extract.sbatch")]
 pub(crate) struct Args {
-    /// The folder of the shards, or a pattern in quotes
+    /// The folder of the shards, or a quoted pattern
     #[arg(value_name = "DIR")]
     features: PathBuf,
-    /// Where to write the whole [default: nowhere, it is proved only]
+    /// Where to write the merged file [default: only check the shards]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-/// Says that it is one whole, or which shards are missing.
+/// Prints the result, or which shards are missing.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let options = MergeOptions { features: args.features, output: args.output };
     let merged = pipeline::merge(&options, terminal);

@@ -1,4 +1,4 @@
-//! The command line: words and flags, no arithmetic. It knows the library; the library does not know it.
+//! The command line: parsing and printing only. It uses the library, never the reverse.
 
 mod cache;
 mod doctor;

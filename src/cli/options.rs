@@ -24,36 +24,37 @@ use super::threads::threads;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Backbone")]
 pub(crate) struct Backbone {
-    /// auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all or mps; a device that is not there is an error
+    /// auto, cpu, cuda, cuda:N, cuda:N,M, cuda:all or mps; a missing device is an error
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::Auto, value_parser = device)]
     device: DeviceChoice,
-    /// Threads at most [default: all that this process may use]
+    /// Maximum number of threads [default: as many as this process may use]
     #[arg(long, value_name = "N", hide_short_help = true)]
     threads: Option<NonZeroUsize>,
-    /// Images in one batch [default: 4 on a CPU, 64 on a GPU]
+    /// Images per forward pass of the backbone [default: 4 on a CPU, 64 on a GPU]
     #[arg(long, value_name = "N", hide_short_help = true)]
     batch: Option<NonZeroUsize>,
-    /// auto, fp32, bf16, fp16 or int8 [default: that of the model's training; auto for `train` and `extract`]; auto is bf16 on
-    /// a processor that has it (AVX512-BF16, AMX, GPUs from compute capability 8.0), faster and within 1 % of fp32; fp16 on
-    /// GPUs of 7.x; int8, for CPUs with VNNI, is faster still, and `train` shows what it costs on your photos
+    /// auto, fp32, bf16, fp16 or int8 [default: as in training; auto for `train` and `extract`]. auto is bf16 where the
+    /// hardware supports it (AVX512-BF16, AMX, GPUs of compute capability 8.0 or higher): faster than fp32 and within 1 % of
+    /// it; on GPUs of compute capability 7.x it is fp16, elsewhere fp32. int8, on CPUs with VNNI, is faster still; `train`
+    /// reports its loss of accuracy on your photos
     #[arg(long, value_name = "PRECISION", value_parser = precision, hide_short_help = true)]
     precision: Option<PrecisionChoice>,
-    /// Folder for the features of photos seen before, or `off` [default: the user's cache folder]
+    /// Folder of the feature cache, or `off` [default: the user's cache folder]
     #[arg(long, value_name = "DIR|off", hide_short_help = true)]
     cache: Option<PathBuf>,
     #[command(flatten)]
-    network: Network,
+    downloads: Downloads,
 }
 
-/// Whether anything may be fetched.
+/// Whether weights may be downloaded.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Network {
-    /// Never touch the network
+pub(crate) struct Downloads {
+    /// Never download anything
     #[arg(long, hide_short_help = true)]
     offline: bool,
 }
 
-impl Network {
+impl Downloads {
     pub(crate) fn fetch_options(&self) -> FetchOptions {
         FetchOptions::from_environment(self.offline)
     }
@@ -73,12 +74,12 @@ impl Backbone {
             threads: Some(threads(self.threads, terminal)?),
             batch: self.batch.map(NonZeroUsize::get),
             places: Places::from_environment(),
-            fetch: self.network.fetch_options(),
+            fetch: self.downloads.fetch_options(),
         })
     }
 }
 
-/// What `--cache` says, as a folder.
+/// The folder that `--cache` selects; `None` for `off`.
 pub(crate) fn cache_folder(given: Option<&Path>) -> Option<PathBuf> {
     match given {
         None => Some(files::cache_folder()),
@@ -87,78 +88,80 @@ pub(crate) fn cache_folder(given: Option<&Path>) -> Option<PathBuf> {
     }
 }
 
-/// Photos and what to do about those that cannot be read.
+/// The photos, and how unreadable ones are handled.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Data {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// The class whose probability is given [default: the second by name]; with more than two classes, this one against
-    /// all others
+    /// The positive class, whose probability is predicted [default: the second by name]; with more than two classes, it is
+    /// trained against all others
     #[arg(long, value_name = "CLASS")]
     pub(crate) positive: Option<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }
 
-/// Where labelled photos are, and how their labels are found. A command that takes something else in their place adds its
-/// option to the group `Location`, of which exactly one is given.
+/// Where labelled photos are, and how their labels are found. A command that accepts another input instead adds its option
+/// to the group `Location`, of which exactly one must be given.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Source {
-    /// Folder with one folder of photos for each class, a CSV with the columns path,label[,split], or tar archives: one, a folder
+    /// Folder with one folder of photos per class, a CSV with the columns path,label[,split], or tar archives: one, a folder
     /// of them, or a pattern in quotes, with N.jpg and its class in N.cls, or one folder for each class in them
     #[arg(long, value_name = "DIR|CSV|TAR", group = "Location", required_unless_present = "Location")]
     data: Option<PathBuf>,
-    /// The same without `--data`
+    /// The same without typing `--data`
     #[arg(value_name = "DIR|CSV|TAR", group = "Location", hide = true)]
     bare: Option<PathBuf>,
-    /// Which folders are the classes, where there are folders within folders: `top` for those directly in the data, `leaf`
-    /// for those that the photos lie in, or the number of a level, 1 for the top [default: found by names and structure]
+    /// Which folders are the classes where folders are nested: `top` for those directly inside the data folder, `leaf` for
+    /// those that contain the photos, or the number of a level, 1 being the top [default: inferred from names and structure]
     #[arg(long, value_name = "top|leaf|LEVEL", hide_short_help = true)]
     classes_from: Option<ClassesFrom>,
-    /// The CSV's column of paths, by its name or its number from 1 [default: found by its name and what it holds]
+    /// The CSV column of paths, by name or by number from 1 [default: inferred from its name and contents]
     #[arg(long, value_name = "COLUMN", hide_short_help = true)]
     path_column: Option<String>,
-    /// The CSV's column of labels, by its name or its number from 1 [default: found by its name and what it holds]; with tar
-    /// archives the key of each photo's .json
+    /// The CSV column of labels, by name or by number from 1 [default: inferred from its name and contents]; with tar archives
+    /// the key in the .json of each photo
     #[arg(long, value_name = "COLUMN", hide_short_help = true)]
     label_column: Option<String>,
 }
 
 impl Source {
-    /// The folder or CSV, and how it is to be read.
+    /// The folder or CSV, and how to read it.
     pub(crate) fn into_parts(self) -> (PathBuf, ReadOptions) {
         let Self { data, bare, classes_from, path_column, label_column } = self;
         (data.or(bare).unwrap_or_default(), ReadOptions { classes_from, path_column, label_column })
     }
 }
 
-/// What to do about photos that cannot be read.
+/// How photos are read, and how unreadable ones are handled.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reading {
-    /// What to do about a photo that cannot be read
+    /// What to do when a photo cannot be read
     #[arg(long = "on-error", value_enum, default_value_t = OnError::Skip, hide_short_help = true)]
     on_unreadable: OnError,
     /// Largest photo to decode, in millions of pixels
     #[arg(long, value_name = "MILLIONS", default_value_t = 300, hide_short_help = true)]
     max_megapixels: u32,
-    /// Largest file to read as a photo, such as 500MB or 2GB [default: 1 GiB]
+    /// Largest photo file to read, such as 500MB or 2GB [default: 1 GiB]
     #[arg(long, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
     max_file_size: Option<u64>,
-    /// Longest time to read one photo, and again to decode it, in seconds; where the cache has its features it is not decoded
+    /// Time limit in seconds for reading a photo, and again for decoding it; photos in the cache are not decoded
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds, hide_short_help = true)]
     max_seconds: f64,
 }
 
-/// What the largest photos take while they are decoded: eight bits a channel, in three forms.
-const BYTES_PER_PIXEL: u64 = 10;
+/// The memory that decoding may take per pixel of 8 bits a channel. The decoders' own sums: 12 for a JPEG of three
+/// components (3 for RGB, 9 for samples and coefficients); 9 for RGB and 11 for RGBA in other formats (the decoder's buffer,
+/// the samples it returns, and 3 for RGB).
+const BYTES_PER_PIXEL: u64 = 12;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OnError {
-    /// Report it and go on
+    /// Report it and continue
     Skip,
-    /// Stop at the first
+    /// Stop at the first one
     Fail,
 }
 
@@ -175,27 +178,27 @@ impl Reading {
         Limits {
             max_pixels,
             max_file_bytes: self.max_file_size.unwrap_or(default.max_file_bytes),
-            // Who asks for more pixels asks for the memory that they take.
+            // A higher limit of pixels raises the memory limit with it.
             max_memory: default.max_memory.max(max_pixels.saturating_mul(BYTES_PER_PIXEL)),
             max_time: Duration::from_secs_f64(self.max_seconds),
         }
     }
 }
 
-/// What the network sees of a photo.
+/// The preprocessing of photos.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub(crate) struct Pixels {
     /// Side of the network's input in pixels; the resize before the crop scales with it
     #[arg(long, value_name = "N", default_value = "224", value_parser = image_size, hide_short_help = true)]
     image_size: Preprocess,
-    /// Which levels of photos with 16 bits a channel are black and white, such as 0,4095 for a camera of 12 bits; auto: as
-    /// the photos to train on need it, the same for all. What lies beyond is clipped. Kept in the model [default: 0,65535]
+    /// The levels that are black and white in photos with 16 bits per channel, such as 0,4095 for a 12-bit camera; auto:
+    /// chosen from the training photos, the same for all. Values outside are clipped. Stored in the model [default: 0,65535]
     #[arg(long, value_name = "LOW,HIGH|auto", value_parser = levels, hide_short_help = true)]
     levels: Option<LevelsChoice>,
 }
 
-/// What `--levels` says.
+/// The value of `--levels`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LevelsChoice {
     Auto,
@@ -215,13 +218,13 @@ impl Pixels {
         Preprocess { levels, ..self.image_size.clone() }
     }
 
-    /// Whether the levels are chosen by the photos.
+    /// Whether the levels are chosen from the training photos.
     pub(crate) fn auto_levels(&self) -> bool {
         self.levels == Some(LevelsChoice::Auto)
     }
 }
 
-/// `--image-size` as the preprocessing that it stands for.
+/// The preprocessing that `--image-size` selects.
 fn image_size(text: &str) -> Result<Preprocess, String> {
     let size = text.parse().map_err(|_| "it is not a whole number".to_owned())?;
     let preprocess = Preprocess::with_image_size(size);
@@ -229,7 +232,7 @@ fn image_size(text: &str) -> Result<Preprocess, String> {
     let least = layout::STRIDE;
     if size < least {
         return Err(format!(
-            "one cell of layer4 is {least} pixels: expected [B, 3, {least}, {least}] or larger, given [B, 3, {size}, \
+            "one cell of layer4 covers {least} pixels: expected [B, 3, {least}, {least}] or larger, given [B, 3, {size}, \
              {size}]; give {least} or more"
         ));
     }
@@ -241,16 +244,16 @@ pub(crate) fn side(text: &str) -> Result<u32, String> {
     image_size(text).map(|preprocess| preprocess.crop)
 }
 
-/// What stands between the last map and the head.
+/// The pooling between the backbone's last feature map and the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum HeadChoice {
+pub(crate) enum PoolingChoice {
     Gap,
     Flatten,
     None,
 }
 
-impl HeadChoice {
-    /// `None` for nothing at all.
+impl PoolingChoice {
+    /// `None` for no pooling at all.
     pub(crate) fn pooling(self) -> Option<Pooling> {
         match self {
             Self::Gap => Some(Pooling::Average),
@@ -266,32 +269,32 @@ pub(crate) fn probability(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("give a probability between 0 and 1".to_owned()) }
 }
 
-/// `LOW,HIGH`, with the remedy in the same line.
+/// `LOW,HIGH`, with the remedy on the same line.
 pub(crate) fn review(text: &str) -> Result<Review, String> {
     text.parse().map_err(|error: DecisionError| with_hint(&error, error.hint()))
 }
 
-/// `auto`, `cpu`, `cuda:1` and the like, with the remedy in the same line.
+/// `auto`, `cpu`, `cuda:1` and the like, with the remedy on the same line.
 pub(crate) fn device(text: &str) -> Result<DeviceChoice, String> {
     text.parse().map_err(|error: BackboneError| with_hint(&error, error.hint()))
 }
 
-/// `fp32` and the like, with the remedy in the same line.
+/// `fp32` and the like, with the remedy on the same line.
 pub(crate) fn precision(text: &str) -> Result<PrecisionChoice, String> {
     text.parse().map_err(|error: BackboneError| with_hint(&error, error.hint()))
 }
 
-/// `0.5`, `f1`, `recall>=0.98` and the like, with the remedy in the same line.
+/// `0.5`, `f1`, `recall>=0.98` and the like, with the remedy on the same line.
 pub(crate) fn threshold_rule(text: &str) -> Result<ThresholdRule, String> {
     text.parse().map_err(|error: RuleError| with_hint(&error, error.hint()))
 }
 
-/// A regular expression, with the remedy in the same line.
+/// A regular expression, with the remedy on the same line.
 pub(crate) fn group_by(text: &str) -> Result<GroupBy, String> {
     GroupBy::new(text).map_err(|error| with_hint(&error, error.hint()))
 }
 
-/// The command as one would type it again.
+/// The command line, ready to be typed again.
 pub(crate) fn command_line() -> String {
     let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
     std::iter::once("resnet-binary".to_owned()).chain(words).chain(settings::words()).collect::<Vec<_>>().join(" ")
@@ -317,11 +320,11 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     if !number.is_finite() || number < 0.0 {
         return Err("give a size of 0 or more".to_owned());
     }
-    #[expect(clippy::cast_sign_loss, reason = "it was checked, and the cast saturates")]
+    #[expect(clippy::cast_sign_loss, reason = "checked above, and the cast saturates")]
     Ok((number * unit) as u64)
 }
 
-/// A time that is more than nothing and less than for ever.
+/// A positive number of seconds, at most 1e9.
 fn seconds(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
     if number > 0.0 && number <= 1e9 { Ok(number) } else { Err("give a number of seconds above 0".to_owned()) }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use resnet_binary::decision::Review;
 use resnet_binary::files::{FileError, shell_word};
 use resnet_binary::pipeline::{self, Arguments, MapOutput, MaxUnreadable, PredictOptions, Prediction, Verdict};
@@ -14,16 +14,23 @@ use resnet_binary::weights::WeightsSource;
 
 use super::list::arguments;
 use super::options;
-use super::rows::{Format, Rows};
+use super::rows::{OutputFormat, Rows};
 use super::terminal::{self, Exit, Terminal};
 
 /// Classify photos, folders and tar archives of photos, or a list on standard input
 ///
-/// One row for every input, in input order, as results arrive; a photo that cannot be read is a row with the reason. The
-/// probability is that of the positive class, which every row names.
+/// Prints one row per input, in input order, as results arrive; for a photo that cannot be read, the row gives the reason.
 ///
-/// A list on standard input is UTF-8, or UTF-16 with a byte-order mark. In a path that is not UTF-8, text and JSON show each
-/// byte that is none as `\xHH` and a backslash as `\\`; CSV has the bytes themselves.
+/// Fields of JSON and columns of CSV: path; label, the predicted class, or `review`; positive, the name of the positive class;
+/// probability, the calibrated probability of that class; logit, the head's output before calibration; unfamiliar, whether
+/// the photo is unlike the training photos; error, why the photo could not be read, in place of all but the path. JSON only,
+/// where they apply: pages, the number of pages or frames, of which the first is classified; trained_on, true if the model was
+/// trained on this photo; nearest, with `--explain`: a list of path, class and similarity (1 is the same photo); cam, with
+/// `--cam`: path (of the picture), head (gap or flatten), bias, and cells, row by row, whose mean (with flatten: sum) plus
+/// the bias is the logit.
+///
+/// A list on standard input is UTF-8, or UTF-16 with a byte-order mark. In a path that is not valid UTF-8, text and JSON show
+/// each invalid byte as `\xHH` and a backslash as `\\`; CSV has the bytes unchanged.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "\
@@ -41,62 +48,62 @@ pub(crate) struct Args {
     /// The model that `train` wrote
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     model: PathBuf,
-    /// How to print a row
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// Format of the rows
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    format: OutputFormat,
     /// Same as --format json
     #[arg(long, conflicts_with = "format", hide_short_help = true)]
     json: bool,
-    /// Draw what is evidence for and against the positive class over the photo: a PNG for one photo; for several, or
-    /// with a `/` at its end, a folder that gets NAME.cam.png of each
+    /// Draw a class activation map (evidence for and against the positive class) over the photo: a PNG for one photo; for
+    /// several photos, or with a trailing `/`, a folder that gets a NAME.cam.png for each
     #[arg(long, value_name = "PNG|DIR")]
     cam: Option<PathBuf>,
-    /// Probability from which the answer is the positive class [default: the model's]
+    /// Decision threshold: positive if the probability is at least X [default: the model's]
     #[arg(long, value_name = "X", value_parser = options::probability)]
     threshold: Option<f64>,
-    /// Answer `review` where the probability lies from LOW to HIGH
+    /// Answer `review` if the probability is between LOW and HIGH, both included
     #[arg(long, value_name = "LOW,HIGH", value_parser = options::review)]
     review: Option<Review>,
-    /// Make a new folder of links to the photos, one folder for each answer; no photo is moved
+    /// Create a new folder with links to the photos, one subfolder per answer; no photo is moved
     #[arg(long, value_name = "DIR")]
     sort: Option<PathBuf>,
-    /// Name the three training photos that look most like each photo, of the 256 or fewer that a model remembers
+    /// Name the three most similar training photos for each photo, of the up to 256 that the model stores
     #[arg(long)]
     explain: bool,
-    /// The list on standard input is separated by NUL characters, as `find -print0` writes it
+    /// The paths on standard input are separated by NUL characters, as written by `find -print0`
     #[arg(short = '0', long, hide_short_help = true)]
     null: bool,
-    /// Only every N-th photo of all that is given, sorted by path, from the I-th on, 0 for the first
+    /// Only every N-th photo of the inputs sorted by path, starting with the I-th, counted from 0
     #[arg(long, value_name = "I/N", hide_short_help = true)]
     shard: Option<Shard>,
-    /// Fail, once all are answered, if more photos could not be read: a share such as 5%, or a number
+    /// Fail, after all rows are printed, if more photos than this could not be read: a percentage such as 5%, or a number
     #[arg(long, value_name = "LIMIT", hide_short_help = true)]
     max_unreadable: Option<MaxUnreadable>,
     #[command(flatten)]
     reading: options::Reading,
-    /// Backbone to use in place of the one that the model names; it must have the same checksum
+    /// Weights to use in place of those that the model names; the checksum must be the same
     #[arg(long, value_name = "WEIGHTS", help_heading = "Backbone", hide_short_help = true)]
     weights: Option<WeightsSource>,
     #[command(flatten)]
     backbone: options::Backbone,
 }
 
-/// Training photos that `--explain` names.
+/// The number of training photos that `--explain` names.
 const NEAREST: usize = 3;
 
-/// Classifies every input and prints a row for each.
+/// Classifies every input and prints one row for each.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let format = if args.json { Format::Json } else { args.format };
+    let format = if args.json { OutputFormat::Json } else { args.format };
     if args.inputs.is_empty() {
         let (message, hint) = no_inputs(args.sort.as_deref());
         terminal::print_error(&message, Some(&hint));
         return Ok(Exit::Usage);
     }
-    if let Some((option, remedy)) = void_option(&args, format) {
-        terminal::print_error(&format!("`{option}` does nothing here"), Some(remedy));
+    if let Some((option, remedy)) = ineffective_option(&args, format) {
+        terminal::print_error(&format!("`{option}` has no effect here"), Some(remedy));
         return Ok(Exit::Usage);
     }
-    let inputs = arguments(args.inputs, args.null, terminal)?;
+    let (inputs, read_error) = arguments(args.inputs, args.null, terminal)?;
     inputs.check_archives()?;
     let mut inputs = match args.shard {
         Some(shard) => inputs.shard(shard),
@@ -107,7 +114,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         Err(reason) => {
             terminal::print_error(
                 &reason,
-                Some("give a file for one photo (`--cam map.png`), a folder for several (`--cam maps/`)"),
+                Some("give a file for one photo (`--cam map.png`) or a folder for several (`--cam maps/`)"),
             );
             return Ok(Exit::Usage);
         }
@@ -127,7 +134,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut rows = Rows {
         terminal,
         format,
-        csv_header_is_due: format == Format::Csv,
+        csv_header_is_due: format == OutputFormat::Csv,
         outlives_its_reader: options.sort.is_some(),
         failure: None,
     };
@@ -138,6 +145,9 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     })?;
     if let Some(error) = rows.failure {
         return Err(error).context("cannot write to standard output");
+    }
+    if let Some(error) = read_error.get() {
+        bail!("cannot read the whole list on standard input: {error}");
     }
     if counts.photos > 1 {
         terminal.note(&counts.to_string());
@@ -151,12 +161,12 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     Ok(Exit::done(unreadable > 0))
 }
 
-/// What is missing where no photo is given, and what to type. `--sort DIR` is easily taken for the photos.
+/// The error and the hint for a command line without photos. `--sort DIR` is easily mistaken for the photos.
 fn no_inputs(sort: Option<&Path>) -> (String, String) {
     let Some(sort) = sort else {
         let hint =
             "name photos or folders, such as `resnet-binary predict photos/`, or `-` for a list on standard input";
-        return ("no photos are given".to_owned(), hint.to_owned());
+        return ("no photos were given".to_owned(), hint.to_owned());
     };
     let word = |path: &Path| shell_word(&path.to_string_lossy());
     let (photos, links) = if sort.is_dir() {
@@ -166,28 +176,28 @@ fn no_inputs(sort: Option<&Path>) -> (String, String) {
     } else {
         ("photos/".to_owned(), sort.to_path_buf())
     };
-    let message = format!("no photos are given: `--sort {}` names the new folder of links", word(sort));
+    let message = format!("no photos were given: `--sort {}` is the new folder of links", word(sort));
     (message, format!("name the photos too: `resnet-binary predict {photos} --sort {}`", word(&links)))
 }
 
-/// An option that another one, or its absence, makes void, and what to do about it.
-fn void_option(args: &Args, format: Format) -> Option<(&'static str, &'static str)> {
+/// An option that has no effect because of another one or its absence, and what to do about it.
+fn ineffective_option(args: &Args, format: OutputFormat) -> Option<(&'static str, &'static str)> {
     if args.null && args.inputs.iter().all(|input| input.as_os_str() != "-") {
-        return Some(("--null", "it is about a list on standard input: add `-`, or leave it out"));
+        return Some(("--null", "it applies to a list on standard input: add `-`, or omit it"));
     }
-    (args.explain && format == Format::Csv)
-        .then_some(("--explain", "a CSV has no column for it: use `--format json`, or leave it out"))
+    (args.explain && format == OutputFormat::Csv)
+        .then_some(("--explain", "CSV has no column for it: use `--format json`, or omit it"))
 }
 
-/// What the photos were answered to be, for the last line.
+/// The counts of the answers, for the last line.
 #[derive(Debug, Default)]
 struct Counts {
     photos: usize,
-    /// Every answer that was given, with how often.
+    /// Every answer with its count.
     answers: BTreeMap<String, usize>,
     unfamiliar: usize,
     unreadable: usize,
-    /// The first path that leads to nothing.
+    /// The first path that does not exist.
     missing: Option<PathBuf>,
 }
 
@@ -205,7 +215,7 @@ impl Counts {
         }
     }
 
-    /// What to do where nothing could be read, for a path was mistyped.
+    /// A hint where nothing could be read and a path does not exist, which is probably mistyped.
     fn hint(&self) -> Option<String> {
         let path = self.missing.as_ref().filter(|_| self.unreadable == self.photos)?;
         FileError::new("read", path, std::io::ErrorKind::NotFound.into()).hint()
@@ -215,7 +225,7 @@ impl Counts {
 /// Such as `5 photos: 3 of ants, 2 of bees; 1 unlike the training photos`.
 impl fmt::Display for Counts {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A class's name has no plural that a program knows.
+        // The plural of a class name is unknown, hence `3 of ants`.
         let review = Verdict::Review.word();
         let answers = self.answers.iter().map(|(answer, count)| {
             if answer == review { format!("{count} to review") } else { format!("{count} of {answer}") }
@@ -230,7 +240,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// What `--cam` means for these inputs.
+/// Whether `--cam` is a file or a folder for these inputs.
 fn map_output(path: PathBuf, inputs: &Arguments) -> Result<MapOutput, String> {
     let is_png = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     let is_folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
@@ -238,10 +248,10 @@ fn map_output(path: PathBuf, inputs: &Arguments) -> Result<MapOutput, String> {
         return Ok(MapOutput::Folder(path));
     }
     if inputs.count() != Some(1) {
-        return Err(format!("`--cam {}` is one file, and there may be several photos", path.display()));
+        return Err(format!("`--cam {}` is one file, but there may be several photos", path.display()));
     }
     if !is_png {
-        return Err(format!("`--cam {}` does not end in .png, and a map is a PNG", path.display()));
+        return Err(format!("`--cam {}` does not end in .png, but a map is a PNG", path.display()));
     }
     Ok(MapOutput::File(path))
 }

@@ -1,4 +1,4 @@
-//! The commands, and how a run of one ends.
+//! The commands, and how running one ends.
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -17,7 +17,7 @@ use super::{
     cache, doctor, evaluate, export, extract, help, inspect, merge, options, predict, shell, train, verify, weights,
 };
 
-/// This program and its libtorch, which is asked, for it need not be the one that the program was compiled with.
+/// The versions of this program and of the libtorch it runs with, which may differ from the one it was compiled with.
 static VERSION: LazyLock<String> =
     LazyLock::new(|| format!("{} ({})", env!("CARGO_PKG_VERSION"), resnet_binary::backbone::about::short()));
 
@@ -29,9 +29,11 @@ Start here:
   resnet-binary train --data ./imgs     of ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg
   resnet-binary predict img.jpg
 
-Exit codes: 0 done, 1 failed, 2 usage, 3 done but some inputs could not be read.")]
+Exit codes: 0 done; 1 failed; 2 usage error, or a failure that a retry cannot
+fix; 3 done, but some inputs could not be read; 10-20 problem found by `doctor`;
+130 interrupted by Ctrl-C; 143 terminated.")]
 pub(super) struct Cli {
-    /// Say nothing but results, warnings and errors
+    /// Print only results, warnings and errors
     #[arg(short, long, global = true)]
     quiet: bool,
     #[command(subcommand)]
@@ -48,27 +50,27 @@ enum Command {
     Predict(predict::Args),
     /// Write the 2048 features of every photo to a safetensors file
     Extract(extract::Args),
-    /// Prove that shards of features are one whole, and write it as one file
+    /// Check that feature shards are complete and consistent, and merge them into one file
     Merge(merge::Args),
     /// Write a model as ONNX, TorchScript or safetensors
     Export(export::Args),
-    /// Replay the golden photos of an exported file, stage by stage
+    /// Check an exported file, stage by stage, against its test images and expected outputs
     Verify(verify::Args),
-    /// Show every stage of the network, down to the head
+    /// Show every stage of the network, including the head
     Inspect(inspect::Args),
     /// List, fetch, check and import the backbone's ImageNet weights
     Weights(weights::Args),
     /// Show, clear or shrink the cache of features
     Cache(cache::Args),
-    /// Look at the installation, and try every device
+    /// Check libtorch, driver, devices, weights and cache, and run a batch on every device
     Doctor(doctor::Args),
-    /// Write the completions of a shell to standard output
+    /// Write completions for a shell to standard output
     Completions(shell::CompletionsArgs),
-    /// Write a manual page for each command into a folder
+    /// Write a manual page for each command to a folder
     Man(shell::ManArgs),
 }
 
-/// Parses the command line, runs the command and turns its end into an exit code.
+/// Parses the command line, runs the command and turns its outcome into an exit code.
 pub(crate) fn run() -> Exit {
     let (cli, settings) = match parse() {
         Ok(Some(parsed)) => parsed,
@@ -109,15 +111,15 @@ pub(crate) fn run() -> Exit {
         Ok(Err(error)) => failed(&error, &terminal),
         Err(_) => {
             terminal::print_error(
-                &format!("a flaw in resnet-binary: {}", first_panic()),
-                Some("please report it with the command you ran; nothing half-written was left behind"),
+                &format!("internal error (bug): {}", first_panic()),
+                Some("please report it with the command you ran; no incomplete output was left behind"),
             );
             Exit::Failed
         }
     }
 }
 
-/// The command line, and a line for each place that settings of `train` are from. `None` where they were only asked for.
+/// The command line, and a line for each source of settings of `train`. `None` after `--print-config`, which only prints them.
 fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
     let command = help::fitted(Cli::command(), std::env::args_os().skip(1));
     let given = command.clone().try_get_matches().unwrap_or_else(|error| with_example(error).exit());
@@ -139,7 +141,7 @@ fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
     }
 }
 
-/// A bare `train` is asked by those who do not know yet what a folder of photos looks like.
+/// Adds an example of a data folder to the error of `train` without `--data`, which is probably a newcomer's.
 fn with_example(mut error: clap::Error) -> clap::Error {
     let needs_data = matches!(
         error.get(ContextKind::InvalidArg),
@@ -147,20 +149,20 @@ fn with_example(mut error: clap::Error) -> clap::Error {
     );
     if needs_data {
         let tip =
-            "give a folder with a folder for each class: `--data ./imgs` for ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg";
+            "give a folder with one folder per class: `--data ./imgs` for ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg";
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
 }
 
-/// Prints an error, unless the user asked for the end or the reader of a pipe went away.
+/// Prints the error and chooses the exit code; a closed pipe is not an error.
 fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
     let is_interrupt = match error.downcast_ref::<PipelineError>() {
         Some(error) => error.is_interrupt(),
         None => matches!(error.downcast_ref(), Some(WeightsError::Interrupted(_))),
     };
     if is_interrupt {
-        terminal::print_error(&"interrupted; nothing half-written was left behind", None);
+        terminal::print_error(&"interrupted; no incomplete output was left behind", None);
         return terminal.interrupted_exit();
     }
     let is_closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
@@ -173,13 +175,13 @@ fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
     }
     terminal::print_error(&format!("{error:#}"), hint(error).as_deref());
     match error.downcast_ref() {
-        // A scheduler tries a failed task again, and this one can only fail again.
+        // A scheduler retries a failed task, but this one would fail again.
         Some(PipelineError::Shard(error)) if error.is_lasting() => Exit::Usage,
         _ => Exit::Failed,
     }
 }
 
-/// The remedy of the first error in the chain that knows one.
+/// The hint of the first error in the chain that has one.
 fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(PipelineError::Dataset(DatasetError::Ambiguous(ambiguity))) = error.downcast_ref() {
         return Some(ambiguity.commands(&options::command_line()));
@@ -203,10 +205,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     )
 }
 
-/// The first panic of any thread, in words; a thread that is joined by a scope loses its own.
+/// The first panic of any thread as text; a scope that joins a thread loses its message.
 static FIRST_PANIC: OnceLock<String> = OnceLock::new();
 
-/// A panic is shown once and as an error like any other. One inside a decoder is that photo's error and not a flaw.
+/// A panic is shown once, as an ordinary error. A panic inside a decoder is an error of that photo, not a bug.
 fn remember_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let _ = FIRST_PANIC.set(panic.to_string().replace('\n', " "));

@@ -1,4 +1,4 @@
-//! A prediction as a row of text, JSON or CSV.
+//! Predictions as rows of text, JSON or CSV.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -10,23 +10,23 @@ use serde_json::json;
 
 use super::terminal::{self, Terminal};
 
-/// What a row looks like.
+/// The format of the rows of `predict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// Answer, probability and path, for people
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
-    /// path,label,positive,probability,logit,unfamiliar,error
+    /// Columns path,label,positive,probability,logit,unfamiliar,error
     Csv,
 }
 
-/// Prints one row after the other.
+/// Prints predictions one by one.
 pub(super) struct Rows<'a> {
     pub(super) terminal: &'a Terminal,
-    pub(super) format: Format,
+    pub(super) format: OutputFormat,
     pub(super) csv_header_is_due: bool,
-    /// Whether the work goes on when nobody reads the rows any more, for there is more to it than rows.
+    /// Whether to continue when the reader of the rows has closed the pipe, because there is other output too.
     pub(super) outlives_its_reader: bool,
     pub(super) failure: Option<io::Error>,
 }
@@ -37,9 +37,9 @@ impl Rows<'_> {
             return ControlFlow::Continue(());
         }
         let text = match self.format {
-            Format::Text => text_row(prediction).into(),
-            Format::Json => json_row(prediction).into(),
-            Format::Csv => match csv_row(prediction, std::mem::take(&mut self.csv_header_is_due)) {
+            OutputFormat::Text => text_row(prediction).into(),
+            OutputFormat::Json => json_row(prediction).into(),
+            OutputFormat::Csv => match csv_row(prediction, std::mem::take(&mut self.csv_header_is_due)) {
                 Ok(text) => text,
                 Err(error) => {
                     self.failure = Some(error);
@@ -64,7 +64,7 @@ fn text_row(prediction: &Prediction) -> String {
     match &prediction.outcome {
         Ok(answer) => {
             let Answer { label, positive, .. } = answer;
-            // Both names are as wide as the wider one, so that the columns stand still.
+            // Labels are padded to the longer class name, so that the columns align.
             let width = positive.chars().count().max(answer.negative.chars().count());
             let mark = if answer.unfamiliar == Some(true) { "  (unlike the training photos)" } else { "" };
             let probability = report::equals(answer.probability);
@@ -84,7 +84,7 @@ fn text_row(prediction: &Prediction) -> String {
     rows.iter().map(|row| terminal::escape_control(row).into_owned() + "\n").collect()
 }
 
-/// The threshold where it is not the one that everybody expects: the answer would look wrong without it.
+/// The threshold where it is not 0.5, because the answer might look wrong without it.
 fn beside(answer: &Answer) -> String {
     let Answer { threshold, probability, .. } = *answer;
     if answer.label == Verdict::Review || (threshold - 0.5).abs() < f64::EPSILON {
@@ -93,7 +93,7 @@ fn beside(answer: &Answer) -> String {
     format!(" ({} {threshold:.4})", if probability >= threshold { '≥' } else { '<' })
 }
 
-/// The map as numbers, row by row from the top.
+/// The activation map as numbers, row by row from the top.
 fn cam_json(Cam { path, map }: &Cam) -> serde_json::Value {
     let rows: Vec<_> = map.cells.chunks(map.side.max(1)).collect();
     json!({ "path": escaped::text(path), "head": map.pooling, "bias": map.bias, "cells": rows })
@@ -162,7 +162,7 @@ fn csv_row(prediction: &Prediction, with_header: bool) -> io::Result<Vec<u8>> {
 pub(super) mod tests {
     use super::*;
 
-    /// Bees at 0.75.
+    /// A prediction of bees with probability 0.75.
     pub(in super::super) fn prediction(path: &str) -> Prediction {
         let answer = Answer {
             label: Verdict::Class("bees".into()),
@@ -188,7 +188,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn no_row_looks_more_certain_than_it_is_and_an_unusual_threshold_stands_beside_it() {
+    fn rounding_never_shows_certainty_and_a_threshold_other_than_one_half_is_shown() {
         let row = |probability: f64, threshold: f64| {
             let mut prediction = prediction("a.jpg");
             if let Ok(answer) = &mut prediction.outcome {
@@ -203,7 +203,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn csv_quotes_what_needs_it_and_has_its_header_once() {
+    fn csv_fields_are_quoted_where_needed_and_the_header_is_written_once() {
         let first = csv_row(&prediction("a, \"b\".jpg"), true).unwrap();
         assert!(first.starts_with(
             b"path,label,positive,probability,logit,unfamiliar,error\n\"a, \"\"b\"\".jpg\",bees,bees,0.75,"

@@ -1,6 +1,6 @@
-//! `resnet-binary completions` and `resnet-binary man`: what a package installs beside the program.
+//! `resnet-binary completions` and `resnet-binary man`: files that a package installs with the program.
 //!
-//! Both are made from the definitions that `--help` is made from, so they name the same options.
+//! Both are generated from the same definitions as `--help`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use resnet_binary::files;
 
 use super::terminal::{self, Exit};
 
-/// Write the completions of a shell to standard output
+/// Write completions for a shell to standard output
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -21,15 +21,15 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Write a manual page for each command into a folder
+/// Write a manual page for each command to a folder
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
-    /// Folder of the pages, such as ~/.local/share/man/man1; it is made
+    /// Folder for the pages, such as ~/.local/share/man/man1; created if missing
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
 
-/// Prints the completions of the program.
+/// Prints the completions.
 pub(crate) fn completions(args: &CompletionsArgs, mut program: clap::Command) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     let name = program.get_name().to_owned();
@@ -45,7 +45,7 @@ pub(crate) fn completions(args: &CompletionsArgs, mut program: clap::Command) ->
 /// Writes the pages, all or none.
 pub(crate) fn man(args: &ManArgs, mut program: clap::Command) -> anyhow::Result<Exit> {
     files::make_folder(&args.folder)?;
-    // Gives every command its full name and the options that all share.
+    // Gives every command its full name and the global options.
     program.build();
     let mut pages = files::Batch::default();
     add_pages(&program, &args.folder, &mut pages)?;

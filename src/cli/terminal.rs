@@ -1,4 +1,4 @@
-//! The one place that speaks to people: results on stdout, everything else on stderr, bars only on a terminal.
+//! All output of the program: results on stdout, messages on stderr, progress bars only on a terminal.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,20 +16,20 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, P
 use resnet_binary::progress::{Interrupted, Progress, Unit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-/// How a run ended, as the shell sees it.
+/// The outcome of a run, as reported to the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Everything was done.
+    /// Everything succeeded.
     Done,
     /// Done, but some inputs could not be read.
     SomeUnreadable,
     /// It failed.
     Failed,
-    /// `doctor` found something wrong, of this kind.
+    /// `doctor` found a problem with this code.
     Diagnosed(u8),
-    /// What was asked for cannot be.
+    /// The arguments are invalid, or the failure would recur if tried again.
     Usage,
-    /// A signal of this number ended it.
+    /// A signal with this number ended it.
     Signal(usize),
 }
 
@@ -41,12 +41,12 @@ impl Exit {
 }
 
 impl Exit {
-    /// The number that the shell gets.
+    /// The exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
-            // As clap's own.
+            // The same as clap's.
             Self::Usage => 2,
             Self::SomeUnreadable => 3,
             Self::Diagnosed(code) => code,
@@ -62,27 +62,27 @@ pub(crate) struct Terminal {
     stop: Arc<AtomicBool>,
     signal: Arc<AtomicUsize>,
     task: Arc<Mutex<Option<Task>>>,
-    /// Looks at the task now and then, for those that say nothing for long.
+    /// Starts the thread that shows tasks which rarely report progress.
     watch: Once,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Output {
-    /// A moving bar.
+    /// A progress bar.
     Bars,
-    /// A line now and then, for logs.
+    /// A line every few seconds, for logs.
     Lines,
     /// Warnings only.
     Quiet,
 }
 
-/// A bar or a line for something that is over in a moment is noise.
+/// Tasks shorter than this show no progress.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
-/// In a log, a further sign of life this often.
+/// The interval between lines in a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// How often a task that says nothing is looked at.
+/// The interval at which tasks that report nothing are redrawn.
 const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 struct Task {
@@ -96,7 +96,7 @@ struct Task {
 }
 
 impl Terminal {
-    /// Takes over SIGINT and SIGTERM: the first asks the work to stop cleanly, the second ends the process at once.
+    /// Takes over SIGINT and SIGTERM: the first stops the work cleanly, the second ends the process immediately.
     pub(crate) fn new(quiet: bool) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let signal = Arc::new(AtomicUsize::new(0));
@@ -119,7 +119,7 @@ impl Terminal {
         Exit::Signal(self.signal.load(Ordering::Relaxed))
     }
 
-    /// Whether nothing but results is wanted.
+    /// Whether only results, warnings and errors are shown.
     pub(crate) fn is_quiet(&self) -> bool {
         self.style == Output::Quiet
     }
@@ -129,7 +129,7 @@ impl Terminal {
         Arc::clone(&self.stop)
     }
 
-    /// A line for people, above the bar if there is one.
+    /// Prints a line on stderr, above the progress bar if there is one.
     fn say(&self, prefix: Option<(&str, AnsiColor)>, message: &str) {
         let message = escape_control(message);
         let line = match prefix {
@@ -142,13 +142,13 @@ impl Terminal {
             None => wrapped_line(&message).into_owned() + "\n",
         };
         let print = || {
-            // Nobody is left to be told that stderr is closed.
+            // If stderr is closed, there is nowhere to report it.
             let _ = anstream::stderr().write_all(line.as_bytes());
         };
         self.above_bar(print);
     }
 
-    /// Prints something, above the bar if there is one.
+    /// Runs `print` with the progress bar, if any, out of the way.
     pub(crate) fn above_bar<T>(&self, print: impl FnOnce() -> T) -> T {
         match self.task().as_ref().and_then(|task| task.bar.as_ref()) {
             Some(bar) => bar.suspend(print),
@@ -160,7 +160,7 @@ impl Terminal {
         locked(&self.task)
     }
 
-    /// Shows tasks that take long between two steps, or have none. Without the thread they are shown at their steps.
+    /// Shows tasks with long steps, or none, from a thread. If it cannot be started, they are shown at each step.
     fn watch(&self) {
         let (task, style) = (Arc::downgrade(&self.task), self.style);
         let look = move || {
@@ -245,15 +245,15 @@ impl Task {
     fn new_bar(&self) -> ProgressBar {
         let count = match self.unit {
             Unit::Bytes => "{bytes}/{total_bytes}  {bytes_per_sec}  {eta} left",
-            // The mean since the start: indicatif's own rate is wild until a dozen batches have come.
+            // The mean since the start, because indicatif's own rate fluctuates for the first dozen batches.
             Unit::Images => "{pos}/{len} images  {mean_rate}  {mean_eta} left",
             Unit::Steps => "{pos}/{len}  {eta} left",
         };
         let template = match (self.total, self.unit) {
             (None, Unit::Steps) => "{msg}  {spinner}".to_owned(),
-            // Neither an end nor a time left is known.
+            // Neither the total nor the remaining time is known.
             (None, Unit::Images) => "{msg}  {spinner}  {pos} images  {mean_rate}".to_owned(),
-            // The bar takes what is left of a line, at this moment.
+            // The bar fills the rest of the line.
             _ => format!("{{msg}}  {{wide_bar}}  {count}"),
         };
         let bar = ProgressBar::with_draw_target(self.total, ProgressDrawTarget::stderr_with_hz(10));
@@ -273,7 +273,7 @@ impl Task {
         self.next_line = now + LINE_EVERY;
         let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
         let amount = match self.unit {
-            _ if self.done == 0 => "at work".to_owned(),
+            _ if self.done == 0 => "working".to_owned(),
             Unit::Bytes => format!("{:.0} MB, {:.1} MB/s", self.done as f64 / 1e6, rate / 1e6),
             Unit::Images => format!("{} images, {rate:.1} images/s", self.done),
             Unit::Steps => format!("{} steps", self.done),
@@ -284,10 +284,10 @@ impl Task {
     }
 }
 
-/// What stands beside a task's name at most: counts, rate and time left.
+/// Columns reserved beside a task's name for counts, rate and remaining time.
 const BESIDE_NAME: usize = 40;
 
-/// A task's name, cut where its line would be broken.
+/// A task's name, truncated to keep its line within the terminal.
 fn shortened(name: &str, width: Option<usize>) -> Cow<'_, str> {
     let room = width.map_or(usize::MAX, |width| width.saturating_sub(BESIDE_NAME).max(8));
     if name.chars().count() <= room {
@@ -296,7 +296,7 @@ fn shortened(name: &str, width: Option<usize>) -> Cow<'_, str> {
     Cow::Owned(name.chars().take(room - 1).chain(['…']).collect())
 }
 
-/// Nothing can be done about a terminal that is gone, so the results of writing to it are not looked at.
+/// Writes the mean rate. Write errors are ignored: nothing can be done about a closed terminal.
 fn mean_rate(state: &ProgressState, out: &mut dyn fmt::Write) {
     let _ = write!(out, "{:.1}/s", state.pos() as f64 / state.elapsed().as_secs_f64());
 }
@@ -307,7 +307,7 @@ fn mean_eta(state: &ProgressState, out: &mut dyn fmt::Write) {
     let _ = write!(out, "{:#}", HumanDuration(Duration::from_secs_f64(seconds.min(1e9))));
 }
 
-/// Text in which no character moves the cursor, changes the colour or ends the line: names of files are anybody's.
+/// Escapes control characters, because file names are untrusted: they might move the cursor, change colours or end the line.
 pub(crate) fn escape_control(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
@@ -319,7 +319,7 @@ pub(crate) fn escape_control(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Prints what went wrong and what to do, the way every message of this program looks.
+/// Prints an error and a hint in the format of all messages of this program.
 pub(crate) fn print_error(message: &dyn fmt::Display, hint: Option<&str>) {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
@@ -334,15 +334,15 @@ pub(crate) fn print_error(message: &dyn fmt::Display, hint: Option<&str>) {
     }
 }
 
-/// Writes a result to stdout and flushes it, so that a pipe sees it at once.
+/// Writes a result to stdout and flushes it, so that the reader of a pipe gets it immediately.
 ///
 /// # Errors
-/// The system's, [`io::ErrorKind::BrokenPipe`] among them: `main` ends quietly on that one.
+/// The system's. On [`io::ErrorKind::BrokenPipe`] the program ends quietly: see `failed` in `program.rs`.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     print_bytes(text.as_bytes())
 }
 
-/// [`print`] for a summary: its first line stands out, and on a terminal lines end at words.
+/// [`print`] for a summary: the first line is bold, and on a terminal lines are wrapped at words.
 ///
 /// # Errors
 /// As [`print`].
@@ -356,39 +356,39 @@ pub(crate) fn print_summary(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Under which column of a summary the text of a line goes on.
+/// The indentation of wrapped lines in a summary.
 const SUMMARY_INDENT: &str = "            ";
 
-/// How a warning begins.
+/// The style of the word `warning`.
 const WARNING: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 
-/// The columns of a terminal; `None` for anything else, whose lines stay as they are.
+/// The columns of a terminal; `None` for anything else, whose lines are not wrapped.
 fn width_of(stream: &impl AsStream) -> Option<usize> {
     terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0).max(NARROWEST))
 }
 
-/// Text is not broken to fewer columns than this.
+/// Text is wrapped to at least this many columns.
 const NARROWEST: usize = 40;
 
-/// A message for people, broken where the terminal is.
+/// A message wrapped to the width of the terminal.
 fn wrapped_line(message: &str) -> Cow<'_, str> {
     wrapped(message, width_of(&io::stderr()), "  ")
 }
 
-/// Each line broken at words to so many columns.
+/// Wraps each line at words to `width` columns.
 fn wrapped<'a>(text: &'a str, width: Option<usize>, indent: &str) -> Cow<'a, str> {
     let Some(width) = width else { return Cow::Borrowed(text) };
     let options = textwrap::Options::new(width)
         .subsequent_indent(indent)
         .break_words(false)
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    // A command to copy stays in one piece.
+    // A command to copy is not wrapped.
     let fill = |line: &'a str| if line.starts_with("next ") { line.to_owned() } else { textwrap::fill(line, &options) };
     let lines = text.split('\n').map(fill);
     Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// [`print`] for results that need not be text, as paths need not be.
+/// [`print`] for results that may not be UTF-8, such as paths.
 ///
 /// # Errors
 /// As [`print`].
@@ -403,13 +403,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_of_a_file_moves_the_cursor() {
+    fn control_characters_in_file_names_are_escaped() {
         assert_eq!(escape_control("café, 犬.jpg"), "café, 犬.jpg");
         assert_eq!(escape_control("a\u{1b}[2J\nb\u{9b}31m"), "a\\u{1b}[2J\\nb\\u{9b}31m");
     }
 
     #[test]
-    fn the_name_of_a_task_leaves_room_on_its_line() {
+    fn task_names_are_truncated_to_fit_the_line() {
         assert_eq!(shortened("borders of the photos", Some(80)), "borders of the photos");
         assert_eq!(shortened("borders of the photos", Some(60)), "borders of the phot…");
         assert_eq!(shortened("borders of the photos", Some(40)), "borders…");

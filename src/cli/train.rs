@@ -13,7 +13,7 @@ use resnet_binary::pipeline::{self, PageOptions, SolverChoice, TrainOptions};
 use resnet_binary::progress::Progress;
 use resnet_binary::weights::WeightsSource;
 
-use super::options::{self, HeadChoice};
+use super::options::{self, PoolingChoice};
 use super::settings;
 use super::terminal::{self, Exit, Terminal};
 
@@ -32,37 +32,37 @@ resnet-binary train [OPTIONS] --data <DIR|CSV|TAR>
 pub(crate) struct Args {
     #[command(flatten)]
     data: options::Data,
-    /// Features that `extract` made, in place of photos: the folder of its shards, a pattern in quotes such as
-    /// 'shards/*.safetensors', or one file
+    /// Features from `extract` instead of photos: the folder of its shards, a quoted pattern such as 'shards/*.safetensors',
+    /// or one file
     #[arg(long, value_name = "DIR|FILE", group = "Location", help_heading = "Data", conflicts_with_all = SETTLED)]
     features: Option<PathBuf>,
     /// Where to write the model
     #[arg(short, long, value_name = "FILE", default_value = "model.safetensors")]
     output: PathBuf,
-    /// Print one JSON object on stdout in place of the summary
+    /// Print one JSON object on stdout instead of the summary
     #[arg(long, hide_short_help = true)]
     json: bool,
-    /// Share of the images kept for validation, where the data has no split of its own [default: 0.2]
-    #[arg(long, value_name = "SHARE", value_parser = share, help_heading = "Data", hide_short_help = true)]
+    /// Fraction of the images kept for validation if the data has no split of its own [default: 0.2]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, help_heading = "Data", hide_short_help = true)]
     val_fraction: Option<f64>,
-    /// Seed of the split and of the solver
+    /// Seed of the split, the folds, the bootstrap and SGD
     #[arg(long, default_value_t = 0, help_heading = "Data", hide_short_help = true)]
     seed: u64,
-    /// Write the split that was used as a CSV, which `--data` takes
+    /// Write the split as a CSV that `--data` accepts
     #[arg(long, value_name = "CSV", help_heading = "Data", hide_short_help = true)]
     save_split: Option<PathBuf>,
-    /// Keep photos together whose path has the same match of this pattern (or of its first group): one patient, burst or
-    /// video
+    /// Keep photos together whose paths match this pattern with the same text (that of its first group, if it has one): for
+    /// example one patient, burst or video
     #[arg(long, value_name = "REGEX", help_heading = "Data", value_parser = options::group_by, hide_short_help = true)]
     group_by: Option<GroupBy>,
-    /// Corrections on top of the labels: a CSV with the columns path,label, where a label may be `drop`; links to a photo
-    /// and copies of it that have its class follow. Given several times, each is laid over those before it
+    /// Corrections of labels: a CSV with the columns path,label, where a label may be `drop`. They also apply to links to and
+    /// copies of a photo that have its class. May be given several times; later tables override earlier ones
     #[arg(long, value_name = "CSV", help_heading = "Data")]
     fixes: Vec<PathBuf>,
-    /// Write the possible label errors as a CSV, the most probable first, in the form that `--fixes` takes
+    /// Write the possible label errors, most probable first, as a CSV that `--fixes` accepts
     #[arg(long, value_name = "CSV", help_heading = "Output")]
     label_errors: Option<PathBuf>,
-    /// Write everything that was found as one HTML page
+    /// Write the full report as one HTML page
     #[arg(long, value_name = "HTML", help_heading = "Output")]
     report: Option<PathBuf>,
     #[command(flatten)]
@@ -70,23 +70,23 @@ pub(crate) struct Args {
     /// Name from `weights list`, a .safetensors or .pth file, or random[:SEED]
     #[arg(long, value_name = "WEIGHTS", default_value = "imagenet-v1", help_heading = "Backbone")]
     weights: WeightsSource,
-    /// Put the weights into the model too, 100 MB, so that one file can be given away
+    /// Include the backbone weights (100 MB) in the model, so that it is a single self-contained file
     #[arg(long, help_heading = "Backbone", hide_short_help = true)]
     bundle: bool,
     #[command(flatten)]
     backbone: options::Backbone,
     #[command(flatten)]
     head: Head,
-    /// Print every choice in force and where it is from, as a resnet-binary.toml, and end
+    /// Print every setting and its source as a resnet-binary.toml, and exit
     ///
-    /// An option that is not given is taken from the environment (`RESNET_BINARY_TRAIN_IMAGE_SIZE` for `--image-size`), else
-    /// from the file `resnet-binary.toml` beside the data, else from that in the user's configuration folder
-    /// (~/.config/resnet-binary). In a file: `image-size = 320`; paths are meant from its folder.
+    /// An option that is not given is read from the environment (`RESNET_BINARY_TRAIN_IMAGE_SIZE` for `--image-size`), else
+    /// from the file `resnet-binary.toml` next to the data, else from the one in the user's configuration folder
+    /// (~/.config/resnet-binary). In a file: `image-size = 320`; relative paths are resolved against the file's folder.
     #[arg(long, hide_short_help = true, help_heading = "Options")]
     print_config: bool,
 }
 
-/// What was settled when the features were made.
+/// Options that were fixed when the features were extracted.
 const SETTLED: [&str; 12] = [
     "image_size",
     "levels",
@@ -105,28 +105,27 @@ const SETTLED: [&str; 12] = [
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Head")]
 struct Head {
-    /// gap: on the mean of each channel, for any image size; flatten: on every number of the map, 400 KB a photo at 224
-    /// pixels, and for that image size only; none: straight on the map, which does not fit
-    #[arg(long = "head", value_enum, default_value_t = HeadChoice::Gap, hide_short_help = true)]
-    kind: HeadChoice,
-    /// exact: solved to the optimum; sgd: AdamW in mini-batches
+    /// Pooling before the head. gap: global average pooling, for any image size; flatten: the flattened feature map, 400 KB
+    /// per photo at 224 pixels, for one image size only; none: no pooling, which does not fit
+    #[arg(long = "head", value_enum, default_value_t = PoolingChoice::Gap, hide_short_help = true)]
+    kind: PoolingChoice,
+    /// exact: solve to the optimum; sgd: mini-batch AdamW
     #[arg(long, value_enum, default_value_t = Solver::Exact, hide_short_help = true)]
     solver: Solver,
-    /// Strength of the L2 penalty on features of one scale, or `auto` to choose it by cross-validation; for the exact solver
-    /// [default: auto]
-    #[arg(long, value_name = "auto|X", value_parser = strength, hide_short_help = true)]
+    /// L2 penalty on the scaled features, or `auto` to choose it by cross-validation; for the exact solver [default: auto]
+    #[arg(long, value_name = "auto|X", value_parser = l2, hide_short_help = true)]
     l2: Option<L2>,
-    /// auto: both classes weigh the same in the loss; none: every image does
+    /// auto: weight the classes inversely to their size; none: weight all images equally
     #[arg(long, value_enum, default_value_t = BalanceChoice::Auto, hide_short_help = true)]
     balance: BalanceChoice,
-    /// Folds of the cross-validation in the report; 0 for none
+    /// Number of folds of the reported cross-validation; 0 for none
     #[arg(long, value_name = "K", default_value_t = TrainOptions::FOLDS, value_parser = folds, hide_short_help = true)]
     cv: usize,
-    /// Fit the delivered head to the validation images too once the numbers are taken; calibration and threshold stay
+    /// After evaluation, refit the saved head on training and validation images together; calibration and threshold stay
     #[arg(long, hide_short_help = true)]
     refit: bool,
-    /// 0.5 or another probability, f1, youden, recall>=0.98, precision>=0.95, or cost:fp=1,fn=20; chosen on out-of-fold
-    /// images and stored in the model
+    /// Decision threshold: a probability, f1, youden, recall>=0.98, precision>=0.95, or cost:fp=1,fn=20; chosen on
+    /// out-of-fold predictions and stored in the model
     #[arg(long, value_name = "RULE", default_value = "0.5", value_parser = options::threshold_rule)]
     threshold: ThresholdRule,
     /// Maximum number of epochs, for `--solver sgd` [default: 100]
@@ -135,14 +134,14 @@ struct Head {
     /// Learning rate, for `--solver sgd` [default: 0.001]
     #[arg(long, value_parser = positive, hide_short_help = true)]
     lr: Option<f64>,
-    /// Feature rows in a step, for `--solver sgd` [default: 32]
+    /// Feature rows per step, for `--solver sgd` [default: 32]
     #[arg(long, value_name = "N", value_parser = at_least_one, hide_short_help = true)]
     batch_size: Option<usize>,
 }
 
 impl Head {
-    /// An option that the solver takes no notice of, and the solver that would.
-    fn void_option(&self) -> Option<(&'static str, &'static str)> {
+    /// An option that has no effect with this solver, and the solver it is for.
+    fn ineffective_option(&self) -> Option<(&'static str, &'static str)> {
         let of_sgd = [
             ("--epochs", self.epochs.is_some()),
             ("--lr", self.lr.is_some()),
@@ -182,9 +181,13 @@ enum BalanceChoice {
     None,
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse().map_err(|_| "it is not a number".to_owned())?;
-    if share > 0.0 && share < 1.0 { Ok(share) } else { Err("give a share between 0 and 1, such as 0.2".to_owned()) }
+fn fraction(text: &str) -> Result<f64, String> {
+    let fraction = text.parse().map_err(|_| "it is not a number".to_owned())?;
+    if fraction > 0.0 && fraction < 1.0 {
+        Ok(fraction)
+    } else {
+        Err("give a fraction between 0 and 1, such as 0.2".to_owned())
+    }
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -192,14 +195,14 @@ fn positive(text: &str) -> Result<f64, String> {
     if number.is_finite() && number > 0.0 { Ok(number) } else { Err("give a number above 0".to_owned()) }
 }
 
-fn strength(text: &str) -> Result<L2, String> {
+fn l2(text: &str) -> Result<L2, String> {
     if text == "auto" { Ok(L2::Auto) } else { positive(text).map(L2::Fixed) }
 }
 
 fn folds(text: &str) -> Result<usize, String> {
     let number = text.parse().map_err(|_| "it is not a whole number".to_owned())?;
     if number == 1 {
-        Err("one fold has no others to fit to: give 2 or more, or 0 for none".to_owned())
+        Err("with one fold nothing is left to fit to: give 2 or more, or 0 for none".to_owned())
     } else {
         Ok(number)
     }
@@ -209,15 +212,15 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "give a whole number above 0".to_owned())
 }
 
-/// Trains, writes the model and prints what came of it.
+/// Trains, writes the model and prints the report.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let json = args.json;
-    if let Some((option, reason, remedy)) = args.void_option() {
+    if let Some((option, reason, remedy)) = args.ineffective_option() {
         let remedy = match settings::origin(option) {
             Some(origin) => format!("`{option}` is from {origin}: take it out there, or {remedy}"),
             None => format!("leave `{option}` out, or {remedy}"),
         };
-        terminal::print_error(&format!("`{option}` does nothing here: {reason}"), Some(&remedy));
+        terminal::print_error(&format!("`{option}` has no effect here: {reason}"), Some(&remedy));
         return Ok(Exit::Usage);
     }
     let Some(pooling) = args.head.kind.pooling() else { return Ok(refuse_no_pooling(args.pixels.preprocess().crop)) };
@@ -231,26 +234,26 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     Ok(Exit::done(!report.unreadable.is_empty()))
 }
 
-/// `--head none`, answered with the reason.
+/// Refuses `--head none` with the reason.
 fn refuse_no_pooling(image_size: u32) -> Exit {
     if let Some(mismatch) = shapes::mismatch(image_size, None, HeadSpec::NONE.inputs) {
         let elsewhere: Vec<_> = mismatch.elsewhere.iter().map(|line| format!("\n       {line}")).collect();
         terminal::print_error(
             &format!("`--head none` does not fit: {mismatch}{}", elsewhere.concat()),
-            Some("leave `--head` out for `gap`; `resnet-binary inspect --head none` shows every stage"),
+            Some("omit `--head` for `gap`; `resnet-binary inspect --head none` shows every stage"),
         );
     }
     Exit::Usage
 }
 
 impl Args {
-    /// An option that another one makes void: its name, why, and what to do if it is to stay.
-    fn void_option(&self) -> Option<(&'static str, String, String)> {
+    /// An option that has no effect because of another one: its name, the reason, and what to do to keep it.
+    fn ineffective_option(&self) -> Option<(&'static str, String, String)> {
         if self.bundle && matches!(self.weights, WeightsSource::Random(_)) {
-            let reason = "random weights are no file, every copy of the program makes the same".to_owned();
+            let reason = "random weights are generated from their seed, not read from a file".to_owned();
             return Some(("--bundle", reason, "give `--weights` a name from `weights list` or a file".to_owned()));
         }
-        let (option, solver) = self.head.void_option()?;
+        let (option, solver) = self.head.ineffective_option()?;
         Some((option, format!("it is for `--solver {solver}`"), format!("add `--solver {solver}`")))
     }
 

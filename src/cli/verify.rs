@@ -6,18 +6,18 @@ use resnet_binary::pipeline::{self, PipelineError};
 
 use super::terminal::{self, Exit};
 
-/// Replay the golden photos of an exported file, stage by stage
+/// Check an exported file, stage by stage, against its test images and expected outputs
 ///
-/// The answers must be those that the model gave when it was exported, up to the rounding of another processor. The first
-/// stage that differs is named, and the exit code is 1. ONNX is run by the operators' definitions, on libtorch; no ONNX
-/// Runtime is needed.
+/// The outputs must equal those of the model at export, up to rounding on another processor. Otherwise the first stage that
+/// differs is named, and the exit code is 1. ONNX operators are evaluated on libtorch as ONNX defines them; ONNX Runtime is
+/// not needed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A file that `export` wrote
+    /// A file written by `export`
     file: PathBuf,
 }
 
-/// Replays and prints a row for each stage.
+/// Checks the file and prints a row for each stage.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let replay = pipeline::verify(&args.file)?;
     terminal::print(&replay.to_string())?;

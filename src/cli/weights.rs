@@ -8,7 +8,7 @@ use resnet_binary::progress::Progress;
 use resnet_binary::weights::{self, Manifest, Places};
 use serde_json::json;
 
-use super::options::Network;
+use super::options::Downloads;
 use super::terminal::{self, Exit, Terminal};
 
 /// List, fetch, check and import the backbone's ImageNet weights
@@ -20,9 +20,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show the weights that are known by name, and where they are
+    /// List the known weights and where they are
     List {
-        /// One JSON array on stdout
+        /// Print one JSON array on stdout
         #[arg(long)]
         json: bool,
     },
@@ -31,9 +31,9 @@ enum Action {
         #[arg(default_value = Manifest::DEFAULT)]
         name: String,
         #[command(flatten)]
-        network: Network,
+        downloads: Downloads,
     },
-    /// Print where weights are
+    /// Print the path of weights
     Path {
         #[arg(default_value = Manifest::DEFAULT)]
         name: String,
@@ -43,20 +43,20 @@ enum Action {
         #[arg(default_value = Manifest::DEFAULT)]
         name: String,
     },
-    /// Take in a weights file that came another way
+    /// Copy a weights file from elsewhere into the cache
     Import {
         /// A .safetensors or .pth file
         file: PathBuf,
     },
 }
 
-/// Runs one of the actions.
+/// Runs one of the subcommands.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let places = Places::from_environment();
     let manifest = weights::manifest()?;
     let text = match args.action {
         Action::List { json } => list(&manifest, &places, json)?,
-        Action::Fetch { name, network } => {
+        Action::Fetch { name, downloads } => {
             let entry = manifest.entry(&name)?;
             let path = match weights::locate(entry, &places) {
                 Some(path) => {
@@ -64,7 +64,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
                     terminal.note("already here, checksum verified");
                     path
                 }
-                None => weights::fetch(entry, &places, &network.fetch_options(), terminal)?,
+                None => weights::fetch(entry, &places, &downloads.fetch_options(), terminal)?,
             };
             format!("{}\n", path.display())
         }

@@ -149,7 +149,7 @@ pub enum DatasetError {
         found: Found,
     },
     /// A file that was given as data but is no table.
-    #[error("`{}` is no CSV: {reason}", path.display())]
+    #[error("`{}` is not a CSV: {reason}", path.display())]
     NotATable {
         /// The file.
         path: PathBuf,

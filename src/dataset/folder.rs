@@ -182,7 +182,7 @@ fn warn_of_loose(root: &Path, count: usize, strangers: &BTreeSet<String>) -> Opt
     match (count, strangers.iter().next()) {
         (0, _) => None,
         (_, None) => Some(text),
-        (_, Some(name)) => Some(format!("{text}; `{name}` is no split's name")),
+        (_, Some(name)) => Some(format!("{text}; `{name}` is not the name of a split")),
     }
 }
 

@@ -83,7 +83,7 @@ impl fmt::Display for Ignored {
         let kinds = [
             (self.hidden, "hidden", "hidden"),
             (self.empty_folders, "empty folder", "empty folders"),
-            (self.not_images, "file that is no image", "files that are no images"),
+            (self.not_images, "file that is not an image", "files that are not images"),
             (self.loose, "image outside the class folders", "images outside the class folders"),
             (self.link_loops, "circular link", "circular links"),
             (self.repeated_rows, "repeated row", "repeated rows"),

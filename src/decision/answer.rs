@@ -1,22 +1,22 @@
-//! What is said of one image: positive, negative, or that a person should look.
+//! The answer for one image: positive, negative, or review by a person.
 
 use serde::{Deserialize, Serialize};
 
 use super::{DecisionError, EVEN, Review};
 
-/// What is said of one image.
+/// The answer for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
-    /// It is of the positive class.
+    /// The positive class.
     Positive,
-    /// It is of the other class.
+    /// The negative class.
     Negative,
-    /// A person should look.
+    /// To be reviewed by a person.
     Review,
 }
 
-/// Where positive begins, and between which probabilities a person should look.
+/// The decision threshold, and the range of probabilities for review.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decision {
     threshold: f64,
@@ -24,7 +24,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Checks that the threshold is a probability and that review, if any, lies around it.
+    /// Checks that the threshold is a probability and lies within the review range, if any.
     ///
     /// # Errors
     /// [`DecisionError::Threshold`], [`DecisionError::Outside`].
@@ -45,19 +45,19 @@ impl Decision {
         self.threshold
     }
 
-    /// Whether the more likely class is the answer.
+    /// Whether the threshold is 0.5, so that the more likely class is the answer.
     pub fn is_even(&self) -> bool {
         (self.threshold - EVEN).abs() < f64::EPSILON
     }
 
-    /// Which probabilities a person should look at.
+    /// The range of probabilities for review.
     pub fn review(&self) -> Option<Review> {
         self.review
     }
 
-    /// Review from `low` to `high`, both ends included; otherwise positive at or above the threshold.
+    /// Review from `low` to `high`, both included; otherwise positive at or above the threshold.
     ///
-    /// What is no number is for review where there is any, and negative where there is none.
+    /// NaN gives review if there is a review range, and negative otherwise.
     pub fn answer(&self, probability: f64) -> Answer {
         match self.review {
             Some(review) if probability < review.low => Answer::Negative,

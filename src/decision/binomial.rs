@@ -1,10 +1,9 @@
-//! How likely a count of successes is, and the share that it shows: the exact binomial tail and Clopper and Pearson's
-//! bound.
+//! The exact binomial tail probability and the Clopper–Pearson lower bound.
 
 /// P(X ≥ `successes`) for X of Binomial(`trials`, `share`).
 ///
-/// It is the regularised incomplete beta function `I_share(successes, trials − successes + 1)` (DLMF 8.17.5), exact to
-/// about 1e-9 up to millions of trials, where summing the terms would take a loop over all of them.
+/// It is the regularised incomplete beta function `I_share(successes, trials − successes + 1)` (DLMF 8.17.5), accurate
+/// to about 1e-9 up to millions of trials, without a loop over all terms.
 pub fn at_least(successes: usize, trials: usize, share: f64) -> f64 {
     if successes == 0 {
         return 1.0;
@@ -18,13 +17,13 @@ pub fn at_least(successes: usize, trials: usize, share: f64) -> f64 {
     incomplete_beta(successes as f64, (trials - successes + 1) as f64, share).clamp(0.0, 1.0)
 }
 
-/// The least share that `successes` of `trials` do not contradict: the one-sided lower end of Clopper and Pearson
-/// (1934), Biometrika 26. The true share lies below it with at most the probability `risk`.
+/// The one-sided lower confidence bound of the success probability (Clopper and Pearson 1934, Biometrika 26): it exceeds
+/// the true value with probability at most `risk`.
 pub fn lower_bound(successes: usize, trials: usize, risk: f64) -> f64 {
     if successes == 0 {
         return 0.0;
     }
-    // The tail grows with the share; sixty halvings exhaust an f64.
+    // The tail grows with the share; sixty bisections exhaust the precision of f64.
     let (mut low, mut high) = (0.0, successes as f64 / trials as f64);
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
@@ -33,19 +32,19 @@ pub fn lower_bound(successes: usize, trials: usize, risk: f64) -> f64 {
     low
 }
 
-/// The fewest trials whose success in every one shows a share of at least `share`: the least n with `shareⁿ ≤ risk`;
-/// `None` where no number does.
+/// The smallest number of trials that, if all succeed, shows a success probability of at least `share`: the smallest n
+/// with `shareⁿ ≤ risk`; `None` if there is none.
 #[expect(clippy::cast_sign_loss, reason = "it is at least 1")]
 pub fn fewest_trials(share: f64, risk: f64) -> Option<usize> {
     if share >= 1.0 {
         return None;
     }
     let trials = (risk.ln() / share.ln()).ceil().max(1.0);
-    // Beyond this, counts are no longer exact in f64, and nobody has as many photos.
+    // Beyond this, counts are not exact in f64, and no data set is that large.
     (trials.is_finite() && trials < 1e15).then_some(trials as usize)
 }
 
-/// `I_x(a, b)` by its continued fraction (DLMF 8.17.22), which converges fast on the side of the mean that is used.
+/// `I_x(a, b)` by its continued fraction (DLMF 8.17.22), which converges quickly on the side of the mean used here.
 fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp();
     if x < (a + 1.0) / (a + b + 2.0) {
@@ -55,7 +54,7 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     }
 }
 
-/// Lentz's method, modified by Thompson and Barnett (1986). It takes some √max(a, b) steps.
+/// Lentz's method, modified by Thompson and Barnett (1986). It takes about √max(a, b) steps.
 fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
     const MAX_STEPS: u32 = 200_000;
     let away_from_zero = |value: f64| if value.abs() < 1e-300 { 1e-300 } else { value };
@@ -80,7 +79,7 @@ fn continued_fraction(a: f64, b: f64, x: f64) -> f64 {
     product
 }
 
-/// ln Γ(x) for x ≥ 1, by Stirling's series (DLMF 5.11.1) from 10 up, where five terms leave less than 1e-13.
+/// ln Γ(x) for x ≥ 1, by Stirling's series (DLMF 5.11.1) for x ≥ 10, where the error after five terms is below 1e-13.
 fn ln_gamma(x: f64) -> f64 {
     let mut shifted = x;
     let mut product = 1.0;
@@ -100,7 +99,7 @@ fn ln_gamma(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// The tail term by term.
+    /// The tail as the sum of its terms.
     fn summed(successes: usize, trials: usize, share: f64) -> f64 {
         let mut term = (1.0 - share).powf(trials as f64);
         let mut below = 0.0;

@@ -1,15 +1,15 @@
-//! Probabilities that hold: of the images with a probability of 0.8, about 80 % are positive.
+//! Calibrated probabilities: of the images with a probability of 0.8, about 80 % are positive.
 //!
-//! A head that was fitted with weights for the smaller class, or on few images, gives logits whose probabilities are off.
-//! [`fit`] learns from out-of-fold logits what they stand for, by a map that never changes the order of images:
+//! The logits of a head that was fitted with class weights, or on few images, give miscalibrated probabilities. [`fit`]
+//! learns a monotonic map from out-of-fold logits to probabilities:
 //!
-//! - **Prior**: the weight of the classes, which the head was fitted with, comes off the logit. Nothing is fitted for it.
-//! - **Platt**: a straight line in front of the logistic function, two numbers.
-//! - **Isotonic**: any rising curve, from the shares of positive images along the logits. It can take every shape, also
-//!   that of chance, so it is considered from [`MIN_FOR_ISOTONIC`] images on only.
+//! - **Prior**: the log of the class weight is subtracted from the logit. Nothing is fitted.
+//! - **Platt**: a linear function of the logit before the logistic function, with two parameters.
+//! - **Isotonic**: any non-decreasing curve, from the fractions of positive images along the logits. It can also fit noise,
+//!   so it is considered only from [`MIN_FOR_ISOTONIC`] images.
 //!
-//! A calibration is taken only where it lowers the log loss of images that it was not fitted to: fitted on the other
-//! folds, judged on its own. Otherwise the logits stay as they are.
+//! A calibration is used only if it lowers the out-of-fold log loss: it is fitted on the other folds and evaluated on the
+//! held-out one. Otherwise the logits are left unchanged.
 
 mod isotonic;
 
@@ -25,13 +25,13 @@ use crate::metrics::{Scores, probability};
 /// (Niculescu-Mizil and Caruana 2005, Predicting Good Probabilities with Supervised Learning, ICML, section 5).
 pub const MIN_FOR_ISOTONIC: usize = 1000;
 
-/// Images of the smaller class below which isotonic calibration is not considered: their shares make its curve.
+/// Below this number of images of the smaller class isotonic calibration is not considered: they determine its curve.
 pub const MIN_OF_A_CLASS_FOR_ISOTONIC: usize = 100;
 
-/// Points of an isotonic curve that are kept: 2 to 3 KB as JSON.
+/// Maximum number of points of an isotonic curve: 2 to 3 KB as JSON.
 pub const MAX_KNOTS: usize = 64;
 
-/// From a logit to a probability, never falling.
+/// A non-decreasing map from logit to probability.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Calibration {
@@ -50,34 +50,33 @@ pub enum Calibration {
         /// Any number.
         intercept: f64,
     },
-    /// Straight lines between points, level outside.
+    /// Linear between points, constant outside.
     Isotonic {
-        /// `[logit, probability]`, logits rising, probabilities not falling; 1 to [`MAX_KNOTS`].
+        /// `[logit, probability]`, logits increasing, probabilities non-decreasing; 1 to [`MAX_KNOTS`].
         knots: Vec<[f64; 2]>,
     },
 }
 
 impl Calibration {
-    /// The probabilities at the class balance of the training images, for a head whose positives weighed `pos_weight`.
+    /// Probabilities for the class balance of the training images, for a head whose positives had the weight `pos_weight`.
     ///
-    /// Such a fit sees every positive p times, so its odds are p times too high for the data as they are; ln p comes off
-    /// the logit (prior correction: King & Zeng 2001, "Logistic Regression in Rare Events Data", eq. 7).
-    /// [`Calibration::None`] where both classes weighed the same.
+    /// Such a fit counts every positive p times, so its odds are p times too high for the data; ln p is subtracted from the
+    /// logit (prior correction: King & Zeng 2001, "Logistic Regression in Rare Events Data", eq. 7).
+    /// [`Calibration::None`] if both classes had the same weight.
     pub fn at_prior(pos_weight: f64) -> Self {
         let intercept = -pos_weight.ln();
         if intercept.is_finite() && intercept.abs() > f64::EPSILON { Self::Prior { intercept } } else { Self::None }
     }
 
-    /// Platt (1999), Probabilistic Outputs for Support Vector Machines, with his smoothed targets, which keep the line
-    /// finite where the classes do not overlap.
+    /// Platt (1999), Probabilistic Outputs for Support Vector Machines, with his smoothed targets, which keep the
+    /// parameters finite if the classes do not overlap.
     ///
-    /// `None` where there is no such line: a class is missing, all logits are equal, or they rank the images the wrong
-    /// way round.
+    /// `None` if there is no solution: a class is missing, all logits are equal, or the ranking is inverted.
     pub fn platt(logits: &[f64], labels: &[bool]) -> Option<Self> {
         platt::fit(logits, labels)
     }
 
-    /// The rising curve with the least squared error, by pooling adjacent violators (Ayer et al. 1955, Annals of
+    /// The non-decreasing curve with the least squared error, by pooling adjacent violators (Ayer et al. 1955, Annals of
     /// Mathematical Statistics 26), thinned to [`MAX_KNOTS`] points.
     ///
     /// Kept between 1 / (N + 2) and (N + 1) / (N + 2): N images cannot show more certainty. `None` without images.
@@ -85,7 +84,7 @@ impl Calibration {
         isotonic::fit(logits, labels)
     }
 
-    /// The probability of the positive class: within (0, 1) for every finite logit, and never falling as it grows.
+    /// The probability of the positive class: within (0, 1) for every finite logit, and non-decreasing in it.
     pub fn apply(&self, logit: f64) -> f64 {
         let probability = match self {
             Self::None => logistic(logit),
@@ -93,7 +92,7 @@ impl Calibration {
             Self::Platt { slope, intercept } => logistic(slope * logit + intercept),
             Self::Isotonic { knots } => isotonic::between(knots, logit),
         };
-        // Beyond some 37 the logistic function rounds to 1, far below 0 to 0.
+        // Above about 37 the logistic function rounds to 1, and far below 0 to 0.
         probability.clamp(f64::MIN_POSITIVE, 1.0 - f64::EPSILON / 2.0)
     }
 
@@ -107,10 +106,10 @@ impl Calibration {
         }
     }
 
-    /// Checks one that was read from a file.
+    /// Checks a calibration that was read from a file.
     ///
     /// # Errors
-    /// [`CalibrationError::Damaged`] for numbers with which [`Self::apply`] could not keep its promise.
+    /// [`CalibrationError::Damaged`] for parameters with which [`Self::apply`] would not have its stated properties.
     pub fn check(&self) -> Result<(), CalibrationError> {
         let is_sound = match self {
             Self::None => true,
@@ -134,26 +133,26 @@ pub fn logistic(logit: f64) -> f64 {
     if logit >= 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) }
 }
 
-/// What was fitted, and what it brings.
+/// The fitted calibration and its effect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fitted {
-    /// The one to use, fitted on all images; [`Calibration::None`] where none lowers the log loss.
+    /// The calibration to use, fitted on all images; [`Calibration::None`] if none lowers the log loss.
     pub calibration: Calibration,
-    /// Log loss of the logits as they are, in nats.
+    /// Log loss of the uncalibrated logits, in nats.
     pub log_loss_before: f64,
-    /// Log loss under the calibration, each fold under one that was fitted on the others; as before where there is none.
+    /// Log loss with the calibration, fitted on the other folds for each fold; equal to `log_loss_before` without one.
     pub log_loss_after: f64,
-    /// The same of Platt's, where it can be fitted.
+    /// The same for Platt's calibration, if it can be fitted.
     pub platt: Option<f64>,
-    /// The same of isotonic calibration, where it is considered.
+    /// The same for isotonic calibration, if it is considered.
     pub isotonic: Option<f64>,
-    /// The probability of each image under the kind that is used, from the calibration that was fitted on the other
-    /// folds, `[N]`: for honest numbers and curves. To choose a threshold, apply `calibration` to the logits instead.
+    /// The probability of each image from a calibration of the chosen kind fitted on the other folds, `[N]`: for unbiased
+    /// metrics and curves. To choose a threshold, apply `calibration` to the logits instead.
     pub out_of_fold: Vec<f64>,
 }
 
 /// Fits a calibration on out-of-fold logits `[N]`, labels `[N]` (`true` is positive) and the fold of each image `[N]`;
-/// `pos_weight` is what a positive weighed where the heads were fitted.
+/// `pos_weight` is the weight of a positive image when the heads were fitted.
 ///
 /// # Errors
 /// [`CalibrationError`] for inputs that do not belong together, logits that are not finite, and fewer than two folds.
@@ -208,7 +207,7 @@ impl Data<'_> {
         probability::log_loss(&scores).map_err(|_| CalibrationError::Folds(0))
     }
 
-    /// Judges one way to fit, and takes it where it is better than what was there.
+    /// Evaluates one kind of calibration and takes it if it is better than the current one.
     fn consider(&self, fit: Fit, fitted: &mut Fitted) -> Result<Option<f64>, CalibrationError> {
         let (Some(out_of_fold), Some(calibration)) = (self.out_of_fold(fit), fit(self.logits, self.labels)) else {
             return Ok(None);
@@ -216,7 +215,7 @@ impl Data<'_> {
         self.take_if_better(calibration, out_of_fold, fitted).map(Some)
     }
 
-    /// Takes a calibration whose out-of-fold probabilities have a lower log loss than what was there; that log loss.
+    /// Takes a calibration if its out-of-fold log loss is lower than the current one; returns that log loss.
     fn take_if_better(
         &self,
         calibration: Calibration,
@@ -232,7 +231,7 @@ impl Data<'_> {
         Ok(log_loss)
     }
 
-    /// Each image's probability from a calibration that was fitted on the other folds.
+    /// The probability of each image from a calibration fitted on the other folds.
     fn out_of_fold(&self, fit: Fit) -> Option<Vec<f64>> {
         let mut probabilities = vec![0.5; self.logits.len()];
         for &fold in &self.ids {
@@ -258,8 +257,8 @@ fn kept<T: Copy>(values: &[T], is_kept: impl Iterator<Item = bool>) -> Vec<T> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CalibrationError {
-    /// Not one of each for every image.
-    #[error("there are {logits} logits, {labels} labels and {folds} folds: expected one of each for every image")]
+    /// The numbers of logits, labels and folds differ.
+    #[error("there are {logits} logits, {labels} labels and {folds} folds, expected one of each per image")]
     Lengths {
         /// How many logits.
         logits: usize,
@@ -271,16 +270,16 @@ pub enum CalibrationError {
     /// A logit that is NaN or infinite.
     #[error("image {image} has a logit that is not finite")]
     NotFinite {
-        /// Its place, from 0.
+        /// Its index, from 0.
         image: usize,
     },
-    /// Nothing to judge with.
-    #[error("the logits are of {0} folds: expected at least 2")]
+    /// Too few folds.
+    #[error("the logits are from {0} folds, expected at least 2")]
     Folds(usize),
-    /// Numbers from a file that make no calibration.
+    /// Invalid parameters in a file.
     #[error("the {kind} calibration is damaged: its numbers are not finite, not in order or not probabilities")]
     Damaged {
-        /// Which kind.
+        /// The kind of calibration.
         kind: &'static str,
     },
 }
@@ -289,7 +288,7 @@ impl CalibrationError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Damaged { .. } => Some("copy the model again from where it was made, or train again".into()),
+            Self::Damaged { .. } => Some("copy the model again from its source, or train again".into()),
             Self::Lengths { .. } | Self::NotFinite { .. } | Self::Folds(_) => None,
         }
     }

@@ -1,39 +1,39 @@
-//! Why a threshold and a review cannot be used.
+//! Why a threshold or a review range is invalid.
 
 use super::Review;
 
-/// A threshold and a review that say nothing together or alone.
+/// An invalid threshold or review range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecisionError {
     /// Not two numbers.
-    #[error("`{0}` names no probabilities for review: expected LOW,HIGH")]
+    #[error("`{0}` is not a range of probabilities for review, expected LOW,HIGH")]
     Form(String),
-    /// An end that is no probability.
-    #[error("`{0}` is no end for review: expected a number from 0 to 1")]
+    /// A bound that is not a probability.
+    #[error("`{0}` is not a bound for review, expected a number from 0 to 1")]
     Bound(String),
-    /// The ends the wrong way round.
-    #[error("review goes from {low} to {high}: expected the lower one first")]
+    /// The bounds in the wrong order.
+    #[error("the review range goes from {low} to {high}, expected the lower bound first")]
     Order {
         /// The first number.
         low: f64,
         /// The second number.
         high: f64,
     },
-    /// The model's threshold is not between the ends, so that certain answers of one class would lie inside.
-    #[error("the threshold {threshold} is not within review, {low} to {high}", threshold = rounded(*.threshold), low = .review.low, high = .review.high)]
+    /// The threshold is outside the range, so that confident predictions of one class would be for review.
+    #[error("the threshold {threshold} is not within the review range, {low} to {high}", threshold = rounded(*.threshold), low = .review.low, high = .review.high)]
     Outside {
-        /// What was asked for.
+        /// The requested range.
         review: Review,
-        /// Where positive begins.
+        /// The threshold.
         threshold: f64,
     },
-    /// A threshold that is no probability.
-    #[error("the threshold is {0}: expected a number from 0 to 1")]
+    /// A threshold that is not a probability.
+    #[error("the threshold is {0}, expected a number from 0 to 1")]
     Threshold(f64),
 }
 
-/// In three digits.
+/// Rounds to three digits.
 fn rounded(threshold: f64) -> f64 {
     (threshold * 1e3).round() / 1e3
 }
@@ -42,7 +42,7 @@ impl DecisionError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Form(_) | Self::Bound(_) => "write both as probabilities with a comma between: `0.3,0.7`".into(),
+            Self::Form(_) | Self::Bound(_) => "write two probabilities separated by a comma: `0.3,0.7`".into(),
             Self::Order { low, high } => format!("write `{high},{low}`"),
             Self::Outside { review, threshold } => {
                 // Three digits, rounded outwards, so that the threshold lies inside.

@@ -1,8 +1,8 @@
-//! From a logit to an answer: what the number means, where positive begins, and when a person should look.
+//! From a logit to an answer: calibration, decision threshold and review range.
 //!
-//! [`calibration`] turns logits into probabilities that hold, [`threshold`] chooses where positive begins by a rule that
-//! the user names, and a [`Decision`] answers. Everything is chosen on out-of-fold scores: of images that the head which
-//! scored them was not fitted to. All of it is plain arithmetic on labels and scores.
+//! [`calibration`] turns logits into calibrated probabilities, [`threshold`] chooses the decision threshold by a rule that
+//! the user gives, and a [`Decision`] answers. Everything is chosen on out-of-fold scores, that is, scores from heads that
+//! were not fitted to the scored images. All of it is plain arithmetic on labels and scores.
 //!
 //! ```text
 //! logit ─ calibration ─► probability ─ threshold, review ─► positive | negative | review

@@ -1,11 +1,11 @@
-//! The probabilities between which a person should look.
+//! The range of probabilities for review by a person.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::DecisionError;
 
-/// Probabilities from `low` to `high` are for a person to look at: `0.3,0.7` on the command line.
+/// Photos with probabilities from `low` to `high` are to be reviewed by a person: `0.3,0.7` on the command line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Review {
     pub(super) low: f64,
@@ -23,7 +23,7 @@ impl Review {
                 return Err(DecisionError::Bound(bound.to_string()));
             }
         }
-        // A zero without its sign: it is written and read back as it is.
+        // Adding zero removes the sign of -0.0, so that the value reads back as written.
         if low <= high {
             Ok(Self { low: low + 0.0, high: high + 0.0 })
         } else {
@@ -31,12 +31,12 @@ impl Review {
         }
     }
 
-    /// The least probability for review.
+    /// The lowest probability for review.
     pub fn low(&self) -> f64 {
         self.low
     }
 
-    /// The largest probability for review.
+    /// The highest probability for review.
     pub fn high(&self) -> f64 {
         self.high
     }

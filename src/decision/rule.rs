@@ -1,17 +1,17 @@
-//! The words of `--threshold`: how a threshold is asked for.
+//! The rules of `--threshold`, and how they are parsed.
 //!
 //! ```text
 //! 0.5    f1    youden    recall>=0.98    precision>=0.95    cost:fp=1,fn=20
 //! ```
 //!
-//! Case and spaces do not matter. What is written by [`ThresholdRule`]'s `Display` reads back as the same rule.
+//! Case and spaces do not matter. The output of [`ThresholdRule`]'s `Display` parses as the same rule.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where positive begins when nothing says otherwise, or nothing could be chosen: the likelier class.
+/// The default threshold, and the fallback if none could be chosen: the more likely class is predicted.
 pub const EVEN: f64 = 0.5;
 
 /// How the threshold is chosen.
@@ -20,35 +20,35 @@ pub const EVEN: f64 = 0.5;
 pub enum ThresholdRule {
     /// This probability, from 0 to 1.
     Fixed(f64),
-    /// The largest F1 score.
+    /// Maximise the F1 score.
     F1,
-    /// The largest sensitivity + specificity − 1. Youden (1950), Cancer 3.
+    /// Maximise sensitivity + specificity − 1 (Youden 1950, Cancer 3).
     Youden,
-    /// At least this share of positive images is found, with as few false alarms as that leaves.
+    /// At least this recall, with as few false alarms as possible.
     Recall(f64),
-    /// At least this share of positive answers is right, with as many found as that leaves.
+    /// At least this precision, with as high a recall as possible.
     Precision(f64),
-    /// The least cost.
+    /// Minimise the cost.
     Cost {
-        /// Of a negative image that is answered positive.
+        /// Cost of a negative image that is predicted positive.
         false_positive: f64,
-        /// Of a positive image that is answered negative.
+        /// Cost of a positive image that is predicted negative.
         false_negative: f64,
     },
 }
 
 impl Default for ThresholdRule {
-    /// The likelier class.
+    /// A threshold of 0.5.
     fn default() -> Self {
         Self::Fixed(EVEN)
     }
 }
 
 impl ThresholdRule {
-    /// Checks the numbers, for whoever builds a rule without parsing it.
+    /// Checks the numbers of a rule that was not parsed.
     ///
     /// # Errors
-    /// [`RuleError`] for a number that its rule has no use for.
+    /// [`RuleError`] for a number that is invalid for its rule.
     pub fn check(&self) -> Result<(), RuleError> {
         match *self {
             Self::Fixed(threshold) if !(0.0..=1.0).contains(&threshold) => {
@@ -66,19 +66,19 @@ impl ThresholdRule {
     }
 }
 
-/// A demand of 0 demands nothing.
+/// Whether a required recall or precision is valid; 0 would require nothing.
 fn is_share(share: f64) -> bool {
     share > 0.0 && share <= 1.0
 }
 
 fn check_costs(false_positive: f64, false_negative: f64) -> Result<(), RuleError> {
     let wrong = |what: &str| Err(RuleError::Cost { what: what.to_owned() });
-    // Costs are summed over all images: within these bounds no sum overflows.
+    // Within these bounds the sum of costs over all images cannot overflow.
     if ![false_positive, false_negative].iter().all(|cost| (0.0..=1e100).contains(cost)) {
-        return wrong("a cost is a number from 0 to 1e100");
+        return wrong("a cost must be a number from 0 to 1e100");
     }
     if false_positive == 0.0 && false_negative == 0.0 {
-        return wrong("both costs are 0, so every threshold is as good");
+        return wrong("both costs are 0, so all thresholds are equally good");
     }
     Ok(())
 }
@@ -119,24 +119,24 @@ fn parse_demand(word: &str, share: &str) -> Result<ThresholdRule, RuleError> {
     }
 }
 
-/// What follows `cost`: `:fp=1,fn=20`, in either order.
+/// Parses what follows `cost`: `:fp=1,fn=20`, in either order.
 fn parse_costs(text: &str) -> Result<ThresholdRule, RuleError> {
     let wrong = |what: String| RuleError::Cost { what };
     let Some(parts) = text.trim_start().strip_prefix(':') else {
-        return Err(wrong("`cost` is followed by a colon and both costs".to_owned()));
+        return Err(wrong("`cost` must be followed by a colon and both costs".to_owned()));
     };
     let mut costs = [None; 2];
     for part in parts.split(',') {
-        let (name, number) = part.split_once('=').ok_or_else(|| wrong(format!("`{}` is no cost", part.trim())))?;
+        let (name, number) = part.split_once('=').ok_or_else(|| wrong(format!("`{}` is not a cost", part.trim())))?;
         let (name, number) = (name.trim(), number.trim());
         let cost = match name {
             "fp" => &mut costs[0],
             "fn" => &mut costs[1],
             _ => return Err(wrong(format!("`{name}` is neither `fp` nor `fn`"))),
         };
-        let value = number.parse::<f64>().map_err(|_| wrong(format!("`{number}` is no number")))?;
+        let value = number.parse::<f64>().map_err(|_| wrong(format!("`{number}` is not a number")))?;
         if cost.replace(value + 0.0).is_some() {
-            return Err(wrong(format!("`{name}` is there twice")));
+            return Err(wrong(format!("`{name}` is given twice")));
         }
     }
     match costs {
@@ -149,7 +149,7 @@ fn parse_costs(text: &str) -> Result<ThresholdRule, RuleError> {
     }
 }
 
-/// The error for what is neither a number nor a known rule.
+/// The error for text that is neither a number nor a known rule.
 fn refuse_words(text: &str) -> RuleError {
     const WORDS: [(&str, &str); 9] = [
         ("f1", "f1"),
@@ -202,45 +202,45 @@ impl fmt::Display for ThresholdRule {
     }
 }
 
-/// Words that ask for no threshold.
+/// A threshold rule that cannot be parsed or is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {
     /// Neither a number nor a rule.
     #[error(
-        "`{given}` asks for no threshold: expected a number from 0 to 1, `f1`, `youden`, `recall>=R`, \
+        "`{given}` is not a threshold rule, expected a number from 0 to 1, `f1`, `youden`, `recall>=R`, \
          `precision>=P` or `cost:fp=A,fn=B`"
     )]
     Unknown {
         /// What was given.
         given: String,
-        /// A rule that was perhaps meant.
+        /// A similar valid rule.
         suggestion: Option<&'static str>,
     },
-    /// A number outside of what probabilities are.
-    #[error("the threshold is `{given}`: expected a number from 0 to 1")]
+    /// A threshold that is not a probability.
+    #[error("the threshold is `{given}`, expected a number from 0 to 1")]
     Fixed {
         /// What was given.
         given: String,
     },
     /// `recall` or `precision` without `>=`.
-    #[error("`{given}` does not say how much {word}: expected `{word}>=` and a share")]
+    #[error("`{given}` lacks the required {word}, expected `{word}>=` and a number")]
     Unfinished {
         /// `recall` or `precision`.
         word: &'static str,
         /// What was given.
         given: String,
     },
-    /// A demand that is no share.
-    #[error("`{word}>=` is followed by `{given}`: expected a share above 0 and up to 1")]
+    /// A required recall or precision that is not in (0, 1].
+    #[error("`{word}>=` is followed by `{given}`, expected a number above 0 and at most 1")]
     Share {
         /// `recall` or `precision`.
         word: &'static str,
         /// What was given.
         given: String,
     },
-    /// Costs that cannot be weighed.
-    #[error("`cost:` cannot be read: {what}")]
+    /// Invalid costs.
+    #[error("invalid `cost:` rule: {what}")]
     Cost {
         /// What is wrong.
         what: String,
@@ -254,16 +254,16 @@ impl RuleError {
             Self::Unknown { suggestion, .. } => suggestion.map(|rule| format!("did you mean `{rule}`?")),
             Self::Fixed { given } | Self::Share { given, .. } => {
                 let number = given.trim_end_matches(|letter: char| letter == '%' || letter.is_whitespace());
-                // Without the sign, 1.5 is more likely a slip than 1.5 %.
+                // Without a percent sign, 1.5 is more likely a typing error than 1.5 %.
                 let least = if number.len() < given.trim_end().len() { 0.0 } else { 10.0 };
                 let share =
                     number.parse::<f64>().ok().filter(|value| *value > 0.0 && (least..=100.0).contains(value))?;
                 Some(format!("for {share} % write {}", share / 100.0))
             }
             Self::Unfinished { word, .. } => Some(format!(
-                "write `--threshold '{word}>=0.95'` with the quotes: without them the shell takes `>` for itself"
+                "write `--threshold '{word}>=0.95'` with the quotes: without them the shell treats `>` as a redirection"
             )),
-            Self::Cost { .. } => Some("write what a mistake of each kind costs: `cost:fp=1,fn=20`".to_owned()),
+            Self::Cost { .. } => Some("give the cost of each kind of mistake: `cost:fp=1,fn=20`".to_owned()),
         }
     }
 }

@@ -1,35 +1,35 @@
-//! Where positive begins: a rule and scores → a threshold, and what it reaches.
+//! Chooses the decision threshold from a rule and scores.
 //!
 //! [`choose`] takes out-of-fold probabilities. Every threshold that it chooses lies midway between two neighbouring
-//! distinct probabilities (below the lowest, midway to 0; above the highest, midway to 1), so that no image sits on it
-//! and rounding decides nothing. Of equally good thresholds it takes the one with the widest gap around it, of those
-//! the lowest, which finds the most.
+//! distinct probabilities (below the lowest, midway to 0; above the highest, midway to 1), so that no image lies on it
+//! and rounding has no effect. Among equally good thresholds it takes the one with the widest gap around it, and among
+//! those the lowest, which has the highest recall.
 //!
-//! # What `recall>=R` and `precision>=P` promise
-//! That the demand is met on images to come, drawn as these were, not just on these: in 95 % of all trainings.
+//! # What `recall>=R` and `precision>=P` guarantee
+//! In at least 95 % of trainings the requirement holds for new images from the same distribution, not only for these.
 //!
-//! - **Recall.** With n positive images, the share of positives to come that score below the k-th lowest of them is
+//! - **Recall.** With n positive images, the fraction of new positives that score below the k-th lowest of them is
 //!   `Beta(k, n − k + 1)`, whatever the distribution of scores (Wilks 1941, Annals of Mathematical Statistics 12). So the
 //!   threshold goes just below the k-th lowest for the largest k with P(Binomial(n, 1 − R) ≥ k) ≥ 95 %. It follows
-//!   that any n with Rⁿ > 5 % is too small to promise anything. Since only the order counts, the promise survives any
-//!   calibration, which cannot change it.
-//! - **Precision.** The number of right ones among the m highest scores is binomial, since labels do not decide which
-//!   those are. Looking at many m and taking the best would be too kind; they are tested from the highest scores down,
+//!   that any n with Rⁿ > 5 % is too small for a guarantee. Since only the order counts, the guarantee survives any
+//!   calibration, which cannot change the order.
+//! - **Precision.** The number of positives among the m highest scores is binomial, since labels do not determine which
+//!   those are. Taking the best of many m would be too optimistic, so they are tested from the highest scores down,
 //!   on a grid that does not look at labels, by the fallback procedure (Wiens and Dmitrienko 2005, Journal of
-//!   Biopharmaceutical Statistics 15): the risk of 5 % is dealt to up to four starting points, each passes its share on
-//!   as long as the test succeeds, and the chance of any wrong success stays below 5 %.
+//!   Biopharmaceutical Statistics 15): the risk of 5 % is divided among up to four starting points, each passes its part on
+//!   as long as the test succeeds, and the probability of any false success stays below 5 %.
 //!
 //! # Images that belong together
-//! Copies of a photo, a burst, a patient are one trial however many images they are: n and m above count groups. The
-//! promise is about an image drawn from a group to come, every group as likely as another, and about the share of images
-//! too: both the mean over the groups of what is missed (wrong) in each and the share of all images that are missed
-//! (wrong) must be as low as so many independent images would have to show. Part of a group counts as that part. Taking
-//! the parts for whole images draws them closer together than such images are, which leans to the safe side; by
-//! simulation with groups of 1 to 20 (`tests/decision/promises.rs`), from copies to images that have nothing in common,
-//! the recall is kept in 95 % of trainings and more. With groups of one image nothing changes.
+//! Copies of a photo, a burst or a patient are one trial, however many images they have: n and m above count groups. The
+//! guarantee is for an image drawn from a new group, all groups being equally likely, and for the fraction of images too:
+//! both the mean over the groups of the fraction missed (or wrong) in each and the fraction of all images missed (or wrong)
+//! must be as low as required of that many independent images. A part of a group counts as that fraction, which is less
+//! dispersed than the outcome of an independent image, so the guarantee is conservative; in simulations with groups of 1 to
+//! 20 (`tests/decision/promises.rs`), from copies to unrelated images, the recall holds in at least 95 % of trainings. With
+//! groups of one image nothing changes.
 //!
-//! Both hold for scores of one head. Out-of-fold scores are of several, each fitted to a little less than the delivered
-//! one, so the promise leans to the safe side.
+//! Both guarantees assume scores of one head. Out-of-fold scores come from several, each fitted to slightly less data than
+//! the saved one, so the guarantee is conservative.
 
 mod cuts;
 
@@ -41,44 +41,44 @@ use crate::metrics::{Confusion, Scores, Undefined};
 
 use cuts::{Cut, Cuts, ROUNDING};
 
-/// The chance that a promise fails.
+/// The probability that a guarantee fails.
 pub const RISK: f64 = 0.05;
 
-/// With fewer images, or fewer than [`FEW_OF_A_CLASS`] of one class, a chosen threshold is little more than chance.
+/// With fewer images, or fewer than [`FEW_OF_A_CLASS`] of one class, a chosen threshold is unreliable.
 pub const FEW: usize = 50;
 
 /// See [`FEW`].
 pub const FEW_OF_A_CLASS: usize = 10;
 
-/// What a group is, for whoever meets the word in a warning.
+/// The definition of a group, for warnings that use the word.
 const GROUP: &str = " (photos that belong together, such as near-duplicates, are one group)";
 
-/// A threshold and what it reaches on the scores that it was chosen on, which is a little better than on others.
+/// A threshold and its metrics on the scores it was chosen on, which are slightly optimistic.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// How it was chosen.
     pub rule: ThresholdRule,
     /// A probability of at least this is positive.
     pub threshold: f64,
-    /// The answers on these scores, counted.
+    /// The confusion matrix on these scores.
     pub confusion: Confusion,
-    /// Share of the positive images that are found (recall), where there are any.
+    /// Recall, if there are positive images.
     pub sensitivity: Option<f64>,
-    /// Share of the negative images that are left alone, where there are any.
+    /// Specificity, if there are negative images.
     pub specificity: Option<f64>,
-    /// Share of the positive answers that are right, where there are any.
+    /// Precision, if there are positive predictions.
     pub precision: Option<f64>,
-    /// Harmonic mean of precision and sensitivity, where there are positive images.
+    /// Harmonic mean of precision and sensitivity, if there are positive images.
     pub f1: Option<f64>,
-    /// Mean cost an image, for [`ThresholdRule::Cost`], at the balance of the classes in these scores.
+    /// Mean cost per image, for [`ThresholdRule::Cost`], at the class balance of these scores.
     pub cost: Option<f64>,
-    /// The recall (precision) that images to come reach with 95 % confidence, for [`ThresholdRule::Recall`]
-    /// ([`ThresholdRule::Precision`], where its demand was shown).
+    /// The recall (precision) that new images reach with 95 % confidence, for [`ThresholdRule::Recall`] (for
+    /// [`ThresholdRule::Precision`], if it was shown).
     pub assured: Option<f64>,
-    /// Why the threshold should be trusted less than the rule sounds.
+    /// Why the threshold is less reliable than the rule suggests.
     pub warning: Option<String>,
-    /// How many more positive images, groups where images belong together, a demand needs at least before it can be
-    /// guaranteed; `None` where it is, and where no number of them would do.
+    /// The minimum number of additional positive images (groups, where images belong together) needed for the guarantee;
+    /// `None` if it holds already, or if no number would be enough.
     #[serde(default)]
     pub missing: Option<usize>,
 }
@@ -86,7 +86,7 @@ pub struct Choice {
 /// Chooses the threshold by the rule on out-of-fold scores, in O(n log n).
 ///
 /// # Errors
-/// [`Undefined`] where the rule is about images that are not there: positive ones for [`ThresholdRule::F1`],
+/// [`Undefined`] if images that the rule needs are missing: positive ones for [`ThresholdRule::F1`],
 /// [`ThresholdRule::Recall`] and [`ThresholdRule::Precision`], both for [`ThresholdRule::Youden`], any for
 /// [`ThresholdRule::Cost`]. A fixed threshold needs none.
 pub fn choose(rule: ThresholdRule, scores: &Scores<'_>) -> Result<Choice, Undefined> {
@@ -118,7 +118,7 @@ pub fn choose(rule: ThresholdRule, scores: &Scores<'_>) -> Result<Choice, Undefi
     })
 }
 
-/// What a rule comes to.
+/// The result of a rule.
 struct Found {
     threshold: f64,
     assured: Option<f64>,
@@ -127,7 +127,7 @@ struct Found {
 }
 
 impl Found {
-    /// A threshold that keeps what its rule demands.
+    /// A threshold that meets its rule's requirement.
     fn with(threshold: f64, assured: Option<f64>) -> Self {
         Self { threshold, assured, warning: None, missing: None }
     }
@@ -147,7 +147,7 @@ fn search(rule: ThresholdRule, cuts: &Cuts) -> Result<Found, Undefined> {
         ThresholdRule::Fixed(threshold) => Ok(Found::with(threshold, None)),
         ThresholdRule::F1 => Ok(best(&|cut| 2.0 * cut.right as f64 / (positives + cut.answered as f64))),
         ThresholdRule::Youden if cuts.negatives == 0 => Err(Undefined::NoNegatives),
-        // Times both counts, so that equal values are equal numbers.
+        // Multiplied by both counts, so that equal values compare equal.
         ThresholdRule::Youden => {
             Ok(best(&|cut| cut.right as f64 * negatives - (cut.answered - cut.right) as f64 * positives))
         }
@@ -160,11 +160,11 @@ fn search(rule: ThresholdRule, cuts: &Cuts) -> Result<Found, Undefined> {
     }
 }
 
-/// Just below the k-th lowest positive score, for the largest k that keeps the promise; see the module.
+/// Just below the k-th lowest positive score, for the largest k that keeps the guarantee; see the module.
 fn with_recall(share: f64, cuts: &Cuts) -> Found {
     let positives = cuts.positive_groups;
     let keeps = |rank: usize| at_least(rank, positives, 1.0 - share) >= 1.0 - RISK;
-    // The largest rank that keeps it, by halving: the tail falls as the rank grows, and rank 0 always keeps it.
+    // The largest rank that keeps it, by bisection: the tail decreases with the rank, and rank 0 always keeps it.
     let (mut low, mut high) = (0, positives + 1);
     while high - low > 1 {
         let middle = usize::midpoint(low, high);
@@ -187,7 +187,7 @@ fn with_recall(share: f64, cuts: &Cuts) -> Found {
         || "no number of images is enough".to_owned(),
         |fewest| {
             let [unit, meaning] = if is_grouped { [" groups", GROUP] } else { [""; 2] };
-            format!("it needs at least {fewest}{unit}, for fewer could all be found by luck{meaning}")
+            format!("it needs at least {fewest}{unit}, because all of fewer could be found by chance{meaning}")
         },
     );
     let groups = if is_grouped { format!(" in {positives} groups") } else { String::new() };
@@ -201,7 +201,7 @@ fn with_recall(share: f64, cuts: &Cuts) -> Found {
     Found { warning: Some(warning), missing, ..Found::with(cut.threshold, Some(assured)) }
 }
 
-/// The most images that any of the tested grid of answers promises the precision for; see the module.
+/// The largest tested number of positive predictions for which the precision is guaranteed; see the module.
 fn with_precision(share: f64, cuts: &Cuts) -> Found {
     let starts = starts(share, cuts.everything.answered_groups);
     let portion = RISK / starts.len() as f64;
@@ -209,7 +209,7 @@ fn with_precision(share: f64, cuts: &Cuts) -> Found {
     let (mut passed, mut level, mut answered) = (None, 0.0, 0);
     loop {
         if level == 0.0 {
-            // Nothing is left to risk before the next start.
+            // No risk is left before the next starting point.
             let Some(&start) = starts.peek() else {
                 break;
             };
@@ -234,8 +234,8 @@ fn with_precision(share: f64, cuts: &Cuts) -> Found {
     }
 }
 
-/// From how many positive answers on the precision is tested: the fewest that could show it, and doublings of that, so
-/// that a mistake or two among the very highest scores do not decide about all the others.
+/// The numbers of positive predictions from which the precision is tested: the fewest that could show it, and doublings of
+/// that, so that one or two mistakes among the very highest scores do not decide everything.
 fn starts(share: f64, images: usize) -> Vec<usize> {
     const MAX: usize = 4;
     let starts = |count: usize| -> Option<Vec<usize>> {
@@ -246,7 +246,7 @@ fn starts(share: f64, images: usize) -> Vec<usize> {
     (1..=MAX).rev().find_map(starts).unwrap_or_default()
 }
 
-/// Where the precision cannot be promised: the threshold whose precision has the highest lower bound.
+/// If the precision cannot be guaranteed: the threshold whose precision has the highest lower bound.
 fn best_precision(share: f64, cuts: &Cuts) -> Found {
     let (mut best, mut bound) = (cuts.everything, 0.0);
     for cut in &cuts.cuts {
@@ -268,24 +268,24 @@ fn best_precision(share: f64, cuts: &Cuts) -> Found {
         || "no number of images is enough".to_owned(),
         |fewest| {
             format!(
-                "it needs at least {fewest} {groups_of}positive predictions, all of them right, or more with mistakes, for \
-                 fewer could be right by luck{meaning}"
+                "it needs at least {fewest} {groups_of}positive predictions if all are correct, and more otherwise, because \
+                 fewer could be correct by chance{meaning}"
             )
         },
     );
     let warning = format!(
         "{rule} cannot be guaranteed: at the best threshold {right} of {answered} positive predictions are \
-         right{in_groups}; {needed}",
+         correct{in_groups}; {needed}",
         rule = ThresholdRule::Precision(share),
         right = best.right,
         answered = best.answered,
     );
-    // Where there are enough and some are wrong, how many more it needs depends on those to come.
+    // If there are enough but some are wrong, the number needed depends on future predictions.
     let missing = fewest.and_then(|fewest| fewest.checked_sub(best.answered_groups)).filter(|&missing| missing > 0);
     Found { warning: Some(warning), missing, ..Found::with(best.threshold, None) }
 }
 
-/// What to say of a threshold that so few images chose.
+/// A warning for a threshold that was chosen on few images.
 fn few_images(cuts: &Cuts) -> Option<String> {
     let Cuts { positives, negatives, positive_groups, negative_groups, everything, .. } = *cuts;
     let groups = everything.answered_groups;
@@ -297,8 +297,8 @@ fn few_images(cuts: &Cuts) -> Option<String> {
     };
     is_few.then(|| {
         format!(
-            "the threshold was chosen on {positives} positive and {negatives} negative images{in_groups}: below {FEW} \
-             {units}, or {FEW_OF_A_CLASS} of a class, it is little more than chance"
+            "the threshold was chosen on {positives} positive and {negatives} negative images{in_groups}: with fewer than {FEW} \
+             {units}, or {FEW_OF_A_CLASS} of a class, it is unreliable"
         )
     })
 }

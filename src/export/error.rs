@@ -50,7 +50,7 @@ pub enum ExportError {
     /// The head.
     #[error(transparent)]
     Head(#[from] HeadError),
-    /// A golden photo.
+    /// A test image.
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// A part of the file that this program makes itself.

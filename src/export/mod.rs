@@ -2,7 +2,7 @@
 //!
 //! Every file holds the whole way from pixels to the answer: resize, crop, normalisation, network, head, calibration and
 //! threshold; or, of safetensors, which hold no arithmetic, the numbers of each of them. With it goes a [`Card`]: what the
-//! classes are called, and golden photos with the answers that this program gave for them. Promises: a file is replayed on
+//! classes are called, and test images with the outputs that this program gave for them. Promises: a file is replayed on
 //! these before it is put in place, and [`verify`] replays it anywhere and names the first of the [`STAGES`] that differs;
 //! the same model gives the same bytes; nothing in a file that [`verify`] reads makes it panic.
 //!

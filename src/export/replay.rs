@@ -1,4 +1,4 @@
-//! Replays the golden photos of an exported file, stage by stage.
+//! Replays the test images of an exported file, stage by stage.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,7 +31,7 @@ pub struct Replay {
 pub struct Row {
     /// One of [`STAGES`].
     pub stage: &'static str,
-    /// The largest difference between a number and that of the card, over all golden photos; of the label, how many
+    /// The largest difference between a number and that of the card, over all test images; of the label, how many
     /// photos have another.
     pub difference: f64,
     /// What would still be the same.
@@ -81,9 +81,9 @@ impl fmt::Display for Replay {
         writeln!(out, "format      {format}, {megabytes:.1} MB, written by {}", card.created_by)?;
         writeln!(out, "input       {input}")?;
         let [negative, positive] = &card.labels;
-        writeln!(out, "labels      0 {negative}, 1 {positive} from a probability of {:.4} on", card.threshold)?;
+        writeln!(out, "labels      0 {negative}, 1 {positive} if the probability is at least {:.4}", card.threshold)?;
         writeln!(out, "backbone    {} ({sha256})", card.weights)?;
-        writeln!(out, "\nstage        largest difference  allowed  ({} golden photos)", card.golden.len())?;
+        writeln!(out, "\nstage        largest difference  allowed  ({} test images)", card.golden.len())?;
         for row in rows {
             let mark = if row.differs() { "  differs" } else { "" };
             let (difference, allowed) = (shown(row.difference), shown(row.allowed));
@@ -123,7 +123,7 @@ impl Parts {
     }
 }
 
-/// Reads an exported file and replays its golden photos; `file` is its name in messages.
+/// Reads an exported file and replays its test images; `file` is its name in messages.
 ///
 /// # Errors
 /// [`ExportError::Foreign`] for other files, [`ExportError::Damaged`] for what cannot be run. A file that runs and answers
@@ -133,7 +133,7 @@ pub fn verify(bytes: &[u8], file: &str) -> Result<Replay, ExportError> {
     let damaged = |reason: String| ExportError::Damaged { file: file.to_owned(), reason };
     let of_json = |text: String, what: &str| {
         if text.is_empty() {
-            return Err(foreign(format!("it is {what} without golden photos")));
+            return Err(foreign(format!("it is {what} without test images")));
         }
         serde_json::from_str::<Card>(&text).map_err(|error| damaged(format!("its card does not parse: {error}")))
     };
@@ -149,7 +149,7 @@ pub fn verify(bytes: &[u8], file: &str) -> Result<Replay, ExportError> {
     } else if let Some(decoded) = onnx::decode(bytes) {
         if !decoded.metadata.iter().any(|(name, _)| name == "golden") {
             let producer = if decoded.producer.is_empty() { "an unknown program" } else { &decoded.producer };
-            return Err(foreign(format!("it is an ONNX file of {producer} without golden photos")));
+            return Err(foreign(format!("it is an ONNX file of {producer} without test images")));
         }
         let card = Card::from_entries(&decoded.metadata)
             .map_err(|error| damaged(format!("its metadata do not parse: {error}")))?;
@@ -173,7 +173,7 @@ fn first_line(error: &ExportError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
-/// All stages over all golden photos.
+/// All stages over all test images.
 fn rows(
     card: &Card,
     checksums: &BTreeMap<String, String>,
@@ -184,7 +184,7 @@ fn rows(
     preprocess.check()?;
     card.model_card.calibration.check().map_err(|error| damaged(error.to_string()))?;
     if card.golden.is_empty() {
-        return Err(damaged("it has no golden photos".to_owned()));
+        return Err(damaged("it has no test images".to_owned()));
     }
     let new = |stage: &'static str| {
         let wrong = (card.checksums.get(stage) != checksums.get(stage)).then(|| "its numbers have changed".to_owned());
@@ -192,7 +192,7 @@ fn rows(
     };
     let mut rows = STAGES.map(new);
     for golden in &card.golden {
-        let png = golden.png().ok_or_else(|| damaged("a golden photo is no base64".to_owned()))?;
+        let png = golden.png().ok_or_else(|| damaged("a test image is not base64".to_owned()))?;
         let photo = pixels::decode(&png, &Limits::default())?;
         let input = golden::input(card.input, &photo, &preprocess.apply(&photo)?)?;
         let (values, stopped) = parts.run(input);
@@ -212,7 +212,7 @@ fn rows(
     Ok(rows.into_iter().collect())
 }
 
-/// Widens a row by one golden photo.
+/// Widens a row by one test image.
 fn compare(row: &mut Row, golden: &Golden, card: &Card, tensor: &tch::Tensor) -> Result<(), ExportError> {
     let first = || Ok::<_, ExportError>(evaluate::numbers(tensor)?.first().copied().unwrap_or(f64::NAN));
     let (expected, given) = match row.stage {

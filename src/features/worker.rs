@@ -272,7 +272,7 @@ impl Shared<'_> {
     }
 }
 
-/// What a large file is that is no photo, such as a video: known without reading the whole of it. What goes wrong here
+/// What a large file is that is not a photo, such as a video: known without reading the whole of it. What goes wrong here
 /// goes wrong again where it is read.
 fn large_other_kind(path: &Path) -> Option<&'static Kind> {
     const LARGE: u64 = 16 << 20;

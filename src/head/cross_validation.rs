@@ -92,7 +92,7 @@ fn prior(l2: f64, width: usize, images: usize) -> f64 {
 ///
 /// # Errors
 /// [`HeadError::LabelCount`] if there is not one id an image, [`HeadError::FoldWithoutClass`] if a fold leaves only one
-/// class to fit (also for one fold only), [`HeadError::Option`] for an empty grid or a strength that is not above 0,
+/// class to fit (also for one fold only), [`HeadError::InvalidSetting`] for an empty grid or a strength that is not above 0,
 /// [`HeadError::NotConverged`], [`HeadError::Interrupted`].
 pub fn cross_validate(
     examples: &Examples<'_>,
@@ -157,7 +157,11 @@ fn descend(
         }
     }
     let Some((Score { l2, .. }, logits)) = best else {
-        return Err(HeadError::Option { name: "l2", value: "an empty grid".to_owned(), expected: "an L2 penalty" });
+        return Err(HeadError::InvalidSetting {
+            name: "l2",
+            value: "an empty grid".to_owned(),
+            expected: "an L2 penalty",
+        });
     };
     Ok(CrossValidation { l2, logits, scores, folds: folds.len() })
 }

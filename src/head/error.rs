@@ -2,12 +2,15 @@
 
 use crate::progress::Interrupted;
 
+/// The largest gradient norm of a converged fit, relative to that of the head of zeros.
+pub(super) const REQUIRED_RATIO: f64 = 1e-6;
+
 /// Why no head could be fitted or applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadError {
-    /// Not one label for each row.
-    #[error("{labels} labels for {rows} rows of features, expected one label a row")]
+    /// The numbers of labels and rows differ.
+    #[error("{labels} labels for {rows} rows of features, expected one label per row")]
     LabelCount {
         /// Labels given.
         labels: usize,
@@ -22,13 +25,16 @@ pub enum HeadError {
         /// Images of the other class.
         negatives: usize,
     },
+    /// A ROC-AUC cannot be computed from the logits.
+    #[error("the ROC-AUC is undefined for these logits, expected finite logits for images of both classes")]
+    UndefinedRocAuc,
     /// A feature is NaN or infinite.
     #[error("the features of row {row} are not finite, expected numbers")]
     NotFinite {
         /// Row, counted from 0.
         row: usize,
     },
-    /// Features of another width than the head.
+    /// The features of an image do not have the head's width.
     #[error("an image has {given} features, this head expects {expected}")]
     Width {
         /// Weights of the head.
@@ -36,29 +42,36 @@ pub enum HeadError {
         /// Features given.
         given: usize,
     },
-    /// No image differs from another.
-    #[error("all {images} training images are the same to the network, so no head can tell them apart")]
-    AllAlike {
+    /// Training and held-out rows differ in width.
+    #[error("the held-out rows have {held_out} features, the training rows {training}: expected the same number")]
+    WidthsDiffer {
+        /// Features of a training row.
+        training: usize,
+        /// Features of a held-out row.
+        held_out: usize,
+    },
+    /// All training images have the same features.
+    #[error("all {images} training images have the same features, so no head can tell them apart")]
+    IdenticalRows {
         /// How many.
         images: usize,
     },
-    /// No feature differs between the classes.
+    /// Both classes have the same mean features.
     #[error(
-        "both classes are the same to the network on average, as where every training image is in both, so no head can \
-         tell them apart"
+        "both classes have the same mean features, as when every training image is in both, so no head can tell them apart"
     )]
-    ClassesAlike,
+    EqualClassMeans,
     /// An option outside its range.
     #[error("`{name}` is {value}, expected {expected}")]
-    Option {
+    InvalidSetting {
         /// Its name.
         name: &'static str,
-        /// What was given.
+        /// The value given.
         value: String,
         /// The range.
         expected: &'static str,
     },
-    /// Folds that cannot be used to cross-validate.
+    /// The folds cannot be used for cross-validation.
     #[error("fold {fold} leaves no {class} image to fit, expected both classes outside every fold")]
     FoldWithoutClass {
         /// The fold's id.
@@ -68,8 +81,9 @@ pub enum HeadError {
     },
     /// The exact solver stopped before it reached the optimum.
     #[error(
-        "the fit stopped after {iterations} Newton steps at a gradient of {gradient_ratio:.1e} of its start, \
-         expected below 1e-6"
+        "the fit stopped after {iterations} Newton steps with a gradient norm of {gradient_ratio:.1e} times its initial \
+         value, expected at most {required:e}",
+        required = REQUIRED_RATIO
     )]
     NotConverged {
         /// Newton steps taken.
@@ -77,7 +91,10 @@ pub enum HeadError {
         /// Gradient norm ÷ gradient norm of the zero head.
         gradient_ratio: f64,
     },
-    /// The loss of the SGD solver is no number any more.
+    /// The linear system of a Newton step could not be solved in f64.
+    #[error("the linear system of a Newton step could not be factorised: it is too ill-conditioned")]
+    Factorisation,
+    /// The loss of the SGD solver became NaN or infinite.
     #[error("the loss was no longer finite in epoch {epoch}")]
     Diverged {
         /// Epoch, counted from 1.
@@ -102,11 +119,12 @@ impl HeadError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::OneClass { .. } => Some("put images of both classes into the training folder".to_owned()),
-            Self::AllAlike { .. } => Some(
-                "look at the images: all of one colour, or near-duplicates of one? give images that show the classes"
+            Self::IdenticalRows { .. } => Some(
+                "look at the images: are they all of one colour, or near-duplicates of one image? use images that show \
+                 the classes"
                     .to_owned(),
             ),
-            Self::ClassesAlike => Some("keep each image in the class that it belongs to, and only there".to_owned()),
+            Self::EqualClassMeans => Some("keep each image in its own class only".to_owned()),
             Self::NotFinite { .. } => {
                 Some("the weights may be damaged: check them with `resnet-binary weights verify`".to_owned())
             }
@@ -114,9 +132,16 @@ impl HeadError {
             Self::FoldWithoutClass { .. } => {
                 Some("add images of that class, or give a fixed L2 penalty such as `--l2 1`".to_owned())
             }
-            Self::NotConverged { .. } => Some("use a larger L2 penalty, such as `--l2 1`".to_owned()),
+            Self::NotConverged { .. } | Self::Factorisation => {
+                Some("use a larger L2 penalty, such as `--l2 1`".to_owned())
+            }
             Self::Diverged { .. } => Some("use a smaller learning rate, such as `--lr 0.0001`".to_owned()),
-            Self::LabelCount { .. } | Self::Option { .. } | Self::Torch { .. } | Self::Interrupted(_) => None,
+            Self::LabelCount { .. }
+            | Self::UndefinedRocAuc
+            | Self::WidthsDiffer { .. }
+            | Self::InvalidSetting { .. }
+            | Self::Torch { .. }
+            | Self::Interrupted(_) => None,
         }
     }
 }

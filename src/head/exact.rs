@@ -6,7 +6,8 @@
 
 use super::coordinates::problem;
 use super::cross_validation::{CrossValidation, cross_validate, grid, usual_strength};
-use super::newton::{Minimum, Problem, REQUIRED_RATIO};
+use super::error::REQUIRED_RATIO;
+use super::newton::{Minimum, Problem};
 use super::rows::RowSystem;
 use super::scaling::Scaling;
 use super::{Examples, Head, HeadError, examples::require_positive};
@@ -56,7 +57,7 @@ pub struct Fit {
 /// (too few images of a class), [`L2::Auto`] is [`usual_strength`].
 ///
 /// # Errors
-/// [`HeadError::Option`] for a strength that is not above 0, [`HeadError::FoldWithoutClass`],
+/// [`HeadError::InvalidSetting`] for a strength that is not above 0, [`HeadError::FoldWithoutClass`],
 /// [`HeadError::NotConverged`], [`HeadError::Interrupted`].
 pub fn fit(
     examples: &Examples<'_>,

@@ -40,7 +40,7 @@ impl<'a> Examples<'a> {
     ///
     /// # Errors
     /// [`HeadError::LabelCount`], [`HeadError::OneClass`] (also for no images at all), [`HeadError::NotFinite`] with
-    /// the first row that holds NaN or an infinity, [`HeadError::Option`] for a `pos_weight` that is not positive.
+    /// the first row that holds NaN or an infinity, [`HeadError::InvalidSetting`] for a `pos_weight` that is not positive.
     pub fn new(features: &'a FeatureMatrix, labels: &'a [bool], pos_weight: f64) -> Result<Self, HeadError> {
         if labels.len() != features.len() {
             return Err(HeadError::LabelCount { labels: labels.len(), rows: features.len() });
@@ -61,12 +61,12 @@ impl<'a> Examples<'a> {
     /// Refuses images that leave nothing to learn, for a head of them gives every image one probability.
     ///
     /// # Errors
-    /// [`HeadError::AllAlike`] where all rows are the same, [`HeadError::ClassesAlike`] where both classes have the same
+    /// [`HeadError::IdenticalRows`] where all rows are the same, [`HeadError::EqualClassMeans`] where both classes have the same
     /// mean in every column: then the optimum is a weight of 0, whatever the strength.
     pub fn require_difference(&self) -> Result<(), HeadError> {
         let first = self.features.rows().next().unwrap_or_default();
         if self.features.rows().all(|row| row == first) {
-            return Err(HeadError::AllAlike { images: self.labels.len() });
+            return Err(HeadError::IdenticalRows { images: self.labels.len() });
         }
         let [negative, positive] = [false, true].map(|class| {
             let rows: Vec<usize> = (0..self.labels.len()).filter(|&row| self.labels[row] == class).collect();
@@ -75,7 +75,7 @@ impl<'a> Examples<'a> {
         });
         // Sums in another order differ by rounding.
         let is_same = |(left, right): (f64, f64)| (left - right).abs() <= 1e-9 * (left.abs() + right.abs());
-        if negative.zip(positive).all(is_same) { Err(HeadError::ClassesAlike) } else { Ok(()) }
+        if negative.zip(positive).all(is_same) { Err(HeadError::EqualClassMeans) } else { Ok(()) }
     }
 
     /// `[N, D]`.
@@ -99,5 +99,5 @@ pub(super) fn require_positive(name: &'static str, value: f64) -> Result<(), Hea
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(HeadError::Option { name, value: value.to_string(), expected: "a number above 0" })
+    Err(HeadError::InvalidSetting { name, value: value.to_string(), expected: "a number above 0" })
 }

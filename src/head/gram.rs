@@ -127,14 +127,13 @@ impl System for GramSystem<'_> {
     /// With M = (H⁻¹ + K/X)⁻¹ = √H·B⁻¹·√H: X·δa = -(u - M·K·u/X) - δb·M·1.
     fn step(&self, task: &StepTask<'_>, _progress: &dyn Progress) -> Result<Point, HeadError> {
         let &StepTask { point, gradient, curvatures, l2, .. } = task;
-        let failed = || HeadError::NotConverged { iterations: 0, gradient_ratio: gradient.norm };
         let roots = Array1::from_iter(curvatures.iter().map(|curvature| curvature.sqrt()));
         let mut matrix = self.kernel.clone();
         for (mut row, root) in matrix.rows_mut().into_iter().zip(&roots) {
             row.zip_mut_with(&roots, |value, other| *value *= root * other / l2);
         }
         matrix.diag_mut().mapv_inplace(|value| value + 1.0);
-        let factor = Cholesky::new(matrix).ok_or_else(failed)?;
+        let factor = Cholesky::new(matrix).ok_or(HeadError::Factorisation)?;
         let apply = |vector: &[f64]| -> Vec<f64> {
             let scaled: Vec<f64> = vector.iter().zip(&roots).map(|(value, root)| value * root).collect();
             factor.solve(&scaled).iter().zip(&roots).map(|(value, root)| value * root).collect()
@@ -147,7 +146,7 @@ impl System for GramSystem<'_> {
         let weight: f64 = ones.iter().sum();
         let bias = (l2 * point.coordinates.iter().sum::<f64>() - residual.iter().sum::<f64>()) / weight;
         if !bias.is_finite() {
-            return Err(failed());
+            return Err(HeadError::Factorisation);
         }
         let coordinates: Vec<f64> =
             residual.iter().zip(&ones).map(|(residual, one)| -(residual + bias * one) / l2).collect();

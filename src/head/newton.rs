@@ -5,14 +5,11 @@
 //! and strictly so in w, every step decreases it and the gradient goes to 0.
 
 use super::objective;
-use super::{HeadError, objective::derivatives};
+use super::{HeadError, error::REQUIRED_RATIO, objective::derivatives};
 use crate::progress::Progress;
 
 /// Steps after which a fit is given up; about ten are usual.
 const MAX_STEPS: usize = 200;
-
-/// The gradient norm that is promised at least, as a part of its start; below it a fit that rounding stops is as good as converged.
-pub(super) const REQUIRED_RATIO: f64 = 1e-6;
 
 /// The least gradient norm that a start is taken to have: scaled features make it about 1 where they tell anything.
 const MIN_START: f64 = 1e-8;
@@ -122,7 +119,7 @@ impl<'a> Problem<'a> {
             let (slopes, curvatures) = self.derivatives(&point);
             let gradient = self.system.gradient(&point, &slopes, l2);
             let ratio = gradient.norm / self.start_norm;
-            // Rounding ends the descent where the norm stops falling although it is small already.
+            // A fit that rounding stops below the required ratio is as good as converged.
             let at_the_floor = ratio <= REQUIRED_RATIO && ratio >= 0.5 * smallest;
             if ratio <= tolerance || at_the_floor {
                 return Ok(Minimum { point, steps });

@@ -44,14 +44,18 @@ impl SgdOptions {
     fn check(&self) -> Result<(), HeadError> {
         for (name, value) in [("epochs", self.epochs), ("batch-size", self.batch_size), ("patience", self.patience)] {
             if value == 0 {
-                return Err(HeadError::Option { name, value: "0".to_owned(), expected: "at least 1" });
+                return Err(HeadError::InvalidSetting { name, value: "0".to_owned(), expected: "at least 1" });
             }
         }
         require_positive("lr", self.learning_rate)?;
         for (name, value) in [("lr", self.learning_rate), ("weight-decay", self.weight_decay)] {
             // Far above anything useful, and far below where libtorch's own f32 arithmetic refuses to go on.
             if !(0.0..=1000.0).contains(&value) {
-                return Err(HeadError::Option { name, value: value.to_string(), expected: "a number from 0 to 1000" });
+                return Err(HeadError::InvalidSetting {
+                    name,
+                    value: value.to_string(),
+                    expected: "a number from 0 to 1000",
+                });
             }
         }
         Ok(())
@@ -82,7 +86,7 @@ pub struct SgdFit {
 /// numbers should be taken on them.
 ///
 /// # Errors
-/// [`HeadError::Option`], [`HeadError::Width`] where the two differ in width, [`HeadError::Diverged`],
+/// [`HeadError::InvalidSetting`], [`HeadError::WidthsDiffer`], [`HeadError::Diverged`],
 /// [`HeadError::Torch`], [`HeadError::Interrupted`].
 pub fn fit(
     training: &Examples<'_>,
@@ -94,7 +98,7 @@ pub fn fit(
     options.check()?;
     let width = training.features().width();
     if let Some(other) = held_out.map(|examples| examples.features().width()).filter(|&other| other != width) {
-        return Err(HeadError::Width { expected: width, given: other });
+        return Err(HeadError::WidthsDiffer { training: width, held_out: other });
     }
     progress.start("fitting the head", Unit::Steps, Some(options.epochs as u64));
     let found = descend(training, held_out, options, device, progress);

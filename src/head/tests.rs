@@ -39,9 +39,9 @@ fn images_that_leave_nothing_to_learn_are_refused_in_words() {
         Examples::new(&features, &labels, 1.0).unwrap().require_difference()
     };
     let alike = error([0.1, 0.7].repeat(4)).unwrap_err();
-    assert_eq!(alike.to_string(), "all 4 training images are the same to the network, so no head can tell them apart");
+    assert_eq!(alike.to_string(), "all 4 training images have the same features, so no head can tell them apart");
     let in_both = vec![0.1, 0.7, 0.3, 0.2, 0.3, 0.2, 0.1, 0.7];
-    assert!(matches!(error(in_both), Err(HeadError::ClassesAlike)));
+    assert!(matches!(error(in_both), Err(HeadError::EqualClassMeans)));
     assert!(error(vec![0.1, 0.7, 0.3, 0.2, 0.3, 0.2, 0.1, 0.70001]).is_ok());
 }
 

@@ -11,7 +11,7 @@ pub enum ModelError {
     #[error(transparent)]
     File(#[from] FileError),
     /// It is no safetensors file, or a damaged one.
-    #[error("`{file}` is no model: {reason}")]
+    #[error("`{file}` is not a model: {reason}")]
     NotSafetensors {
         /// The file.
         file: String,
@@ -19,7 +19,7 @@ pub enum ModelError {
         reason: String,
     },
     /// It is a safetensors file without this program's metadata.
-    #[error("`{file}` is no model of resnet-binary: {found}")]
+    #[error("`{file}` is not a resnet-binary model: {found}")]
     NotAModel {
         /// The file.
         file: String,

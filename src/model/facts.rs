@@ -69,7 +69,7 @@ impl Facts {
         (photos < FEW_FOR_FOLDS).then(|| {
             let noun = if photos == 1 { "photo" } else { "photos" };
             format!(
-                "this model was trained on {photos} {noun} of `{class}`: its probabilities tell you little, however \
+                "this model was trained on {photos} {noun} of `{class}`: its probabilities are unreliable, however \
                  certain they look"
             )
         })

@@ -31,7 +31,7 @@ const RESIZE_OF_ONNX: &str = "ONNX Runtime resizes a photo with its own arithmet
                               program's: of 998 photos no answer changed, and no logit by more than 0.026; with `--input crop` \
                               the resize is yours";
 
-/// Writes a model as a file for other programs, after that has answered the golden photos as the model does.
+/// Writes a model as a file for other programs, after that has answered the test images as the model does.
 ///
 /// # Errors
 /// [`PipelineError`]; the output is then as it was.

@@ -54,7 +54,7 @@ impl Arguments {
         self.paths().filter(|path| files::is_tar(path)).try_for_each(|path| files::tar(path).map(drop))
     }
 
-    /// How many files of the folders so far are no photos and were ignored.
+    /// How many files of the folders so far are not photos and were ignored.
     pub fn no_photos(&self) -> usize {
         self.no_photos
     }

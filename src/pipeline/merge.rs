@@ -1,4 +1,4 @@
-//! Shards of features in, the proof that they are one whole out, and the whole as one file where that is wanted.
+//! Checks that shards of features are complete and consistent, and merges them into one file if requested.
 //!
 //! Promises: without an error every photo of the list is in the shards exactly once, as a row or as unreadable; the one file
 //! has the bytes that one machine would have written.
@@ -20,20 +20,20 @@ use crate::shards::{self, Contents, ShardError, Whole};
 pub struct MergeOptions {
     /// A folder of shards, a pattern, or one file.
     pub features: PathBuf,
-    /// Where to write the whole, if it is wanted.
+    /// Where to write the merged file, if requested.
     pub output: Option<PathBuf>,
 }
 
-/// What was proved.
+/// The result of a successful check.
 #[derive(Debug, Clone)]
 pub struct MergeSummary {
-    /// Files.
+    /// Number of files.
     pub shards: usize,
-    /// Photos with a row.
+    /// Number of photos with a row.
     pub images: usize,
     /// Photos that could not be read.
     pub unreadable: Vec<Skipped>,
-    /// Where the whole is.
+    /// The merged file, if it was written.
     pub output: Option<PathBuf>,
 }
 
@@ -42,14 +42,17 @@ impl fmt::Display for MergeSummary {
         let (shards, images, unreadable) = (self.shards, self.images, self.unreadable.len());
         let files = if shards == 1 { "1 file is".to_owned() } else { format!("{shards} shards are") };
         let photos = images + unreadable;
-        writeln!(out, "{files} one whole: {photos} photos once each, {images} with a row, {unreadable} unreadable")?;
+        writeln!(
+            out,
+            "{files} complete and consistent: {photos} photos, {images} with a row, {unreadable} unreadable"
+        )?;
         self.output
             .as_ref()
             .map_or(Ok(()), |output| writeln!(out, "features [{images}, {FEATURES}] are in {}", output.display()))
     }
 }
 
-/// Proves that some files are one whole, and writes it.
+/// Checks that shards are complete and consistent, and merges them.
 ///
 /// # Errors
 /// [`PipelineError::Shard`] naming what is wrong; the output is then as it was.

@@ -134,10 +134,10 @@ impl Output<'_> {
         }
         if fixes::has_decisions(&head) {
             let file = shell_word(&path.to_string_lossy());
-            return Err(self.refused(format!("it holds decisions; `--fixes {file}` lays them over the labels")));
+            return Err(self.refused(format!("it holds decisions; `--fixes {file}` applies them to the labels")));
         }
         let (kind, found) = (kind.name, pixels::describe(&head));
-        Err(self.refused(format!("it is there already and no {kind} of this program ({found})")))
+        Err(self.refused(format!("it already exists and is not a {kind} of this program ({found})")))
     }
 
     pub(super) fn refused(&self, reason: String) -> PipelineError {

@@ -153,7 +153,7 @@ pub fn predict(
     }
     if !decision.is_even() {
         let (positive, threshold) = (&model.facts.positive, decision.threshold());
-        progress.note(&format!("the answer is `{positive}` from a probability of {threshold:.4} on"));
+        progress.note(&format!("the answer is `{positive}` if the probability is at least {threshold:.4}"));
     }
     let cache = options.backbone.open_cache(progress);
     let backbone = options.backbone.open_for(&options.model, &model, cache.as_ref(), progress)?;
@@ -220,8 +220,8 @@ pub fn predict(
     }
     let ignored = match inputs.no_photos() {
         0 => None,
-        1 => Some("1 file is no photo and was ignored".to_owned()),
-        count => Some(format!("{count} files are no photos and were ignored")),
+        1 => Some("1 file is not a photo and was ignored".to_owned()),
+        count => Some(format!("{count} files are not photos and were ignored")),
     };
     progress.check()?;
     if seen == 0 && !may_be_empty {

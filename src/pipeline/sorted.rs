@@ -30,7 +30,7 @@ impl Sorted {
             reason: reason.to_owned(),
         };
         if folder.symlink_metadata().is_ok() {
-            return Err(refused("it is there already"));
+            return Err(refused("it already exists"));
         }
         if inputs.hold(folder) {
             return Err(refused("it lies in a folder of photos to classify, and links would be taken for photos"));

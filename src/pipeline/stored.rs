@@ -63,7 +63,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Stored {
-    /// Opens the files at a place, a folder, a pattern or one file, and proves that they are one whole.
+    /// Opens the files at a place (a folder, a pattern or one file), and checks that they are complete and consistent.
     pub(super) fn open(place: &Path, progress: &dyn Progress) -> Result<Self, PipelineError> {
         let whole = Whole::open(place, progress)?;
         let nothing = || ShardError::NoParts { place: place.to_path_buf() };

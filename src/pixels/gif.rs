@@ -1,7 +1,7 @@
 //! GIF: the first frame on its canvas.
 //!
-//! Read as indices, because dropping alpha is defined by the palette: a transparent pixel has the colour of its index,
-//! and what the first frame does not cover is the transparent index, or index 0, as in Pillow.
+//! The frame is read as palette indices, because the palette defines the result of dropping alpha, as in Pillow: a
+//! transparent pixel has the colour of its index, and pixels outside the first frame have the transparent index or else 0.
 
 use std::num::NonZeroU64;
 
@@ -12,7 +12,7 @@ use super::{DecodeError, Format, Limits, Rgb};
 
 const FORMAT: Format = Format::Gif;
 
-/// A decoder before the pixels of its first frame, on a canvas that is within the limits.
+/// A decoder positioned before the pixels of its first frame, whose canvas is within the limits.
 pub(super) struct Open<'a> {
     decoder: Decoder<DeadlineReader<'a>>,
     frame: Frame<'static>,
@@ -28,12 +28,12 @@ impl<'a> Open<'a> {
         options.set_memory_limit(NonZeroU64::new(limits.max_memory).map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
         let mut decoder = options.read_info(bytes).map_err(failed)?;
         let Some(frame) = decoder.next_frame_info().map_err(failed)?.cloned() else {
-            return Err(DecodeError::Damaged { format: FORMAT, reason: "it has no frame".to_owned() });
+            return Err(DecodeError::Damaged { format: FORMAT, reason: "it has no frames".to_owned() });
         };
-        // A frame that reaches beyond the screen enlarges the canvas.
+        // A frame that extends beyond the logical screen enlarges the canvas.
         let width = u32::from(decoder.width()).max(u32::from(frame.left) + u32::from(frame.width));
         let height = u32::from(decoder.height()).max(u32::from(frame.top) + u32::from(frame.height));
-        // The indices of the frame, those of the canvas, and RGB.
+        // Bytes per pixel: 1 for the frame's indices, 1 for the canvas's, 3 for RGB.
         limits.admit(FORMAT, width, height, 5)?;
         Ok(Self { decoder, frame, width, height })
     }
@@ -61,7 +61,7 @@ pub(super) fn decode(bytes: DeadlineReader<'_>, limits: &Limits) -> Result<Rgb, 
     Ok(Rgb { width, height, data })
 }
 
-/// All 256 colours: those of the palette, then black.
+/// All 256 colours: those of the palette, padded with black.
 fn colours(palette: &[u8]) -> [[u8; 3]; 256] {
     let known = palette.as_chunks::<3>().0;
     std::array::from_fn(|index| known.get(index).copied().unwrap_or_default())

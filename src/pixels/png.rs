@@ -64,7 +64,7 @@ fn check_palette(bytes: &[u8]) -> Result<(), DecodeError> {
         let length = u32::from_be_bytes(*length) as usize;
         match after.first_chunk::<4>() {
             Some(b"PLTE") if !length.is_multiple_of(3) => {
-                let reason = format!("its palette has {length} bytes, which is no multiple of 3");
+                let reason = format!("its palette has {length} bytes, which is not a multiple of 3");
                 return Err(DecodeError::Damaged { format: FORMAT, reason });
             }
             Some(b"PLTE" | b"IDAT") | None => break,

@@ -1,4 +1,4 @@
-//! How many photos of which class there were, and which were left out.
+//! The number of photos of each class, and the photos that were left out.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// One class and where its images went.
+/// A class with the number of its images in each split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
     /// The class's name.
@@ -29,7 +29,7 @@ pub struct ClassCount {
     pub validation: usize,
     /// Images in the test split.
     pub test: usize,
-    /// Images in no split, such as those of a plain folder that a model is evaluated on.
+    /// Images without a split, such as those of a plain folder on which a model is evaluated.
     #[serde(skip)]
     pub undivided: usize,
 }

@@ -1,4 +1,4 @@
-//! What cross-validation found.
+//! The results of cross-validation.
 
 use std::fmt;
 
@@ -9,12 +9,13 @@ use serde::Serialize;
 pub struct MeanStd {
     /// Mean.
     pub mean: f64,
-    /// Standard deviation between folds (n − 1). Not the error of the mean: the folds share their training images.
+    /// Sample standard deviation (n − 1) over the folds. It is not the standard error of the mean, because folds share
+    /// training images.
     pub std: f64,
 }
 
 impl MeanStd {
-    /// Of the values of the folds; `None` of fewer than two.
+    /// Of the folds' values; `None` for fewer than two.
     pub fn new(values: &[f64]) -> Option<Self> {
         if values.len() < 2 {
             return None;
@@ -26,16 +27,16 @@ impl MeanStd {
     }
 }
 
-/// Numbers on images that the head of their fold was not fitted to.
+/// Metrics on held-out folds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CrossValidationReport {
-    /// How many folds.
+    /// Number of folds.
     pub folds: usize,
     /// Images of all folds: training and validation.
     pub images: usize,
-    /// The fewest images of a class in a fold; those that belong together count once.
+    /// The smallest number of images of a class in a fold; images of one group count once.
     pub fewest_of_a_class: usize,
-    /// Share of right answers.
+    /// Fraction of correct predictions.
     pub accuracy: Option<MeanStd>,
     /// Mean of sensitivity and specificity.
     pub balanced_accuracy: Option<MeanStd>,
@@ -47,10 +48,10 @@ pub struct CrossValidationReport {
     pub log_loss: Option<MeanStd>,
 }
 
-/// How heads fitted to so many images do on folds that they never saw.
+/// Metrics on held-out folds of heads that were fitted to a given number of images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct LearningPoint {
-    /// Images that each head was fitted to.
+    /// Number of images to which each head was fitted.
     pub images: usize,
     /// Area under the ROC curve.
     pub roc_auc: MeanStd,
@@ -58,16 +59,16 @@ pub struct LearningPoint {
     pub log_loss: MeanStd,
 }
 
-/// With fewer of a class in a fold its numbers are of single photos.
+/// With fewer images of a class, a fold's metrics depend on single photos.
 const FEW_IN_A_FOLD: usize = 4;
 
 impl CrossValidationReport {
-    /// What so few images allow.
+    /// A caution for folds with few images of a class.
     pub fn few(&self) -> Option<String> {
         let fewest = self.fewest_of_a_class;
         (fewest < FEW_IN_A_FOLD).then(|| {
             let photos = if fewest == 1 { "photo" } else { "photos" };
-            format!("a fold has as few as {fewest} {photos} of a class, near-duplicates counted once: mean and std tell you little")
+            format!("a fold has as few as {fewest} {photos} of a class, near-duplicates counted once: mean and std are unreliable")
         })
     }
 }
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_deviation_is_that_of_a_sample() {
+    fn the_standard_deviation_is_that_of_a_sample() {
         let spread = MeanStd::new(&[1.0, 2.0, 3.0, 4.0]).unwrap();
         assert!((spread.mean - 2.5).abs() < 1e-12 && (spread.std - 1.290_994_448_735_806).abs() < 1e-12);
         assert_eq!(MeanStd::new(&[1.0]), None);

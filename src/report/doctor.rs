@@ -1,4 +1,4 @@
-//! What `doctor` found.
+//! The report of `doctor`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,87 +7,87 @@ use serde::Serialize;
 
 use crate::files::escaped;
 
-/// The state of everything that a run needs.
+/// The state of everything that the program depends on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DoctorReport {
-    /// Of this program.
+    /// Version of this program.
     pub version: &'static str,
-    /// Of libtorch.
+    /// Version of libtorch.
     pub libtorch: String,
-    /// The CUDA of libtorch; `None` if it is CPU-only.
+    /// CUDA version of libtorch; `None` if it is CPU-only.
     pub cuda: Option<String>,
-    /// NVIDIA's driver, in words.
+    /// Description of the NVIDIA driver.
     pub driver: String,
     /// Cores that this process may use.
     pub cores: usize,
-    /// Threads that decode and compute, as `--threads` has it.
+    /// Threads that decode and compute, as set by `--threads`.
     pub threads: usize,
     /// Whether the CPU has instructions for bf16.
     pub cpu_bf16: bool,
     /// Whether the CPU has instructions for int8.
     pub cpu_int8: bool,
-    /// What a batch did on each device.
+    /// The test batch on each device.
     pub devices: Vec<DeviceCheck>,
-    /// The weights that are known by name, and the file that was asked for.
+    /// The weights listed in the manifest, and the requested file.
     pub weights: Vec<WeightsState>,
-    /// The cache, in words.
+    /// Description of the cache.
     pub cache: String,
     /// Its folder; `None` if it is off.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub cache_folder: Option<PathBuf>,
-    /// What is wrong, gravest first: the first one's code is the exit code.
+    /// Problems, the most serious first; the code of the first is the exit code.
     pub problems: Vec<Problem>,
 }
 
-/// A batch on a device.
+/// The test batch on one device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeviceCheck {
     /// As `--device` names it.
     pub device: String,
-    /// The card's name, if it is one.
+    /// Name of the GPU, if it is one.
     pub card: Option<String>,
-    /// The card's memory in bytes.
+    /// Memory of the GPU in bytes.
     pub memory: Option<u64>,
-    /// The card's compute capability.
+    /// Compute capability of the GPU.
     pub capability: Option<String>,
-    /// `auto` on this device.
+    /// The precision that `auto` selects on this device.
     pub precision: String,
     /// Images in the batch.
     pub images: usize,
-    /// How long it took, once warm; `None` if it failed.
+    /// Time for the batch after a warm-up; `None` if it failed.
     pub milliseconds: Option<f64>,
-    /// Relative distance from the CPU's features in fp32.
+    /// Relative distance from the fp32 features of the CPU.
     pub distance: Option<f64>,
-    /// Images of 224×224 a second from bytes in memory, if that was asked for.
+    /// Throughput in images of 224×224 pixels per second, from bytes in memory, if requested.
     pub images_per_second: Option<f64>,
 }
 
-/// Weights that are known by name, or a file that was asked for.
+/// Weights listed in the manifest, or a requested file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WeightsState {
-    /// What `--weights` calls them.
+    /// Their name for `--weights`.
     pub name: String,
     /// Where they are.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub path: Option<PathBuf>,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     pub bytes: Option<u64>,
-    /// Whether the checksum is that of the manifest, or the file that was asked for fits the network; `None` where there is no
-    /// file.
+    /// Whether the checksum equals the manifest's or, for a requested file, whether its tensors fit the network; `None`
+    /// without a file.
     pub verified: Option<bool>,
-    /// Whether the manifest knows them.
+    /// Whether the manifest lists them.
     #[serde(skip)]
     pub is_known: bool,
 }
 
-/// Something that is wrong.
+/// A problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Exit code of its kind.
+    /// The exit code for this kind of problem.
     pub code: u8,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What to do.
+    /// The remedy.
     pub remedy: String,
 }
 
@@ -114,9 +114,9 @@ impl fmt::Display for DoctorReport {
         let but = if has_weights {
             ""
         } else {
-            " but for the weights: `resnet-binary weights fetch` downloads them (102 MB)"
+            ", except that the weights are missing: `resnet-binary weights fetch` downloads them (102 MB)"
         };
-        writeln!(out, "all well{but}")
+        writeln!(out, "no problems found{but}")
     }
 }
 

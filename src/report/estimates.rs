@@ -1,4 +1,4 @@
-//! Metrics as the terminal shows them: a line for each, with its interval.
+//! Metrics as shown on the terminal: one line each, with its interval.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use crate::metrics::{Confusion, Estimate, MIN_GROUPS, MIN_GROUPS_OF_BINS, MIN_GROUPS_OF_LOSSES, Metrics, TOO_FEW};
 
-/// What calibration brought.
+/// The calibration and its effect on the log loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CalibrationReport {
     /// `none`, `prior`, `platt` or `isotonic`.
     pub kind: &'static str,
-    /// Log loss of the out-of-fold images without it, in nats.
+    /// Out-of-fold log loss without calibration, in nats.
     pub log_loss_before: f64,
-    /// With it, each fold calibrated by the others.
+    /// Out-of-fold log loss with calibration; each fold is calibrated on the others.
     pub log_loss_after: f64,
 }
 
@@ -21,21 +21,23 @@ impl fmt::Display for CalibrationReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, log_loss_before: before, log_loss_after: after } = self;
         match *kind {
-            "none" => write!(out, "none, for no correction made the probabilities truer")?,
-            "prior" => write!(out, "the probabilities hold at the balance of the training photos")?,
-            kind => write!(out, "the probabilities are corrected by a curve ({kind})")?,
+            "none" => write!(out, "none, because no correction lowered the log loss")?,
+            "prior" => {
+                write!(out, "class weight undone: probabilities are for the class balance of the training photos")?
+            }
+            kind => write!(out, "{kind} curve")?,
         }
-        write!(out, "; log loss on held-out photos {before:.3}")?;
+        write!(out, "; out-of-fold log loss {before:.3}")?;
         if *kind == "none" { Ok(()) } else { write!(out, " before, {after:.3} after") }
     }
 }
 
-/// A threshold in as many digits as a person reads.
+/// A threshold rounded for display.
 pub(crate) fn rounded(threshold: f64) -> f64 {
     (threshold * 1e4).round() / 1e4
 }
 
-/// A probability behind its name: `= 0.9310`, in four digits and with no certainty that they do not show.
+/// A probability with its relation sign, such as `= 0.9310`: four digits, never rounded to 0 or 1.
 pub fn equals(probability: f64) -> String {
     if probability > 0.0 && probability < 0.000_05 {
         "< 0.0001".to_owned()
@@ -46,21 +48,21 @@ pub fn equals(probability: f64) -> String {
     }
 }
 
-/// How an interval was made; see [`crate::metrics`].
+/// The method of an interval; see [`crate::metrics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
     /// Wilson's score interval.
     Wilson,
-    /// Wilson's intervals of two shares, combined.
+    /// Wilson's intervals of two fractions, combined.
     Combined,
     /// `DeLong`'s variance.
     DeLong,
-    /// Stratified resamples.
+    /// Stratified bootstrap.
     Bootstrap,
 }
 
 impl Method {
-    /// In a table.
+    /// The name shown in a table.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Wilson => "Wilson",
@@ -71,7 +73,7 @@ impl Method {
     }
 }
 
-/// Every measure by its name, with the method of its interval, as they are listed.
+/// Every metric with its name and the method of its interval, in the order of display.
 pub(super) fn estimates(metrics: &Metrics) -> [(&'static str, Option<&Estimate>, Method); 12] {
     [
         ("accuracy", metrics.accuracy.as_ref(), Method::Wilson),
@@ -89,7 +91,7 @@ pub(super) fn estimates(metrics: &Metrics) -> [(&'static str, Option<&Estimate>,
     ]
 }
 
-/// A number with its interval, and how that was made.
+/// Writes a metric with its interval and the interval's method.
 pub(super) fn write_estimate(
     out: &mut fmt::Formatter<'_>,
     name: &str,
@@ -104,15 +106,15 @@ pub(super) fn write_estimate(
             writeln!(out, "  {name:<width$}{value:.3}  (95 % interval {low:.3} to {high:.3}{method})")
         }
         (Some(Estimate { value, .. }), None) => writeln!(out, "  {name:<width$}{value:.3}  ({})", too_few(name)),
-        (None, _) => writeln!(out, "  {name:<width$}not defined: it needs images and answers of both classes"),
+        (None, _) => writeln!(out, "  {name:<width$}undefined: it needs images and predictions of both classes"),
     }
 }
 
-/// What the intervals count, where that is less than the photos; of the negative and the positive class.
+/// The number of groups of the negative and the positive class that the intervals count, if fewer than photos.
 pub(super) fn in_groups(metrics: &Metrics, [negative, positive]: [&str; 2]) -> Option<String> {
     let [negatives, positives] = metrics.groups;
     (metrics.positives > positives || metrics.count - metrics.positives > negatives).then(|| {
-        format!("photos that belong together count once in the intervals: {positives} of {positive}, {negatives} of {negative}")
+        format!("photos of one group count once in the intervals: {positives} groups of {positive}, {negatives} of {negative}")
     })
 }
 
@@ -131,12 +133,12 @@ pub(super) fn write_confusion(out: &mut fmt::Formatter<'_>, classes: [&str; 2], 
     Ok(())
 }
 
-/// Why a measure stands without an interval, and from how many photos on it has one.
+/// Why a metric has no interval, and how many photos it needs for one.
 pub(super) fn too_few(measure: &str) -> String {
     let least = match measure {
         "log loss" | "Brier score" => MIN_GROUPS_OF_LOSSES,
         "calibration error" => MIN_GROUPS_OF_BINS,
         _ => MIN_GROUPS,
     };
-    format!("{TOO_FEW}, which takes {least} of each class, near-duplicates counted once")
+    format!("{TOO_FEW}, which needs {least} of each class, near-duplicates counted once")
 }

@@ -1,4 +1,4 @@
-//! What `evaluate` found.
+//! The report of `evaluate`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::features::Noticed;
 use crate::files::escaped;
 use crate::metrics::Metrics;
 
-/// A model's numbers on labelled photos.
+/// A model's metrics on labelled photos.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EvaluateReport {
     /// The folder or CSV.
@@ -22,27 +22,27 @@ pub struct EvaluateReport {
     pub model: PathBuf,
     /// The positive class.
     pub positive: String,
-    /// What the other answer is called.
+    /// The name of the negative class.
     pub negative: String,
     /// The split that was measured; `None` for all images.
     pub split: Option<String>,
-    /// How many of the photos asked for the model was trained on, by their content. The numbers are without them.
+    /// Number of the given photos that the model was trained on, identified by content. The metrics exclude them.
     pub trained_on: usize,
-    /// Whether those were all, so that the numbers are of them after all and say nothing about new photos.
+    /// Whether the model was trained on all of them: the metrics then include them and say nothing about new photos.
     pub only_trained_on: bool,
-    /// What there is to say of the photos as files.
+    /// Remarks on the photos as files.
     pub noticed: Noticed,
-    /// Photos unlike those of the training; `None` where the model does not know them.
+    /// Number of photos unlike the training photos; `None` if the model cannot tell.
     pub unfamiliar: Option<usize>,
-    /// The numbers, each with its 95 % interval.
+    /// The metrics, each with its 95 % interval.
     pub metrics: Metrics,
-    /// What the threshold costs, where a rule chose it.
+    /// The errors at the threshold and at 0.5, if a rule chose the threshold.
     pub threshold_cost: Option<ThresholdCost>,
     /// Images whose features were computed in an earlier run.
     pub features_from_cache: usize,
-    /// A class that has too few photos for these numbers to tell much.
+    /// A class with too few photos for reliable metrics.
     pub few_photos: Option<FewPhotos>,
-    /// Where the page is, if one was wanted.
+    /// The HTML report, if one was written.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub page: Option<PathBuf>,
     /// Photos that could not be read.
@@ -50,13 +50,13 @@ pub struct EvaluateReport {
 }
 
 impl EvaluateReport {
-    /// Which of the photos asked for are not measured, or should not be; nothing where that is said of none.
+    /// The exclusion of photos that the model was trained on, as text; empty if there are none.
     pub fn exception(&self) -> String {
         match self.trained_on {
             0 => String::new(),
-            _ if self.only_trained_on => ", all of which were trained on".to_owned(),
-            1 => " but the one that was trained on".to_owned(),
-            some => format!(" but the {some} that were trained on"),
+            _ if self.only_trained_on => ", all of which the model was trained on".to_owned(),
+            1 => " except one that the model was trained on".to_owned(),
+            some => format!(" except {some} that the model was trained on"),
         }
     }
 }
@@ -78,10 +78,10 @@ impl fmt::Display for EvaluateReport {
             writeln!(out, "            {in_groups}")?;
         }
         let threshold = rounded(metrics.threshold);
-        writeln!(out, "model       {}, `{positive}` from a probability of {threshold}", self.model.display())?;
+        writeln!(out, "model       {}, `{positive}` if the probability is at least {threshold}", self.model.display())?;
         writeln!(out)?;
         if self.only_trained_on {
-            writeln!(out, "on photos that it was trained on, which says nothing about new ones:")?;
+            writeln!(out, "measured on photos that the model was trained on, which says nothing about new photos:")?;
         }
         for (name, estimate, method) in estimates(metrics) {
             write_estimate(out, name, 19, estimate, Some(method.name()))?;

@@ -1,29 +1,29 @@
-//! What few photos allow, said once and plainly.
+//! A caution where a class has few photos.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Up to so many photos of a class, which are no copies of each other, every number tells little.
+/// With up to this many photos of a class, not counting copies, every metric is unreliable.
 const LITTLE: usize = 20;
 
-/// From so many of each class on, numbers begin to mean something.
+/// The number of photos of each class from which metrics become meaningful.
 const A_START: usize = 30;
 
-/// A class with too few photos for numbers that tell much.
+/// A class with too few photos for reliable metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FewPhotos {
     /// The class.
     pub class: String,
-    /// Its photos.
+    /// Number of its photos.
     pub photos: usize,
-    /// Groups of them that belong together; as many as photos where none do.
+    /// Number of groups of photos that belong together; equal to `photos` if none do.
     pub groups: usize,
 }
 
 impl FewPhotos {
-    /// The class that has fewer, if it has few; each by name with its photos and their groups. One that has none is not
-    /// meant.
+    /// The class with fewer groups, if it has few. `classes` are names with the numbers of photos and groups; a class without
+    /// photos is ignored.
     pub fn new(classes: [(&str, usize, usize); 2]) -> Option<Self> {
         let there = classes.into_iter().filter(|(_, photos, _)| *photos > 0);
         let (class, photos, groups) = there.min_by_key(|(_, _, groups)| *groups)?;
@@ -32,7 +32,7 @@ impl FewPhotos {
 }
 
 impl FewPhotos {
-    /// How many more would be a start.
+    /// How many more photos are needed for meaningful metrics.
     pub fn missing(&self) -> usize {
         A_START.saturating_sub(self.groups)
     }
@@ -45,7 +45,7 @@ impl fmt::Display for FewPhotos {
         if groups < photos {
             write!(out, " in {groups} {} that belong together", if *groups == 1 { "group" } else { "groups" })?;
         }
-        write!(out, ": these numbers tell you little; {A_START} of each class is a start")
+        write!(out, ": these numbers are unreliable; aim for at least {A_START} of each class")
     }
 }
 
@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn the_class_with_fewer_photos_is_named_and_groups_count() {
         let few = FewPhotos::new([("ants", 8, 8), ("bees", 200, 150)]).unwrap();
-        assert_eq!(few.to_string(), "8 photos of `ants`: these numbers tell you little; 30 of each class is a start");
+        assert_eq!(
+            few.to_string(),
+            "8 photos of `ants`: these numbers are unreliable; aim for at least 30 of each class"
+        );
         let few = FewPhotos::new([("ants", 800, 800), ("bees", 200, 1)]).unwrap();
         assert!(few.to_string().starts_with("200 photos of `bees` in 1 group that belong together: "));
         assert_eq!(few.missing(), 29);

@@ -1,4 +1,4 @@
-//! What the audit of the photos found, each with the line that the summary has for it.
+//! The findings of the audit of the photos, each with its line in the summary.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::files::escaped;
 use crate::metrics::Estimate;
 
-/// One label in so many may be doubted; more say more about the head than about the labels.
+/// If more than one label in this many is doubtful, the head is more likely at fault than the labels.
 pub(super) const MAX_SUSPECT_FRACTION: usize = 5;
 
-/// Two photos that show the same.
+/// Two near-duplicate photos.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct NearDuplicate {
     /// One of them.
@@ -24,23 +24,23 @@ pub struct NearDuplicate {
     pub kind: &'static str,
     /// Correlation of their thumbnails, 1 for the same bytes.
     pub similarity: f64,
-    /// Whether they stand on different sides of a split that came with the data.
+    /// Whether they are on different sides of a split that came with the data.
     pub across_splits: bool,
     /// Whether they carry different labels.
     pub contradict: bool,
 }
 
-/// Which photos were kept together.
+/// The groups of photos that were kept together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct GroupReport {
-    /// Pairs of photos that show the same; of many copies of one photo not all pairs.
+    /// Pairs of near-duplicates; of many copies of one photo, not every pair.
     pub near_duplicates: Vec<NearDuplicate>,
-    /// Photos of groups so large that they are alike by nature, a fixed camera over one scene: of them only byte-identical
-    /// files are kept together.
+    /// Photos in groups so large that they must look alike for another reason, such as a fixed camera: of these only
+    /// byte-identical files are kept together.
     pub set_aside: usize,
-    /// Groups that `--group-by` made, where it was given.
+    /// Number of groups by `--group-by`, if it was given.
     pub groups: Option<usize>,
-    /// Photos whose path does not match it.
+    /// Number of photos whose path does not match it.
     pub unmatched: Option<usize>,
 }
 
@@ -72,15 +72,15 @@ impl fmt::Display for GroupReport {
             let title = if pairs.is_empty() { "duplicates" } else { "" };
             writeln!(
                 out,
-                "{title:<12}cannot be told among {} photos that all look alike; of these only identical files are kept \
-                 together (`--group-by` says what belongs together)",
+                "{title:<12}not detectable among {} photos that all look alike; of these only identical files are kept \
+                 together (use `--group-by` to define groups)",
                 self.set_aside
             )?;
         }
         if let (Some(groups), Some(unmatched)) = (self.groups, self.unmatched) {
             let unmatched = match unmatched {
-                1 => "1 photo matches nothing and stands alone".to_owned(),
-                some => format!("{some} photos match nothing and stand alone"),
+                1 => "1 photo does not match and is its own group".to_owned(),
+                some => format!("{some} photos do not match and are each their own group"),
             };
             writeln!(out, "groups      {groups} by `--group-by`; {unmatched}")?;
         }
@@ -88,20 +88,20 @@ impl fmt::Display for GroupReport {
     }
 }
 
-/// What measured photos that have a relative among the training photos do to the numbers.
+/// The effect on the metrics of measured photos that have a near-duplicate or a photo of their group in training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Leak {
     /// `validation` or `test`.
     pub split: String,
-    /// How many of its photos have a copy, or a photo of their group, in training.
+    /// Number of its photos that have a near-duplicate, or a photo of their group, in training.
     pub images: usize,
-    /// Accuracy on all of it.
+    /// Accuracy on all photos of the split.
     pub accuracy_with: Option<Estimate>,
-    /// Accuracy without them; `None` where nothing is left.
+    /// Accuracy without those photos; `None` if none remain.
     pub accuracy_without: Option<Estimate>,
-    /// ROC-AUC on all of it.
+    /// ROC-AUC on all photos of the split.
     pub roc_auc_with: Option<Estimate>,
-    /// ROC-AUC without them; `None` where a class has nothing left.
+    /// ROC-AUC without those photos; `None` if none of a class remain.
     pub roc_auc_without: Option<Estimate>,
 }
 
@@ -122,7 +122,7 @@ impl fmt::Display for Leak {
     }
 }
 
-/// A photo whose label the head of its fold does not believe.
+/// A photo whose label the head of its fold contradicts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct LabelError {
     /// The photo.
@@ -130,22 +130,22 @@ pub struct LabelError {
     pub path: PathBuf,
     /// Its label.
     pub given: String,
-    /// What it seems to be.
+    /// The class that it seems to belong to.
     pub suggested: String,
     /// Out-of-fold probability of the suggested label.
     pub probability: f64,
 }
 
-/// A head that sees less than the photo, beside the real one.
+/// A head fitted to less information than the photo, compared with the model's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Shortcut {
-    /// What it sees, in words.
+    /// Description of the information.
     pub sees: String,
     /// Its out-of-fold ROC-AUC.
     pub roc_auc: f64,
-    /// That of the real head on the same photos.
+    /// Out-of-fold ROC-AUC of the model's head on the same photos.
     pub model_roc_auc: f64,
-    /// Why that is suspicious; `None` if nothing is.
+    /// Why that is suspicious; `None` if it is not.
     pub warning: Option<String>,
 }
 

@@ -1,23 +1,22 @@
-//! The one sentence that a person reads if they read only one: how often the model is right, and on what.
+//! The headline: how often the model is correct, and on which photos.
 
 use crate::metrics::{Estimate, Metrics};
 
 use super::TrainReport;
 
-/// With fewer measured photos, those that belong together counted once, their numbers say less than cross-validation over all
-/// photos.
+/// With fewer measured photos (photos of one group count once), cross-validation over all photos is more reliable.
 pub(super) const ENOUGH: usize = 100;
 
-/// The measured photos, those that belong together counted once.
+/// The number of measured photos; photos of one group count once.
 pub(super) fn independent(metrics: &Metrics) -> usize {
     metrics.groups.iter().sum()
 }
 
-/// A class with this share of the photos makes a high accuracy easy.
+/// A class with this fraction of the photos makes a high accuracy easy.
 const LARGE: f64 = 0.6;
 
 impl TrainReport {
-    /// The headline, and what is said beside it; nothing where nothing was measured.
+    /// The headline and the lines below it; empty if nothing was measured.
     pub(super) fn headline(&self) -> Vec<String> {
         let measured = self.measured().into_iter().next();
         let on_its_own = measured.map(|(split, metrics)| self.on_unseen(split, metrics));
@@ -29,7 +28,7 @@ impl TrainReport {
         lines.into_iter().chain(self.easily()).collect()
     }
 
-    /// The photos with numbers of their own, those first that no decision was made on.
+    /// The measured splits, test first because no decision was based on it.
     pub(super) fn measured(&self) -> Vec<(&'static str, &Metrics)> {
         let splits = [("test", &self.test), ("validation", &self.validation)];
         splits.into_iter().filter_map(|(split, metrics)| Some((split, metrics.as_ref()?))).collect()
@@ -42,7 +41,7 @@ impl TrainReport {
             Some([low, high]) => format!("95 % interval {:.0} to {:.0} %", 100.0 * low, 100.0 * high),
             None => "too few photos for an interval".to_owned(),
         };
-        let before = if self.refitted { ", before those of the validation were added" } else { "" };
+        let before = if self.refitted { ", before refitting with the validation photos" } else { "" };
         format!("{:.0} % correct on {count} {split} photos not used for training ({interval}){before}", 100.0 * right)
     }
 
@@ -56,7 +55,7 @@ impl TrainReport {
         ))
     }
 
-    /// What it takes to be right so often without looking.
+    /// The accuracy of always predicting the larger class, if it is high.
     fn easily(&self) -> Option<String> {
         let (mut positives, mut all) = (0, 0);
         for class in &self.classes {
@@ -66,6 +65,6 @@ impl TrainReport {
         let share = positives.max(all - positives) as f64 / all.max(1) as f64;
         let larger = if 2 * positives > all { &self.positive } else { &self.negative };
         (share >= LARGE)
-            .then(|| format!("{:.0} % would be correct if the answer were always `{larger}`", 100.0 * share))
+            .then(|| format!("{:.0} % would be correct if the prediction were always `{larger}`", 100.0 * share))
     }
 }

@@ -1,9 +1,9 @@
-//! The class activation map as a picture: the crop that the network saw, with what speaks for and against laid over it.
+//! The class activation map as a picture: the crop that the network saw, overlaid with the evidence for and against.
 //!
-//! A cell's colour is its logit, bias included ([`ActivationMap::cell_logits`]): orange where it speaks for the positive
-//! class, blue where for the other, the photo in grey where for neither. Orange and blue are told apart in every common
-//! kind of colour blindness. Between the centres of the cells, 32 pixels apart, values are interpolated. Full colour is
-//! the strongest cell of the photo, but no less than `WEAKEST`, so a map of whispers stays pale.
+//! A cell's colour is its logit, bias included ([`ActivationMap::cell_logits`]): orange where it is evidence for the
+//! positive class, blue where for the other, the photo in grey where for neither. Orange and blue are told apart in every common
+//! kind of colour blindness. Between the centres of the cells, 32 pixels apart, values are interpolated. The
+//! strongest cell of the photo has full colour, unless its logit is below `WEAKEST`, so weak evidence stays pale.
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -13,25 +13,25 @@ use crate::backbone::ActivationMap;
 use crate::files::Kind;
 use crate::pixels::{Crop, Rgb};
 
-/// Speaks for the positive class.
+/// Evidence for the positive class.
 const ORANGE: [f32; 3] = [255.0, 128.0, 0.0];
 
-/// Speaks for the other.
+/// Evidence for the negative class.
 const BLUE: [f32; 3] = [0.0, 114.0, 255.0];
 
-/// What the colours stand for, for the text beside a picture.
+/// The names of both colours, for the text beside a picture.
 pub const COLOURS: [&str; 2] = ["orange", "blue"];
 
-/// The logit of the full colour at least: odds of about 7 to 1.
+/// The smallest logit that is shown in full colour: odds of about 7 to 1.
 const WEAKEST: f32 = 2.0;
 
-/// Share of the colour at its strongest; the rest is the photo.
+/// Opacity of full colour; the rest is the photo.
 const OPACITY: f32 = 0.8;
 
-/// How bright black and white become in the grey photo: on neither would a colour show.
+/// The grey levels of black and white, because colours would not show on pure black or white.
 const GREYS: [f32; 2] = [28.0, 235.0];
 
-/// The letters below a picture: their colour, the pixels of a point, and how many a class may take.
+/// The text below a picture: its colour, the pixels per point, and the maximum length of a class name.
 const INK: [u8; 3] = [32, 35, 39];
 const SCALE: usize = 2;
 const LONGEST: usize = 20;
@@ -42,10 +42,10 @@ const GAP: usize = 12;
 /// The keyword and its text that mark a PNG as made here.
 const MARK: (&str, &str) = ("Software", "resnet-binary class activation map");
 
-/// How a picture is known among other files.
+/// Identifies such a picture among other files.
 pub const KIND: Kind = Kind { name: "map", is_one: is_marked };
 
-/// A picture could not be drawn or packed: a flaw of this program, or no memory.
+/// A picture could not be drawn or encoded: a bug in this program, or no memory.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot draw the class activation map: {0}")]
 pub struct HeatmapError(String);
@@ -104,7 +104,7 @@ pub fn captioned(picture: Rgb, answer: &str, classes: [&str; 2]) -> Rgb {
     picture
 }
 
-/// A class by its name, or where that cannot be written in a picture, by what it is.
+/// The class's name or, if it cannot be drawn, `otherwise`.
 pub fn written<'a>(class: &'a str, otherwise: &'a str) -> &'a str {
     if class.len() <= LONGEST && letters::can_write(class) { class } else { otherwise }
 }
@@ -119,7 +119,7 @@ pub fn png(image: &Rgb, description: &str) -> Result<Vec<u8>, HeatmapError> {
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.add_text_chunk(MARK.0.to_owned(), MARK.1.to_owned()).map_err(HeatmapError::new)?;
-    // International text, for class names may be in any script.
+    // International text, because class names may be in any script.
     encoder.add_itxt_chunk("Description".to_owned(), description.to_owned()).map_err(HeatmapError::new)?;
     let mut writer = encoder.write_header().map_err(HeatmapError::new)?;
     writer.write_image_data(&image.data).map_err(HeatmapError::new)?;
@@ -142,7 +142,7 @@ fn blend(pixel: [u8; 3], strength: f32) -> [u8; 3] {
     let grey = black + (white - black) * brightness;
     let colour = if strength >= 0.0 { ORANGE } else { BLUE };
     let share = OPACITY * strength.abs().min(1.0);
-    // The colour takes on some of the brightness of what it lies on, so that edges stay visible.
+    // The colour keeps some of the brightness below it, so that edges stay visible.
     colour.map(|colour| level_of(grey + share * (colour * (0.6 + 0.4 * brightness) - grey)))
 }
 
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_orange_or_blue_where_they_lie_and_the_photo_is_untouched_where_they_say_nothing() {
+    fn cells_are_drawn_in_place_in_orange_or_blue_and_the_photo_stays_grey_without_evidence() {
         // With the bias: 4, -4, 0, 0.
         let image = overlay(&grey_crop(), &map(vec![3.0, -5.0, -1.0, -1.0]), 128).unwrap();
         let ([red, _, blue], [other_red, _, other_blue]) = (pixel(&image, 16, 16), pixel(&image, 112, 16));
@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn a_map_of_whispers_stays_pale() {
+    fn weak_evidence_stays_pale() {
         let image = overlay(&grey_crop(), &map(vec![-0.9; 4]), 64).unwrap();
         let [red, _, blue] = pixel(&image, 32, 32);
         assert!(red > blue && red - blue < 30, "{red} {blue}");
     }
 
     #[test]
-    fn the_picture_has_the_photo_on_its_left_and_is_known_again_as_ours() {
+    fn the_picture_has_the_photo_on_its_left_and_is_recognised_as_ours() {
         let image = side_by_side(&grey_crop(), &map(vec![3.0; 4]), 64).unwrap();
         assert_eq!((image.width, image.height), (140, 64));
         assert_eq!((pixel(&image, 10, 10), pixel(&image, 70, 10)), ([128; 3], [255; 3]));

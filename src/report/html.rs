@@ -3,8 +3,8 @@
 //! Pure: no files, no clock, no network; the same page gives the same bytes. The string is a whole document that loads
 //! nothing (a content security policy holds the browser to that), runs no script, follows light and dark, fits a phone
 //! and prints. It is well-formed XML too, so that a test can parse it. Everything that a user named is escaped
-//! (`text`), and its weight is bounded: lists end at [`MAX_ROWS`], galleries at [`MAX_PHOTOS`], saying what is left
-//! out; curves at 500 corners; pictures at [`picture::MAX_BYTES`].
+//! (`text`), and its size is bounded: lists end at [`MAX_ROWS`] and galleries at [`MAX_PHOTOS`], stating how many items are
+//! not shown; curves have at most 500 points, pictures at most [`picture::MAX_BYTES`].
 
 mod checks;
 mod copies;
@@ -29,19 +29,19 @@ pub use picture::{Format, Picture};
 use crate::files::Kind;
 use text::each;
 
-/// Most rows of a table.
+/// Maximum number of rows of a table.
 pub const MAX_ROWS: usize = 200;
-/// Most thumbnails of a list, and most pairs and doubtful labels that are shown with their photos.
+/// Maximum number of thumbnails of a list, and of pairs and possible label errors shown with photos.
 pub const MAX_PHOTOS: usize = 24;
-/// Most classes that are shown by some of their photos.
+/// Maximum number of classes shown with sample photos.
 pub const MAX_CLASSES: usize = 6;
 
-/// Nothing may be fetched or run; pictures and style are in the file.
+/// Forbids loading or running anything; pictures and style are in the file.
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const STYLE: &str = include_str!("html/style.css");
 
-/// How a page is known among other files.
+/// Identifies a page among other files.
 pub const KIND: Kind = Kind {
     name: "page",
     is_one: |head| {
@@ -50,10 +50,10 @@ pub const KIND: Kind = Kind {
     },
 };
 
-/// What every page's title ends with.
+/// The end of every page's title.
 const TITLE_END: &str = " – resnet-binary";
 
-/// One part of the page, which its contents lead to.
+/// A section of the page, linked from the table of contents.
 struct Section {
     id: &'static str,
     title: &'static str,
@@ -61,7 +61,7 @@ struct Section {
 }
 
 impl Section {
-    /// The part, if there is anything in it.
+    /// The section, unless it is empty.
     fn new(id: &'static str, title: &'static str, body: String) -> Option<Self> {
         (!body.is_empty()).then_some(Self { id, title, body })
     }
@@ -105,13 +105,13 @@ pub fn render(page: &Page) -> String {
     )
 }
 
-/// The title of a column (markup); numbers stand right-aligned below theirs.
+/// The title of a column (markup); numbers are right-aligned.
 enum Column<'a> {
     Words(&'a str),
     Numbers(&'a str),
 }
 
-/// A table in a box that scrolls by itself where the page is narrow; `label` names it to a screen reader.
+/// A table in a box that scrolls on narrow screens; `label` is its name for screen readers.
 fn table(label: &str, head: &[Column<'_>], rows: &str) -> String {
     let head = each(head, |column| match column {
         Column::Words(title) => format!("<th scope=\"col\">{title}</th>"),
@@ -123,13 +123,13 @@ fn table(label: &str, head: &[Column<'_>], rows: &str) -> String {
     )
 }
 
-/// Names with their values.
+/// A list of names with values.
 fn facts(rows: &[(String, String)]) -> String {
     let rows = each(rows, |(name, value)| format!("<dt>{name}</dt><dd>{value}</dd>\n"));
     if rows.is_empty() { rows } else { format!("<dl>\n{rows}</dl>\n") }
 }
 
-/// Says how many of a list are not shown; nothing if all are.
+/// States how many items of a list are not shown; empty if all are.
 fn left_out(all: usize, shown: usize) -> String {
     let more = all.saturating_sub(shown);
     if more == 0 {

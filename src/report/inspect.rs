@@ -1,4 +1,4 @@
-//! What `inspect` shows: the network as a table, and whether a file fits it.
+//! The report of `inspect`: the network as a table, and whether a file fits it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,19 +8,19 @@ use serde::Serialize;
 use crate::backbone::shapes::Shapes;
 use crate::files::escaped;
 
-/// The table, and what was compared with it.
+/// The table, and the files compared with it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct InspectReport {
-    /// Stages, totals, and why the head does not fit if it does not.
+    /// Stages, totals and, if the head does not fit, the reason.
     #[serde(flatten)]
     pub shapes: Shapes,
-    /// Parameters that never change.
+    /// Number of frozen parameters.
     pub frozen: u64,
-    /// Parameters that training fits.
+    /// Number of trainable parameters.
     pub trainable: u64,
     /// Multiply-adds for one image.
     pub multiply_adds: u64,
-    /// The weights that were compared with the table.
+    /// The weights compared with the table.
     pub weights: Option<WeightsFit>,
     /// The model whose head is the last stage.
     pub model: Option<ModelFit>,
@@ -32,13 +32,13 @@ pub struct WeightsFit {
     /// The file; `None` for seeded random weights, which are made to fit.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub path: Option<PathBuf>,
-    /// What `--weights` calls it.
+    /// Its name for `--weights`.
     pub name: String,
     /// SHA-256 of the file.
     pub sha256: String,
-    /// Tensors that are in the table.
+    /// Number of tensors that are in the table.
     pub tensors: usize,
-    /// Tensors that are left out knowingly, with their shapes.
+    /// Tensors that are deliberately ignored, with their shapes.
     pub left_out: Vec<String>,
 }
 
@@ -54,14 +54,14 @@ pub struct ModelFit {
     pub image_size: u32,
     /// The positive class.
     pub positive: String,
-    /// What the other answer is called.
+    /// The name of the negative class.
     pub negative: String,
-    /// The weights that it names.
+    /// The weights it was trained with.
     pub weights: String,
 }
 
 impl InspectReport {
-    /// The table with nothing compared yet.
+    /// The table without any file.
     pub fn new(shapes: Shapes) -> Self {
         let (frozen, trainable) = shapes.parameters();
         Self { frozen, trainable, multiply_adds: shapes.multiply_adds(), shapes, weights: None, model: None }
@@ -82,7 +82,7 @@ impl fmt::Display for InspectReport {
             "parameters  {frozen} frozen, {trainable} trainable; {statistics} running statistics are not counted"
         )?;
         let giga = self.multiply_adds as f64 / 1e9;
-        writeln!(out, "work        {giga:.2} G multiply-adds an image, in convolutions and linear layers")?;
+        writeln!(out, "work        {giga:.2} G multiply-adds per image, in convolutions and linear layers")?;
         if let Some(weights) = &self.weights {
             write!(out, "{weights}")?;
         }
@@ -114,7 +114,7 @@ impl InspectReport {
     }
 }
 
-/// Words to the left, numbers to the right, columns as wide as they must be.
+/// Aligns text left and numbers right, with columns as narrow as possible.
 fn write_table(out: &mut fmt::Formatter<'_>, rows: &[[String; 6]]) -> fmt::Result {
     let mut widths = [0; 6];
     for row in rows {
@@ -135,7 +135,7 @@ fn write_table(out: &mut fmt::Formatter<'_>, rows: &[[String; 6]]) -> fmt::Resul
     Ok(())
 }
 
-/// A number with a comma every three digits.
+/// A number with thousands separators.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -155,7 +155,7 @@ impl fmt::Display for WeightsFit {
         writeln!(out, "weights     {} ({short}), {file}: {} tensors fit", self.name, self.tensors)?;
         match self.left_out.as_slice() {
             [] => Ok(()),
-            names => writeln!(out, "            left out, for the head takes its place: {}", names.join(", ")),
+            names => writeln!(out, "            ignored, because the head replaces it: {}", names.join(", ")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Letters in a picture: plain ones of five by seven points, for there is no font to rely on.
+//! Text in a picture: a built-in font of five by seven points, because no system font can be relied on.
 
 use crate::pixels::Rgb;
 

@@ -1,4 +1,4 @@
-//! What the commands found, each as one structure: its JSON is the structure, its text is what the terminal shows.
+//! The report of each command as one structure: serialised as JSON, displayed as text on the terminal.
 //!
 //! [`html`] makes a page of plain data.
 

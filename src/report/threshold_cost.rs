@@ -1,4 +1,4 @@
-//! What the threshold of a rule costs, beside the one that everybody expects.
+//! The errors at the threshold that a rule chose, compared with those at 0.5.
 
 use serde::Serialize;
 
@@ -6,28 +6,28 @@ use super::rounded;
 use crate::decision::{EVEN, ThresholdRule};
 use crate::metrics::{Confusion, Scores};
 
-/// What the threshold that a rule chose finds and takes by mistake, and what 0.5 would, on the same photos.
+/// Sensitivity and false-alarm rate at the threshold that a rule chose, and at 0.5, on the same photos.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ThresholdCost {
     /// Such as `recall>=0.98`.
     pub rule: String,
-    /// What it chose.
+    /// The threshold that it chose.
     pub threshold: f64,
-    /// Which photos the shares below are of, such as `test`.
+    /// The photos that were measured, such as `test`.
     pub photos: String,
-    /// Share of the positive photos that are found.
+    /// Fraction of the positive photos that are predicted positive.
     pub sensitivity: f64,
-    /// Share of the negative photos that are taken for positive ones.
+    /// Fraction of the negative photos that are predicted positive.
     pub false_alarms: f64,
-    /// Share of the positive photos that a threshold of 0.5 would find.
+    /// The same sensitivity at a threshold of 0.5.
     pub sensitivity_at_even: f64,
-    /// Share of the negative photos that it would take for positive ones.
+    /// The same false-alarm rate at a threshold of 0.5.
     pub false_alarms_at_even: f64,
 }
 
 impl ThresholdCost {
-    /// Of scored photos, which are called so; `None` for a threshold that no rule chose, one of 0.5, and without photos of
-    /// both classes.
+    /// Measures `scores`, which are those of the split `photos`; `None` if no rule chose the threshold, if it is 0.5, or
+    /// without photos of both classes.
     pub fn new(rule: ThresholdRule, threshold: f64, scores: &Scores<'_>, photos: &str) -> Option<Self> {
         if matches!(rule, ThresholdRule::Fixed(_)) || (threshold - EVEN).abs() < f64::EPSILON {
             return None;
@@ -58,13 +58,13 @@ impl ThresholdCost {
                 .map(|share| 100.0 * share);
         if found.total_cmp(&found_at_even).is_eq() && alarms.total_cmp(&alarms_at_even).is_eq() {
             return format!(
-                "The threshold of {threshold}, chosen by `{rule}`, finds {found:.0} % of `{positive}` on the {photos} photos and \
-                 takes {alarms:.0} % of `{negative}` for it, as a threshold of {EVEN} would"
+                "At the threshold of {threshold}, chosen by `{rule}`, {found:.0} % of `{positive}` and {alarms:.0} % of `{negative}` \
+                 among the {photos} photos are predicted `{positive}`, the same as at {EVEN}"
             );
         }
         format!(
-            "The threshold of {threshold}, chosen by `{rule}`, finds {found:.0} % of `{positive}` on the {photos} photos and \
-             takes {alarms:.0} % of `{negative}` for it; a threshold of {EVEN} would find {found_at_even:.0} % and take \
+            "At the threshold of {threshold}, chosen by `{rule}`, {found:.0} % of `{positive}` and {alarms:.0} % of `{negative}` \
+             among the {photos} photos are predicted `{positive}`; at {EVEN} it would be {found_at_even:.0} % and \
              {alarms_at_even:.0} %"
         )
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_said_with_what_it_lets_through_beside_what_even_odds_would() {
+    fn the_errors_at_a_rules_threshold_are_compared_with_those_at_one_half() {
         let labels = [true, true, false, false, false, false];
         let probabilities = [0.9, 0.2, 0.3, 0.3, 0.1, 0.05];
         let scores = Scores::new(&labels, &probabilities).unwrap();
@@ -85,8 +85,8 @@ mod tests {
         };
         assert_eq!(
             cost("recall>=0.98", 0.15).unwrap(),
-            "The threshold of 0.15, chosen by `recall>=0.98`, finds 100 % of `bees` on the test photos and takes 50 % of \
-             `ants` for it; a threshold of 0.5 would find 50 % and take 0 %"
+            "At the threshold of 0.15, chosen by `recall>=0.98`, 100 % of `bees` and 50 % of `ants` among the test photos are \
+             predicted `bees`; at 0.5 it would be 50 % and 0 %"
         );
         assert_eq!((cost("0.15", 0.15), cost("f1", 0.5)), (None, None));
     }

@@ -1,4 +1,4 @@
-//! What `train` found.
+//! The report of `train`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::metrics::{Certificate, Metrics};
 use crate::pixels::Levels;
 use crate::weights::WeightsId;
 
-/// The whole story of one training.
+/// The results of one training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainReport {
     /// The folder or CSV.
@@ -30,27 +30,27 @@ pub struct TrainReport {
     pub classes: Vec<ClassCount>,
     /// The positive class.
     pub positive: String,
-    /// What the other answer is called.
+    /// The name of the negative class.
     pub negative: String,
     /// Photos that could not be read.
     pub unreadable: Vec<Skipped>,
-    /// Files that are no photos, in words; empty if there were none.
+    /// Description of the files that are not photos; empty if there are none.
     pub ignored: String,
-    /// What there is to say of the photos as files.
+    /// Remarks on the photos as files.
     pub noticed: Noticed,
-    /// Which levels of 16-bit photos are black and white; `None` for their whole range.
+    /// The levels of 16-bit photos that are black and white; `None` for their full range.
     pub levels: Option<Levels>,
-    /// What the corrections changed, where there were any.
+    /// The changes made by the corrections, if any.
     pub fixes: Option<Fixed>,
-    /// Whether the split came with the data; else it was made by the seed.
+    /// Whether the split came with the data; otherwise it was drawn with the seed.
     pub split_given: bool,
-    /// Share of the images kept for validation, where the split was made here.
+    /// Fraction of the images kept for validation, if the split was drawn.
     pub val_fraction: f64,
-    /// Seed of the split and of the solver.
+    /// Seed of the split, the folds, the bootstrap and SGD.
     pub seed: u64,
-    /// Which photos show the same or belong together.
+    /// The photos that are near-duplicates or belong together.
     pub photo_groups: GroupReport,
-    /// What measured photos with a relative in training do to the numbers.
+    /// The effect on the metrics of measured photos related to training photos.
     pub leaks: Vec<Leak>,
     /// The backbone.
     pub weights: WeightsId,
@@ -58,11 +58,11 @@ pub struct TrainReport {
     pub device: String,
     /// The arithmetic of its layers.
     pub precision: String,
-    /// What that costs on some of the photos, where it is int8 and they are at hand.
+    /// The effect of int8 on some of the photos, if it was used and the photos are available.
     pub int8: Option<Certificate>,
     /// Side of the network's input in pixels.
     pub image_size: u32,
-    /// What became of the last map.
+    /// The pooling of the last feature map.
     pub pooling: Pooling,
     /// Images whose features were computed in an earlier run.
     pub features_from_cache: usize,
@@ -70,58 +70,58 @@ pub struct TrainReport {
     pub feature_seconds: f64,
     /// Images in that time.
     pub images_per_second: f64,
-    /// How the head was fitted, in words.
+    /// Description of how the head was fitted.
     pub head: String,
-    /// Strength of the L2 penalty, where the solver has one.
+    /// The L2 penalty, if the solver has one.
     pub l2: Option<f64>,
     /// Weight of a positive image in the loss.
     pub pos_weight: f64,
-    /// What calibration brought; `None` where there were too few images for folds.
+    /// The calibration; `None` if there were too few images for folds.
     pub calibration: Option<CalibrationReport>,
     /// How the threshold was chosen.
     pub threshold_rule: String,
     /// A probability of at least this is the positive class.
     pub threshold: f64,
-    /// What the threshold reaches on the out-of-fold images it was chosen on.
+    /// The metrics of the threshold on the out-of-fold predictions it was chosen on.
     pub threshold_choice: Option<Choice>,
-    /// What it costs on the photos that are measured first, where a rule chose it.
+    /// The errors at the threshold and at 0.5 on the first measured split, if a rule chose the threshold.
     pub threshold_cost: Option<ThresholdCost>,
     /// Cross-validation over the training and validation images.
     pub cross_validation: Option<CrossValidationReport>,
-    /// Whether the delivered head was fitted to all images but those of the test after the numbers were taken. They are
-    /// then those of the head of the training images, by the same calibration and at the same threshold.
+    /// Whether the saved head was refitted to all images except those of the test split after evaluation. The metrics are
+    /// then those of the head fitted to the training images, with the same calibration and threshold.
     pub refitted: bool,
-    /// Images that the delivered head was fitted to.
+    /// Number of images to which the saved head was fitted.
     pub fitted_images: usize,
     /// Metrics on the validation split.
     pub validation: Option<Metrics>,
     /// Metrics on the test split.
     pub test: Option<Metrics>,
-    /// Photos whose label is doubtful, the most doubtful first; `None` where there were too few images for folds.
+    /// Possible label errors, the most probable first; `None` if there were too few images for folds.
     pub label_errors: Option<Vec<LabelError>>,
-    /// Heads that see less than the photo; none where there were too few images for folds.
+    /// Heads fitted to less information than the photo; empty if there were too few images for folds.
     pub shortcuts: Vec<Shortcut>,
-    /// A class that has too few photos for any of these numbers to tell much.
+    /// A class with too few photos for reliable metrics.
     pub few_photos: Option<FewPhotos>,
     /// Warnings about the numbers or the model.
     pub warnings: Vec<String>,
-    /// Where the page is, if one was wanted.
+    /// The HTML report, if one was written.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub page: Option<PathBuf>,
-    /// Where the photos with doubtful labels are listed, if that was wanted.
+    /// The table of possible label errors, if one was written.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub label_table: Option<PathBuf>,
-    /// Where the model is.
+    /// The model file.
     #[serde(with = "escaped")]
     pub model: PathBuf,
     /// Its size.
     pub model_bytes: u64,
-    /// A photo to try it on.
+    /// A photo to try the model on.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub example: Option<PathBuf>,
 }
 
-/// The headline first, then the warnings, then what to do with the model, then everything else, technical details last.
+/// The headline first, then the warnings, the next command, everything else, and technical details last.
 impl fmt::Display for TrainReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in self.headline() {
@@ -169,12 +169,12 @@ impl TrainReport {
         if let Some(path) = &self.label_table {
             let table = shell_word(&path.to_string_lossy());
             if self.label_errors.as_ref().is_some_and(Vec::is_empty) {
-                writeln!(out, "labels      {table}: no rows, for there are no possible label errors")?;
+                writeln!(out, "labels      {table}: no rows, because there are no possible label errors")?;
             } else {
-                let beside = if self.fixes.is_some() { ", beside the `--fixes` of this run," } else { "" };
+                let beside = if self.fixes.is_some() { " in addition to the `--fixes` of this run" } else { "" };
                 writeln!(
                     out,
-                    "labels      {table}: fill in its column `decision`, then train again with `--fixes {table}`{beside} \
+                    "labels      {table}: fill in the column `decision`, then train again with `--fixes {table}`{beside}, \
                      instead of `--label-errors {table}`"
                 )?;
             }
@@ -207,14 +207,14 @@ impl TrainReport {
             writeln!(out)?;
         }
         if let Some(Levels { low, high }) = self.levels {
-            writeln!(out, "levels      of photos with 16 bits a channel, {low} is black and {high} is white")?;
+            writeln!(out, "levels      in photos with 16 bits per channel, {low} is black and {high} is white")?;
         }
         if let Some(Fixed { relabelled, dropped, already_so, copies }) = self.fixes {
             let copies = match copies {
                 0 => String::new(),
-                some => format!("; {some} of these as copies of or links to photos that were named"),
+                some => format!("; {some} of these are copies of or links to photos in the table"),
             };
-            writeln!(out, "fixes       {relabelled} relabelled, {dropped} dropped, {already_so} as they were{copies}")?;
+            writeln!(out, "fixes       {relabelled} relabelled, {dropped} dropped, {already_so} unchanged{copies}")?;
         }
         writeln!(out, "split       {}", self.split_in_words())?;
         write!(out, "{}", self.photo_groups)?;
@@ -233,24 +233,24 @@ impl TrainReport {
         format!("stratified, {:.0} % for validation, seed {}", self.val_fraction * 100.0, self.seed)
     }
 
-    /// What `--refit` means for the numbers; `None` without it.
+    /// The effect of `--refit` on the metrics as text; `None` without it.
     pub fn refit_in_words(&self) -> Option<String> {
         let training: usize = self.classes.iter().map(|class| class.train).sum();
         self.refitted.then(|| {
             format!(
-                "the head in the model is fitted to {} images, those of the validation too; every number is that of the \
+                "the head in the model is fitted to {} images, including the validation images; every number is that of the \
                  head of the {training} training images, with the same calibration and threshold as the model",
                 self.fitted_images
             )
         })
     }
 
-    /// Possible label errors, and what else tells the classes apart.
+    /// Writes possible label errors and shortcuts.
     fn write_findings(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(found) = &self.label_errors {
             match found.first() {
                 None => writeln!(out, "\nlabels      no possible label errors")?,
-                // A head that doubts so many labels is the more likely one to be wrong.
+                // If so many labels are doubtful, the head is more likely at fault than the labels.
                 Some(_) if MAX_SUSPECT_FRACTION * found.len() > self.images() => {
                     writeln!(
                         out,
@@ -270,15 +270,12 @@ impl TrainReport {
         for Shortcut { sees, roc_auc, model_roc_auc, warning } in &self.shortcuts {
             let verdict = match warning {
                 Some(_) => "suspicious, see the warning",
-                None if *roc_auc < 0.5 => "not suspicious, no better than guessing",
+                None if *roc_auc < 0.5 => "not suspicious, no better than chance",
                 None => "not suspicious",
             };
-            // What of it tells most is on the page.
+            // The page shows the most informative features.
             let name = sees.split_once(':').map_or(sees.as_str(), |(name, _)| name);
-            writeln!(
-                out,
-                "shortcut    {name}: ROC-AUC {roc_auc:.3}, the model {model_roc_auc:.3}, guessing 0.5: {verdict}"
-            )?;
+            writeln!(out, "shortcut    {name}: ROC-AUC {roc_auc:.3}, model {model_roc_auc:.3}, chance 0.5: {verdict}")?;
         }
         Ok(())
     }
@@ -296,7 +293,7 @@ impl TrainReport {
         let images = self.images();
         let (seconds, rate) = (self.feature_seconds, self.images_per_second);
         let cached = match self.features_from_cache {
-            _ if self.pooling == Pooling::Flatten => ", not kept in the cache: too large".to_owned(),
+            _ if self.pooling == Pooling::Flatten => ", too large for the cache".to_owned(),
             0 => String::new(),
             all if all == images => ", all from the cache".to_owned(),
             some => format!(", {some} of them from the cache"),
@@ -314,9 +311,9 @@ impl TrainReport {
 
     fn write_threshold(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (positive, threshold, rule) = (&self.positive, rounded(self.threshold), &self.threshold_rule);
-        write!(out, "threshold   `{positive}` from a probability of {threshold}")?;
+        write!(out, "threshold   `{positive}` if the probability is at least {threshold}")?;
         if *rule != self.threshold.to_string() {
-            write!(out, ", chosen by `{rule}` on photos held out in cross-validation")?;
+            write!(out, ", chosen by `{rule}` on out-of-fold predictions")?;
         }
         writeln!(out)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Shard;
 use crate::files::FileError;
 
-/// What is wrong with a file of feature rows, or with several that are to be one whole.
+/// What is wrong with a file of feature rows, or with a set of shards.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
@@ -19,7 +19,7 @@ pub enum ShardError {
         place: PathBuf,
     },
     /// It is another file, or one of another version of this program.
-    #[error("`{}` is no file of features of this version: {reason}", path.display())]
+    #[error("`{}` is not a feature file of this version: {reason}", path.display())]
     NotFeatures {
         /// The file.
         path: PathBuf,

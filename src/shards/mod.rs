@@ -1,4 +1,4 @@
-//! Files of feature rows, and the proof that some of them are one whole.
+//! Files of feature rows, and the check that several of them are complete and consistent.
 //!
 //! The forward passes of many photos divide among machines: each takes every N-th photo of one list, a [`Shard`]. Classes,
 //! splits and positions are those of the whole list, so what is in a file does not depend on which photos are in it. A file

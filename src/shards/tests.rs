@@ -211,7 +211,7 @@ fn every_way_in_which_shards_are_no_whole_is_said() {
         (damaged(&|length| length - 40), "does not have its checksum"),
         (damaged(&|length| length - 1), "does not have its checksum"),
         (damaged(&|length| length - 300), "is damaged"),
-        (damaged(&|_| 3), "is no file of features of this version"),
+        (damaged(&|_| 3), "is not a feature file of this version"),
     ];
     for (error, expected) in cases {
         assert!(error.contains(expected), "expected {expected}, got {error}");
@@ -237,7 +237,7 @@ fn shards_that_are_there_twice_or_of_another_number_or_list_are_no_whole() {
 
     let stranger = Shards::of(1);
     files::write(&stranger.path(1, 2), |file| file.write_all(b"no safetensors")).unwrap();
-    assert!(stranger.error().contains("is no file of features of this version"), "{}", stranger.error());
+    assert!(stranger.error().contains("is not a feature file of this version"), "{}", stranger.error());
 }
 
 #[test]

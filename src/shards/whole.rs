@@ -1,4 +1,4 @@
-//! Several files, proved to be one whole, in the order of their list.
+//! Several shards, checked to be complete and consistent, in the order of their list.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +35,7 @@ pub enum WholeError {
 }
 
 impl Whole {
-    /// Opens the files at `place`, a folder, a pattern or one file, and proves that they are one whole.
+    /// Opens the files at `place` (a folder, a pattern or one file), and checks that they are complete and consistent.
     ///
     /// # Errors
     /// [`ShardError`] naming the first thing that is wrong; what is missing is said last, so that it is all that is wrong.

@@ -21,7 +21,7 @@ pub enum WeightsError {
         known: Vec<String>,
     },
     /// `random:` with something that is no number.
-    #[error("`{0}` is no seed, expected a whole number, as in `random:7`")]
+    #[error("`{0}` is not a seed, expected a whole number, as in `random:7`")]
     Seed(String),
     /// They are not here and may not be fetched, or could not be.
     #[error(
@@ -56,7 +56,7 @@ pub enum WeightsError {
     #[error("`{0}` is not https, so anyone on the way could change the file")]
     NotHttps(String),
     /// Neither safetensors nor a PyTorch file.
-    #[error("`{file}` is no weights file: {found}")]
+    #[error("`{file}` is not a weights file: {found}")]
     NotWeights {
         /// The file.
         file: String,

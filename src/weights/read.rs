@@ -14,7 +14,7 @@ use super::array::Bytes;
 use super::{Array, Dtype, NamedArrays, WeightsError};
 use crate::files::Mapped;
 
-/// ResNet-152 in f64 is half of this; anything larger is no weights file for this program.
+/// ResNet-152 in f64 is half of this; anything larger is not a weights file for this program.
 pub const SIZE_LIMIT: u64 = 1 << 30;
 
 /// Reads all tensors of a weights file.

@@ -117,7 +117,7 @@ fn pruning_comes_down_to_the_size_and_a_size_that_is_none_is_a_matter_of_usage()
     let dir = Dir::with_photos(8);
     train(&dir, &[]);
     let said = run(dir.command().args(["cache", "prune", "--max-size", "70KB"]));
-    assert!(said.out.starts_with("9 features forgotten"), "{}{}", said.out, said.err);
+    assert!(said.out.starts_with("9 photos removed"), "{}{}", said.out, said.err);
     let said = run(dir.command().args(["cache", "prune", "--max-size", "lots"]));
     assert_eq!(said.code, Some(2), "{}", said.err);
     assert!(said.err.contains("500MB"), "{}", said.err);

@@ -65,8 +65,8 @@ fn a_map_replaces_nothing_but_a_map() {
         // A map that is given as a photo is one.
         (&["imgs/dark/0.ppm", "earlier/0.cam.png", "--cam", "earlier/"], 1, "it is one of the photos"),
         (&["mine.png", "--cam", "mine.png"], 1, "it is one of the photos"),
-        (&["imgs/dark/0.ppm", "--cam", "mine.png"], 1, "no map of this program"),
-        (&["own/a.ppm", "--cam", "own/"], 1, "no map of this program"),
+        (&["imgs/dark/0.ppm", "--cam", "mine.png"], 1, "not a map of this program"),
+        (&["own/a.ppm", "--cam", "own/"], 1, "not a map of this program"),
         (&["imgs", "--cam", "imgs/maps/"], 1, "folder of photos"),
         (&["imgs", "--cam", "map.png"], 2, "one file"),
         (&["imgs/dark/0.ppm", "imgs/dark/1.ppm", "--cam", "map.png"], 2, "one file"),

@@ -44,11 +44,11 @@ fn photos_that_were_trained_on_are_told_by_their_content_and_left_out_of_the_num
     let (json, text, page) = said("imgs", &[]);
     assert_eq!(facts(&json), (16, 4, false.into()));
     assert!(
-        text.out.contains("imgs: all images but the 16 that were trained on: 4 images, 2 of light"),
+        text.out.contains("imgs: all images except 16 that the model was trained on: 4 images, 2 of light"),
         "{}",
         text.out
     );
-    assert!(page.contains("On 4\u{a0}photos it never saw") && page.contains("but the 16 that were trained on"));
+    assert!(page.contains("On 4\u{a0}photos it never saw") && page.contains("except 16 that the model was trained on"));
     assert!(page.contains("All photos</bdi>: 4\u{a0}photos, 2 of them positive."), "{page}");
     let of_class = "<small>negative</small></th><td class=\"number\">10</td>";
     assert!(page.contains(of_class), "photos without a split are counted: {page}");
@@ -72,12 +72,13 @@ fn photos_that_were_trained_on_are_told_by_their_content_and_left_out_of_the_num
         assert_eq!(facts(&json), (count, count, true.into()), "{data}");
         assert!(text.err.contains("all of these photos were trained on"), "{}", text.err);
         assert!(
-            text.out.contains("on photos that it was trained on, which says nothing about new ones"),
+            text.out.contains("measured on photos that the model was trained on, which says nothing about new photos"),
             "{}",
             text.out
         );
         assert!(
-            page.contains("that it was trained on, which says nothing about new ones") && !page.contains("never saw")
+            page.contains("it was trained on, which says nothing about new photos")
+                && !page.contains("not used for training")
         );
     }
 }

@@ -1,16 +1,16 @@
-//! Files of other kinds among the photos: each is named with a remedy, or counted; none is passed over in silence.
+//! Files of other kinds among the photos: each is reported with a remedy or counted, and none is skipped silently.
 
 use resnet_binary::model::Model;
 use resnet_binary::pixels::Levels;
 
 use crate::setup::{Dir, TRAIN, photo, run};
 
-/// A DICOM file as far as anybody looks.
+/// A file with the signature of DICOM.
 fn dicom() -> Vec<u8> {
     [&[0; 128], b"DICM".as_slice(), &[2, 0, 0, 0]].concat()
 }
 
-/// A directory of a classic TIFF: numbers that stand in their entries, and where the next directory is.
+/// A directory of a classic TIFF: entries of (tag, type, value), and the offset of the next directory.
 fn directory(entries: &[(u16, u16, u32)], next: u32) -> Vec<u8> {
     let mut bytes = (entries.len() as u16).to_le_bytes().to_vec();
     for (tag, kind, value) in entries {
@@ -20,36 +20,32 @@ fn directory(entries: &[(u16, u16, u32)], next: u32) -> Vec<u8> {
     [bytes, next.to_le_bytes().to_vec()].concat()
 }
 
-/// A grey image of 40×40 pixels, uncompressed, whose pixels stand at a place.
-fn grey(shade_at: u32) -> Vec<(u16, u16, u32)> {
+/// The entries of an uncompressed grey image of `side`×`side` pixels whose data begins at `pixels_at`.
+fn grey(side: u32, pixels_at: u32) -> Vec<(u16, u16, u32)> {
     vec![
-        (256, 4, 40),
-        (257, 4, 40),
+        (256, 4, side),
+        (257, 4, side),
         (258, 3, 8),
         (259, 3, 1),
         (262, 3, 1),
-        (273, 4, shade_at),
+        (273, 4, pixels_at),
         (277, 3, 1),
-        (278, 4, 40),
-        (279, 4, 1600),
+        (278, 4, side),
+        (279, 4, side * side),
     ]
 }
 
-/// A black thumbnail in front and, hanging at it, an image of some photometric interpretation.
+/// A black thumbnail of 40×40 pixels in the first directory and, as its SubIFD, a bright image of 80×80 pixels with this
+/// photometric interpretation.
 fn with_thumbnail(photometric: u32) -> Vec<u8> {
-    let black = vec![0; 1600];
-    let mut main = grey(8);
+    let mut bytes = [b"II*\0\0\0\0\0".as_slice(), &[0; 1600], &[220; 6400]].concat();
+    let mut main = grey(80, 1608);
     main[4].2 = photometric;
-    let mut bytes = [b"II*\0\0\0\0\0".as_slice(), &black].concat();
     let main_at = bytes.len() as u32;
-    // Twice as wide and as high, as far as its directory says.
-    main[0].2 = 80;
-    main[1].2 = 20;
-    main[7].2 = 20;
     bytes.extend(directory(&main, 0));
     let first_at = bytes.len() as u32;
     let mut first = vec![(254, 4, 1)];
-    first.extend(grey(8));
+    first.extend(grey(40, 8));
     first.push((330, 4, main_at));
     bytes.extend(directory(&first, 0));
     bytes[4..8].copy_from_slice(&first_at.to_le_bytes());
@@ -57,7 +53,7 @@ fn with_thumbnail(photometric: u32) -> Vec<u8> {
 }
 
 #[test]
-fn pictures_of_other_kinds_are_rows_with_a_remedy_and_all_else_is_counted() {
+fn images_of_unsupported_kinds_are_rows_with_a_remedy_and_other_files_are_counted() {
     let dir = Dir::with_photos(4);
     dir.model();
     dir.file("mixed/a.dcm", &dicom());
@@ -74,7 +70,7 @@ fn pictures_of_other_kinds_are_rows_with_a_remedy_and_all_else_is_counted() {
     }
     let said = run(dir.command().args(["predict", "mixed"]));
     assert_eq!(said.code, Some(3), "{}", said.err);
-    assert!(said.err.contains("4 files are no photos"), "{}", said.err);
+    assert!(said.err.contains("4 files are not photos"), "{}", said.err);
     let rows = [
         ("a.dcm", "DICOM is not supported: convert it, for example with `dcmj2pnm"),
         ("no-ending", "DICOM is not supported"),
@@ -90,17 +86,17 @@ fn pictures_of_other_kinds_are_rows_with_a_remedy_and_all_else_is_counted() {
         assert!(row.starts_with("unreadable") && row.contains(reason), "{name}: {row}");
     }
     assert_eq!(said.out.lines().count(), 9, "{}", said.out);
-    // Nothing but such files is still an answer; nothing at all to look at is not.
+    // Files of these kinds alone still give rows; without any photo or such file, `predict` fails.
     let said = run(dir.command().args(["predict", "mixed/a.dcm", "mixed/notes.txt"]));
     assert_eq!((said.code, said.out.lines().count()), (Some(3), 2), "{}", said.err);
     dir.file("papers/notes.txt", b"nothing");
     let said = run(dir.command().args(["predict", "papers"]));
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("1 file is no photo"), "{}", said.err);
+    assert!(said.err.contains("1 file is not a photo"), "{}", said.err);
 }
 
 #[test]
-fn a_class_of_files_that_cannot_be_read_is_said_to_be_one_with_the_reason() {
+fn a_class_without_readable_files_is_reported_with_the_reason() {
     let dir = Dir::with_photos(4);
     for number in 0..3 {
         dir.file(&format!("scans/ill/{number}.dcm"), &dicom());
@@ -112,7 +108,7 @@ fn a_class_of_files_that_cannot_be_read_is_said_to_be_one_with_the_reason() {
         assert!(said.err.contains("no image of class `ill` could be read"), "{command}: {}", said.err);
         assert!(said.err.contains("`scans/ill/0.dcm`: DICOM is not supported"), "{command}: {}", said.err);
     }
-    // Some of a class are left out by name.
+    // Where only some files of a class are unreadable, they are reported and left out.
     dir.file("imgs/dark/scan.dcm", &dicom());
     let said = run(dir.command().args(TRAIN).arg("--json"));
     assert_eq!(said.code, Some(3), "{}", said.err);
@@ -124,7 +120,7 @@ fn a_class_of_files_that_cannot_be_read_is_said_to_be_one_with_the_reason() {
 }
 
 #[test]
-fn a_raw_photo_is_never_its_thumbnail_and_any_other_tiff_is_its_largest_image() {
+fn a_raw_photo_is_never_read_from_its_thumbnail_and_of_other_tiffs_the_largest_image_is_read() {
     let dir = Dir::with_photos(4);
     dir.model();
     dir.file("phone.dng", &with_thumbnail(34_892));
@@ -133,28 +129,35 @@ fn a_raw_photo_is_never_its_thumbnail_and_any_other_tiff_is_its_largest_image() 
     let said = run(dir.command().args(["predict", "phone.dng", "camera.tif"]));
     assert_eq!(said.code, Some(3), "{}", said.out);
     assert_eq!(said.out.matches("camera raw is not supported").count(), 2, "{}", said.out);
-    let said = run(dir.command().args(["predict", "thumbnail-first.tif"]));
+    // The answer is that of the bright image by itself.
+    let bright = [b"II*\0".as_slice(), &6408_u32.to_le_bytes(), &[220; 6400], &directory(&grey(80, 8), 0)].concat();
+    dir.file("bright.tif", &bright);
+    let said = run(dir.command().args(["predict", "thumbnail-first.tif", "bright.tif", "--json", "--cache", "off"]));
     assert_eq!(said.code, Some(0), "{}", said.out);
+    let answers: Vec<serde_json::Value> = said.out.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    assert_eq!(answers[0]["logit"], answers[1]["logit"], "{}", said.out);
+    assert_eq!(answers[0]["label"], "light", "{}", said.out);
 }
 
 #[test]
-fn a_film_of_gigabytes_is_named_without_being_read() {
+fn a_video_of_many_gigabytes_is_reported_without_being_read() {
     let dir = Dir::with_photos(4);
     dir.model();
     let path = dir.file("film.mov", b"\0\0\0\x14ftypqt  \0\0\0\0qt  ");
-    // A hole in the file: nothing is written.
+    // A sparse file: nothing is written.
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(40 << 30).unwrap();
     let started = std::time::Instant::now();
     let said = run(dir.command().args(["predict", "film.mov"]));
     assert_eq!(said.code, Some(3), "{}", said.err);
     assert!(said.out.contains("a video is not supported"), "{}", said.out);
     assert!(started.elapsed().as_secs() < 60);
-    // An ordinary photo is read whole.
+    // A photo is still read as usual.
     dir.file("a.ppm", &photo(9));
     assert_eq!(run(dir.command().args(["predict", "a.ppm"])).code, Some(0));
 }
 
-/// Grey photos of 40×40 pixels in two shades, each with a texture of its own; levels times this, up to a largest one.
+/// Grey photos of 40×40 pixels in two shades, each with its own texture; levels are multiplied by `times`, and `largest` is
+/// white.
 fn scans(dir: &Dir, name: &str, times: u16, largest: u16) {
     for (class, shade, step) in [("dark", 30_u16, 7), ("light", 200, 9)] {
         for number in 0..4 {
@@ -171,7 +174,7 @@ fn scans(dir: &Dir, name: &str, times: u16, largest: u16) {
 }
 
 #[test]
-fn scans_of_twelve_bits_are_said_to_be_nearly_black_and_levels_make_them_what_they_are() {
+fn twelve_bit_scans_are_reported_as_nearly_black_and_levels_correct_them() {
     let dir = Dir::new();
     scans(&dir, "eight", 1, 255);
     scans(&dir, "twelve", 16, 65_535);
@@ -179,7 +182,7 @@ fn scans_of_twelve_bits_are_said_to_be_nearly_black_and_levels_make_them_what_th
     let train = |data: &str, more: &[&str]| {
         run(dir.command().args([&["train", "--json", "--data", data], &TRAIN[3..], more].concat()))
     };
-    // Without levels: said, whether the features are computed or cached.
+    // Without levels there is a warning, whether the features are computed or cached.
     for _ in 0..2 {
         let said = train("twelve", &["--output", "dark.safetensors"]);
         assert_eq!(said.code, Some(0), "{}", said.err);
@@ -198,7 +201,7 @@ fn scans_of_twelve_bits_are_said_to_be_nearly_black_and_levels_make_them_what_th
     let said = run(dir.command().args(["evaluate", "--model", "dark.safetensors", "--data", "twelve"]));
     assert!(said.err.contains("train again with `--levels auto`"), "{}", said.err);
 
-    // With the levels that they were made with they are the photos of 8 bits, number for number.
+    // With the levels they were made with, their features equal those of the 8-bit photos exactly.
     let features = |data: &str, more: &[&str]| {
         let arguments = [&["extract", "--data", data], &TRAIN[3..], &["--output", "f"], more].concat();
         let said = run(dir.command().args(arguments));
@@ -211,7 +214,7 @@ fn scans_of_twelve_bits_are_said_to_be_nearly_black_and_levels_make_them_what_th
     let eight = features("eight", &[]);
     assert_eq!(features("twelve", &["--levels", "0,4080"]), eight);
     assert_eq!(features("sixteen", &["--levels", "0,65535"]), eight);
-    // Photos of 8 bits have no levels to choose.
+    // Levels have no effect on 8-bit photos.
     assert_eq!(features("eight", &["--levels", "0,4080"]), eight);
     assert_eq!(features("eight", &["--levels", "auto"]), eight);
 }
@@ -230,12 +233,12 @@ fn levels_are_chosen_once_kept_in_the_model_and_used_by_every_command() {
     assert_eq!(report["levels"], serde_json::json!({ "low": 480, "high": 4032 }));
     let model = Model::read(&dir.path("model.safetensors")).unwrap();
     assert_eq!(model.facts.preprocess.levels, Some(Levels { low: 480, high: 4032 }));
-    // A photo alone has the answer that it has among all, and nothing is said of it.
+    // A photo alone gets the same answer as among all others, without a message about levels.
     let all = run(dir.command().args(["predict", "twelve"]));
     let alone = run(dir.command().args(["predict", "twelve/light/2.pgm", "--cache", "off"]));
     assert_eq!((alone.code, alone.err.contains("16 bits")), (Some(0), false), "{}", alone.err);
     assert!(all.out.contains(alone.out.trim_end()), "{}{}", all.out, alone.out);
-    // What is far beyond is clipped, which is said.
+    // Values far outside the levels are clipped, with a warning.
     let said = run(dir.command().args(["predict", "sixteen"]));
     assert!(said.err.contains("8 of 8 photos with 16 bits a channel are clipped"), "{}", said.err);
     let said = run(dir.command().args(["evaluate", "--data", "twelve"]));
@@ -247,7 +250,7 @@ fn levels_are_chosen_once_kept_in_the_model_and_used_by_every_command() {
 }
 
 #[test]
-fn photos_of_a_split_that_is_only_measured_have_no_say_in_the_levels() {
+fn validation_photos_do_not_influence_the_levels() {
     let dir = Dir::new();
     scans(&dir, "data/train", 16, 65_535);
     scans(&dir, "data/val", 200, 65_535);
@@ -257,22 +260,22 @@ fn photos_of_a_split_that_is_only_measured_have_no_say_in_the_levels() {
 }
 
 #[test]
-fn pages_behind_the_first_are_counted_once_for_all() {
+fn files_with_several_pages_are_reported_once_per_run() {
     let dir = Dir::with_photos(4);
     dir.model();
-    // Three pages of one picture, and two frames of one pixel.
+    // A TIFF of three identical pages, and a GIF of two one-pixel frames.
     let mut tiff = [b"II*\0".as_slice(), &1608_u32.to_le_bytes(), &[90; 1600]].concat();
     for page in 0..3 {
-        let length = directory(&grey(8), 0).len() as u32;
+        let length = directory(&grey(40, 8), 0).len() as u32;
         let next = if page < 2 { tiff.len() as u32 + length } else { 0 };
-        tiff.extend(directory(&grey(8), next));
+        tiff.extend(directory(&grey(40, 8), next));
     }
     let frame = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
     let gif = [b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff".as_slice(), frame, frame, b"\x3b"].concat();
     dir.file("many/a.tif", &tiff);
     dir.file("many/b.gif", &gif);
     dir.photo("many/c.ppm", 9);
-    // Computed, then from the cache.
+    // First computed, then from the cache.
     for _ in 0..2 {
         let said = run(dir.command().args(["predict", "many", "--json"]));
         assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
@@ -292,7 +295,7 @@ fn pages_behind_the_first_are_counted_once_for_all() {
 }
 
 #[test]
-fn a_heic_or_an_avif_is_a_photo_as_any_other_and_half_of_one_is_none() {
+fn heic_and_avif_are_read_and_truncated_ones_are_refused() {
     let dir = Dir::with_photos(4);
     dir.model();
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pixels");

@@ -1,4 +1,4 @@
-//! Ctrl-C at every stage: a clean end, the shell's exit code, nothing half-written.
+//! Ctrl-C at every stage: a clean end, the shell's exit code, no incomplete output.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};

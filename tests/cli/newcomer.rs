@@ -1,4 +1,4 @@
-//! The first minutes: commands that run as printed, options that do nothing, what a row and a summary say.
+//! The first minutes: commands that run as printed, options without effect, what a row and a summary say.
 
 use std::fs;
 
@@ -48,26 +48,26 @@ fn a_bundle_answers_without_any_weights_file() {
     let said = predict("damaged");
     assert!(said.code == Some(1) && said.err.contains("the weights in it are not those"), "{}", said.err);
     let said = run(dir.command().args(TRAIN).arg("--bundle"));
-    assert!(said.code == Some(2) && said.err.contains("`--bundle` does nothing here"), "{}", said.err);
+    assert!(said.code == Some(2) && said.err.contains("`--bundle` has no effect here"), "{}", said.err);
 }
 
 #[test]
-fn options_that_another_one_makes_void_are_a_usage_error() {
+fn options_without_effect_are_a_usage_error() {
     let dir = Dir::with_photos(5);
     for given in [&["--epochs", "3"][..], &["--lr", "0.1"], &["--batch-size", "8"], &["--solver", "sgd", "--l2", "1"]] {
         let said = run(dir.command().args(TRAIN).args(given));
         assert_eq!(said.code, Some(2), "{given:?}");
-        assert!(said.err.contains("does nothing here") && said.err.contains("--solver "), "{}", said.err);
+        assert!(said.err.contains("has no effect here") && said.err.contains("--solver "), "{}", said.err);
     }
     dir.model();
     for given in [&["--null"][..], &["--explain", "--format", "csv"]] {
         let said = run(dir.command().args(["predict", "imgs"]).args(given));
-        assert!(said.code == Some(2) && said.err.contains("does nothing here"), "{given:?}: {}", said.err);
+        assert!(said.code == Some(2) && said.err.contains("has no effect here"), "{given:?}: {}", said.err);
     }
     let split = run(dir.command().args(TRAIN).args(["--save-split", "split.csv"]));
     assert_eq!(split.code, Some(0));
     let said = run(dir.command().args(["train", "--data", "split.csv", "--val-fraction", "0.3"]).args(QUICK));
-    assert!(said.err.contains("`--val-fraction 0.3` does nothing here"), "{}", said.err);
+    assert!(said.err.contains("`--val-fraction 0.3` has no effect here"), "{}", said.err);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn rows_show_the_threshold_where_it_is_unusual_and_the_last_line_counts_the_answ
         said.err
     );
     let unusual = run(dir.command().args(["predict", "imgs", "--threshold", "0.9375"]));
-    assert!(unusual.err.contains("the answer is `light` from a probability of 0.9375 on"), "{}", unusual.err);
+    assert!(unusual.err.contains("the answer is `light` if the probability is at least 0.9375"), "{}", unusual.err);
     assert!(unusual.out.lines().any(|row| row.contains("(< 0.9375)") || row.contains("(≥ 0.9375)")), "{}", unusual.out);
     assert!(!run(dir.command().args(["predict", "imgs/dark/0.ppm"])).err.contains("photos:"));
 }
@@ -145,7 +145,7 @@ fn photos_are_sorted_by_links_and_stay_where_they_are() {
     assert_eq!(fs::read(dir.path("sorted/dark/0.ppm")).unwrap(), photo(20));
     assert!(dir.path("new/0.ppm").is_file() && dir.path("new/more/0.ppm").is_file());
     let again = run(dir.command().args(sort));
-    assert!(again.code == Some(1) && again.err.contains("it is there already"), "{}", again.err);
+    assert!(again.code == Some(1) && again.err.contains("it already exists"), "{}", again.err);
     let inside = run(dir.command().args(["predict", "new", "--sort", "new/sorted"]));
     assert!(inside.code == Some(1) && inside.err.contains("links would be taken for photos"), "{}", inside.err);
 }

@@ -28,23 +28,23 @@ fn one_photo_of_a_class_gives_numbers_without_intervals_in_every_view() {
     }
     assert_eq!((&report["few_photos"]["class"], &report["few_photos"]["photos"]), (&"dark".into(), &2.into()));
     let page = std::fs::read_to_string(dir.path("page.html")).unwrap();
-    assert!(page.contains("too few photos for an interval") && page.contains("these numbers tell you little"));
+    assert!(page.contains("too few photos for an interval") && page.contains("these numbers are unreliable"));
     let model = std::fs::read(dir.path("model.safetensors")).unwrap();
     assert!(String::from_utf8_lossy(&model).contains("too few photos for an interval"));
     let said = train(&dir, &[]);
     assert!(
         said.out
-            .contains("  (too few photos for an interval, which takes 2 of each class, near-duplicates counted once)"),
+            .contains("  (too few photos for an interval, which needs 2 of each class, near-duplicates counted once)"),
         "{}",
         said.out
     );
-    let words = "\n2 photos of `dark`: these numbers tell you little; 30 of each class is a start\n";
+    let words = "\n2 photos of `dark`: these numbers are unreliable; aim for at least 30 of each class\n";
     assert!(said.out.contains(words), "{}", said.out);
     let said = evaluate(&dir, &[]);
-    assert!(said.out.ends_with("30 of each class is a start\n"), "{}", said.out);
+    assert!(said.out.ends_with("aim for at least 30 of each class\n"), "{}", said.out);
     // What a head of so few photos is certain of is worth nothing either.
     let said = run(dir.command().args(["predict", "imgs"]));
-    let warning = "warning: this model was trained on 1 photo of `dark`: its probabilities tell you little";
+    let warning = "warning: this model was trained on 1 photo of `dark`: its probabilities are unreliable";
     assert!(said.err.contains(warning), "{}", said.err);
 }
 
@@ -52,10 +52,10 @@ fn one_photo_of_a_class_gives_numbers_without_intervals_in_every_view() {
 fn enough_photos_need_no_such_words() {
     let dir = scenes(25);
     let said = train(&dir, &[]);
-    assert!(!said.out.contains("tell you little"), "{}", said.out);
+    assert!(!said.out.contains("unreliable"), "{}", said.out);
     assert_eq!(json(&dir, &[])["few_photos"], Value::Null);
     let said = run(dir.command().args(["predict", "imgs"]));
-    assert!(!said.err.contains("tell you little"), "{}", said.err);
+    assert!(!said.err.contains("unreliable"), "{}", said.err);
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn photos_that_are_linked_ten_times_promise_and_show_no_more_than_once() {
     assert!(said.out.contains("count once in the intervals: 10 of light, 10 of dark"), "{}", said.out);
     assert!(
         said.out.contains(
-            "\n200 photos of `dark` in 20 groups that belong together: these numbers tell you \
-                                little; 30 of each class is a start\n"
+            "\n200 photos of `dark` in 20 groups that belong together: these numbers are \
+                                unreliable; aim for at least 30 of each class\n"
         ),
         "{}",
         said.out
@@ -130,7 +130,7 @@ fn one_large_burst_takes_no_protection_from_other_copies() {
     assert!(pairs.len() >= 24, "{pairs:#?}");
     assert!(pairs.iter().all(|pair| pair["across_splits"] == false), "{pairs:#?}");
     let said = train(&dir, &[]);
-    assert!(said.out.contains("cannot be told among 30 photos that all look alike"), "{}", said.out);
+    assert!(said.out.contains("not detectable among 30 photos that all look alike"), "{}", said.out);
 }
 
 #[test]
@@ -170,7 +170,9 @@ fn a_rare_class_that_is_missed_is_warned_of() {
     }
     let said = train(&dir, &["--positive", "rare"]);
     assert!(said.out.contains("at a threshold of 0.5 100 % of it is missed"), "{}", said.out);
-    assert!(said.out.contains("\n5 photos of `rare`: these numbers tell you little; 30 of each class is a start\n"));
+    assert!(
+        said.out.contains("\n5 photos of `rare`: these numbers are unreliable; aim for at least 30 of each class\n")
+    );
 }
 
 #[test]

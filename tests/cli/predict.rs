@@ -57,6 +57,18 @@ fn a_list_on_standard_input_is_answered_line_by_line_while_it_grows() {
     assert!(child.wait().unwrap().success());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_list_on_standard_input_that_cannot_be_read_is_an_error() {
+    let dir = Dir::with_photos(6);
+    dir.model();
+    // A folder can be opened, but not read.
+    let folder = std::fs::File::open(dir.path("imgs")).unwrap();
+    let said = run(dir.command().args(["predict", "imgs/dark/0.ppm", "-"]).stdin(folder));
+    assert_eq!((said.code, said.out.lines().count()), (Some(1), 1), "{}", said.err);
+    assert!(said.err.contains("cannot read the whole list on standard input"), "{}", said.err);
+}
+
 #[test]
 fn names_separated_by_nul_may_hold_a_newline() {
     let dir = Dir::with_photos(6);

@@ -1,4 +1,4 @@
-//! Features in shards: the unit of work of a cluster, the proof of the whole, and the same model as from one machine.
+//! Features in shards: the unit of work of a cluster, the check of completeness, and the same model as from one machine.
 
 use std::fs;
 use std::process::Stdio;
@@ -43,7 +43,7 @@ fn shards_on_many_machines_give_the_bytes_and_the_model_of_one() {
     let said = run(dir.command().args(["merge", "shards", "-o", "merged.safetensors"]));
     assert_eq!(said.code, Some(3), "{}", said.err);
     assert!(
-        said.out.contains("5 shards are one whole: 23 photos once each, 22 with a row, 1 unreadable"),
+        said.out.contains("5 shards are complete and consistent: 23 photos, 22 with a row, 1 unreadable"),
         "{}",
         said.out
     );

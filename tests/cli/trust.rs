@@ -213,10 +213,9 @@ fn doubtful_labels_are_written_corrected_and_gone() {
     assert_eq!(json(&dir, &rounds)["fixes"], json(&dir, &["--fixes", "fixes.csv"])["fixes"]);
     let said = train(&dir, &["--label-errors", "decided.csv"]);
     assert_eq!(said.code, Some(1));
-    assert!(said.err.contains("it holds decisions; `--fixes decided.csv` lays them over the labels"), "{}", said.err);
+    assert!(said.err.contains("it holds decisions; `--fixes decided.csv` applies them to the labels"), "{}", said.err);
     let said = train(&dir, &["--fixes", "second.csv", "--label-errors", "more.csv"]);
-    let next =
-        "train again with `--fixes more.csv`, beside the `--fixes` of this run, instead of `--label-errors more.csv`";
+    let next = "train again with `--fixes more.csv` in addition to the `--fixes` of this run, instead of `--label-errors more.csv`";
     assert!(said.out.contains(next), "{}", said.out);
     dir.file("fixes.csv", b"path,label\nimgs/dark/absent.ppm,light\n");
     let said = train(&dir, &["--fixes", "fixes.csv"]);

@@ -132,12 +132,12 @@ fn the_page_names_the_files_in_what_it_advises_to_type() {
 }
 
 #[test]
-fn a_rule_is_judged_by_ranking_and_its_price_is_said_by_train_and_evaluate_alike() {
+fn train_and_evaluate_judge_a_rule_by_ranking_and_report_its_errors() {
     let dir = scenes();
     dir.file("my imgs/dark/odd.ppm", &noise(120, 999));
     let said = train(&dir, &["--threshold", "recall>=0.98", "--report", "train.html", "--val-fraction", "0.4"]);
-    let price = ", chosen by `recall>=0.98`, finds ";
-    assert!(said.out.contains(price) && said.out.contains(" a threshold of 0.5 would"), "{}", said.out);
+    let price = "At the threshold of ";
+    assert!(said.out.contains(price) && said.out.contains(" at 0.5 it would be"), "{}", said.out);
     for number in 0..12 {
         dir.file(&format!("new/dark/{number}.ppm"), &noise(20, 5000 + number));
         dir.file(&format!("new/light/{number}.ppm"), &noise(120, 6000 + number));
@@ -148,11 +148,11 @@ fn a_rule_is_judged_by_ranking_and_its_price_is_said_by_train_and_evaluate_alike
     for page in ["train.html", "evaluate.html"] {
         let page = fs::read_to_string(dir.path(page)).unwrap();
         assert!(page.contains("clearly better than guessing") && !page.contains("not clearly better"), "{page:.4000}");
-        assert!(page.contains(" a threshold of 0.5 would"), "{page:.4000}");
+        assert!(page.contains(" at 0.5 it would be"), "{page:.4000}");
     }
     // A threshold that was given has no rule.
     let given = run(dir.command().args(evaluate).args(["--threshold", "0.3"]));
-    assert!(!given.out.contains("a threshold of 0.5 would"), "{}", given.out);
+    assert!(!given.out.contains("at 0.5 it would be"), "{}", given.out);
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn what_is_missing_is_said_with_a_line_to_type() {
         said.err
     };
     let sort = usage(&["predict", "--sort", "sorted"]);
-    assert!(sort.contains("`--sort sorted` names the new folder of links"), "{sort}");
+    assert!(sort.contains("`--sort sorted` is the new folder of links"), "{sort}");
     assert!(sort.contains("`resnet-binary predict photos/ --sort sorted`"), "{sort}");
     let photos = usage(&["predict", "--sort", "imgs/"]);
     assert!(photos.contains("`resnet-binary predict imgs/ --sort imgs-sorted`"), "{photos}");
-    assert!(usage(&["predict"]).contains("no photos are given"));
+    assert!(usage(&["predict"]).contains("no photos were given"));
     let train = usage(&["train"]);
     assert!(train.contains("Usage: resnet-binary train [OPTIONS] --data <DIR|CSV|TAR>"), "{train}");
     assert!(!train.contains("<--data") && train.contains("  --data <DIR|CSV|TAR>"), "{train}");
@@ -182,7 +182,7 @@ fn what_is_missing_is_said_with_a_line_to_type() {
     usage(&["train", "imgs", "--data", "imgs"]);
     for given in [&["inspect", "--data", "imgs"][..], &["inspect", "imgs"]] {
         let inspect = usage(given);
-        assert!(inspect.contains("about the network") && inspect.contains("train --data imgs --report"), "{inspect}");
+        assert!(inspect.contains("shows the network") && inspect.contains("train --data imgs --report"), "{inspect}");
     }
     assert!(run(dir.command().arg("inspect")).out.starts_with("The network, not your photos: "));
 }

@@ -21,7 +21,7 @@ fn review_holds_both_of_its_ends() {
 #[test]
 fn review_that_leaves_the_threshold_out_is_refused_and_widened_in_the_hint() {
     let error = Decision::new(0.2, Some(Review::new(0.3, 0.7).unwrap())).unwrap_err();
-    assert_eq!(error.to_string(), "the threshold 0.2 is not within review, 0.3 to 0.7");
+    assert_eq!(error.to_string(), "the threshold 0.2 is not within the review range, 0.3 to 0.7");
     assert_eq!(error.hint().unwrap(), "widen it to `0.2,0.7`");
     assert!(Decision::new(0.3, Some(Review::new(0.3, 0.3).unwrap())).is_ok());
     assert!(matches!(Decision::new(f64::NAN, None), Err(DecisionError::Threshold(_))));
@@ -30,14 +30,14 @@ fn review_that_leaves_the_threshold_out_is_refused_and_widened_in_the_hint() {
 #[test]
 fn what_is_no_review_is_refused_with_a_reason() {
     for (given, message) in [
-        ("", "`` names no probabilities for review: expected LOW,HIGH"),
-        ("0.3", "`0.3` names no probabilities for review: expected LOW,HIGH"),
-        ("0.3,0.5,0.7", "`0.3,0.5,0.7` names no probabilities for review: expected LOW,HIGH"),
-        ("low,0.7", "`low` is no end for review: expected a number from 0 to 1"),
-        ("0.3,NaN", "`NaN` is no end for review: expected a number from 0 to 1"),
-        ("-0.1,0.7", "`-0.1` is no end for review: expected a number from 0 to 1"),
-        ("0.3,70", "`70` is no end for review: expected a number from 0 to 1"),
-        ("0.7,0.3", "review goes from 0.7 to 0.3: expected the lower one first"),
+        ("", "`` is not a range of probabilities for review, expected LOW,HIGH"),
+        ("0.3", "`0.3` is not a range of probabilities for review, expected LOW,HIGH"),
+        ("0.3,0.5,0.7", "`0.3,0.5,0.7` is not a range of probabilities for review, expected LOW,HIGH"),
+        ("low,0.7", "`low` is not a bound for review, expected a number from 0 to 1"),
+        ("0.3,NaN", "`NaN` is not a bound for review, expected a number from 0 to 1"),
+        ("-0.1,0.7", "`-0.1` is not a bound for review, expected a number from 0 to 1"),
+        ("0.3,70", "`70` is not a bound for review, expected a number from 0 to 1"),
+        ("0.7,0.3", "the review range goes from 0.7 to 0.3, expected the lower bound first"),
     ] {
         let error = given.parse::<Review>().unwrap_err();
         assert_eq!(error.to_string(), message);

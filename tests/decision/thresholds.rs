@@ -109,8 +109,8 @@ fn recall_is_promised_from_exactly_the_images_that_it_takes() {
     assert_eq!(short.sensitivity, Some(1.0));
     assert_eq!(
         short.warning.unwrap(),
-        "recall>=0.98 cannot be guaranteed with 148 positives, it needs at least 149, for fewer could all be found \
-         by luck; the threshold finds all of them, \
+        "recall>=0.98 cannot be guaranteed with 148 positives, it needs at least 149, because all of fewer could \
+         be found by chance; the threshold finds all of them, \
          which guarantees a recall of 0.980 with 95 % confidence"
     );
     assert_eq!((short.missing, enough.missing), (Some(1), None));
@@ -130,8 +130,8 @@ fn precision_is_promised_from_exactly_the_images_that_it_takes() {
     assert_eq!((short.precision, short.sensitivity, short.assured), (Some(1.0), Some(1.0), None));
     assert_eq!(
         short.warning.unwrap(),
-        "precision>=0.95 cannot be guaranteed: at the best threshold 20 of 20 positive predictions are right; it needs \
-         at least 59 positive predictions, all of them right, or more with mistakes, for fewer could be right by luck"
+        "precision>=0.95 cannot be guaranteed: at the best threshold 20 of 20 positive predictions are correct; it needs \
+         at least 59 positive predictions if all are correct, and more otherwise, because fewer could be correct by chance"
     );
     assert_eq!(short.missing, Some(39));
 }
@@ -161,19 +161,22 @@ fn copies_promise_nothing_that_the_photos_do_not() {
     let recall = chosen_in_groups("recall>=0.9", &ten_times);
     assert_eq!(
         recall.warning.unwrap(),
-        "recall>=0.9 cannot be guaranteed with 200 positives in 20 groups, it needs at least 29 groups, for fewer could all \
-         be found by luck (photos that belong together, such as near-duplicates, are one group); the threshold finds all of \
+        "recall>=0.9 cannot be guaranteed with 200 positives in 20 groups, it needs at least 29 groups, because all of \
+         fewer could be found by chance (photos that belong together, such as near-duplicates, are one group); the threshold finds all of \
          them, which guarantees a recall of 0.861 with 95 % confidence"
     );
     let precision = chosen_in_groups("precision>=0.9", &ten_times);
     assert_eq!(
         precision.warning.unwrap(),
-        "precision>=0.9 cannot be guaranteed: at the best threshold 200 of 200 positive predictions are right, in 20 \
-         groups; it needs at least 29 groups of positive predictions, all of them right, or more with mistakes, for fewer \
-         could be right by luck (photos that belong together, such as near-duplicates, are one group)"
+        "precision>=0.9 cannot be guaranteed: at the best threshold 200 of 200 positive predictions are correct, in 20 \
+         groups; it needs at least 29 groups of positive predictions if all are correct, and more otherwise, because fewer \
+         could be correct by chance (photos that belong together, such as near-duplicates, are one group)"
     );
     let warning = chosen_in_groups("f1", &ten_times).warning.unwrap();
-    assert!(warning.contains("200 positive and 200 negative images in 20 and 20 groups: below 50 groups"), "{warning}");
+    assert!(
+        warning.contains("200 positive and 200 negative images in 20 and 20 groups: with fewer than 50 groups"),
+        "{warning}"
+    );
 }
 
 #[test]

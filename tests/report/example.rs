@@ -61,12 +61,12 @@ pub(crate) fn page() -> Page {
                 step: Some("Add at least 41 photos of `bees` to the training photos".to_owned()),
             }),
             cost: Some(
-                "The threshold of 0.46, chosen by `recall>=0.95`, finds 83 % of `bees` on the validation photos and takes 27 % of \
-                 `ants` for it; a threshold of 0.5 would find 80 % and take 26 %"
+                "At the threshold of 0.46, chosen by `recall>=0.95`, 83 % of `bees` and 27 % of `ants` among the validation photos \
+                 are predicted `bees`; at 0.5 it would be 80 % and 26 %"
                     .to_owned(),
             ),
             calibration: Some(
-                "the probabilities are corrected by a curve (platt); log loss on held-out photos 0.447 before, 0.431 after"
+                "platt curve; out-of-fold log loss 0.447 before, 0.431 after"
                     .to_owned(),
             ),
             review: Some((0.35, 0.6)),
@@ -133,7 +133,7 @@ fn data() -> Data {
             skipped("imgs/train/ants/imageNotFound.gif", "the file ends in the middle of the picture"),
             skipped("imgs/val/bees/notes.jpg", "this is a text file, expected JPEG, PNG, GIF, BMP, TIFF, WebP or PNM"),
         ],
-        ignored: "2 hidden, 1 file that is no image".to_owned(),
+        ignored: "2 hidden, 1 file that is not an image".to_owned(),
     }
 }
 

@@ -152,7 +152,7 @@ fn the_headline_is_a_plain_sentence() {
     let metrics = &example::page().measured[0].metrics;
     let accuracy = metrics.accuracy.unwrap();
     let expected = format!(
-        "On 153\u{a0}validation photos it never saw, it was right {:.1}\u{a0}% of the time (95\u{a0}% interval {:.1} to \
+        "On 153\u{a0}validation photos not used for training, the model was correct {:.1}\u{a0}% of the time (95\u{a0}% interval {:.1} to \
          {:.1}\u{a0}%).",
         accuracy.value * 100.0,
         accuracy.low.unwrap() * 100.0,
@@ -170,7 +170,7 @@ fn what_was_not_looked_for_is_left_out_and_what_was_not_found_is_said() {
         names(Page { photo_groups: Some(GroupReport::default()), label_errors: Some(Vec::new()), ..Page::default() });
     let searched = render(&searched);
     assert_eq!(section_ids(&parsed(&searched)), ["duplicates", "label-errors"]);
-    assert!(searched.contains("No near-duplicates were found") && searched.contains("contradicts no label"));
+    assert!(searched.contains("No near-duplicates were found") && searched.contains("does not contradict any label"));
 }
 
 /// Sections that go, and what makes them go.

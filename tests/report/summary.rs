@@ -45,7 +45,7 @@ fn the_summary_warns_of_what_misleads_and_says_what_is_well() {
     let (bad, good) = found(&example::page());
     for expected in [
         "recall>=0.95 cannot be guaranteed with 83 positives",
-        "2\u{a0}photos that the numbers stand on have a near-duplicate",
+        "2\u{a0}photos behind these numbers have a near-duplicate",
         "how the photos were taken",
     ] {
         assert!(bad.iter().any(|words| words.contains(expected)), "{expected}: {bad:#?}");
@@ -68,12 +68,12 @@ fn a_rule_that_costs_accuracy_is_no_reason_to_distrust_the_ranking() {
     page.decision = example::page().decision;
     let html = render(&page);
     assert!(words_of(&html, "li", Some("good")).concat().contains("clearly better than guessing"), "{html:.4000}");
-    assert!(words_of(&html, "li", Some("note")).concat().contains("would find 80 %"), "{html:.4000}");
+    assert!(words_of(&html, "li", Some("note")).concat().contains("it would be 80 %"), "{html:.4000}");
     assert!(!html.contains("Do not use this model"));
     // Without a rule it is said all the same that the threshold makes nothing of the ranking.
     page.decision = None;
     let notes = words_of(&render(&page), "li", Some("note")).concat();
-    assert!(notes.contains("At its threshold of 0.05 it is right 50.0\u{a0}% of the time"), "{notes}");
+    assert!(notes.contains("At its threshold of 0.05 it is correct 50.0\u{a0}% of the time"), "{notes}");
 }
 
 #[test]
@@ -86,15 +86,18 @@ fn advice_about_more_photos_does_not_contradict_itself() {
     page.learning_curve = [20, 40, 80].map(flat).to_vec();
     let html = render(&page);
     let steps = words_of(&html, "ol", Some("steps")).concat();
-    assert!(html.contains("unlikely to make the model better. They only make numbers and guarantees surer"));
-    assert!(steps.contains("For surer numbers, measure on more photos") && !steps.contains("add photos"), "{steps}");
+    assert!(html.contains("unlikely to make the model better. They only make the numbers and guarantees more precise"));
+    assert!(
+        steps.contains("For more precise numbers, measure on more photos") && !steps.contains("add photos"),
+        "{steps}"
+    );
 }
 
 #[test]
 fn without_a_warning_few_photos_are_too_few_to_tell() {
     let title = |photos| words_of(&render(&measured(photos, photos - 1)), "h2", None).remove(0);
     assert_eq!(title(20), "Can I trust this? Too few photos to tell: 20 measured, 100 needed");
-    assert_eq!(title(100), "Can I trust this? Nothing was found against it");
+    assert_eq!(title(100), "Can I trust this? No problems were found");
     assert!(render(&measured(20, 19)).contains("measure on more photos, at least 100"));
 }
 
@@ -109,10 +112,10 @@ fn what_was_tested_as_a_shortcut_is_said_with_what_was_found() {
     };
     let clear = words_of(&said(0.7), "li", Some("good")).concat();
     let tested =
-        "file properties alone 0.554, the border of the photos 0.700; the whole photo 0.994. None of them gives";
+        "file properties alone 0.554, the border of the photos 0.700; from the whole photo 0.994. None of them is";
     assert!(clear.contains(tested), "{clear}");
     let close = words_of(&said(0.968), "li", Some("note")).concat();
-    assert!(close.contains("the border of the photos 0.968; the whole photo 0.994. That is close"), "{close}");
+    assert!(close.contains("the border of the photos 0.968; from the whole photo 0.994. That is close"), "{close}");
     assert!(words_of(&said(0.968), "ol", Some("steps")).concat().contains("surroundings"));
 }
 
@@ -128,7 +131,9 @@ fn every_suspicious_shortcut_is_in_the_warning() {
         vec![probe("brightness and contrast: brightness (0.96)", 0.929), probe("the border of the photos", 0.904)];
     let html = render(&Page { shortcuts, ..Page::default() });
     let warning = words_of(&html, "li", Some("warning")).concat();
-    assert!(warning.contains("brightness and contrast 0.929, the border of the photos 0.904; the whole photo 0.995"));
+    assert!(
+        warning.contains("brightness and contrast 0.929, the border of the photos 0.904; from the whole photo 0.995")
+    );
 }
 
 #[test]

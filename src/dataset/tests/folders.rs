@@ -87,7 +87,7 @@ fn a_folder_beside_the_splits_is_counted_and_named() {
     assert_eq!(dataset.samples.len(), 4);
     assert_eq!(dataset.ignored.loose, 3);
     assert!(dataset.warnings[0].starts_with("3 images lie outside the class folders"), "{:?}", dataset.warnings);
-    assert!(dataset.warnings[0].ends_with("`extra` is no split's name"), "{:?}", dataset.warnings);
+    assert!(dataset.warnings[0].ends_with("`extra` is not the name of a split"), "{:?}", dataset.warnings);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn what_is_no_image_is_passed_over_and_counted() {
     tree.folder("b/x.jpg");
     let dataset = tree.open().unwrap();
     assert_eq!(tree.listed(&dataset), ["a/1.jpg a", "a/2 a", "b/1.txt b"]);
-    let expected = "4 hidden, 2 empty folders, 2 files that are no images, 1 image outside the class folders";
+    let expected = "4 hidden, 2 empty folders, 2 files that are not images, 1 image outside the class folders";
     assert_eq!(dataset.ignored.to_string(), expected);
 }
 
@@ -136,7 +136,7 @@ fn too_few_and_too_many_classes_are_shown_with_their_counts() {
     tree.file("a/notes.txt", b"text");
     tree.folder("b");
     let (message, _) = complaint(tree.open());
-    assert!(message.ends_with("(ignored: 1 empty folder, 1 file that is no image)"), "{message}");
+    assert!(message.ends_with("(ignored: 1 empty folder, 1 file that is not an image)"), "{message}");
 }
 
 #[test]

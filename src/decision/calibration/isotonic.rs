@@ -1,8 +1,8 @@
-//! The rising curve through shares of positive images.
+//! Isotonic calibration: a non-decreasing curve through the fractions of positive images.
 
 use super::{Calibration, MAX_KNOTS};
 
-/// Neighbouring images that share one value.
+/// Neighbouring images with one common value.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     first: f64,
@@ -12,7 +12,7 @@ struct Block {
 }
 
 impl Block {
-    /// Whether the share of positives is at least that of a block further up, which a rising curve may not have.
+    /// Whether the fraction of positives is at least that of a later block, which a non-decreasing curve must merge.
     fn is_at_least(&self, next: &Self) -> bool {
         u128::from(self.positives) * u128::from(next.images) >= u128::from(next.positives) * u128::from(self.images)
     }
@@ -31,7 +31,7 @@ pub(super) fn fit(logits: &[f64], labels: &[bool]) -> Option<Calibration> {
     let mut pairs: Vec<(f64, bool)> = logits.iter().map(|logit| logit + 0.0).zip(labels.iter().copied()).collect();
     pairs.sort_by(|(logit, _), (other, _)| logit.total_cmp(other));
     let mut blocks: Vec<Block> = Vec::new();
-    // Equal logits are one block from the start, whatever their labels: a curve has one value there.
+    // Equal logits form one block from the start, because the curve has one value there.
     for tied in pairs.chunk_by(|(left, _), (right, _)| left.total_cmp(right).is_eq()) {
         let positives = tied.iter().filter(|(_, label)| *label).count() as u64;
         let logit = tied.first()?.0;
@@ -54,8 +54,8 @@ pub(super) fn fit(logits: &[f64], labels: &[bool]) -> Option<Calibration> {
     (!knots.is_empty()).then_some(Calibration::Isotonic { knots })
 }
 
-/// Takes away, one after another, the knot whose absence changes the curve least; of equals the first. What is left lies
-/// on the old curve, so it rises as that did.
+/// Repeatedly removes the knot whose removal changes the curve least, the first among equals. The remaining knots lie on the
+/// old curve, so the new one is non-decreasing too.
 fn thin(knots: &mut Vec<[f64; 2]>) {
     while knots.len() > MAX_KNOTS {
         let change = |knots: &[[f64; 2]]| match knots {
@@ -70,13 +70,13 @@ fn thin(knots: &mut Vec<[f64; 2]>) {
     }
 }
 
-/// The curve at a logit: level outside of the knots, 0.5 where there are none.
+/// The curve at a logit: constant outside the knots, 0.5 without knots.
 pub(super) fn between(knots: &[[f64; 2]], logit: f64) -> f64 {
     let above = knots.partition_point(|knot| knot[0] <= logit);
     let below = above.checked_sub(1).and_then(|place| knots.get(place));
     match (below, knots.get(above)) {
         (Some(left), Some(right)) => {
-            // Halved, for the difference of two large numbers may be none.
+            // Halved, because the difference of two large numbers may overflow.
             let part = (logit / 2.0 - left[0] / 2.0) / (right[0] / 2.0 - left[0] / 2.0);
             (left[1] + (right[1] - left[1]) * part).max(left[1]).min(right[1])
         }

@@ -1,16 +1,16 @@
-//! Platt's line: two numbers by Newton's method.
+//! Platt calibration: two parameters by Newton's method.
 
 use super::{Calibration, logistic};
 
-/// Newton's method doubles the right digits with each step; this many are never needed.
+/// Newton's method doubles the number of correct digits per step, so this many steps are never needed.
 const MAX_STEPS: usize = 100;
 
-/// Of a mean loss, which is about 1.
+/// Tolerance for the mean loss, which is about 1.
 const ROUNDING: f64 = 1e-14;
 
 /// As in Lin, Lin and Weng (2007), A Note on Platt's Probabilistic Outputs, Machine Learning 68: Newton's method with
-/// backtracking, and a loss that is computed without overflow. Logits are standardised first, so that neither their
-/// scale nor their place makes the two unknowns depend on each other.
+/// backtracking, and a loss computed without overflow. Logits are standardised first, which decorrelates the two
+/// parameters.
 pub(super) fn fit(logits: &[f64], labels: &[bool]) -> Option<Calibration> {
     let count = logits.len() as f64;
     let positives = labels.iter().filter(|&&label| label).count();
@@ -35,7 +35,7 @@ pub(super) fn fit(logits: &[f64], labels: &[bool]) -> Option<Calibration> {
     (slope > 0.0 && slope.is_finite() && intercept.is_finite()).then_some(Calibration::Platt { slope, intercept })
 }
 
-/// The line with the least loss over rows of (standardised logit, target).
+/// The parameters with the least loss over rows of (standardised logit, target).
 fn descend(rows: &[[f64; 2]], start: [f64; 2]) -> [f64; 2] {
     let mut line = start;
     let mut loss = loss_of(rows, line);
@@ -47,7 +47,7 @@ fn descend(rows: &[[f64; 2]], start: [f64; 2]) -> [f64; 2] {
         let (next, next_loss) = loop {
             let next = [line[0] + length * step[0], line[1] + length * step[1]];
             let next_loss = loss_of(rows, next);
-            // The last steps gain less than the loss is rounded by; Newton's method can be trusted there.
+            // The last steps gain less than the rounding error of the loss, where Newton's method is reliable.
             if next_loss <= loss + 1e-4 * length * slope + ROUNDING {
                 break (next, next_loss);
             }
@@ -74,7 +74,7 @@ fn loss_of(rows: &[[f64; 2]], line: [f64; 2]) -> f64 {
     rows.iter().map(loss).sum::<f64>() / rows.len() as f64
 }
 
-/// Newton's step and how fast the loss falls along it; `None` where it no longer falls.
+/// Newton's step and the slope of the loss along it; `None` if the loss no longer decreases.
 fn newton_step(rows: &[[f64; 2]], line: [f64; 2]) -> Option<([f64; 2], f64)> {
     let (mut gradient, mut curvature) = ([0.0; 2], [0.0; 3]);
     for &[logit, target] in rows {

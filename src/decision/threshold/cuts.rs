@@ -1,33 +1,33 @@
-//! Every threshold that makes a difference on some scores, with what it answers, by images and by groups of them.
+//! All distinct thresholds on some scores with their counts, by image and by group.
 
 use std::collections::HashMap;
 
 use crate::metrics::{Scores, Undefined};
 
-/// One threshold: what is at or above it is answered positive.
+/// One threshold: probabilities at or above it are positive.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cut {
     pub(super) threshold: f64,
-    /// Between the probabilities on its two sides.
+    /// Midway between the probabilities on either side.
     pub(super) gap: f64,
-    /// Positive answers.
+    /// Number of positive predictions.
     pub(super) answered: usize,
-    /// The right ones among them.
+    /// Number of correct ones among them.
     pub(super) right: usize,
-    /// Groups of images that have a positive answer.
+    /// Number of groups with a positive prediction.
     pub(super) answered_groups: usize,
-    /// The share of them that is right, summed over those groups.
+    /// The fraction of positive predictions that are correct, summed over those groups.
     pub(super) right_in_groups: f64,
-    /// The share of the positive images that is found, summed over the groups that have some.
+    /// The fraction of positive images that are found, summed over the groups that have some.
     pub(super) found_groups: f64,
 }
 
-/// Sums of shares are as far from whole numbers.
+/// Tolerance for rounding errors in sums of fractions.
 pub(super) const ROUNDING: f64 = 1e-9;
 
 impl Cut {
-    /// How many of [`Cut::answered_groups`] are right: parts of groups add up, and the sum is no better than the share of
-    /// all answers.
+    /// The number of correct [`Cut::answered_groups`]: the sum of fractions, at most what the fraction over all predictions
+    /// gives.
     #[expect(clippy::cast_sign_loss, reason = "a sum of shares")]
     pub(super) fn right_groups(&self) -> usize {
         let of_answers = (self.answered_groups * self.right) as f64 / self.answered.max(1) as f64;
@@ -35,14 +35,14 @@ impl Cut {
     }
 }
 
-/// Every threshold that makes a difference, from the highest to the lowest: the last answers positive everywhere.
+/// All distinct thresholds, from the highest to the lowest; at the last all predictions are positive.
 pub(super) struct Cuts {
     pub(super) cuts: Vec<Cut>,
-    /// The last of them.
+    /// The last one.
     pub(super) everything: Cut,
     pub(super) positives: usize,
     pub(super) negatives: usize,
-    /// Groups that hold positive images, and negative ones.
+    /// Numbers of groups with positive images, and with negative ones.
     pub(super) positive_groups: usize,
     pub(super) negative_groups: usize,
 }
@@ -54,7 +54,7 @@ impl Cuts {
     pub(super) fn new(scores: &Scores<'_>) -> Result<Self, Undefined> {
         let mut all: Vec<Image> = scores.pairs().zip(scores.groups()).collect();
         all.sort_by(|((_, probability), _), ((_, other), _)| other.total_cmp(probability));
-        // Not by the total order: 0.0 and -0.0 are one probability.
+        // Not by `total_cmp`: 0.0 and -0.0 are one probability.
         let tied: Vec<&[Image]> = all.chunk_by(|((_, above), _), ((_, below), _)| above <= below).collect();
         let height = |images: Option<&&[Image]>| images.and_then(|images| images.first()).map(|image| image.0.1);
         let [negative_groups, positive_groups, _] = scores.count_groups();
@@ -76,12 +76,12 @@ impl Cuts {
         Ok(Self { cuts, everything, positives, negatives, positive_groups, negative_groups })
     }
 
-    /// The highest threshold for which something holds that goes on holding below it.
+    /// The highest threshold that satisfies a condition which also holds for all lower ones.
     pub(super) fn first(&self, holds: impl Fn(&Cut) -> bool) -> Option<Cut> {
         self.cuts.get(self.cuts.partition_point(|cut| !holds(cut))).copied()
     }
 
-    /// Of the largest value; among those the one with the widest gap, then the lowest.
+    /// The threshold with the largest value; among equals the one with the widest gap, then the lowest.
     pub(super) fn best(&self, value: &dyn Fn(&Cut) -> f64) -> Cut {
         let mut best = self.everything;
         for cut in self.cuts.iter().rev() {
@@ -94,12 +94,12 @@ impl Cuts {
     }
 }
 
-/// The images from the highest probability down to some place.
+/// The images with the highest probabilities, up to some index.
 struct Answered {
     cut: Cut,
     /// Positive images of each group, of all.
     positives: HashMap<usize, usize>,
-    /// Images of each group down to there, and positive ones among them.
+    /// Images of each group among these, and the positive ones among them.
     groups: HashMap<usize, (usize, usize)>,
 }
 
@@ -143,9 +143,9 @@ impl Answered {
     }
 }
 
-/// Between two probabilities, above the lower one also where no number lies between them.
+/// Midway between two probabilities, and above the lower one even if no number lies between them.
 fn midway(low: f64, high: f64) -> f64 {
     let middle = f64::midpoint(low, high);
-    // A zero loses its sign.
+    // Removes the sign of -0.0.
     if middle > low { middle } else { high + 0.0 }
 }

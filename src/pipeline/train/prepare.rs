@@ -50,7 +50,7 @@ impl<'a> Training<'a> {
         }
         let split_given = photos.samples.iter().all(|sample| sample.split.is_some());
         if let Some(share) = options.val_fraction.filter(|_| split_given) {
-            progress.warn(&format!("`--val-fraction {share}` does nothing here: the data has a split of its own"));
+            progress.warn(&format!("`--val-fraction {share}` has no effect here: the data has a split of its own"));
         }
         progress.start("looking for near-duplicates", Unit::Steps, None);
         let mut photo_groups = photo_groups::find(&photos, &features, group_by, &options.data);

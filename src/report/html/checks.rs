@@ -1,4 +1,4 @@
-//! What speaks for and against the numbers, each in a sentence, and what to do about it.
+//! The checks of the metrics, each as a sentence with a recommended step.
 
 use super::page::{Page, Seen, Warning};
 use super::text::{
@@ -10,18 +10,18 @@ use crate::report::findings::MAX_SUSPECT_FRACTION;
 use crate::report::headline::{self, ENOUGH};
 use crate::report::{ClassCount, Shortcut};
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// It speaks for the numbers.
+    /// It supports the numbers.
     Good,
-    /// It limits what they say.
+    /// It limits their meaning.
     Note,
-    /// They may mislead.
+    /// The numbers may be misleading.
     Warning,
 }
 
-/// One finding in a sentence (markup), the part of the page that shows it, and what to do about it.
+/// A finding as a sentence (markup), the section that shows it, and the recommended step.
 pub(super) struct Check {
     pub(super) state: State,
     pub(super) sentence: String,
@@ -44,7 +44,7 @@ impl Check {
     }
 }
 
-/// All checks that the page has the data for: warnings first, then limits, then what is well.
+/// All checks for which the page has data: warnings first, then notes, then passed checks.
 pub(super) fn all(page: &Page) -> Vec<Check> {
     let foreign = page.warnings.iter().map(|warning| Check::from_warning(warning, None));
     let own = [
@@ -76,23 +76,23 @@ fn closed(message: &str) -> String {
     format!("{}.", Prose(message.trim_end_matches('.')))
 }
 
-/// Whether so few photos were measured that no warning means nothing.
+/// Whether too few photos were measured for the absence of warnings to mean anything.
 pub(super) fn too_few_measured(page: &Page) -> bool {
     independent(page) < ENOUGH
 }
 
-/// The photos that the headline is of, those that belong together counted once.
+/// The number of photos behind the headline; photos of one group count once.
 pub(super) fn independent(page: &Page) -> usize {
     page.measured.first().map_or(0, |measured| headline::independent(&measured.metrics))
 }
 
-/// Whether positive photos rank above negative ones. The accuracy does not tell: where a rule puts the threshold, many
-/// mistakes of one kind may be its price, and where one class is rare, one and the same answer is hard to beat.
+/// Whether positive photos rank above negative ones. The accuracy cannot tell: a threshold chosen by a rule may accept many
+/// mistakes of one kind, and if one class is rare, a constant prediction is hard to beat.
 fn against_guessing(page: &Page) -> Option<Check> {
     let metrics = &page.measured.first()?.metrics;
     metrics.accuracy?;
     let Some(area) = metrics.roc_auc else {
-        let sentence = "Photos of one class alone do not tell whether the model is better than guessing.";
+        let sentence = "Photos of one class alone cannot show whether the model is better than guessing.";
         return Some(
             Check::new(State::Warning, "numbers", sentence.to_owned()).with_step("Measure on photos of both classes."),
         );
@@ -104,15 +104,15 @@ fn against_guessing(page: &Page) -> Option<Check> {
         return Some(Check::new(State::Note, "numbers", sentence.to_owned()).with_step(measure_on_more(page)));
     };
     let found = format!(
-        "it ranks a photo of {} above one of {} in {} of all pairs ({}; the ROC-AUC), guessing in half of them",
+        "it ranks a photo of {} above one of {} in {} of all pairs (ROC-AUC, {}), while guessing does so in half of them",
         Name(&page.positive),
         Name(&page.negative),
         percent(area.value),
         percents([low, high])
     );
-    // Where the curve is flat, more of the same is no remedy.
+    // If the learning curve is flat, more photos do not help.
     let is_flat = learning::outlook(&page.learning_curve).is_some_and(|outlook| !outlook.is_rising);
-    let remedy = if is_flat { "look whether the photos show the difference" } else { "add photos" };
+    let remedy = if is_flat { "check that the photos show the difference" } else { "add photos" };
     Some(if low > CHANCE {
         Check::new(State::Good, "numbers", format!("The model is clearly better than guessing: {found}."))
     } else if high < CHANCE {
@@ -124,23 +124,23 @@ fn against_guessing(page: &Page) -> Option<Check> {
     })
 }
 
-/// With fewer groups of a class, an interval around chance says more about their number than about the model.
+/// With fewer groups of a class, an interval around chance reflects their small number rather than the model.
 const FEW_GROUPS: usize = 10;
 
 /// The ROC-AUC of guessing.
 const CHANCE: f64 = 0.5;
 
-/// What the threshold of a rule costs; of any other, where it makes nothing of a good ranking.
+/// The errors at a rule's threshold; for other thresholds, a note if they waste a good ranking.
 fn price(page: &Page) -> Option<Check> {
     let cost = page.decision.as_ref().and_then(|decision| decision.cost.as_deref());
     let sentence = cost.map(closed).or_else(|| wasted(page))?;
-    let step = "Where the threshold makes too many mistakes of one kind, train with <code>--threshold youden</code>, which weighs \
-                both kinds the same, or give <code>predict</code> and <code>evaluate</code> a <code>--threshold</code> of \
-                their own.";
+    let step = "If the threshold makes too many mistakes of one kind, train with <code>--threshold youden</code>, which weights \
+                both kinds equally, or give <code>predict</code> and <code>evaluate</code> their own \
+                <code>--threshold</code>.";
     Some(Check::new(State::Note, "predictions", sentence).with_step(step))
 }
 
-/// That the answers are no better than one and the same, though the ranking is better than chance.
+/// A note that the predictions are no better than a constant one although the ranking is better than chance.
 fn wasted(page: &Page) -> Option<String> {
     let metrics = &page.measured.first()?.metrics;
     let (accuracy, [low, _], [ranking, _]) =
@@ -149,7 +149,7 @@ fn wasted(page: &Page) -> Option<String> {
     let (name, share) = if positives >= 0.5 { (&page.positive, positives) } else { (&page.negative, 1.0 - positives) };
     (ranking > CHANCE && low <= share).then(|| {
         format!(
-            "At its threshold of {} it is right {} of the time, and always predicting {} would be {} of the time: a class is \
+            "At its threshold of {} it is correct {} of the time; always predicting {} would be correct {} of the time. A class is \
              rare, or another threshold would suit these photos better.",
             threshold_of(metrics.threshold),
             percent(accuracy.value),
@@ -159,27 +159,27 @@ fn wasted(page: &Page) -> Option<String> {
     })
 }
 
-/// How to have surer numbers (markup).
+/// How to get more precise numbers (markup).
 fn measure_on_more(page: &Page) -> String {
     let least = if too_few_measured(page) { format!(", at least {ENOUGH}") } else { String::new() };
     let model = shell_word(&page.model.to_string_lossy());
     let command = command(&format!("resnet-binary evaluate --data new-photos --model {model}"));
     format!(
-        "For surer numbers, measure on more photos{least}, in a folder such as <code>new-photos</code> with a \
-         folder for each class, as in the training: <code>{command}</code>."
+        "For more precise numbers, measure on more photos{least}, in a folder such as <code>new-photos</code> with one \
+         folder per class, as for training: <code>{command}</code>."
     )
 }
 
-/// Whether the numbers are a memory.
+/// A warning if the model was trained on the measured photos.
 fn trained_on(page: &Page) -> Option<Check> {
     (page.measured.first()?.seen == Seen::Everything).then(|| {
-        let sentence = "All measured photos were trained on: the numbers say how well the model remembers them.";
+        let sentence = "The model was trained on all measured photos: the numbers show how well it remembers them.";
         Check::new(State::Warning, "data", sentence.to_owned())
             .with_step("Measure on photos that the model was not trained on.")
     })
 }
 
-/// How far the headline may lie from the truth.
+/// The width of the headline's interval.
 fn precision_of_the_estimate(page: &Page) -> Option<Check> {
     let metrics = &page.measured.first()?.metrics;
     let accuracy = metrics.accuracy?;
@@ -187,7 +187,7 @@ fn precision_of_the_estimate(page: &Page) -> Option<Check> {
     let width = (high - low) * 100.0;
     (width > 10.0 || too_few_measured(page)).then(|| {
         let sentence = format!(
-            "{} leave the accuracy uncertain by {width:.0} points; four times as many would halve that.",
+            "With {}, the 95\u{a0}% interval of the accuracy is {width:.0} points wide; four times as many photos would halve it.",
             photos(metrics.count)
         );
         Check::new(State::Note, "numbers", sentence).with_step(measure_on_more(page))
@@ -198,19 +198,19 @@ fn threshold(page: &Page) -> Option<Check> {
     Some(Check::from_warning(page.decision.as_ref()?.warning.as_ref()?, Some("predictions")))
 }
 
-/// The section of near-duplicates.
+/// The section on near-duplicates.
 const COPIES: &str = "duplicates";
-/// What to do about those on both sides.
+/// The step for near-duplicates on both sides of the split.
 const ONE_SIDE: &str = "Keep near-duplicates on one side of the split, or let the tool make the split.";
 
-/// Near-duplicates of which one must have the wrong label.
+/// Near-duplicates with different labels, one of which must be wrong.
 fn contradictions(page: &Page) -> Option<Check> {
     let pairs = page.photo_groups.as_ref()?.near_duplicates.iter().filter(|pair| pair.contradict).count();
     (pairs > 0).then(|| {
         let carry = counted(pairs, "pair of near-duplicates carries", "pairs of near-duplicates carry");
         Check::new(State::Warning, COPIES, format!("{carry} different labels: at least one label of each is wrong."))
             .with_step(format!(
-                "Look at the near-duplicates with different labels and write the right one of each into a table with the \
+                "Look at the near-duplicates with different labels and write the correct label of each into a table with the \
                  columns path,label for <code>{}</code>.",
                 command("--fixes fixes.csv")
             ))
@@ -224,7 +224,7 @@ fn leaks(page: &Page) -> Option<Check> {
     Some(match (leaking, groups.near_duplicates.len()) {
         (1.., _) => {
             let sentence = format!(
-                "{} that the numbers stand on {} a near-duplicate in the training, so they flatter.",
+                "{} behind these numbers {} a near-duplicate among the training photos, so the numbers are too optimistic.",
                 photos(leaking),
                 if leaking == 1 { "has" } else { "have" }
             );
@@ -232,20 +232,20 @@ fn leaks(page: &Page) -> Option<Check> {
         }
         (0, 0) if groups.set_aside > 0 => {
             let sentence =
-                format!("Near-duplicates cannot be told among {} that all look alike.", photos(groups.set_aside));
+                format!("Near-duplicates are not detectable among {} that all look alike.", photos(groups.set_aside));
             Check::new(State::Warning, COPIES, sentence)
-                .with_step("Say what belongs together: <code>--group-by PATTERN</code>.")
+                .with_step("Define which photos belong together: <code>--group-by PATTERN</code>.")
         }
         (0, 0) => Check::new(State::Good, COPIES, "No near-duplicates were found among the photos.".to_owned()),
         (0, pairs) if between == 0 => {
             let found = counted(pairs, "pair of near-duplicates was found", "pairs of near-duplicates were found");
-            let each = if pairs == 1 { "It stands" } else { "Each stands" };
-            let sentence = format!("{found}. {each} on one side of the split and does not flatter the numbers.");
+            let each = if pairs == 1 { "It is" } else { "Each is" };
+            let sentence = format!("{found}. {each} on one side of the split, so the numbers are not inflated.");
             Check::new(State::Good, COPIES, sentence)
         }
         (0, _) => {
-            let between = counted(between, "pair of near-duplicates stands", "pairs of near-duplicates stand");
-            Check::new(State::Note, COPIES, format!("{between} in two splits.")).with_step(ONE_SIDE)
+            let between = counted(between, "pair of near-duplicates is", "pairs of near-duplicates are");
+            Check::new(State::Note, COPIES, format!("{between} in different splits.")).with_step(ONE_SIDE)
         }
     })
 }
@@ -253,12 +253,16 @@ fn leaks(page: &Page) -> Option<Check> {
 fn labels(page: &Page) -> Option<Check> {
     let doubtful = page.label_errors.as_ref()?.len();
     Some(if doubtful == 0 {
-        Check::new(State::Good, "label-errors", "Cross-validation contradicts no label with confidence.".to_owned())
+        Check::new(
+            State::Good,
+            "label-errors",
+            "Cross-validation does not confidently contradict any label.".to_owned(),
+        )
     } else {
         let labels = counted(doubtful, "possible label error", "possible label errors");
         let photos: usize = page.data.iter().flat_map(|data| &data.classes).map(ClassCount::images).sum();
         let sentence = if MAX_SUSPECT_FRACTION * doubtful > photos.max(1) {
-            format!("{labels}: so many say more about the model than about the labels.")
+            format!("{labels}: this many suggest that the model is at fault rather than the labels.")
         } else {
             format!("{labels} found.")
         };
@@ -272,30 +276,31 @@ fn shortcuts(page: &Page) -> Option<Check> {
     Some(if suspicious.is_empty() {
         let tested = each_tested(page.shortcuts.iter());
         let sentence = format!(
-            "How well the classes are told apart without the subject, from 0.5 (guessing) to 1: {tested}; the whole photo {real}."
+            "How well the classes can be told apart without the subject (ROC-AUC, 0.5 is chance): {tested}; from the whole photo {real}."
         );
         if page.shortcuts.iter().any(label_errors::is_close) {
-            let sentence = format!("{sentence} That is close, without a clear cause such as a frame or a file format.");
+            let sentence =
+                format!("{sentence} That is close, but without a clear cause such as a frame or a file format.");
             Check::new(State::Note, "shortcuts", sentence).with_step(
-                "See whether the surroundings differ between the classes, and measure on photos from elsewhere.",
+                "Check whether the surroundings differ between the classes, and measure on photos from another source.",
             )
         } else {
-            Check::new(State::Good, "shortcuts", format!("{sentence} None of them gives the classes away."))
+            Check::new(State::Good, "shortcuts", format!("{sentence} None of them is a shortcut."))
         }
     } else {
         let sentence = format!(
-            "The classes may be told apart by how the photos were taken, from 0.5 (guessing) to 1: {suspicious}; the whole \
+            "The classes may be told apart by how the photos were taken (ROC-AUC, 0.5 is chance): {suspicious}; from the whole \
              photo {real}."
         );
         Check::new(State::Warning, "shortcuts", sentence)
-            .with_step("Take photos of both classes in the same way, and measure on photos from elsewhere.")
+            .with_step("Take photos of both classes in the same way, and measure on photos from another source.")
     })
 }
 
-/// What was tested, with what was found.
+/// The probes with their ROC-AUC.
 fn each_tested<'a>(probes: impl Iterator<Item = &'a Shortcut>) -> String {
     let tested = probes.map(|probe| {
-        // What of it tells most stands in the section.
+        // The section shows the most informative features.
         let name = probe.sees.split_once(':').map_or(probe.sees.as_str(), |(name, _)| name);
         format!("{} {}", Prose(name), decimal(probe.roc_auc))
     });
@@ -306,11 +311,11 @@ fn learning_curve(page: &Page) -> Option<Check> {
     let outlook = learning::outlook(&page.learning_curve)?;
     Some(if outlook.is_rising {
         let sentence = "The learning curve still improves: more photos are likely to make the model better.";
-        let step = "For a better model, collect more photos of both classes: no other step is as likely to help.";
+        let step = "For a better model, collect more photos of both classes: this is the step most likely to help.";
         Check::new(State::Note, "learning-curve", sentence.to_owned()).with_step(step)
     } else {
         let sentence = "The learning curve is flat: more photos of the same kind are unlikely to make the model better. They \
-                        only make numbers and guarantees surer.";
+                        only make the numbers and guarantees more precise.";
         Check::new(State::Good, "learning-curve", sentence.to_owned())
     })
 }
@@ -318,23 +323,25 @@ fn learning_curve(page: &Page) -> Option<Check> {
 fn unfamiliar(page: &Page) -> Option<Check> {
     let found = page.unfamiliar.filter(|found| found.of > 0)?;
     let (images, all) = (count(found.images), photos(found.of));
-    // A quantile of the training images lets a few of any set through.
+    // The threshold is a quantile, so a few photos of any set exceed it.
     Some(match found.images {
-        0 => Check::new(State::Good, "data", format!("All {all} measured look like those of the training.")),
+        0 => Check::new(State::Good, "data", format!("All {all} measured look like the training photos.")),
         few if few * 20 <= found.of => {
-            let sentence = format!("Nearly all {all} measured look like those of the training: {images} do not.");
+            let sentence = format!("Nearly all {all} measured look like the training photos; {images} do not.");
             Check::new(State::Good, "data", sentence)
         }
         _ => Check::new(State::Note, "data", format!("{images} of {all} measured look unlike any training photo."))
-            .with_step("Look at the unfamiliar photos; if such photos are to be answered, add some to the training."),
+            .with_step(
+                "Look at the unfamiliar photos; if the model is meant for such photos, add some to the training.",
+            ),
     })
 }
 
 fn unreadable(page: &Page) -> Option<Check> {
     let unreadable = page.data.as_ref()?.unreadable.len();
     (unreadable > 0).then(|| {
-        let sentence = format!("{} could not be read and took no part.", photos(unreadable));
+        let sentence = format!("{} could not be read and were left out.", photos(unreadable));
         Check::new(State::Note, "unreadable", sentence)
-            .with_step("Repair or convert the files that could not be read, or take them out.")
+            .with_step("Repair, convert or remove the files that could not be read.")
     })
 }

@@ -1,4 +1,4 @@
-//! Photos that are nearly the same, and what those on both sides of the split do to the numbers.
+//! Near-duplicates, and the effect on the metrics of those on both sides of the split.
 
 use super::Column::{Numbers, Words};
 use super::mistakes::pictures;
@@ -46,15 +46,15 @@ fn pairs(page: &Page) -> Option<String> {
     let pairs = &copies.near_duplicates;
     let set_aside = if copies.set_aside > 0 {
         format!(
-            "<p class=\"alert\">Near-duplicates cannot be told among {} that all look alike: of these only identical files are kept \
-             together, and <code>--group-by</code> says what else belongs together.</p>\n",
+            "<p class=\"alert\">Near-duplicates are not detectable among {} that all look alike: of these only identical files are kept \
+             together; use <code>--group-by</code> to define groups.</p>\n",
             photos(copies.set_aside)
         )
     } else {
         String::new()
     };
     if pairs.is_empty() {
-        let none = "<p>No two photos are nearly the same.</p>\n";
+        let none = "<p>No near-duplicates were found.</p>\n";
         return Some(if set_aside.is_empty() { none.to_owned() } else { set_aside });
     }
     let shown = pairs.iter().filter_map(|pair| {

@@ -1,4 +1,4 @@
-//! The pictures of the probabilities, each with a sentence on how to read it.
+//! The plots of the probabilities, each with a sentence on how to read it.
 
 use super::page::{Measured, Page};
 use super::text::{Name, decimal, percent, photos_of, threshold};
@@ -28,12 +28,12 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let body = if figures.is_empty() {
         figures
     } else {
-        format!("<p>Of the {whose}.</p>\n<div class=\"figures\">\n{figures}</div>\n")
+        format!("<p>For the {whose}.</p>\n<div class=\"figures\">\n{figures}</div>\n")
     };
     Section::new("curves", "Curves", body)
 }
 
-/// A picture with its title, its legend (markup) and how to read it.
+/// A figure with its title, its legend (markup) and how to read it.
 pub(super) fn figure(title: &str, svg: &str, legend: &[(&str, String)], reading: &str) -> String {
     let legend = super::text::each(legend, |(mark, meaning)| {
         format!("<li><i class=\"mark {mark}\"></i><span>{meaning}</span></li>\n")
@@ -55,8 +55,8 @@ fn histogram(page: &Page, measured: &Measured, has_review: bool, svg: &str) -> S
         legend.push(("block band", "review".to_owned()));
     }
     let reading = format!(
-        "Each photo stands where its probability of {} lies. The better the two colours part at the threshold, the \
-         fewer mistakes.",
+        "Each photo is placed at its probability of {}. The better the threshold separates the two colours, the fewer \
+         mistakes.",
         Name(&page.positive)
     );
     figure("Scores", svg, &legend, &reading)
@@ -72,7 +72,7 @@ fn roc(page: &Page, metrics: &Metrics, svg: &str) -> String {
         (
             "dot dark",
             format!(
-                "decision threshold {}: {} found, {} false",
+                "decision threshold {}: {} found, {} false alarms",
                 threshold(metrics.threshold),
                 percent(found),
                 percent(alarms)
@@ -81,8 +81,8 @@ fn roc(page: &Page, metrics: &Metrics, svg: &str) -> String {
         ("line quiet", "chance".to_owned()),
     ];
     let reading = format!(
-        "Every threshold is a point: how many of the {} it finds, against how many of the {} it mistakes for them. \
-         The closer to the upper left corner, the better.",
+        "Every threshold is a point: the fraction of the {} that it finds, against the fraction of the {} that it mistakes for \
+         them. The closer to the upper left corner, the better.",
         Name(&page.positive),
         Name(&page.negative)
     );
@@ -94,13 +94,14 @@ fn precision_recall(page: &Page, metrics: &Metrics, svg: &str) -> String {
     let prevalence = metrics.positives as f64 / metrics.count as f64;
     let mut legend = vec![("line curve", format!("area {}", decimal(area)))];
     if let Some(precision) = metrics.precision {
-        let chosen = format!("decision threshold {}: {} right", threshold(metrics.threshold), percent(precision.value));
+        let chosen =
+            format!("decision threshold {}: {} correct", threshold(metrics.threshold), percent(precision.value));
         legend.push(("dot dark", chosen));
     }
     legend.push(("line quiet", format!("chance: {} are {}", percent(prevalence), Name(&page.positive))));
     let reading = format!(
-        "How many of its predictions {0} are right (upwards), against how many of the {0} it finds (to the right). The \
-         longer the curve stays high, the better.",
+        "The fraction of its predictions of {0} that are correct (upwards), against the fraction of the {0} that it finds (to \
+         the right). The longer the curve stays high, the better.",
         Name(&page.positive)
     );
     figure("Precision and recall", svg, &legend, &reading)
@@ -112,8 +113,8 @@ fn reliability(metrics: &Metrics, svg: &str) -> String {
         ("line curve", format!("measured, with 95\u{a0}% intervals; mean gap {}", decimal(error))),
         ("line quiet", "perfect".to_owned()),
     ];
-    let reading = "Of the photos that got 70\u{a0}%, 70\u{a0}% should be positive: points on the diagonal do so, points \
-                   below it are overconfident. A point stands for the photos of a tenth of the scale, whose number is at the \
-                   foot; a few photos have no interval.";
+    let reading = "Of the photos with a probability of 70\u{a0}%, 70\u{a0}% should be positive. Points on the diagonal are calibrated, points \
+                   below it overconfident. Each point is for the photos in a tenth of the scale, whose number is shown at \
+                   the bottom; with few photos there is no interval.";
     figure("Calibration", svg, &legend, reading)
 }

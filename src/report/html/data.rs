@@ -1,4 +1,4 @@
-//! The photos that were read, and those that could not be.
+//! The photos that were read, and the unreadable ones.
 
 use super::Column::{Numbers, Words};
 use super::page::{Data, Page};
@@ -11,11 +11,11 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let classes = page.data.as_ref().map(classes).unwrap_or_default();
     let unfamiliar = page.unfamiliar.map_or(String::new(), |found| {
         format!(
-            "<p>{} of {} measured {} further from the training photos than those lie from each other: on such photos \
-             the numbers say less.</p>\n",
+            "<p>{} of {} measured {} further from the training photos than those are from each other: for such photos \
+             the numbers are less reliable.</p>\n",
             count(found.images),
             photos(found.of),
-            if found.images == 1 { "lies" } else { "lie" }
+            if found.images == 1 { "is" } else { "are" }
         )
     });
     Section::new("data", "Data", classes + &unfamiliar)
@@ -27,7 +27,7 @@ fn classes(data: &Data) -> String {
     let used: Vec<Split> = used.collect();
     let mut head = vec![Words("class")];
     head.extend(used.iter().map(|split| Numbers(name_of(*split))));
-    head.push(Numbers("all"));
+    head.push(Numbers("total"));
     let row = |name: &str, counts: Vec<usize>, all: usize| {
         let cells = each(counts.iter().chain([&all]), |&images| format!("<td class=\"number\">{}</td>", count(images)));
         format!("<tr><th scope=\"row\">{name}</th>{cells}</tr>\n")
@@ -40,7 +40,7 @@ fn classes(data: &Data) -> String {
     if data.classes.len() > 1 {
         let sum = |split| data.classes.iter().map(|class| images_of(class, split)).sum();
         let sums = used.iter().map(|&split| sum(split)).collect();
-        rows += &row("together", sums, data.classes.iter().map(ClassCount::images).sum());
+        rows += &row("total", sums, data.classes.iter().map(ClassCount::images).sum());
     }
     let mut said = vec![("source".to_owned(), File(&data.source).to_string())];
     if !data.split.is_empty() {
@@ -81,7 +81,7 @@ pub(super) fn unreadable(page: &Page) -> Option<Section> {
     let rows = each(unreadable.iter().take(MAX_ROWS), |skipped| {
         format!("<tr><td>{}</td><td class=\"prose\">{}</td></tr>\n", File(&skipped.path), Prose(&skipped.reason))
     });
-    let intro = "<p>These took no part, neither in the training nor in the numbers.</p>\n";
+    let intro = "<p>These were left out of training and evaluation.</p>\n";
     let body = intro.to_owned()
         + &table("Files that could not be read", &[Words("file"), Words("reason")], &rows)
         + &left_out(unreadable.len(), MAX_ROWS);

@@ -1,4 +1,4 @@
-//! Labels that may be wrong, and ways to tell the classes apart without looking at what is in the photos.
+//! Possible label errors, and shortcuts: ways to tell the classes apart without the subject of the photos.
 
 use super::Column::{Numbers, Words};
 use super::mistakes::pictures;
@@ -9,7 +9,7 @@ use crate::audit::shortcut::NEARLY_AS_WELL;
 use crate::files::shell_word;
 use crate::report::{LabelError, Shortcut};
 
-/// The table where nobody has named another.
+/// The default name of the table.
 const TABLE: &str = "doubts.csv";
 
 /// How to correct labels (markup).
@@ -25,8 +25,8 @@ pub(super) fn step(page: &Page) -> String {
     };
     format!(
         "{written}: look at each photo, write its class, or <code>drop</code> to leave it out, into the column \
-         <code>decision</code>, and train with <code>{fixes}</code> instead of <code>{label_errors}</code>; a \
-         <code>{}</code> that was there before stays. Your photos stay as they are.",
+         <code>decision</code>, and train with <code>{fixes}</code> instead of <code>{label_errors}</code>; keep any \
+         earlier <code>{}</code>. Your photos are not changed.",
         command("--fixes")
     )
 }
@@ -34,12 +34,12 @@ pub(super) fn step(page: &Page) -> String {
 pub(super) fn labels(page: &Page) -> Option<Section> {
     let doubtful = page.label_errors.as_ref()?;
     let body = if doubtful.is_empty() {
-        "<p>Cross-validation contradicts no label with enough confidence to doubt it. A mistake that runs through many \
-         photos alike would not be found in this way.</p>\n"
+        "<p>Cross-validation does not contradict any label with enough confidence to doubt it. A systematic mistake in many \
+         similar photos would not be found in this way.</p>\n"
             .to_owned()
     } else {
         format!(
-            "<p>In cross-validation, which never trained on the photo that it predicts, these labels were contradicted. {}</p>\n",
+            "<p>Cross-validation, which never trains on the photo that it predicts, contradicts these labels. {}</p>\n",
             step(page)
         ) + &list(page, doubtful)
     };
@@ -47,7 +47,7 @@ pub(super) fn labels(page: &Page) -> Option<Section> {
 }
 
 fn list(page: &Page, doubtful: &[LabelError]) -> String {
-    // Those with photos come first and say all there is; a table has the rest.
+    // Those with thumbnails come first, with all details; the rest are in a table.
     let has_photo = |label: &&LabelError| page.thumbnails.contains_key(&label.path);
     let pictured: Vec<&LabelError> = doubtful.iter().take_while(has_photo).take(MAX_PHOTOS).collect();
     let shown = each(&pictured, |label| {
@@ -81,7 +81,7 @@ pub(super) fn shortcuts(page: &Page) -> Option<Section> {
         let (class, verdict) = match &probe.warning {
             Some(warning) => (" class=\"wrong\"", Prose(warning).to_string()),
             None if is_close(probe) => ("", "close to the whole photo, without a clear cause".to_owned()),
-            None => ("", "does not give the classes away".to_owned()),
+            None => ("", "not a shortcut".to_owned()),
         };
         format!(
             "<tr{class}><th scope=\"row\" class=\"prose\">{}<small class=\"verdict\">{verdict}</small></th>\
@@ -92,14 +92,14 @@ pub(super) fn shortcuts(page: &Page) -> Option<Section> {
     });
     let real = format!("<tr><th scope=\"row\">the whole photo</th><td class=\"number\">{}</td></tr>\n", decimal(real));
     let body =
-        "<p>A head that sees only what should not tell the classes apart ought to be at chance = 0.5. If it comes near \
-                the whole photo, the photos may differ by how they were taken rather than by what they show.</p>\n"
+        "<p>A head that sees only information that should not separate the classes ought to be at chance, 0.5. If it comes close \
+                to the whole photo, the classes may differ in how the photos were taken rather than in what they show.</p>\n"
             .to_owned()
-            + &table("Heads that see less", &[Words("what it sees"), Numbers("ROC-AUC")], &(real + &rows));
+            + &table("Heads fitted to less information", &[Words("what it sees"), Numbers("ROC-AUC")], &(real + &rows));
     Section::new("shortcuts", "Shortcuts", body)
 }
 
-/// Whether a probe comes near the real head, whatever it was found to mean.
+/// Whether a probe is nearly as good as the model's head.
 pub(super) fn is_close(probe: &Shortcut) -> bool {
     probe.roc_auc - 0.5 >= NEARLY_AS_WELL * (probe.model_roc_auc - 0.5)
 }

@@ -7,15 +7,15 @@ use super::plot::{self, Measure};
 use super::text::{decimal, each, photos};
 use crate::report::LearningPoint;
 
-/// What the last stretch of the learning curve says about the next one.
+/// What the last doubling of the learning curve suggests about more photos.
 pub(super) struct Outlook {
-    /// Whether it brought more than the deviation between folds.
+    /// Whether it improved the log loss by more than the standard deviation over the folds.
     pub(super) is_rising: bool,
-    /// What it brought, in a sentence (markup).
+    /// The improvement as a sentence (markup).
     sentence: String,
 }
 
-/// What the last doubling of the images brought; `None` where the curve does not reach back so far.
+/// The effect of the last doubling of the images; `None` if the curve does not reach back that far.
 pub(super) fn outlook(points: &[LearningPoint]) -> Option<Outlook> {
     let last = points.last()?;
     let half = last.images / 2;
@@ -24,12 +24,12 @@ pub(super) fn outlook(points: &[LearningPoint]) -> Option<Outlook> {
     let deviation = last.log_loss.std;
     let is_rising = gain > deviation;
     let advice = if is_rising {
-        "that is more than the std over the folds, so more photos are likely to make the model better"
+        "this is more than the std over the folds, so more photos are likely to make the model better"
     } else {
-        "that is no more than the std over the folds, so more photos of the same kind are unlikely to make the model better"
+        "this is no more than the std over the folds, so more photos of the same kind are unlikely to make the model better"
     };
     let sentence = format!(
-        "The last doubling, from {} to {}, took the log loss from {} to {} (std {}): {advice}.",
+        "The last doubling, from {} to {}, changed the log loss from {} to {} (std {}): {advice}.",
         half,
         photos(last.images),
         decimal(before),
@@ -39,7 +39,7 @@ pub(super) fn outlook(points: &[LearningPoint]) -> Option<Outlook> {
     gain.is_finite().then_some(Outlook { is_rising, sentence })
 }
 
-/// Between two points a straight line over the logarithm of the images, on which doublings are equally far apart.
+/// Interpolates linearly over the logarithm of the number of images.
 fn log_loss_at(points: &[LearningPoint], images: usize) -> Option<f64> {
     let above = points.iter().position(|point| point.images >= images)?;
     let (above, below) = (points.get(above)?, points.get(above.saturating_sub(1))?);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn one_point_says_nothing() {
+    fn one_point_gives_no_outlook() {
         assert!(outlook_of(&[0.69]).is_none() && outlook_of(&[]).is_none());
     }
 }

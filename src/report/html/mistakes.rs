@@ -1,4 +1,4 @@
-//! The photos that it gets most wrong, to look at.
+//! The photos with the most confident wrong predictions.
 
 use super::page::{Measured, Page, Photo};
 use super::picture::Picture;
@@ -10,8 +10,8 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let with_maps = page.measured.iter().flat_map(|measured| &measured.mistakes).any(|photo| photo.map.is_some());
     let legend = if with_maps { legend(page) } else { String::new() };
     let sets = each(&page.measured, |measured| of_set(page, measured));
-    let body = "<p>Wrong predictions, the most confident first, each with the probability of what was predicted. Look for \
-                what they share, and whether the label is right.</p>\n";
+    let body = "<p>Wrong predictions, the most confident first, each with the probability of the predicted class. Look for \
+                what they have in common, and check the labels.</p>\n";
     let body = if sets.is_empty() { sets } else { body.to_owned() + &legend + &sets };
     Section::new("mistakes", "Mistakes", body)
 }
@@ -26,30 +26,30 @@ fn of_set(page: &Page, measured: &Measured) -> String {
         + &left_out(measured.mistakes.len(), MAX_PHOTOS)
 }
 
-/// Why something was predicted that had less than 50 %, where it was.
+/// Explains predictions with a probability below 50 %, if there are any.
 fn below_half(measured: &Measured, mistakes: &[&Photo]) -> String {
     if mistakes.iter().all(|photo| confidence(photo) >= 0.5) {
         return String::new();
     }
     let value = threshold(measured.metrics.threshold);
-    format!("<p>Below 50\u{a0}% the decision threshold of {value} made the prediction.</p>\n")
+    format!("<p>Predictions with a probability below 50\u{a0}% are due to the decision threshold of {value}.</p>\n")
 }
 
-/// The probability of what was predicted.
+/// The probability of the predicted class.
 fn confidence(photo: &Photo) -> f64 {
     if photo.answered_positive { photo.probability } else { 1.0 - photo.probability }
 }
 
-/// What the colours of the maps mean.
+/// The legend of the class activation maps.
 fn legend(page: &Page) -> String {
     let [positive, negative] = heatmap::COLOURS;
     let entry = |mark: &str, colour: &str, class: &str| {
         format!("<li><i class=\"mark block {mark}\"></i><span>{colour}: evidence for {}</span></li>\n", Name(class))
     };
     format!(
-        "<p class=\"note\">Left the photo, right its class activation map: the photo in grey, and the stronger a colour, the \
-         more that place counted. A place that stays grey counted for neither class. Colour beside the subject is a reason to \
-         doubt the model.</p>\n<ul class=\"legend\">\n{}{}</ul>\n",
+        "<p class=\"note\">Left: the photo. Right: its class activation map over the photo in grey; the stronger the colour, the \
+         stronger the evidence. Grey areas are evidence for neither class. Colour outside the subject is a reason to doubt \
+         the model.</p>\n<ul class=\"legend\">\n{}{}</ul>\n",
         entry("positive", positive, &page.positive),
         entry("negative", negative, &page.negative)
     )
@@ -71,7 +71,7 @@ fn thumbnails(page: &Page, photos: &[&Photo]) -> String {
     if items.is_empty() { items } else { format!("<ul class=\"thumbnails\">\n{items}</ul>\n") }
 }
 
-/// Those of the pictures that are there and small enough, side by side.
+/// The pictures that exist and are small enough, side by side.
 pub(super) fn pictures(all: &[(Option<&Picture>, &str)]) -> String {
     let there: Vec<_> = all.iter().filter_map(|(picture, name)| Some(((*picture)?, name))).collect();
     if there.is_empty() {
@@ -81,7 +81,7 @@ pub(super) fn pictures(all: &[(Option<&Picture>, &str)]) -> String {
         if picture.fits() {
             format!("<img src=\"{picture}\" alt=\"{}\" decoding=\"async\"/>", title(name))
         } else {
-            "<span class=\"note\">picture too large to be shown</span>".to_owned()
+            "<span class=\"note\">picture too large to show</span>".to_owned()
         }
     });
     format!("<div class=\"pictures\">{images}</div>")

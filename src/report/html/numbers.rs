@@ -1,4 +1,4 @@
-//! Every measure with its interval, how that was made, and what the measure says.
+//! Every metric with its interval, the interval's method, and an explanation.
 
 use super::Column::{Numbers, Words};
 use super::page::{Measured, Page};
@@ -24,7 +24,7 @@ fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
         let [interval, method] = match estimate.map(Estimate::interval) {
             Some(Some([low, high])) => [format!("{} to {}", decimal(low), decimal(high)), method.name().to_owned()],
             Some(None) => ["–".to_owned(), too_few(name)],
-            None => ["–".to_owned(), "not defined here: a class or an answer is missing".to_owned()],
+            None => ["–".to_owned(), "undefined: a class or a prediction is missing".to_owned()],
         };
         format!(
             "<tr><th scope=\"row\">{name}<small>{says}</small></th><td class=\"number\">{value}</td>\
@@ -34,7 +34,7 @@ fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
     let groups = in_groups(metrics, [&page.negative, &page.positive]);
     let groups = groups.map_or(String::new(), |groups| format!(" {}.", Prose(&capitalised(&groups))));
     let images = format!(
-        "<p>{}: {}, {} of them positive. The interval holds the true value in 95 of 100 \
+        "<p>{}: {}, {} of them positive. A 95\u{a0}% interval contains the true value in about 95 of 100 \
          repetitions.{groups}</p>\n",
         Name(&capitalised(&measured.name)),
         photos(metrics.count),
@@ -52,21 +52,21 @@ fn bootstrap(metrics: &Metrics) -> String {
     )
 }
 
-/// The measure in plain words.
+/// The metric in plain words.
 fn explanation(measure: &str) -> &'static str {
     match measure {
-        "accuracy" => "fraction of right predictions",
+        "accuracy" => "fraction of correct predictions",
         "balanced accuracy" => "the same if both classes were equally frequent; chance = 0.5",
         "sensitivity" => "fraction of the positive photos that it finds (recall)",
-        "specificity" => "fraction of the negative photos that it leaves alone",
-        "precision" => "fraction of its positive predictions that are right",
-        "F1" => "precision and sensitivity in one number",
+        "specificity" => "fraction of the negative photos that it recognises as negative",
+        "precision" => "fraction of its positive predictions that are correct",
+        "F1" => "harmonic mean of precision and sensitivity",
         "MCC" => "correlation of predictions and labels; chance = 0",
         "ROC-AUC" => "probability that a positive photo scores above a negative one; chance = 0.5",
         "PR-AUC" => "mean precision over all sensitivities; chance = fraction of positives",
-        "log loss" => "price of wrong probabilities, lower is better; chance = 0.693",
+        "log loss" => "penalty for wrong probabilities, lower is better; chance = 0.693",
         "Brier score" => "mean squared error of the probability, lower is better; chance = 0.25",
-        "calibration error" => "mean gap between probability and what happens, lower is better",
+        "calibration error" => "mean gap between probability and observed frequency, lower is better",
         _ => "",
     }
 }
@@ -91,8 +91,8 @@ fn cross_validation(found: &CrossValidationReport) -> String {
     let few = found.few().map_or(String::new(), |few| format!("<p class=\"alert\">{}.</p>\n", capitalised(&few)));
     let (folds, images) = (found.folds, photos(found.images));
     format!(
-        "<h3>Cross-validation</h3>\n<p>{images} in {folds} folds, each measured by a head that was not fitted to it. The \
-         standard deviation (std) over the folds shows how much depends on which photos one happens to have.</p>\n{few}{}",
+        "<h3>Cross-validation</h3>\n<p>{images} in {folds} folds, each measured with a head that was not fitted to it. The \
+         standard deviation (std) over the folds shows how much the result depends on the choice of photos.</p>\n{few}{}",
         table("Cross-validation", &[Words("measure"), Numbers("mean"), Numbers("std")], &rows)
     )
 }

@@ -1,7 +1,7 @@
 //! Everything that the page can show, as plain data.
 //!
-//! A part that is `None` or empty was not looked for and is left out. A list inside `Some` that is empty was looked for
-//! and nothing was found, which the page says.
+//! A part that is `None` or empty was not computed and is left out. An empty list inside `Some` means that nothing was
+//! found, which the page states.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,11 +18,11 @@ use crate::report::{
 pub struct Page {
     /// Such as `ants or bees`.
     pub title: String,
-    /// The day on which it was made, such as `2024-05-17`; empty where it shall not be said.
+    /// The date of the report, such as `2024-05-17`; empty to omit it.
     pub date: String,
-    /// The command line that made it, as one would type it.
+    /// The command line that produced it.
     pub command: String,
-    /// What the negative answer is called.
+    /// The name of the negative class.
     pub negative: String,
     /// The positive class.
     pub positive: String,
@@ -30,52 +30,52 @@ pub struct Page {
     pub model: PathBuf,
     /// The table of the possible label errors, if one was written.
     pub label_table: Option<PathBuf>,
-    /// What a reader must know before the numbers, beyond what the page finds out from the parts below.
+    /// Warnings beyond those that the page derives from the parts below.
     pub warnings: Vec<Warning>,
-    /// Which head the numbers are of, where it is not the one in the model.
+    /// The head that the numbers are for, if it is not the one in the model.
     pub refit: Option<String>,
-    /// Some photos of each class as the network sees them.
+    /// Sample photos of each class as the network sees them.
     pub samples: Vec<ClassPhotos>,
     /// The photos.
     pub data: Option<Data>,
     /// The network and its head.
     pub network: Option<Network>,
-    /// Sets of images with their numbers; the first is the headline and the one that is drawn.
+    /// Sets of images with their metrics; the first is used for the headline and the plots.
     pub measured: Vec<Measured>,
-    /// Numbers on held-out folds.
+    /// Metrics on held-out folds.
     pub cross_validation: Option<CrossValidationReport>,
-    /// How a probability becomes an answer.
+    /// How a probability becomes a prediction.
     pub decision: Option<Decision>,
-    /// Numbers over the number of training images, from few to many.
+    /// Metrics for increasing numbers of training images.
     pub learning_curve: Vec<LearningPoint>,
-    /// Images that are nearly the same, those that stand in two splits first.
+    /// Near-duplicates, pairs across splits first.
     pub photo_groups: Option<GroupReport>,
-    /// What near-duplicates across splits do to the numbers; the first that has an accuracy is shown.
+    /// How near-duplicates across splits change the metrics; the first with an accuracy is shown.
     pub leaks: Vec<Leak>,
-    /// Images whose label is doubtful, the most doubtful first.
+    /// Possible label errors, the most probable first.
     pub label_errors: Option<Vec<LabelError>>,
-    /// Heads that see less than the photo, against the real one.
+    /// Heads fitted to less than the photo, beside the real one.
     pub shortcuts: Vec<Shortcut>,
-    /// Splits of the images that are near-duplicates.
+    /// Split of each near-duplicate, by its path.
     pub splits: HashMap<PathBuf, String>,
-    /// Pictures of the near-duplicates and of the images whose label is doubtful, as far as they are shown.
+    /// Pictures of near-duplicates and possible label errors, by path, as far as they are shown.
     pub thumbnails: HashMap<PathBuf, Picture>,
-    /// Images unlike those of the training.
+    /// Images unlike the training images.
     pub unfamiliar: Option<Unfamiliar>,
-    /// What it takes to make the same numbers again.
+    /// What is needed to reproduce the numbers.
     pub repeat: Option<Repeat>,
 }
 
-/// Something that a reader must know.
+/// A warning to the reader.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Warning {
-    /// What it is, in a sentence.
+    /// The warning as a sentence.
     pub sentence: String,
-    /// What to do about it.
+    /// The recommended step.
     pub step: Option<String>,
 }
 
-/// As one sentence, for the terminal.
+/// Formats the warning as one sentence, for the terminal.
 impl fmt::Display for Warning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.sentence)?;
@@ -83,7 +83,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Some photos of a class.
+/// Sample photos of a class.
 #[derive(Debug, Clone, Default)]
 pub struct ClassPhotos {
     /// The class.
@@ -99,15 +99,15 @@ pub struct Data {
     pub source: PathBuf,
     /// Each class with its readable images in each split.
     pub classes: Vec<ClassCount>,
-    /// Where the split comes from, such as `stratified, 20 % for validation, seed 0`.
+    /// The origin of the split, such as `stratified, 20 % for validation, seed 0`.
     pub split: String,
     /// Photos that could not be read.
     pub unreadable: Vec<Skipped>,
-    /// Files that are no photos, in words; empty if there were none.
+    /// Description of the files that are not photos; empty if there are none.
     pub ignored: String,
 }
 
-/// What computed the features, and the head on top.
+/// The backbone and the head.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
     /// Such as `ResNet-50, frozen`.
@@ -120,52 +120,52 @@ pub struct Network {
     pub device: String,
     /// Side of the input in pixels.
     pub image_size: u32,
-    /// How the head was fitted, in words.
+    /// Description of how the head was fitted.
     pub head: String,
 }
 
-/// A set of labelled images and how they were answered.
+/// A set of labelled images and their predictions.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// What they are, such as `validation`.
+    /// Their name, such as `validation`.
     pub name: String,
-    /// What the training saw of them.
+    /// How they relate to the training images.
     pub seen: Seen,
-    /// The numbers, at the threshold that was used.
+    /// The metrics at the threshold in use.
     pub metrics: Metrics,
-    /// Whether each image is positive. The pictures of the curves need these two lists; empty, they are left out.
+    /// Whether each image is positive. The curves need this and the next list; if they are empty, the curves are omitted.
     pub labels: Vec<bool>,
-    /// Probability of the positive class of each image, as many.
+    /// Probability of the positive class for each image, equally many.
     pub probabilities: Vec<f64>,
-    /// The same number for images that belong together, as many; empty where none do.
+    /// The group of each image, equally many; empty if no images belong together.
     pub groups: Vec<usize>,
-    /// Those that were answered wrongly, those with the highest loss first.
+    /// Wrong predictions, those with the highest loss first.
     pub mistakes: Vec<Photo>,
 }
 
-/// What the training saw of a set of images.
+/// How a set of images relates to the training images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// None of them.
+    /// The model was not trained on any of them.
     Nothing,
-    /// So many are near-duplicates of, or in one group with, photos that it was trained on.
+    /// This many are near-duplicates of, or in one group with, training photos.
     Related(usize),
-    /// All of them.
+    /// The model was trained on all of them.
     Everything,
 }
 
-/// How a probability becomes an answer.
+/// How a probability becomes a prediction.
 #[derive(Debug, Clone, Default)]
 pub struct Decision {
     /// What chose the threshold, such as `0.5` or `recall>=0.98`.
     pub rule: String,
     /// A probability of at least this is the positive class.
     pub threshold: f64,
-    /// Where there are too few images for the claim.
+    /// A warning if there are too few images for the guarantee.
     pub warning: Option<Warning>,
-    /// What the threshold costs, where a rule chose it.
+    /// The errors at the threshold, if a rule chose it.
     pub cost: Option<String>,
-    /// How the probabilities were calibrated, in words.
+    /// Description of the calibration.
     pub calibration: Option<String>,
     /// Between these two probabilities the answer is `review`.
     pub review: Option<(f64, f64)>,
@@ -178,7 +178,7 @@ pub struct Photo {
     pub path: PathBuf,
     /// Whether it is positive.
     pub is_positive: bool,
-    /// Whether it was answered positive.
+    /// Whether it was predicted positive.
     pub answered_positive: bool,
     /// Probability of the positive class.
     pub probability: f64,
@@ -188,19 +188,19 @@ pub struct Photo {
     pub map: Option<Picture>,
 }
 
-/// Images that lie further from the training images than those do from each other.
+/// Images that are further from the training images than those are from each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unfamiliar {
-    /// How many.
+    /// Their number.
     pub images: usize,
-    /// Of so many.
+    /// The number of images compared.
     pub of: usize,
 }
 
-/// What it takes to make the same numbers again.
+/// What is needed to reproduce the numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Repeat {
-    /// Seed of all random choices.
+    /// The seed of all random choices.
     pub seed: u64,
     /// Program and library → version.
     pub versions: Vec<Fact>,
@@ -220,7 +220,7 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// From both words.
+    /// Creates a fact.
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: value.into() }
     }

@@ -1,4 +1,4 @@
-//! What it answered, and how a probability becomes an answer.
+//! The predictions, and how a probability becomes a prediction.
 
 use super::page::{Decision, Measured, Page};
 use super::text::{Name, Prose, count, each, percent, photos_of, threshold};
@@ -10,7 +10,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     Section::new("predictions", "Predictions", matrix + &decision)
 }
 
-/// The confusion matrix: a row a class, the shade its share of the row.
+/// The confusion matrix: one row per true class, shaded by the fraction of the row.
 fn confusion(page: &Page, measured: &Measured) -> String {
     let counts = &measured.metrics.confusion;
     let (negative, positive) = (Name(&page.negative), Name(&page.positive));
@@ -33,8 +33,8 @@ fn confusion(page: &Page, measured: &Measured) -> String {
     format!(
         "<h3>Confusion matrix</h3>\n<figure class=\"matrix\">\n<table>\n<thead><tr><td></td>\
          <th scope=\"col\">predicted {negative}</th><th scope=\"col\">predicted {positive}</th></tr></thead>\n\
-         <tbody>\n{rows}</tbody>\n</table>\n<figcaption>Of the {photos}: each row is a true class and each column a \
-         prediction; the percentages are of the row.</figcaption>\n</figure>\n",
+         <tbody>\n{rows}</tbody>\n</table>\n<figcaption>For the {photos}: rows are true classes, columns are predictions; percentages are of the \
+         row.</figcaption>\n</figure>\n",
         photos = photos_of(measured)
     )
 }
@@ -43,12 +43,12 @@ fn rule(page: &Page, decision: &Decision) -> String {
     let warning = decision.warning.as_ref().map_or(String::new(), |warning| {
         format!("<p class=\"alert\"><b class=\"state\">Warning</b> {}</p>\n", Prose(&warning.sentence))
     });
-    // A number that was given chose itself.
+    // A fixed threshold needs no explanation.
     let is_given = decision.rule.parse() == Ok(decision.threshold);
     let how = if is_given { String::new() } else { format!(", chosen by <code>{}</code>", Prose(&decision.rule)) };
     let mut said = vec![(
         "threshold on the probability".to_owned(),
-        format!("{}{how}: from there on it predicts {}", threshold(decision.threshold), Name(&page.positive)),
+        format!("{}{how}: at or above it, the prediction is {}", threshold(decision.threshold), Name(&page.positive)),
     )];
     if let Some(calibration) = &decision.calibration {
         said.push(("calibration".to_owned(), Prose(calibration).to_string()));
@@ -61,7 +61,7 @@ fn rule(page: &Page, decision: &Decision) -> String {
     format!("<h3>Decision threshold</h3>\n{warning}{cost}{}", facts(&said))
 }
 
-/// What the band leaves to a person, and how good the rest then is.
+/// The number of photos left to review, and the accuracy on the rest.
 fn reviewed(page: &Page, low: f64, high: f64) -> Option<String> {
     let measured = page.measured.first().filter(|measured| measured.labels.len() == measured.probabilities.len())?;
     let pairs = || measured.labels.iter().zip(&measured.probabilities);
@@ -71,7 +71,7 @@ fn reviewed(page: &Page, low: f64, high: f64) -> Option<String> {
     let all = measured.labels.len();
     (!answered.is_empty()).then(|| {
         format!(
-            ": {} of {} photos go to a person, and of the other {} it is right on {}",
+            ": {} of {} photos need review; of the other {}, {} are predicted correctly",
             count(all - answered.len()),
             count(all),
             count(answered.len()),

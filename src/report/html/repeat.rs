@@ -1,4 +1,4 @@
-//! Everything that it takes to make the same numbers again.
+//! Everything needed to reproduce the numbers.
 
 use super::page::{Fact, Network, Page};
 use super::text::{Name, Prose, command};
@@ -19,10 +19,10 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let line = if page.command.is_empty() {
         String::new()
     } else {
-        let promise = "The same photos, seed and machine give the same numbers, digit for digit.";
-        format!("<p>{promise}</p>\n<p class=\"command\"><code>{}</code></p>\n", command(&page.command))
+        let guarantee = "The same photos, seed and machine give the same numbers, digit for digit.";
+        format!("<p>{guarantee}</p>\n<p class=\"command\"><code>{}</code></p>\n", command(&page.command))
     };
-    Section::new("repeat", "Repeat this run", line + &network + &repeat.unwrap_or_default())
+    Section::new("repeat", "Reproduce this run", line + &network + &repeat.unwrap_or_default())
 }
 
 fn described(network: &Network) -> Vec<(String, String)> {

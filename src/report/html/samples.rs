@@ -1,4 +1,4 @@
-//! Some photos of each class as the network sees them: a wrong folder or a crop that cuts the subject is seen at once.
+//! Sample photos of each class as the network sees them, which reveal a wrong folder or a crop that cuts off the subject.
 
 use super::mistakes::pictures;
 use super::page::{ClassPhotos, Page};
@@ -9,13 +9,14 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let shown = || page.samples.iter().filter(|class| !class.photos.is_empty());
     let classes = each(shown().take(MAX_CLASSES), sheet);
     let more = shown().count().saturating_sub(MAX_CLASSES);
-    let more = if more == 0 { String::new() } else { format!("<p class=\"note\">{more} more classes.</p>\n") };
+    let more =
+        if more == 0 { String::new() } else { format!("<p class=\"note\">{more} more classes are not shown.</p>\n") };
     let body = if classes.is_empty() {
         classes
     } else {
         format!(
-            "<p>After orientation and crop. Is each class what its name says, and is the subject whole? If not, no number \
-             below means much.</p>\n<div class=\"sheets\">\n{classes}</div>\n{more}"
+            "<p>Sample photos after orientation and crop. Check that each class is what its name says and that no subject is cut \
+             off; otherwise no number below means much.</p>\n<div class=\"sheets\">\n{classes}</div>\n{more}"
         )
     };
     Section::new("samples", "What the network sees", body)

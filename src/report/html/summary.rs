@@ -1,4 +1,4 @@
-//! The top of the page: what was found, whether to trust it, what to do next.
+//! The top of the page: the results, the checks and the next steps.
 
 use super::checks::{self, Check, State};
 use super::page::{Measured, Page, Seen};
@@ -7,7 +7,7 @@ use crate::metrics::{Estimate, TOO_FEW};
 use crate::report::MeanStd;
 use crate::report::headline::ENOUGH;
 
-/// Most steps that are named: of more, none is taken.
+/// Maximum number of steps; a longer list would be ignored.
 const MAX_STEPS: usize = 5;
 
 /// The title, the answer in plain sentences, the checks and the next steps.
@@ -25,7 +25,7 @@ pub(super) fn header(page: &Page) -> String {
     )
 }
 
-/// The headline, in words, as the terminal has it: where few photos were measured, cross-validation comes first.
+/// The headline in sentences. As on the terminal, cross-validation comes first if few photos were measured.
 fn verdict(page: &Page) -> String {
     let measured = page.measured.first().map(|measured| on_measured(page, measured)).unwrap_or_default();
     let lines = match in_cross_validation(page) {
@@ -43,7 +43,7 @@ fn in_cross_validation(page: &Page) -> Option<String> {
     let found = page.cross_validation.as_ref()?;
     let MeanStd { mean, std } = found.accuracy?;
     Some(format!(
-        "In {}-fold cross-validation of {} it was right <strong>{}</strong> of the time (± {} between folds).",
+        "In {}-fold cross-validation of {}, the model was correct <strong>{}</strong> of the time (± {} between folds).",
         found.folds,
         photos(found.images),
         percent(mean),
@@ -51,12 +51,12 @@ fn in_cross_validation(page: &Page) -> Option<String> {
     ))
 }
 
-/// How often it was right on the photos that were measured, and its mistakes of either kind.
+/// The accuracy on the measured photos, and the errors of both kinds.
 fn on_measured(page: &Page, measured: &Measured) -> (String, String) {
     let metrics = &measured.metrics;
     let Some(accuracy) = metrics.accuracy else { return Default::default() };
     let whose = match measured.seen {
-        Seen::Nothing => " it never saw".to_owned(),
+        Seen::Nothing => " not used for training".to_owned(),
         Seen::Related(1) => {
             ", one of which has a near-duplicate, or a photo of its group, among the training photos".to_owned()
         }
@@ -66,10 +66,10 @@ fn on_measured(page: &Page, measured: &Measured) -> (String, String) {
                 count(some)
             )
         }
-        Seen::Everything => " that it was trained on, which says nothing about new ones".to_owned(),
+        Seen::Everything => " it was trained on, which says nothing about new photos".to_owned(),
     };
     let headline = format!(
-        "On {}{whose}, it was right <strong>{}</strong> of the time ({}).",
+        "On {}{whose}, the model was correct <strong>{}</strong> of the time ({}).",
         photos_of(measured),
         percent(accuracy.value),
         interval(&accuracy)
@@ -84,8 +84,8 @@ fn on_measured(page: &Page, measured: &Measured) -> (String, String) {
         high: specificity.low.map(other),
     };
     let kinds = format!(
-        "<p>It predicts {positive} from a probability of {} on. Among the {} that finds {} of the {positive} ({}), and takes \
-         {} of the {negative} for {positive} ({}).</p>\n",
+        "<p>It predicts {positive} if the probability is at least {}. Among the {}, it finds {} of the {positive} ({}) and \
+         mistakes {} of the {negative} for {positive} ({}).</p>\n",
         threshold(metrics.threshold),
         photos_of(measured),
         percent(sensitivity.value),
@@ -115,7 +115,7 @@ fn list_of(page: &Page, checks: &[Check]) -> String {
             count(checks::independent(page)),
             ENOUGH
         ),
-        0 => "Can I trust this? Nothing was found against it".to_owned(),
+        0 => "Can I trust this? No problems were found".to_owned(),
         warnings => format!("Can I trust this? {} first", counted(warnings, "warning", "warnings")),
     };
     let items = each(checks, |check| {

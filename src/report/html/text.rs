@@ -1,6 +1,6 @@
-//! Words and numbers as the page shows them; the only door through which a user's words reach the markup.
+//! Formatting of text and numbers for the page; all text from users passes through here into the markup.
 //!
-//! [`Text`] escapes for both element content and attributes, and takes out what may not stand in a document or would
+//! [`Text`] escapes for both element content and attributes, and replaces characters that are invalid in a document or would
 //! reorder it: control characters and direction overrides. [`Name`] and [`File`] also shorten, and keep a name that runs
 //! from right to left from rearranging the sentence around it (`<bdi>`).
 
@@ -11,13 +11,13 @@ use super::page::Measured;
 use crate::files::escaped;
 use crate::report::rounded;
 
-/// Longest name or path on the page, in characters; of a longer one the middle is left out.
+/// Maximum length of a name or path in characters; longer ones are shortened in the middle.
 const LONGEST: usize = 160;
-/// Longest sentence that comes from elsewhere, in characters.
+/// Maximum length of a message from another module, in characters.
 const LONGEST_PROSE: usize = 600;
-/// Longest command line, in characters.
+/// Maximum length of a command line, in characters.
 const LONGEST_COMMAND: usize = 8000;
-/// Between a number and its unit, where no line may break.
+/// Separates a number from its unit without allowing a line break.
 const NO_BREAK: char = '\u{a0}';
 
 /// Any text, escaped.
@@ -41,14 +41,14 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// Whether the character neither breaks the document nor turns around the direction of what follows.
+/// Whether the character is valid in a document and does not override the text direction.
 fn may_stand(character: char) -> bool {
     let is_override = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_noncharacter = matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe;
     !(character.is_control() || is_override || is_noncharacter)
 }
 
-/// A name that a user gave, such as a class's.
+/// A name from the user, such as that of a class.
 pub(super) struct Name<'a>(pub(super) &'a str);
 
 impl fmt::Display for Name<'_> {
@@ -57,12 +57,12 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-/// The title of a window, where no element may stand.
+/// Text for a window title, which must not contain elements.
 pub(super) fn title(words: &str) -> String {
     Text(&shortened(words, LONGEST)).to_string()
 }
 
-/// A path; its end, which tells files apart, is kept.
+/// A path; its end is kept, because it distinguishes files.
 pub(super) struct File<'a>(pub(super) &'a Path);
 
 impl fmt::Display for File<'_> {
@@ -71,7 +71,7 @@ impl fmt::Display for File<'_> {
     }
 }
 
-/// Sentences that come from elsewhere; what stands between backticks is code, as in the terminal.
+/// A message from another module; text between backticks is shown as code.
 pub(super) struct Prose<'a>(pub(super) &'a str);
 
 impl fmt::Display for Prose<'_> {
@@ -79,7 +79,7 @@ impl fmt::Display for Prose<'_> {
         let words = shortened(self.0, LONGEST_PROSE);
         let parts: Vec<&str> = words.split('`').collect();
         if parts.len().is_multiple_of(2) {
-            // A backtick without its partner means itself.
+            // An unpaired backtick is shown as it is.
             return write!(out, "{}", Text(&words));
         }
         for (place, part) in parts.into_iter().enumerate() {
@@ -93,14 +93,14 @@ impl fmt::Display for Prose<'_> {
     }
 }
 
-/// A command line, to be typed again: longer than a sentence may be, and every character of it stands for itself. Its lines
-/// break between words and not at the hyphens of options.
+/// A command line to type again: it may be longer than a sentence, has no markup, and breaks only between words, not at the
+/// hyphens of options.
 pub(super) fn command(line: &str) -> String {
     let line = shortened(line, LONGEST_COMMAND);
     line.split(' ').map(|word| format!("<span>{}</span>", Text(word))).collect::<Vec<_>>().join(" ")
 }
 
-/// The text, or its beginning and its longer end with an ellipsis between.
+/// The text, shortened if necessary to its beginning and its longer end with an ellipsis between them.
 fn shortened(text: &str, longest: usize) -> String {
     let length = text.chars().count();
     if length <= longest {
@@ -111,12 +111,12 @@ fn shortened(text: &str, longest: usize) -> String {
     text.chars().take(head).chain(['…']).chain(text.chars().skip(length - tail)).collect()
 }
 
-/// A share in percent: one decimal, two near the ends, where one would turn a rare error into none.
+/// A fraction in percent: one decimal, or two near 0 and 1, where rounding would hide a rare error.
 pub(super) fn percent(share: f64) -> String {
     format!("{}{NO_BREAK}%", percent_number(share, decimals(share)))
 }
 
-/// The same of both ends of an interval, in the same decimals: `51.6 to 66.9 %`.
+/// Both ends of an interval in percent, with the same number of decimals: `51.6 to 66.9 %`.
 pub(super) fn percents([low, high]: [f64; 2]) -> String {
     let decimals = decimals(low).max(decimals(high));
     format!("{} to {}{NO_BREAK}%", percent_number(low, decimals), percent_number(high, decimals))
@@ -131,7 +131,7 @@ fn decimals(share: f64) -> usize {
     if is_near_an_end { 2 } else { 1 }
 }
 
-/// A measure with three decimals.
+/// A metric with three decimals.
 pub(super) fn decimal(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}").replace('-', "−") } else { "–".to_owned() }
 }
@@ -141,7 +141,7 @@ pub(super) fn threshold(value: f64) -> String {
     if value.is_finite() { rounded(value).to_string() } else { "–".to_owned() }
 }
 
-/// A count with its thousands set apart.
+/// A count with thousands separators.
 pub(super) fn count(number: usize) -> String {
     let digits = number.to_string();
     if digits.len() < 5 {
@@ -156,7 +156,7 @@ pub(super) fn photos(number: usize) -> String {
     counted(number, "photo", "photos")
 }
 
-/// Measured photos with the name of their set, such as `80 test photos`; a set that is called `all photos` needs no name.
+/// The number of measured photos with the name of their set, such as `80 test photos`; the set `all photos` is not named.
 pub(super) fn photos_of(measured: &Measured) -> String {
     let number = measured.metrics.count;
     match measured.name.as_str() {
@@ -168,18 +168,18 @@ pub(super) fn photos_of(measured: &Measured) -> String {
     }
 }
 
-/// A count and the word for what is counted.
+/// A count with its noun.
 pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{}{NO_BREAK}{}", count(number), if number == 1 { one } else { many })
 }
 
-/// A message of the program at the beginning of a sentence.
+/// A message with a capital first letter.
 pub(super) fn capitalised(message: &str) -> String {
     let mut letters = message.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// The markup of each item, one after the other.
+/// The concatenated markup of all items.
 pub(super) fn each<T>(items: impl IntoIterator<Item = T>, markup: impl FnMut(T) -> String) -> String {
     items.into_iter().map(markup).collect::<Vec<_>>().concat()
 }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_user_wrote_is_markup() {
+    fn text_from_users_is_escaped() {
         let escaped = Text("<script>alert('1')</script> & \"x\"").to_string();
         assert_eq!(escaped, "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt; &amp; &quot;x&quot;");
     }

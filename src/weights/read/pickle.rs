@@ -279,7 +279,7 @@ impl Machine<'_> {
                 items.extend(more);
                 Ok(())
             }
-            _ => Err(self.broken("appends to something that is no list")),
+            _ => Err(self.broken("appends to something that is not a list")),
         }
     }
 
@@ -297,7 +297,7 @@ impl Machine<'_> {
                 items.extend(pairs.iter().map(|[key, value]| (*key, *value)));
                 Ok(())
             }
-            _ => Err(self.broken("sets an item of something that is no dict")),
+            _ => Err(self.broken("sets an item of something that is not a dict")),
         }
     }
 

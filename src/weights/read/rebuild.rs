@@ -29,7 +29,8 @@ pub(super) fn tensors<'a>(
         };
         // What DataParallel puts in front of every name.
         let name = name.strip_prefix("module.").unwrap_or(name);
-        let view = View::read(pickle, *arguments).ok_or_else(|| damaged(file, format!("{name} is no plain tensor")))?;
+        let view =
+            View::read(pickle, *arguments).ok_or_else(|| damaged(file, format!("{name} is not a plain tensor")))?;
         total = total.saturating_add(view.length().unwrap_or(usize::MAX));
         if total as u64 > SIZE_LIMIT {
             return Err(damaged(file, format!("with {name} of shape {:?} its tensors are too large", view.shape)));
