@@ -152,44 +152,51 @@ def table(rows):
     return "\n".join(lines)
 
 
-def chart(contest):
-    bars = [
-        ("tch's vision module, direct", "direct"),
-        ("PyTorch + DataLoader", "pytorch"),
-        ("ONNX Runtime", "onnx"),
-        ("resnet-binary, fp32", "ours_fp32"),
-        ("resnet-binary, auto", "ours_auto"),
-    ]
-    most = max(contest.median(name) for _, name in bars)
-    parts = []
-    for number, (label, name) in enumerate(bars):
-        rate, y = contest.median(name), 44 + 34 * number
-        width, ours = 380 * rate / most, name.startswith("ours")
+def chart(title, bars):
+    """An SVG of `bars`, `(label, images a second)`; ours stand out."""
+    most, parts = max(rate for _, rate in bars), []
+    for number, (label, rate) in enumerate(bars):
+        y, width = 44 + 34 * number, 380 * rate / most
         parts.append(
             f'<text x="206" y="{y + 16}" text-anchor="end">{label}</text>'
-            f'<rect x="216" y="{y}" width="{width:.0f}" height="22" rx="3" class="{"ours" if ours else "peer"}"/>'
+            f'<rect x="216" y="{y}" width="{width:.0f}" height="22" rx="3" class="{"ours" if "resnet-binary" in label else "peer"}"/>'
             f'<text x="{222 + width:.0f}" y="{y + 16}" class="number">{rate:.1f}</text>'
         )
     style = (
         "text{font:14px system-ui,sans-serif;fill:#24292f}.number{font-weight:600}.ours{fill:#1a7f5a}.peer{fill:#9aa4af}"
         "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.ours{fill:#3fb68b}.peer{fill:#5b6670}}"
     )
-    cores = len(os.sched_getaffinity(0))
+    height = 60 + 34 * len(bars)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 230" width="680" height="230" role="img">'
-        f"<title>Photos to features, images a second</title><style>{style}</style>"
-        f'<text x="216" y="26">JPEG files to ResNet-50 features, images/s on {cores} cores</text>{"".join(parts)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {height}" width="680" height="{height}" role="img">'
+        f"<title>{title}, images a second</title><style>{style}</style>"
+        f'<text x="216" y="26">{title}, images/s</text>{"".join(parts)}</svg>\n'
     )
+
+
+def network_chart(file):
+    """The chart of what `peers.py network` measured."""
+    ours = {f"engine_{precision}": f"resnet-binary, {precision}" for precision in ["fp32", "bf16", "int8"]}
+    ours["tch_module"] = "tch's vision module, fp32"
+    found = json.loads(file.read_text())
+    bars = [(ours.get(name, name), row["images_per_second"]) for name, row in found.items()]
+    precisions = ["fp32", "bf16", "int8"]
+    bars.sort(key=lambda bar: (precisions.index(bar[0].split()[-1]), bar[1]))
+    return chart("ResNet-50 features of ready crops, one thread", bars)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", type=pathlib.Path, help="the JSON of `peers.py network`: write its --chart and end")
     for name in ["binary", "direct", "python", "data"]:
-        parser.add_argument(f"--{name}", required=True)
+        parser.add_argument(f"--{name}")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", type=int, default=0, help="also extract this many photos and compare the memory")
     parser.add_argument("--chart", type=pathlib.Path)
     options = parser.parse_args()
+    if options.network:
+        options.chart.write_text(network_chart(options.network))
+        return
     with tempfile.TemporaryDirectory() as folder:
         contest = Contest(options, pathlib.Path(folder))
         contest.peer("prepare", folder)
@@ -200,7 +207,15 @@ def main():
         contest.once()
         print(table(contest.rows()))
         if options.chart:
-            options.chart.write_text(chart(contest))
+            names = [
+                ("tch's vision module, direct", "direct"),
+                ("PyTorch + DataLoader", "pytorch"),
+                ("ONNX Runtime", "onnx"),
+                ("resnet-binary, fp32", "ours_fp32"),
+                ("resnet-binary, auto", "ours_auto"),
+            ]
+            title = f"JPEG files to ResNet-50 features on {len(os.sched_getaffinity(0))} cores"
+            options.chart.write_text(chart(title, [(label, contest.median(name)) for label, name in names]))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ enum Command {
     Merge(merge::Args),
     /// Write a model as ONNX, TorchScript or safetensors
     Export(export::Args),
-    /// Check an exported file, stage by stage, against its test images and expected outputs
+    /// Check an exported file against its test images, stage by stage
     Verify(verify::Args),
     /// Show every stage of the network, including the head
     Inspect(inspect::Args),
@@ -62,7 +62,7 @@ enum Command {
     Weights(weights::Args),
     /// Show, clear or shrink the cache of features
     Cache(cache::Args),
-    /// Check libtorch, driver, devices, weights and cache, and run a batch on every device
+    /// Check the installation, and run a batch on every device
     Doctor(doctor::Args),
     /// Write completions for a shell to standard output
     Completions(shell::CompletionsArgs),

@@ -28,6 +28,7 @@ enum Action {
     },
     /// Download weights into the user's cache folder
     Fetch {
+        /// Name from `weights list`
         #[arg(default_value = Manifest::DEFAULT)]
         name: String,
         #[command(flatten)]
@@ -35,11 +36,13 @@ enum Action {
     },
     /// Print the path of weights
     Path {
+        /// Name from `weights list`
         #[arg(default_value = Manifest::DEFAULT)]
         name: String,
     },
     /// Compare the checksum of weights with the manifest
     Verify {
+        /// Name from `weights list`
         #[arg(default_value = Manifest::DEFAULT)]
         name: String,
     },

@@ -137,7 +137,8 @@ impl Output<'_> {
             return Err(self.refused(format!("it holds decisions; `--fixes {file}` applies them to the labels")));
         }
         let (kind, found) = (kind.name, pixels::describe(&head));
-        Err(self.refused(format!("it already exists and is not a {kind} of this program ({found})")))
+        let article = if kind.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+        Err(self.refused(format!("it already exists and is not {article} {kind} of this program ({found})")))
     }
 
     pub(super) fn refused(&self, reason: String) -> PipelineError {

@@ -98,6 +98,7 @@ pub(super) fn write_estimate(
     width: usize,
     estimate: Option<&Estimate>,
     method: Option<&str>,
+    metrics: &Metrics,
 ) -> fmt::Result {
     let method = method.map(|method| format!(", {method}")).unwrap_or_default();
     let interval = estimate.and_then(Estimate::interval);
@@ -105,7 +106,9 @@ pub(super) fn write_estimate(
         (Some(Estimate { value, .. }), Some([low, high])) => {
             writeln!(out, "  {name:<width$}{value:.3}  (95 % interval {low:.3} to {high:.3}{method})")
         }
-        (Some(Estimate { value, .. }), None) => writeln!(out, "  {name:<width$}{value:.3}  ({})", too_few(name)),
+        (Some(Estimate { value, .. }), None) => {
+            writeln!(out, "  {name:<width$}{value:.3}  ({})", no_interval(name, metrics))
+        }
         (None, _) => writeln!(out, "  {name:<width$}undefined: it needs images and predictions of both classes"),
     }
 }
@@ -133,12 +136,15 @@ pub(super) fn write_confusion(out: &mut fmt::Formatter<'_>, classes: [&str; 2], 
     Ok(())
 }
 
-/// Why a metric has no interval, and how many photos it needs for one.
-pub(super) fn too_few(measure: &str) -> String {
+/// Why a metric has no interval, and what it needs for one.
+pub(super) fn no_interval(measure: &str, metrics: &Metrics) -> String {
     let least = match measure {
         "log loss" | "Brier score" => MIN_GROUPS_OF_LOSSES,
         "calibration error" => MIN_GROUPS_OF_BINS,
         _ => MIN_GROUPS,
     };
+    if metrics.groups.iter().all(|&groups| groups >= least) {
+        return "no interval: its upper end would be more than 100 times the value".to_owned();
+    }
     format!("{TOO_FEW}, which needs {least} of each class, near-duplicates counted once")
 }

@@ -84,7 +84,7 @@ impl fmt::Display for EvaluateReport {
             writeln!(out, "measured on photos that the model was trained on, which says nothing about new photos:")?;
         }
         for (name, estimate, method) in estimates(metrics) {
-            write_estimate(out, name, 19, estimate, Some(method.name()))?;
+            write_estimate(out, name, 19, estimate, Some(method.name()), metrics)?;
         }
         writeln!(out)?;
         write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)?;

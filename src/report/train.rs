@@ -331,7 +331,7 @@ impl TrainReport {
             ("log loss", &metrics.log_loss),
         ];
         for (name, estimate) in rows {
-            write_estimate(out, name, 10, estimate.as_ref(), None)?;
+            write_estimate(out, name, 10, estimate.as_ref(), None, metrics)?;
         }
         write_confusion(out, [&self.negative, &self.positive], &metrics.confusion)
     }

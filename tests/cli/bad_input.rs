@@ -145,14 +145,14 @@ const OTHER: &[Row] = &[
         |dir| drop(dir.file("m", b"hello")),
         &["predict", "x.jpg", "--model", "m"],
         1,
-        &["no model"],
+        &["not a model"],
     ),
     (
         "model cut off",
         |dir| drop(dir.file("m", &std::fs::read(dir.model()).unwrap()[..3000])),
         &["predict", "x.jpg", "--model", "m"],
         1,
-        &["no model"],
+        &["not a model"],
     ),
     (
         "model of another version",

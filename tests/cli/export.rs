@@ -170,7 +170,7 @@ fn what_cannot_be_exported_or_replayed_gets_a_sentence() {
     let cases = [
         (export("--format onnx --output none/a.onnx"), 1, "mkdir -p"),
         (export("--format onnx --output /proc/a.onnx"), 1, "/proc"),
-        (export("--format onnx --output notes.txt"), 1, "no ONNX file of this program"),
+        (export("--format onnx --output notes.txt"), 1, "not an ONNX file of this program"),
         (export("--format onnx --output model.safetensors"), 1, "it is the model"),
         (export("--format tflite --output a"), 2, "possible values: onnx, torchscript, safetensors"),
         (export("--format onnx --opset 99 --output a"), 2, "99 is not in 18..=21"),

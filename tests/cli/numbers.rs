@@ -81,7 +81,7 @@ fn photos_that_are_linked_ten_times_promise_and_show_no_more_than_once() {
         "{}",
         said.out
     );
-    assert!(said.out.contains("count once in the intervals: 10 of light, 10 of dark"), "{}", said.out);
+    assert!(said.out.contains("count once in the intervals: 10 groups of light, 10 of dark"), "{}", said.out);
     assert!(
         said.out.contains(
             "\n200 photos of `dark` in 20 groups that belong together: these numbers are \

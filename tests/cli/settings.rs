@@ -96,7 +96,7 @@ fn an_option_of_a_file_that_does_nothing_is_told_with_its_place() {
     let dir = with_files("solver = 'sgd'\nepochs = 5\n", "");
     let said = said(&dir, &[], &["--solver", "exact"]);
     assert_eq!(said.code, Some(2));
-    for words in ["`--epochs` does nothing here", "`--epochs` is from resnet-binary.toml: take it out there"] {
+    for words in ["`--epochs` has no effect here", "`--epochs` is from resnet-binary.toml: take it out there"] {
         assert!(said.err.contains(words), "no `{words}` in: {}", said.err);
     }
 }

@@ -5,7 +5,7 @@ use super::page::{Measured, Page};
 use super::text::{Name, Prose, capitalised, count, decimal, each, photos};
 use super::{Section, table};
 use crate::metrics::{Estimate, Metrics};
-use crate::report::estimates::{estimates, in_groups, too_few};
+use crate::report::estimates::{estimates, in_groups, no_interval};
 use crate::report::{CrossValidationReport, MeanStd};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
@@ -23,7 +23,7 @@ fn measures(page: &Page, measured: &Measured, with_title: bool) -> String {
         let value = estimate.map_or("–".to_owned(), |estimate| decimal(estimate.value));
         let [interval, method] = match estimate.map(Estimate::interval) {
             Some(Some([low, high])) => [format!("{} to {}", decimal(low), decimal(high)), method.name().to_owned()],
-            Some(None) => ["–".to_owned(), too_few(name)],
+            Some(None) => ["–".to_owned(), no_interval(name, metrics)],
             None => ["–".to_owned(), "undefined: a class or a prediction is missing".to_owned()],
         };
         format!(
