@@ -23,7 +23,7 @@ impl fmt::Display for CalibrationReport {
         match *kind {
             "none" => write!(out, "none, because no correction lowered the log loss")?,
             "prior" => {
-                write!(out, "class weight undone: probabilities are for the class balance of the training photos")?
+                write!(out, "class weight undone: probabilities are for the class balance of the training photos")?;
             }
             kind => write!(out, "{kind} curve")?,
         }
