@@ -29,9 +29,9 @@ fn brief(command: Command) -> Command {
 }
 
 fn brief_option(option: Arg) -> Arg {
-    let is_global = option.is_global_set();
+    let is_hidden = option.is_global_set() || option.is_hide_short_help_set();
     let help = option.get_help().map(|help| first_sentence(&help.to_string()).to_owned());
-    let option = option.help_heading(None::<&str>).hide_short_help(is_global || option.is_hide_short_help_set());
+    let option = option.help_heading(None::<&str>).hide_short_help(is_hidden);
     match help {
         Some(help) => option.help(help),
         None => option,
