@@ -22,17 +22,17 @@ fn later(command: Command) -> Command {
     command.hide(is_later)
 }
 
-/// No headings, no options that every command has, a sentence for each option, and the first examples.
+/// No headings, no options that every command has, a sentence for each option without its default, and of the examples
+/// only the program's own.
 fn brief(command: Command) -> Command {
-    let after = command.get_after_help().map(|text| first_examples(&text.to_string())).unwrap_or_default();
+    let after = command.get_after_help().map(|text| start(&text.to_string())).unwrap_or_default();
     command.disable_version_flag(true).after_help(after).mut_args(brief_option).mut_subcommands(brief)
 }
 
 fn brief_option(option: Arg) -> Arg {
-    let is_global = option.is_global_set();
+    let is_hidden = option.is_global_set() || option.is_hide_short_help_set();
     let help = option.get_help().map(|help| first_sentence(&help.to_string()).to_owned());
-    let is_hidden = is_global || option.is_hide_short_help_set();
-    let option = option.help_heading(None::<&str>).hide_short_help(is_hidden);
+    let option = option.help_heading(None::<&str>).hide_default_value(true).hide_short_help(is_hidden);
     match help {
         Some(help) => option.help(help),
         None => option,
@@ -40,13 +40,14 @@ fn brief_option(option: Arg) -> Arg {
 }
 
 fn first_sentence(text: &str) -> &str {
-    let ends = ["; ", ". ", ": "].into_iter().filter_map(|end| text.find(end).filter(|&at| at > NAME));
+    let ends = ["; ", ". ", ": ", " [default"].into_iter();
+    let ends = ends.filter_map(|end| text.find(end).filter(|&at| end != ": " || at > NAME));
     ends.min().map_or(text, |end| &text[..end])
 }
 
-fn first_examples(text: &str) -> String {
-    let is_examples = text.starts_with("Examples:") || text.starts_with("Start here:");
-    if is_examples { text.lines().take(3).collect::<Vec<_>>().join("\n") } else { String::new() }
+fn start(text: &str) -> String {
+    let lines = text.lines().skip_while(|line| *line != "Start here:").take_while(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -59,6 +60,7 @@ mod tests {
             ("Corrections on top of the labels: a CSV with columns", "Corrections on top of the labels"),
             ("gap: the mean of each channel; flatten: every number", "gap: the mean of each channel"),
             ("0.5 or another probability, f1; chosen", "0.5 or another probability, f1"),
+            ("Threads at most [default: all]", "Threads at most"),
             ("Where to write the model", "Where to write the model"),
         ];
         for (text, expected) in cases {

@@ -26,7 +26,7 @@ static VERSION: LazyLock<String> =
 #[command(name = "resnet-binary", version = VERSION.as_str(), max_term_width = 100, propagate_version = true)]
 #[command(after_help = "\
 Start here:
-  resnet-binary train --data ./imgs     of ./imgs/cats/*.jpg and ./imgs/dogs/*.jpg
+  resnet-binary train --data ./imgs      of ./imgs/cats/*.jpg, ./imgs/dogs/*.jpg
   resnet-binary predict img.jpg
 
 Exit codes: 0 done; 1 failed; 2 usage error, or a failure that a retry cannot

@@ -60,7 +60,9 @@ fn add_pages(command: &clap::Command, folder: &Path, pages: &mut files::Batch) -
     // What `-h` leaves out would stand without a word of explanation.
     let whole = command.clone().mut_args(|option| option.hide_short_help(false));
     let whole = whole.mut_subcommands(|below| if is_help(&below) { below.hide(true) } else { below });
-    let page = clap_mangen::Man::new(whole).title(name);
+    // Without libtorch, of which a page may meet another than that of the program that wrote it.
+    let version = env!("CARGO_PKG_VERSION");
+    let page = clap_mangen::Man::new(whole.version(version)).title(name).source(format!("resnet-binary {version}"));
     pages.add(&folder.join(format!("{name}.1")), |file| page.render(file))?;
     command.get_subcommands().filter(|below| !is_help(below)).try_for_each(|below| add_pages(below, folder, pages))
 }

@@ -35,7 +35,7 @@ fn grey(side: u32, pixels_at: u32) -> Vec<(u16, u16, u32)> {
     ]
 }
 
-/// A black thumbnail of 40×40 pixels in the first directory and, as its SubIFD, a bright image of 80×80 pixels with this
+/// A black thumbnail of 40×40 pixels in the first directory and, as its `SubIFD`, a bright image of 80×80 pixels with this
 /// photometric interpretation.
 fn with_thumbnail(photometric: u32) -> Vec<u8> {
     let mut bytes = [b"II*\0\0\0\0\0".as_slice(), &[0; 1600], &[220; 6400]].concat();
