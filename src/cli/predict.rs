@@ -24,7 +24,7 @@ use super::terminal::{self, Exit, Terminal};
 /// Fields of JSON and columns of CSV: path; label, the predicted class, or `review`; positive, the name of the positive class;
 /// probability, the calibrated probability of that class; logit, the head's output before calibration; unfamiliar, whether
 /// the photo is unlike the training photos; error, why the photo could not be read, in place of all but the path. JSON only,
-/// where they apply: pages, the number of pages or frames, of which the first is classified; trained_on, true if the model was
+/// where they apply: pages, the number of pages or frames, of which the first is classified; `trained_on`, true if the model was
 /// trained on this photo; nearest, with `--explain`: a list of path, class and similarity (1 is the same photo); cam, with
 /// `--cam`: path (of the picture), head (gap or flatten), bias, and cells, row by row, whose mean (with flatten: sum) plus
 /// the bias is the logit.
