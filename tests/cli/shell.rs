@@ -98,7 +98,7 @@ fn the_short_help_of_every_command_fits_a_screen() {
     }
     assert!(short(&[]).err.lines().count() < 24);
     let whole = short(&["train", "--help"]).out;
-    for words in ["\nHead:\n", "\nBackbone:\n", "--quiet", "--report report.html", "RESNET_BINARY_TRAIN_IMAGE_SIZE"] {
+    for words in ["\nHead:\n", "\nBackbone:\n", "--quiet", "report.html", "RESNET_BINARY_TRAIN_IMAGE_SIZE"] {
         assert!(whole.contains(words), "no `{words}` in: {whole}");
     }
 }
