@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use resnet_binary::features::cache::{Cache, CacheInfo};
-use resnet_binary::progress::Progress;
+use crate::features::cache::{Cache, CacheInfo};
+use crate::progress::Progress;
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use resnet_binary::backbone::device::DeviceChoice;
-use resnet_binary::pipeline::{self, DoctorOptions};
-use resnet_binary::weights::{Places, WeightsSource};
+use crate::backbone::device::DeviceChoice;
+use crate::pipeline::{self, DoctorOptions};
+use crate::weights::{Places, WeightsSource};
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use resnet_binary::dataset::split::Split;
-use resnet_binary::pipeline::{self, EvaluateOptions, PageOptions};
-use resnet_binary::weights::WeightsSource;
+use crate::dataset::split::Split;
+use crate::pipeline::{self, EvaluateOptions, PageOptions};
+use crate::weights::WeightsSource;
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use resnet_binary::export::{Entry, Format, OPSETS};
-use resnet_binary::files;
-use resnet_binary::pipeline::{self, BackboneOptions, ExportOptions};
-use resnet_binary::weights::{Places, WeightsSource};
+use crate::export::{Entry, Format, OPSETS};
+use crate::files;
+use crate::pipeline::{self, BackboneOptions, ExportOptions};
+use crate::weights::{Places, WeightsSource};
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use resnet_binary::pipeline::{self, ExtractOptions, MaxUnreadable};
-use resnet_binary::shards::{RowType, Shard};
-use resnet_binary::weights::WeightsSource;
+use crate::pipeline::{self, ExtractOptions, MaxUnreadable};
+use crate::shards::{RowType, Shard};
+use crate::weights::WeightsSource;
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use resnet_binary::files::shell_word;
-use resnet_binary::pipeline::{self, InspectOptions};
-use resnet_binary::weights::{Places, WeightsSource};
+use crate::files::shell_word;
+use crate::pipeline::{self, InspectOptions};
+use crate::weights::{Places, WeightsSource};
 
 use super::options::{self, PoolingChoice};
 use super::terminal::{self, Exit};

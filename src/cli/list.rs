@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use resnet_binary::features::Inputs;
-use resnet_binary::files::Text;
-use resnet_binary::pipeline::{Argument, Arguments};
+use crate::features::Inputs;
+use crate::files::Text;
+use crate::pipeline::{Argument, Arguments};
 
 use super::terminal::Terminal;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use resnet_binary::pipeline::{self, MergeOptions, PipelineError};
+use crate::pipeline::{self, MergeOptions, PipelineError};
 
 use super::terminal::{self, Exit, Terminal};
 

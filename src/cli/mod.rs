@@ -1,4 +1,4 @@
-//! The command line: parsing and printing only. It uses the library, never the reverse.
+//! The command line: parsing and printing only. It uses all other modules, and only `src/main.rs` calls it.
 
 mod cache;
 mod doctor;
@@ -21,4 +21,4 @@ mod train;
 mod verify;
 mod weights;
 
-pub(crate) use program::run;
+pub use program::main;

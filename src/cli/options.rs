@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use resnet_binary::audit::GroupBy;
-use resnet_binary::backbone::device::DeviceChoice;
-use resnet_binary::backbone::{BackboneError, Pooling, PrecisionChoice, layout};
-use resnet_binary::dataset::{ClassesFrom, ReadOptions};
-use resnet_binary::decision::{DecisionError, Review, RuleError, ThresholdRule};
-use resnet_binary::files;
-use resnet_binary::pipeline::{BackboneOptions, OnUnreadable};
-use resnet_binary::pixels::{Levels, Limits, Preprocess};
-use resnet_binary::report::shell_word;
-use resnet_binary::weights::{FetchOptions, Places, WeightsSource};
+use crate::audit::GroupBy;
+use crate::backbone::device::DeviceChoice;
+use crate::backbone::{BackboneError, Pooling, PrecisionChoice, layout};
+use crate::dataset::{ClassesFrom, ReadOptions};
+use crate::decision::{DecisionError, Review, RuleError, ThresholdRule};
+use crate::files;
+use crate::pipeline::{BackboneOptions, OnUnreadable};
+use crate::pixels::{Levels, Limits, Preprocess};
+use crate::report::shell_word;
+use crate::weights::{FetchOptions, Places, WeightsSource};
 
 use super::settings;
 use super::terminal::Terminal;

@@ -5,12 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use resnet_binary::decision::Review;
-use resnet_binary::files::{FileError, shell_word};
-use resnet_binary::pipeline::{self, Arguments, MapOutput, MaxUnreadable, PredictOptions, Prediction, Verdict};
-use resnet_binary::progress::Progress;
-use resnet_binary::shards::Shard;
-use resnet_binary::weights::WeightsSource;
+use crate::decision::Review;
+use crate::files::{FileError, shell_word};
+use crate::pipeline::{self, Arguments, MapOutput, MaxUnreadable, PredictOptions, Prediction, Verdict};
+use crate::progress::Progress;
+use crate::shards::Shard;
+use crate::weights::WeightsSource;
 
 use super::list::arguments;
 use super::options;

@@ -4,12 +4,12 @@ use std::sync::{LazyLock, OnceLock};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use resnet_binary::dataset::DatasetError;
-use resnet_binary::files::FileError;
-use resnet_binary::pipeline::PipelineError;
-use resnet_binary::pixels;
-use resnet_binary::progress::Progress as _;
-use resnet_binary::weights::WeightsError;
+use crate::dataset::DatasetError;
+use crate::files::FileError;
+use crate::pipeline::PipelineError;
+use crate::pixels;
+use crate::progress::Progress as _;
+use crate::weights::WeightsError;
 
 use super::settings::Settings;
 use super::terminal::{self, Exit, Terminal};
@@ -19,7 +19,7 @@ use super::{
 
 /// The versions of this program and of the libtorch it runs with, which may differ from the one it was compiled with.
 static VERSION: LazyLock<String> =
-    LazyLock::new(|| format!("{} ({})", env!("CARGO_PKG_VERSION"), resnet_binary::backbone::about::short()));
+    LazyLock::new(|| format!("{} ({})", env!("CARGO_PKG_VERSION"), crate::backbone::about::short()));
 
 /// A folder of photos in, a trustworthy binary classifier out.
 #[derive(Debug, Parser)]
@@ -70,8 +70,14 @@ enum Command {
     Man(shell::ManArgs),
 }
 
+/// Runs the command that the arguments of the process say, and ends the process with its exit code.
+pub fn main() {
+    crate::ffi::end_clearly_without_memory();
+    crate::ffi::exit_without_destructors(run().code())
+}
+
 /// Parses the command line, runs the command and turns its outcome into an exit code.
-pub(crate) fn run() -> Exit {
+fn run() -> Exit {
     let (cli, settings) = match parse() {
         Ok(Some(parsed)) => parsed,
         Ok(None) => return Exit::Done,
@@ -198,9 +204,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         PipelineError,
         DatasetError,
         WeightsError,
-        resnet_binary::backbone::BackboneError,
-        resnet_binary::head::HeadError,
-        resnet_binary::model::ModelError,
+        crate::backbone::BackboneError,
+        crate::head::HeadError,
+        crate::model::ModelError,
         FileError,
     )
 }

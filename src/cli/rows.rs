@@ -3,9 +3,9 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use resnet_binary::files::escaped;
-use resnet_binary::pipeline::{Answer, Cam, Prediction, Similar, Verdict};
-use resnet_binary::report::{self, heatmap};
+use crate::files::escaped;
+use crate::pipeline::{Answer, Cam, Prediction, Similar, Verdict};
+use crate::report::{self, heatmap};
 use serde_json::json;
 
 use super::terminal::{self, Terminal};

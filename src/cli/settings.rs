@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use resnet_binary::files::{self, escaped, shell_word};
+use crate::files::{self, escaped, shell_word};
 
 /// The file of a project, beside its data, and of a user, in the configuration folder.
 pub(super) const FILE: &str = "resnet-binary.toml";

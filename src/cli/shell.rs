@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
-use resnet_binary::files;
+use crate::files;
 
 use super::terminal::{self, Exit};
 

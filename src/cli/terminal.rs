@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use resnet_binary::progress::{Interrupted, Progress, Unit};
+use crate::progress::{Interrupted, Progress, Unit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// The outcome of a run, as reported to the shell.

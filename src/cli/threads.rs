@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-use resnet_binary::progress::Progress;
+use crate::progress::Progress;
 
 use super::terminal::Terminal;
 

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use resnet_binary::audit::GroupBy;
-use resnet_binary::backbone::Pooling;
-use resnet_binary::backbone::shapes::{self, HeadSpec};
-use resnet_binary::decision::ThresholdRule;
-use resnet_binary::head::sgd::SgdOptions;
-use resnet_binary::head::{Balance, L2};
-use resnet_binary::pipeline::{self, PageOptions, SolverChoice, TrainOptions};
-use resnet_binary::progress::Progress;
-use resnet_binary::weights::WeightsSource;
+use crate::audit::GroupBy;
+use crate::backbone::Pooling;
+use crate::backbone::shapes::{self, HeadSpec};
+use crate::decision::ThresholdRule;
+use crate::head::sgd::SgdOptions;
+use crate::head::{Balance, L2};
+use crate::pipeline::{self, PageOptions, SolverChoice, TrainOptions};
+use crate::progress::Progress;
+use crate::weights::WeightsSource;
 
 use super::options::{self, PoolingChoice};
 use super::settings;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use resnet_binary::pipeline::{self, PipelineError};
+use crate::pipeline::{self, PipelineError};
 
 use super::terminal::{self, Exit};
 

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use resnet_binary::progress::Progress;
-use resnet_binary::weights::{self, Manifest, Places};
+use crate::progress::Progress;
+use crate::weights::{self, Manifest, Places};
 use serde_json::json;
 
 use super::options::Downloads;
