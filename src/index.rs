@@ -24,13 +24,13 @@ use crate::dataset::subset;
 use crate::features::FeatureMatrix;
 
 /// Rows that are kept at most: half a megabyte.
-pub const MAX_ROWS: usize = 256;
+pub(crate) const MAX_ROWS: usize = 256;
 
 /// Fewer training photos do not say what is usual among them.
-pub const MIN_PHOTOS: usize = 10;
+pub(crate) const MIN_PHOTOS: usize = 10;
 
 /// Which of the most similar rows counts. The first alone would trust a single odd training photo.
-pub const K: usize = 3;
+pub(crate) const K: usize = 3;
 
 /// The 96 % quantile of the normal distribution: new photos of the trained kind beyond it are marked all the same.
 const Z: f64 = 1.750_686_071_252_169_6;

@@ -29,7 +29,7 @@ use neighbours::{Row, WIDTH};
 /// How two files show one photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The same bytes.
     Identical,
     /// The same picture: resized, recompressed, brighter or darker, lightly cropped.
@@ -40,7 +40,7 @@ pub enum Kind {
 
 /// Two photos that are one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Pair {
+pub(crate) struct Pair {
     /// The first of them, by its row.
     pub a: usize,
     /// The second; always the greater.
@@ -53,7 +53,7 @@ pub struct Pair {
 
 /// All copies among some photos.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Duplicates {
+pub(crate) struct Duplicates {
     /// By `a`, then `b`. Of many copies of one photo not all pairs are listed, but enough to join them.
     pub pairs: Vec<Pair>,
     /// `[N]`, the index of the first photo of each group.
@@ -81,7 +81,7 @@ const SEED: u64 = 0;
 /// Finds the copies among N photos by their features `[N, D]`, thumbnails `[N]` and hashes `[N]`.
 ///
 /// What is missing at the end of one of the three is taken as not there, and NaN among the features as like nothing.
-pub fn find(features: &FeatureMatrix, thumbnails: &[&Thumbnail], hashes: &[ContentHash]) -> Duplicates {
+pub(crate) fn find(features: &FeatureMatrix, thumbnails: &[&Thumbnail], hashes: &[ContentHash]) -> Duplicates {
     let count = features.len().min(thumbnails.len()).min(hashes.len());
     let mut first_of = HashMap::with_capacity(count);
     let (mut pairs, mut distinct) = (Vec::new(), Vec::new());

@@ -195,7 +195,7 @@ impl Sets {
 
 /// Merges groupings of the same images, `[N]` ids each → `[N]`: the index of the first image of each merged group. A
 /// grouping of another length says nothing about the images beyond its own.
-pub fn join(count: usize, groupings: &[&[usize]]) -> Vec<usize> {
+pub(crate) fn join(count: usize, groupings: &[&[usize]]) -> Vec<usize> {
     let mut sets = Sets::new(count);
     for grouping in groupings {
         let mut first_of = HashMap::new();

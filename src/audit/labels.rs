@@ -21,7 +21,7 @@ const KEPT_OF_EACH_CLASS: usize = 1;
 
 /// An image whose label is possibly wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Suspect {
+pub(crate) struct Suspect {
     /// Its row.
     pub index: usize,
     /// The label that it has, `true` for the positive class.
@@ -36,7 +36,7 @@ pub struct Suspect {
 
 /// What the probabilities say about the labels. Pairs of counts and shares are `[negative, positive]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LabelAudit {
+pub(crate) struct LabelAudit {
     /// Mean probability of each class over the images labelled so.
     pub thresholds: [f64; 2],
     /// Images counted as `[given][true]`, the others left out.
@@ -53,7 +53,7 @@ pub struct LabelAudit {
 ///
 /// `None` where a class has no label, the lengths differ or a probability is not between 0 and 1: then there is nothing to
 /// compare.
-pub fn find(labels: &[bool], probabilities: &[f64]) -> Option<LabelAudit> {
+pub(crate) fn find(labels: &[bool], probabilities: &[f64]) -> Option<LabelAudit> {
     let is_sound = labels.len() == probabilities.len() && probabilities.iter().all(|p| (0.0..=1.0).contains(p));
     let counts = [false, true].map(|class| labels.iter().filter(|&&label| label == class).count());
     if !is_sound || counts.contains(&0) {
@@ -70,7 +70,7 @@ pub fn find(labels: &[bool], probabilities: &[f64]) -> Option<LabelAudit> {
 }
 
 /// All images, the least believed label first; of equals the earlier one.
-pub fn ranked(labels: &[bool], probabilities: &[f64]) -> Vec<Suspect> {
+pub(crate) fn ranked(labels: &[bool], probabilities: &[f64]) -> Vec<Suspect> {
     let pairs = labels.iter().zip(probabilities).enumerate();
     let mut ranked: Vec<Suspect> = pairs
         .map(|(index, (&given, &probability))| {

@@ -10,15 +10,16 @@
 //! | Which labels are possibly wrong? | [`labels`] |
 //! | Are the classes told apart by how the photos were taken? | [`shortcut`] |
 
-pub mod duplicates;
+pub(crate) mod duplicates;
 
-pub mod groups;
+pub(crate) mod groups;
 
-pub mod labels;
+pub(crate) mod labels;
 
-pub mod shortcut;
+pub(crate) mod shortcut;
 
-pub use groups::{GroupBy, GroupingError};
+pub use groups::GroupBy;
+pub(crate) use groups::GroupingError;
 
 #[cfg(test)]
 mod simulation;

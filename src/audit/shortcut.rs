@@ -23,13 +23,13 @@ use crate::metrics::{Estimate, Scores, ranking};
 use crate::pixels::PhotoFacts;
 use crate::progress::Progress;
 
-pub use border::{Borders, MAX_PHOTOS, MIN_PHOTOS, neighbours};
+pub(crate) use border::{Borders, MAX_PHOTOS, MIN_PHOTOS};
 use columns::Columns;
 
 /// What a probe sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Probe {
+pub(crate) enum Probe {
     /// File size, pixels, aspect ratio, format, JPEG quality, camera.
     FileFacts,
     /// Brightness and contrast.
@@ -40,7 +40,7 @@ pub enum Probe {
 
 /// How a probe did beside the real head.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Shortcut {
+pub(crate) struct Shortcut {
     /// What it saw.
     pub probe: Probe,
     /// Its out-of-fold ROC-AUC.
@@ -67,7 +67,7 @@ const MIN_TOP_FEATURE: f64 = 0.6;
 
 /// Everything that a head was fitted to, and what came of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Fitted<'a> {
+pub(crate) struct Fitted<'a> {
     /// `[N]`, `true` for the positive class.
     pub labels: &'a [bool],
     /// `[N]` ids.
@@ -85,7 +85,7 @@ pub struct Fitted<'a> {
 ///
 /// # Errors
 /// [`HeadError`] for labels, folds and logits that do not belong together, and where the user stopped it.
-pub fn probe(
+pub(crate) fn probe(
     fitted: Fitted<'_>,
     facts: &[&PhotoFacts],
     borders: &Borders<'_>,

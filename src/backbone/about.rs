@@ -3,11 +3,11 @@
 use super::BackboneError;
 use crate::ffi::libtorch;
 
-pub use crate::ffi::driver::{Driver, Gpu};
+pub(crate) use crate::ffi::driver::Driver;
 
 /// The libtorch in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Libtorch {
+pub(crate) struct Libtorch {
     /// Its version, such as `2.11.0`.
     pub version: String,
     /// The version that this program was compiled for.
@@ -25,7 +25,7 @@ impl Libtorch {
     ///
     /// # Errors
     /// [`BackboneError::Libtorch`] if it does not answer.
-    pub fn ask() -> Result<Self, BackboneError> {
+    pub(crate) fn ask() -> Result<Self, BackboneError> {
         let config = libtorch::config()?;
         let value = |name| value_in(&config, name);
         let has_cuda = tch::utils::has_cudart();
@@ -41,7 +41,7 @@ impl Libtorch {
 }
 
 /// `libtorch 2.11.0, CPU-only`, or with its CUDA: starts no driver.
-pub fn short() -> String {
+pub(crate) fn short() -> String {
     let Ok(config) = libtorch::config() else { return "libtorch does not answer".to_owned() };
     let version = value_in(&config, "TORCH_VERSION=").unwrap_or_default();
     match value_in(&config, "CUDA_VERSION=").filter(|_| tch::utils::has_cudart()) {
@@ -51,7 +51,7 @@ pub fn short() -> String {
 }
 
 /// The version of the libtorch in this process, such as `2.11.0`.
-pub fn version() -> String {
+pub(crate) fn version() -> String {
     let config = libtorch::config().unwrap_or_default();
     value_in(&config, "TORCH_VERSION=").unwrap_or_else(libtorch::compiled_version)
 }
@@ -81,12 +81,12 @@ fn value_in(config: &str, name: &str) -> Option<String> {
 }
 
 /// Asks NVIDIA's driver, if there is one.
-pub fn driver() -> Driver {
+pub(crate) fn driver() -> Driver {
     crate::ffi::driver::ask()
 }
 
 /// Whether this processor multiplies bf16 itself, and oneDNN may use that; every one with AMX has these instructions too.
-pub fn cpu_computes_bf16() -> bool {
+pub(crate) fn cpu_computes_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512bf16") && !onednn_is_limited_to(&["avx512_core_vnni"]);
     #[cfg(not(target_arch = "x86_64"))]
@@ -95,7 +95,7 @@ pub fn cpu_computes_bf16() -> bool {
 
 /// Whether this processor adds four products of bytes at once in 32 bits, and oneDNN may use that. Without VNNI two are
 /// added in 16 bits, where they overflow.
-pub fn cpu_computes_int8() -> bool {
+pub(crate) fn cpu_computes_int8() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::is_x86_feature_detected as has;

@@ -22,7 +22,7 @@ pub(super) struct Gpu {
 
 /// A batch in the hands of a device.
 #[derive(Debug)]
-pub struct InFlight(State);
+pub(crate) struct InFlight(State);
 
 #[derive(Debug)]
 enum State {
@@ -37,7 +37,12 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::features`], as far as they come to light at once.
-    pub fn submit(&self, crops: &[Crop], preprocess: &Preprocess, room: usize) -> Result<InFlight, BackboneError> {
+    pub(crate) fn submit(
+        &self,
+        crops: &[Crop],
+        preprocess: &Preprocess,
+        room: usize,
+    ) -> Result<InFlight, BackboneError> {
         let Device::Cuda(gpu) = self.device else {
             let started = Instant::now();
             let pooled = tch::no_grad(|| {
@@ -84,7 +89,7 @@ impl InFlight {
     ///
     /// # Errors
     /// [`BackboneError::Device`] for what went wrong on the device after [`Engine::submit`], [`BackboneError::Overflow`].
-    pub fn wait(self) -> Result<(Pooled, Duration), BackboneError> {
+    pub(crate) fn wait(self) -> Result<(Pooled, Duration), BackboneError> {
         match self.0 {
             State::Done(pooled, time) => Ok((pooled, time)),
             State::Queued { read, start, end, precision } => {

@@ -17,7 +17,7 @@ use super::{BackboneError, Pooling};
 
 /// The head behind the network, as plain numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Linear<'a> {
+pub(crate) struct Linear<'a> {
     /// `[D]`
     pub weight: &'a [f32],
     /// What the logit is where all features are 0.
@@ -26,7 +26,7 @@ pub struct Linear<'a> {
 
 /// What is read out of the last map.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Readout<'a> {
+pub(crate) struct Readout<'a> {
     /// How the map becomes a row.
     pub pooling: Pooling,
     /// Whether the cells of this head are wanted too.

@@ -121,7 +121,7 @@ impl AvailableDevices {
 /// # Errors
 /// [`BackboneError::CpuOnlyLibtorch`], [`BackboneError::NoGpu`], [`BackboneError::NoSuchGpu`] or
 /// [`BackboneError::NoMps`]: a device that was asked for is never replaced by another.
-pub fn resolve(choice: DeviceChoice) -> Result<Vec<tch::Device>, BackboneError> {
+pub(crate) fn resolve(choice: DeviceChoice) -> Result<Vec<tch::Device>, BackboneError> {
     if choice == DeviceChoice::Cpu {
         // Asking about GPUs starts the CUDA driver, which costs a second where there is one.
         return Ok(vec![tch::Device::Cpu]);
@@ -130,7 +130,7 @@ pub fn resolve(choice: DeviceChoice) -> Result<Vec<tch::Device>, BackboneError> 
 }
 
 /// The name of some devices of one kind as `--device` takes it.
-pub fn name(devices: &[tch::Device]) -> String {
+pub(crate) fn name(devices: &[tch::Device]) -> String {
     let one = |device: &tch::Device| match *device {
         tch::Device::Cpu => "cpu".to_owned(),
         tch::Device::Cuda(number) => format!("cuda:{number}"),

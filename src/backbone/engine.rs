@@ -10,7 +10,7 @@ use crate::pixels::{Crop, Preprocess};
 
 /// Runs batches through the network; it can be sent to a thread.
 #[derive(Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     pub(super) network: Folded,
     pub(super) device: Device,
     pub(super) pooling: Pooling,
@@ -28,7 +28,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`BackboneError`] if the device has no room for the head.
-    pub fn reading(mut self, readout: Readout<'_>) -> Result<Self, BackboneError> {
+    pub(crate) fn reading(mut self, readout: Readout<'_>) -> Result<Self, BackboneError> {
         self.pooling = readout.pooling;
         let weights = |head: Linear<'_>| cam::Weights::new(head.weight, self.device);
         self.explained = readout.explain.map(weights).transpose()?;
@@ -40,7 +40,7 @@ impl Engine {
     /// # Errors
     /// [`BackboneError::Shape`] if the crops differ in size, are smaller than 32 pixels, or do not fit the head that is
     /// to be explained, [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
-    pub fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
+    pub(crate) fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
         Ok(self.submit(crops, preprocess, crops.len())?.wait()?.0)
     }
 
@@ -70,7 +70,7 @@ impl Engine {
 
 /// What was read out of a batch's last map.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Pooled {
+pub(crate) struct Pooled {
     /// Of all cells: the features, `[B, D]`.
     pub whole: Vec<f32>,
     /// Of the head that is to be explained, `[B, H, W]`: the cells of an [`super::ActivationMap`]. Empty where none was named.
@@ -80,7 +80,7 @@ pub struct Pooled {
 impl Pooled {
     /// What belongs to `count` of `of` crops, from the `from`th on.
     #[must_use]
-    pub fn part(&self, from: usize, count: usize, of: usize) -> Self {
+    pub(crate) fn part(&self, from: usize, count: usize, of: usize) -> Self {
         let part = |values: &[f32]| {
             let width = values.len() / of.max(1);
             values.get(from * width..(from + count) * width).unwrap_or_default().to_vec()

@@ -12,10 +12,10 @@ use crate::weights::Dtype;
 use super::BackboneError;
 
 /// Numbers in one feature vector: the channels of the last stage.
-pub const FEATURES: usize = 2048;
+pub(crate) const FEATURES: usize = 2048;
 
 /// The side of one cell of the last feature map, in input pixels: the product of all strides.
-pub const STRIDE: u32 = 32;
+pub(crate) const STRIDE: u32 = 32;
 
 /// One stage of bottleneck blocks.
 struct Stage {
@@ -39,7 +39,7 @@ const STEM: usize = 64;
 
 /// A convolution without bias and the BatchNorm behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Convolution {
+pub(crate) struct Convolution {
     /// Name of the weight's module, such as `layer1.0.conv2`.
     pub name: String,
     /// Name of the BatchNorm behind it, such as `layer1.0.bn2`.
@@ -56,19 +56,19 @@ pub struct Convolution {
 
 impl Convolution {
     /// Zeros around the input, so that only the stride changes its size.
-    pub fn padding(&self) -> usize {
+    pub(crate) fn padding(&self) -> usize {
         self.kernel / 2
     }
 
     /// Shape of the weight, `[O, I, K, K]`.
-    pub fn shape(&self) -> [usize; 4] {
+    pub(crate) fn shape(&self) -> [usize; 4] {
         [self.outputs, self.inputs, self.kernel, self.kernel]
     }
 }
 
 /// A bottleneck: 1×1, 3×3, 1×1, and a projection of the input where its shape changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
+pub(crate) struct Block {
     /// The three convolutions in order.
     pub convolutions: [Convolution; 3],
     /// The 1×1 convolution on the shortcut, in the first block of a stage.
@@ -76,12 +76,12 @@ pub struct Block {
 }
 
 /// The 7×7 convolution in front of the blocks.
-pub fn stem() -> Convolution {
+pub(crate) fn stem() -> Convolution {
     Convolution { name: "conv1".into(), norm: "bn1".into(), inputs: 3, outputs: STEM, kernel: 7, stride: 2 }
 }
 
 /// The 16 bottlenecks, by stage, in forward order.
-pub fn stages() -> Vec<Vec<Block>> {
+pub(crate) fn stages() -> Vec<Vec<Block>> {
     let mut inputs = STEM;
     let mut stages = Vec::with_capacity(STAGES.len());
     for (stage, Stage { blocks, width }) in STAGES.iter().enumerate() {
@@ -125,7 +125,7 @@ fn bottleneck(path: &str, inputs: usize, width: usize, stride: usize) -> Block {
 }
 
 /// All 53 convolutions, in forward order.
-pub fn convolutions() -> Vec<Convolution> {
+pub(crate) fn convolutions() -> Vec<Convolution> {
     let mut all = vec![stem()];
     for block in stages().into_iter().flatten() {
         all.extend(block.convolutions);
@@ -135,7 +135,7 @@ pub fn convolutions() -> Vec<Convolution> {
 }
 
 /// Side of the input of each of [`convolutions`], for images of `image_size`.
-pub fn input_sides(image_size: u32) -> Vec<u32> {
+pub(crate) fn input_sides(image_size: u32) -> Vec<u32> {
     let mut sides = vec![image_size];
     // The stem and the max pool behind it, each of stride 2, padded so that halves round up.
     let mut side = image_size.div_ceil(2).div_ceil(2);
@@ -149,12 +149,12 @@ pub fn input_sides(image_size: u32) -> Vec<u32> {
 }
 
 /// Cells a side of the last map for images of `image_size`: every stride rounds its half up.
-pub fn map_side(image_size: u32) -> usize {
+pub(crate) fn map_side(image_size: u32) -> usize {
     image_size.div_ceil(STRIDE) as usize
 }
 
 /// Name and shape of the 265 tensors: 53 weights `[O, I, K, K]`, and four vectors `[O]` for each BatchNorm.
-pub fn tensors() -> Vec<(String, Vec<usize>)> {
+pub(crate) fn tensors() -> Vec<(String, Vec<usize>)> {
     let mut all = Vec::with_capacity(265);
     for convolution in convolutions() {
         all.push((format!("{}.weight", convolution.name), convolution.shape().to_vec()));
@@ -167,19 +167,19 @@ pub fn tensors() -> Vec<(String, Vec<usize>)> {
 
 /// Whether a tensor of a weights file has no place in the frozen backbone and is left out knowingly: the classifier,
 /// which the head replaces, and BatchNorm's training step counters.
-pub fn is_ignored(name: &str) -> bool {
+pub(crate) fn is_ignored(name: &str) -> bool {
     name.starts_with("fc.") || name.ends_with(".num_batches_tracked")
 }
 
 /// Name, shape and dtype of one tensor of a weights file.
-pub type Found<'a> = (&'a str, &'a [usize], Dtype);
+pub(crate) type Found<'a> = (&'a str, &'a [usize], Dtype);
 
 /// Compares all tensors of a weights file with what the network expects.
 ///
 /// # Errors
 /// [`BackboneError::OtherArchitecture`], [`BackboneError::MissingTensor`], [`BackboneError::WrongShape`],
 /// [`BackboneError::WrongDtype`] or [`BackboneError::UnknownTensor`], whichever tells the user most.
-pub fn compare(file: &str, found: &[Found<'_>]) -> Result<(), BackboneError> {
+pub(crate) fn compare(file: &str, found: &[Found<'_>]) -> Result<(), BackboneError> {
     if let Some(evidence) = other_architecture(found) {
         return Err(BackboneError::OtherArchitecture { file: file.to_owned(), evidence });
     }

@@ -11,7 +11,7 @@ use crate::weights::WeightsId;
 type Load = dyn Fn() -> Result<Backbone, BackboneError> + Send + Sync;
 
 /// Weights with a known identity, loaded once, by whichever thread asks first.
-pub struct LazyBackbone {
+pub(crate) struct LazyBackbone {
     id: WeightsId,
     target: Target,
     devices: Vec<Device>,
@@ -21,7 +21,7 @@ pub struct LazyBackbone {
 
 impl LazyBackbone {
     /// `load` gives a backbone of these weights for this target.
-    pub fn new(
+    pub(crate) fn new(
         id: WeightsId,
         target: Target,
         load: impl Fn() -> Result<Backbone, BackboneError> + Send + Sync + 'static,
@@ -31,7 +31,7 @@ impl LazyBackbone {
 
     /// The same weights on several devices of one kind, the target's among them; none leaves it at that one.
     #[must_use]
-    pub fn on(mut self, devices: Vec<Device>) -> Self {
+    pub(crate) fn on(mut self, devices: Vec<Device>) -> Self {
         if !devices.is_empty() {
             self.devices = devices;
         }
@@ -39,17 +39,17 @@ impl LazyBackbone {
     }
 
     /// The devices that share the work.
-    pub fn devices(&self) -> &[Device] {
+    pub(crate) fn devices(&self) -> &[Device] {
         &self.devices
     }
 
     /// The identity of the weights.
-    pub fn id(&self) -> &WeightsId {
+    pub(crate) fn id(&self) -> &WeightsId {
         &self.id
     }
 
     /// On what and in which arithmetic it runs.
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         self.target
     }
 
@@ -57,7 +57,7 @@ impl LazyBackbone {
     ///
     /// # Errors
     /// [`BackboneError`] if the weights cannot be read or do not fit.
-    pub fn into_loaded(self) -> Result<Backbone, BackboneError> {
+    pub(crate) fn into_loaded(self) -> Result<Backbone, BackboneError> {
         let loaded = self.loaded.into_inner().unwrap_or_else(PoisonError::into_inner);
         loaded.map_or_else(|| (self.load)(), Ok)
     }
@@ -66,7 +66,7 @@ impl LazyBackbone {
     ///
     /// # Errors
     /// [`BackboneError`] if the weights cannot be read or do not fit; the next call tries again.
-    pub fn engine(&self) -> Result<Engine, BackboneError> {
+    pub(crate) fn engine(&self) -> Result<Engine, BackboneError> {
         self.engine_on(self.target.device)
     }
 
@@ -74,7 +74,7 @@ impl LazyBackbone {
     ///
     /// # Errors
     /// As [`LazyBackbone::engine`].
-    pub fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
+    pub(crate) fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(backbone) = &*loaded {
             return backbone.engine_on(device);

@@ -7,31 +7,33 @@
 //! Data: crops `[S, S, 3]` → input `[B, 3, S, S]` → stages → map `[B, 2048, S/32, S/32]` → pooled or flattened
 //! ([`Pooling`]) → features `[B, D]`.
 
-pub mod about;
+pub(crate) mod about;
 mod batch;
 mod cam;
-pub mod device;
+pub(crate) mod device;
 mod engine;
 mod error;
 mod folded;
 mod initial;
 mod int8;
-pub mod layout;
+pub(crate) mod layout;
 mod lazy;
 mod network;
 mod own;
 mod pooling;
-pub mod shapes;
+pub(crate) mod shapes;
 mod target;
 
-pub use batch::InFlight;
-pub use cam::{ActivationMap, Linear, Readout};
-pub use engine::{Engine, Pooled};
-pub use error::BackboneError;
-pub use lazy::LazyBackbone;
-pub use network::Backbone;
-pub use pooling::{Pooling, sizes_of_flattened};
-pub use target::{Precision, PrecisionChoice, Target};
+pub(crate) use batch::InFlight;
+pub use cam::ActivationMap;
+pub(crate) use cam::{Linear, Readout};
+pub(crate) use engine::{Engine, Pooled};
+pub(crate) use error::BackboneError;
+pub(crate) use lazy::LazyBackbone;
+pub(crate) use network::Backbone;
+pub use pooling::Pooling;
+pub use target::PrecisionChoice;
+pub(crate) use target::{Precision, Target};
 
 /// Counts up whenever a change in this module may change a bit of a feature.
 const NETWORK_VERSION: u32 = 1;

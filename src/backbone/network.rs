@@ -17,7 +17,7 @@ use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
 
 /// The frozen network with its weights, on one device.
 #[derive(Debug)]
-pub struct Backbone {
+pub(crate) struct Backbone {
     /// tch's vision module lives in this store and nothing else does.
     pub(super) store: VarStore,
     network: Folded,
@@ -29,7 +29,7 @@ impl Backbone {
     ///
     /// # Errors
     /// [`BackboneError`] saying what does not fit, before anything is copied.
-    pub fn load(arrays: &NamedArrays, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+    pub(crate) fn load(arrays: &NamedArrays, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
         let file = &id.name;
         let found: Vec<_> = arrays.iter().map(|(name, array)| (name, array.shape(), array.dtype())).collect();
         layout::compare(file, &found)?;
@@ -50,7 +50,7 @@ impl Backbone {
     ///
     /// # Errors
     /// [`BackboneError`] if the device fails.
-    pub fn random(seed: u64, target: Target) -> Result<Self, BackboneError> {
+    pub(crate) fn random(seed: u64, target: Target) -> Result<Self, BackboneError> {
         Self::build(&initial::random(seed), WeightsId::random(seed), target)
     }
 
@@ -75,17 +75,17 @@ impl Backbone {
     }
 
     /// The identity of the weights.
-    pub fn id(&self) -> &WeightsId {
+    pub(crate) fn id(&self) -> &WeightsId {
         &self.id
     }
 
     /// The device that runs the network.
-    pub fn device(&self) -> Device {
+    pub(crate) fn device(&self) -> Device {
         self.store.device()
     }
 
     /// A handle for one worker thread; all handles share the same weights. It averages the map; see [`Engine::reading`].
-    pub fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> Engine {
         Engine::new(self.network.share(), self.device())
     }
 
@@ -93,7 +93,7 @@ impl Backbone {
     ///
     /// # Errors
     /// [`BackboneError`] if that device fails.
-    pub fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
+    pub(crate) fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
         if device == self.device() {
             return Ok(self.engine());
         }
@@ -104,7 +104,7 @@ impl Backbone {
     ///
     /// # Errors
     /// [`BackboneError`] if the device fails.
-    pub fn tensors(&self) -> Result<NamedArrays, BackboneError> {
+    pub(crate) fn tensors(&self) -> Result<NamedArrays, BackboneError> {
         let mut arrays = NamedArrays::default();
         for (name, tensor) in self.store.variables() {
             let shape = tensor.size().iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
@@ -120,7 +120,7 @@ impl Backbone {
     ///
     /// # Errors
     /// [`BackboneError`] if the device fails.
-    pub fn checksum(&self) -> Result<ContentHash, BackboneError> {
+    pub(crate) fn checksum(&self) -> Result<ContentHash, BackboneError> {
         let variables: HashMap<String, Tensor> = self.store.variables();
         let mut sorted: Vec<_> = variables.iter().collect();
         sorted.sort_by_key(|(name, _)| name.as_str());

@@ -60,7 +60,7 @@ impl fmt::Display for Pooling {
 }
 
 /// The image sizes whose flattened map has so many numbers, smallest and largest; `None` where no size has.
-pub fn sizes_of_flattened(width: usize) -> Option<(u32, u32)> {
+pub(crate) fn sizes_of_flattened(width: usize) -> Option<(u32, u32)> {
     let side = u32::try_from((width / FEATURES).isqrt()).ok()?;
     let largest = side.checked_mul(super::layout::STRIDE)?;
     let smallest = largest.checked_sub(super::layout::STRIDE - 1)?;

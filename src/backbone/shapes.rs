@@ -16,7 +16,7 @@ use super::pooling::{self, Pooling};
 
 /// One stage of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// torchvision's name where it has one.
     pub name: &'static str,
     /// What it does.
@@ -33,7 +33,7 @@ pub struct Stage {
 
 /// A shape without its batch axis, shown with it: `[B, 2048, 7, 7]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shape(pub Vec<usize>);
+pub(crate) struct Shape(pub Vec<usize>);
 
 impl fmt::Display for Shape {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,7 +51,7 @@ impl Serialize for Shape {
 
 /// A linear layer of one unit and what stands in front of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeadSpec {
+pub(crate) struct HeadSpec {
     /// `None` puts it straight on the map, which does not work and is asked about most.
     pub pooling: Option<Pooling>,
     /// Numbers that it takes.
@@ -60,17 +60,17 @@ pub struct HeadSpec {
 
 impl HeadSpec {
     /// The head that fits behind `pooling` at an image size.
-    pub fn fitting(pooling: Pooling, image_size: u32) -> Self {
+    pub(crate) fn fitting(pooling: Pooling, image_size: u32) -> Self {
         Self { pooling: Some(pooling), inputs: pooling.width(image_size) }
     }
 
     /// One unit on the channels of the map itself.
-    pub const NONE: Self = Self { pooling: None, inputs: FEATURES };
+    pub(crate) const NONE: Self = Self { pooling: None, inputs: FEATURES };
 }
 
 /// Two neighbours that do not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mismatch {
+pub(crate) struct Mismatch {
     /// The stage in front.
     pub stage: &'static str,
     /// What it gives.
@@ -92,7 +92,7 @@ impl fmt::Display for Mismatch {
 
 /// The whole table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Shapes {
+pub(crate) struct Shapes {
     /// Side of the input in pixels.
     pub image_size: u32,
     /// From the input to the head.
@@ -105,7 +105,7 @@ pub struct Shapes {
 
 impl Shapes {
     /// The table for images of `image_size` and a head.
-    pub fn new(image_size: u32, head: HeadSpec) -> Self {
+    pub(crate) fn new(image_size: u32, head: HeadSpec) -> Self {
         let convolutions: Vec<_> = layout::convolutions().into_iter().zip(layout::input_sides(image_size)).collect();
         let mut stages = vec![fixed("input", "RGB, normalised", map(3, image_size as usize))];
         let conv1 = stage(&convolutions, "conv1", "7×7 convolution, stride 2".to_owned());
@@ -123,13 +123,13 @@ impl Shapes {
     }
 
     /// Parameters of all stages, frozen and trainable.
-    pub fn parameters(&self) -> (u64, u64) {
+    pub(crate) fn parameters(&self) -> (u64, u64) {
         let sum = |of: fn(&Stage) -> u64| self.stages.iter().map(of).sum();
         (sum(|stage| stage.frozen), sum(|stage| stage.trainable))
     }
 
     /// Multiply-adds of all stages for one image.
-    pub fn multiply_adds(&self) -> u64 {
+    pub(crate) fn multiply_adds(&self) -> u64 {
         self.stages.iter().map(|stage| stage.multiply_adds).sum()
     }
 }
@@ -179,7 +179,7 @@ fn add_head(stages: &mut Vec<Stage>, image_size: u32, HeadSpec { pooling, inputs
 }
 
 /// Why a head of so many inputs does not fit there, if it does not.
-pub fn mismatch(image_size: u32, pooling: Option<Pooling>, inputs: usize) -> Option<Mismatch> {
+pub(crate) fn mismatch(image_size: u32, pooling: Option<Pooling>, inputs: usize) -> Option<Mismatch> {
     let side = layout::map_side(image_size);
     let expected = Shape(vec![inputs]);
     let Some(pooling) = pooling else {

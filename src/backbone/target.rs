@@ -29,7 +29,7 @@ pub enum PrecisionChoice {
 
 /// The arithmetic of the network's layers; features come out as 32-bit floats either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
+pub(crate) enum Precision {
     /// 32-bit floats: within 1e-5 (relative) of tch's vision module.
     Fp32,
     /// 16-bit brain floats between the layers: within 1e-2 (relative), and faster where the processor has instructions for
@@ -43,7 +43,7 @@ pub enum Precision {
 
 /// The device, the arithmetic, and the image size that weights are arranged for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// The device.
     pub device: Device,
     /// The arithmetic.
@@ -54,13 +54,17 @@ pub struct Target {
 
 impl Target {
     /// 32-bit floats on the CPU for images of 224×224.
-    pub const CPU: Self = Self { device: Device::Cpu, precision: Precision::Fp32, image_size: 224 };
+    pub(crate) const CPU: Self = Self { device: Device::Cpu, precision: Precision::Fp32, image_size: 224 };
 
     /// Turns the user's choices into what is there.
     ///
     /// # Errors
     /// [`BackboneError`] of [`device::resolve`], and as [`Target::on`].
-    pub fn resolve(device: DeviceChoice, precision: PrecisionChoice, image_size: u32) -> Result<Self, BackboneError> {
+    pub(crate) fn resolve(
+        device: DeviceChoice,
+        precision: PrecisionChoice,
+        image_size: u32,
+    ) -> Result<Self, BackboneError> {
         Ok(Self::resolve_all(device, precision, image_size)?.0)
     }
 
@@ -68,7 +72,7 @@ impl Target {
     ///
     /// # Errors
     /// As [`Target::resolve`].
-    pub fn resolve_all(
+    pub(crate) fn resolve_all(
         device: DeviceChoice,
         precision: PrecisionChoice,
         image_size: u32,
@@ -83,7 +87,7 @@ impl Target {
     ///
     /// # Errors
     /// [`BackboneError::NoBf16`], [`BackboneError::NoFp16`], [`BackboneError::NoInt8`].
-    pub fn on(device: Device, precision: PrecisionChoice, image_size: u32) -> Result<Self, BackboneError> {
+    pub(crate) fn on(device: Device, precision: PrecisionChoice, image_size: u32) -> Result<Self, BackboneError> {
         Ok(Self { device, precision: Processor::new(&[device]).precision(precision)?, image_size })
     }
 
@@ -95,7 +99,7 @@ impl Target {
     /// A text that is the same for targets with the same features, to the bit: for cache keys. It names what computes
     /// them, our kernels' and libtorch's version and the instructions or the generation of the card, so that a cache may
     /// move to another machine or outlive an update.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         let of_bytes = (self.precision == Precision::Int8).then(|| format!(".{}", int8::VERSION));
         let of_kernels = self.kernels().map(|_| format!("-kernels{}", kernels::VERSION));
         let kernels = of_bytes.or(of_kernels).unwrap_or_default();
@@ -104,18 +108,18 @@ impl Target {
     }
 
     /// The versions of what computes features, the same wherever this program runs.
-    pub fn computation() -> String {
+    pub(crate) fn computation() -> String {
         format!("network {}, kernels {}, int8 {}", super::NETWORK_VERSION, kernels::VERSION, int8::VERSION)
     }
 
     /// What of [`Target::id`] the machine decides: the processor, and whether our kernels compute on it or libtorch.
-    pub fn computed_on(&self) -> String {
+    pub(crate) fn computed_on(&self) -> String {
         let by = if self.kernels().is_some() { "own kernels" } else { "libtorch" };
         format!("{} with {by}", self.processor())
     }
 
     /// What decides the last bits of a feature besides the arithmetic: the instructions or the generation of the card.
-    pub fn processor(&self) -> String {
+    pub(crate) fn processor(&self) -> String {
         match (self.device, Processor::new(&[self.device])) {
             (Device::Cpu, _) => format!("cpu-{}", about::instructions()),
             (_, Processor::Gpu(major, minor)) => format!("cuda-capability{major}.{minor}"),
@@ -184,7 +188,7 @@ impl Processor {
 
 impl Precision {
     /// Whether numbers between the layers have 16 bits.
-    pub fn is_half(self) -> bool {
+    pub(crate) fn is_half(self) -> bool {
         matches!(self, Self::Bf16 | Self::Fp16)
     }
 

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
 use crate::features::cache::{Cache, CacheInfo};
 use crate::progress::Progress;
+use anyhow::{Context, bail};
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

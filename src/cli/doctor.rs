@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::Context;
 use crate::backbone::device::DeviceChoice;
 use crate::pipeline::{self, DoctorOptions};
 use crate::weights::{Places, WeightsSource};
+use anyhow::Context;
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

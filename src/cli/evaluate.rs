@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use crate::dataset::split::Split;
 use crate::pipeline::{self, EvaluateOptions, PageOptions};
 use crate::weights::WeightsSource;
+use anyhow::Context;
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use crate::export::{Entry, Format, OPSETS};
 use crate::files;
 use crate::pipeline::{self, BackboneOptions, ExportOptions};
 use crate::weights::{Places, WeightsSource};
+use clap::ValueEnum;
 
 use super::options;
 use super::terminal::{self, Exit, Terminal};

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use crate::files::shell_word;
 use crate::pipeline::{self, InspectOptions};
 use crate::weights::{Places, WeightsSource};
+use anyhow::Context;
 
 use super::options::{self, PoolingChoice};
 use super::terminal::{self, Exit};

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use crate::features::Inputs;
 use crate::files::Text;
 use crate::pipeline::{Argument, Arguments};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::terminal::Terminal;
 

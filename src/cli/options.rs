@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum;
 use crate::audit::GroupBy;
 use crate::backbone::device::DeviceChoice;
 use crate::backbone::{BackboneError, Pooling, PrecisionChoice, layout};
@@ -15,6 +14,7 @@ use crate::pipeline::{BackboneOptions, OnUnreadable};
 use crate::pixels::{Levels, Limits, Preprocess};
 use crate::report::shell_word;
 use crate::weights::{FetchOptions, Places, WeightsSource};
+use clap::ValueEnum;
 
 use super::settings;
 use super::terminal::Terminal;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
 use crate::decision::Review;
 use crate::files::{FileError, shell_word};
 use crate::pipeline::{self, Arguments, MapOutput, MaxUnreadable, PredictOptions, Prediction, Verdict};
 use crate::progress::Progress;
 use crate::shards::Shard;
 use crate::weights::WeightsSource;
+use anyhow::{Context, bail};
 
 use super::list::arguments;
 use super::options;

@@ -2,14 +2,14 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::dataset::DatasetError;
 use crate::files::FileError;
 use crate::pipeline::PipelineError;
 use crate::pixels;
 use crate::progress::Progress as _;
 use crate::weights::WeightsError;
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::settings::Settings;
 use super::terminal::{self, Exit, Terminal};

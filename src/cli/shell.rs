@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap_complete::Shell;
 use crate::files;
+use clap_complete::Shell;
 
 use super::terminal::{self, Exit};
 

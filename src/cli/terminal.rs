@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::progress::{Interrupted, Progress, Unit};
 use anstyle::{AnsiColor, Style};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use crate::progress::{Interrupted, Progress, Unit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// The outcome of a run, as reported to the shell.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use crate::audit::GroupBy;
 use crate::backbone::Pooling;
 use crate::backbone::shapes::{self, HeadSpec};
@@ -12,6 +11,7 @@ use crate::head::{Balance, L2};
 use crate::pipeline::{self, PageOptions, SolverChoice, TrainOptions};
 use crate::progress::Progress;
 use crate::weights::WeightsSource;
+use anyhow::Context;
 
 use super::options::{self, PoolingChoice};
 use super::settings;

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::Subcommand;
 use crate::progress::Progress;
 use crate::weights::{self, Manifest, Places};
+use clap::Subcommand;
 use serde_json::json;
 
 use super::options::Downloads;

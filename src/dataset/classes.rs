@@ -58,7 +58,7 @@ impl fmt::Display for Found {
 
 /// The classes, and which of them counts as positive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClassMap {
+pub(crate) struct ClassMap {
     /// Sorted byte by byte, at least two.
     names: Vec<String>,
     positive: usize,
@@ -71,7 +71,7 @@ impl ClassMap {
     ///
     /// # Errors
     /// [`DatasetError`] with fewer than two names, or none that is `positive`.
-    pub fn new(names: &[String], positive: &str) -> Result<Self, DatasetError> {
+    pub(crate) fn new(names: &[String], positive: &str) -> Result<Self, DatasetError> {
         let mut found = Found::default();
         for name in names {
             found.add(name, 1);
@@ -104,32 +104,32 @@ impl ClassMap {
     }
 
     /// All names, sorted byte by byte.
-    pub fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// The name of one class, by its place in [`Self::names`].
-    pub fn name(&self, class: usize) -> Option<&str> {
+    pub(crate) fn name(&self, class: usize) -> Option<&str> {
         self.names.get(class).map(String::as_str)
     }
 
     /// The answer that is right for images of a class.
-    pub fn label(&self, class: usize) -> Label {
+    pub(crate) fn label(&self, class: usize) -> Label {
         Label::from(class == self.positive)
     }
 
     /// What a positive answer means.
-    pub fn positive_name(&self) -> &str {
+    pub(crate) fn positive_name(&self) -> &str {
         self.names.get(self.positive).map_or("", String::as_str)
     }
 
     /// What a negative answer means: the other class, or `not NAME` where several stand against it.
-    pub fn negative_name(&self) -> &str {
+    pub(crate) fn negative_name(&self) -> &str {
         &self.negative
     }
 
     /// Whether the positive class is called as the normal case is, and the other one is not: hardly anybody looks for it.
-    pub fn is_positive_the_normal_case(&self) -> bool {
+    pub(crate) fn is_positive_the_normal_case(&self) -> bool {
         reads_as_normal(self.positive_name()) && !reads_as_normal(self.negative_name())
     }
 

@@ -19,7 +19,7 @@ use crate::files::{self, ContentHash, Kind, escaped};
 use crate::progress::Progress;
 
 /// The label that leaves an image out.
-pub const DROP: &str = "drop";
+pub(crate) const DROP: &str = "drop";
 
 /// What the corrections came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -49,7 +49,7 @@ impl Add for Fixed {
 
 /// A correction that is proposed.
 #[derive(Debug, Clone, Copy)]
-pub struct Correction<'a> {
+pub(crate) struct Correction<'a> {
     /// The image.
     pub path: &'a Path,
     /// The label that it has.
@@ -64,7 +64,7 @@ pub struct Correction<'a> {
 const COLUMNS: [&str; 5] = ["path", "label", "suggested", "probability", "decision"];
 
 /// How a table that [`to_csv`] made is known among other files. One in which a person has decided something is theirs.
-pub const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "table of possible label errors",
     is_one: |head| {
         let is_number = |cell: &[u8]| std::str::from_utf8(cell).is_ok_and(|cell| cell.parse::<f64>().is_ok());
@@ -75,12 +75,12 @@ pub const KIND: Kind = Kind {
 };
 
 /// Whether a file that begins so is such a table with a decision of a person in it.
-pub fn has_decisions(head: &[u8]) -> bool {
+pub(crate) fn has_decisions(head: &[u8]) -> bool {
     split::is_table(head, COLUMNS, |_| true) && !(KIND.is_one)(head)
 }
 
 /// The folder that the photos of a folder or CSV are named from: that folder, or the one that the CSV lies in.
-pub fn folder_of(data: &Path) -> Option<&Path> {
+pub(crate) fn folder_of(data: &Path) -> Option<&Path> {
     if data.is_dir() { Some(data) } else { data.parent() }
 }
 
@@ -89,7 +89,10 @@ pub fn folder_of(data: &Path) -> Option<&Path> {
 ///
 /// # Errors
 /// [`DatasetError`] if a path cannot be written.
-pub fn to_csv<'a>(path: &Path, corrections: impl Iterator<Item = Correction<'a>>) -> Result<Vec<u8>, DatasetError> {
+pub(crate) fn to_csv<'a>(
+    path: &Path,
+    corrections: impl Iterator<Item = Correction<'a>>,
+) -> Result<Vec<u8>, DatasetError> {
     let rows = corrections.map(|Correction { path, label, suggested, probability }| {
         (path, [label.to_owned(), suggested.to_owned(), format!("{probability:.4}"), String::new()])
     });
@@ -101,7 +104,7 @@ pub fn to_csv<'a>(path: &Path, corrections: impl Iterator<Item = Correction<'a>>
 /// # Errors
 /// [`DatasetError`] if the file is no such table, a line is about a path or a label that the data does not have or
 /// contradicts another, or a class is left without images. The data set is then of no use.
-pub fn apply(
+pub(crate) fn apply(
     dataset: &mut Dataset,
     data: &Path,
     file: &Path,

@@ -20,26 +20,27 @@
 mod archive;
 mod classes;
 mod error;
-pub mod fixes;
+pub(crate) mod fixes;
 mod folder;
 mod layout;
 mod listing;
 mod open;
 mod row_problem;
 mod sample;
-pub mod split;
-pub mod subset;
+pub(crate) mod split;
+pub(crate) mod subset;
 mod table;
 mod tars;
 
-pub use classes::{ClassMap, Found};
-pub use error::DatasetError;
-pub use layout::{Ambiguity, ClassesFrom};
-pub use open::{HEAD, IsImage, ReadOptions, open, open_for};
-pub use row_problem::RowProblem;
-pub use sample::{Dataset, Ignored, Label, Sample, Unreadable};
+pub(crate) use classes::{ClassMap, Found};
+pub(crate) use error::DatasetError;
+pub use layout::ClassesFrom;
+pub use open::ReadOptions;
+pub(crate) use open::{HEAD, IsImage, open, open_for};
+pub(crate) use row_problem::RowProblem;
+pub(crate) use sample::{Dataset, Ignored, Label, Sample, Unreadable};
 pub use split::Split;
-pub use tars::{InTar, photos_in};
+pub(crate) use tars::photos_in;
 
 #[cfg(test)]
 mod tests;

@@ -9,10 +9,10 @@ use crate::files::FileError;
 use crate::progress::{Progress, Unit};
 
 /// What tells an image from its path and the first [`HEAD`] bytes of its content.
-pub type IsImage<'a> = &'a (dyn Fn(&Path, &[u8]) -> bool + Sync);
+pub(crate) type IsImage<'a> = &'a (dyn Fn(&Path, &[u8]) -> bool + Sync);
 
 /// How many bytes of a file the predicate gets, fewer if there are no more.
-pub const HEAD: usize = 512;
+pub(crate) const HEAD: usize = 512;
 
 /// How data is to be read where that could be done in several ways.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct ReadOptions {
 /// # Errors
 /// [`DatasetError`] where there are no two classes to tell apart, one is missing from a split, the CSV cannot be
 /// understood, or the user stopped it.
-pub fn open(
+pub(crate) fn open(
     path: &Path,
     options: &ReadOptions,
     positive: Option<&str>,
@@ -52,7 +52,7 @@ pub fn open(
 ///
 /// # Errors
 /// [`DatasetError`] as [`open`], and where a class is not among `classes`.
-pub fn open_for(
+pub(crate) fn open_for(
     path: &Path,
     options: &ReadOptions,
     classes: &ClassMap,

@@ -35,7 +35,7 @@ impl fmt::Display for Label {
 
 /// One labelled image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Where it lies; relative if the path of the data is.
     pub path: PathBuf,
     /// Its place in [`ClassMap::names`].
@@ -96,7 +96,7 @@ impl fmt::Display for Ignored {
 
 /// The labelled images of one folder or CSV.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dataset {
+pub(crate) struct Dataset {
     /// Sorted by path, byte by byte.
     pub samples: Vec<Sample>,
     /// One for all splits.
@@ -115,12 +115,12 @@ pub struct Dataset {
 
 impl Dataset {
     /// The images of a class, of one split or (`None`) of those that have none.
-    pub fn count(&self, class: usize, split: Option<Split>) -> usize {
+    pub(crate) fn count(&self, class: usize, split: Option<Split>) -> usize {
         self.samples.iter().filter(|sample| sample.class == class && sample.split == split).count()
     }
 
     /// The name of the answer that is right for a sample: the positive class's, or that of everything else.
-    pub fn answer(&self, sample: &Sample) -> &str {
+    pub(crate) fn answer(&self, sample: &Sample) -> &str {
         match self.classes.label(sample.class) {
             Label::Positive => self.classes.positive_name(),
             Label::Negative => self.classes.negative_name(),

@@ -76,7 +76,12 @@ impl fmt::Display for Split {
 /// # Errors
 /// [`DatasetError`] for a share outside (0, 1), and where a label is in fewer than two groups, so that one side would
 /// have none.
-pub fn stratified(labels: &[Label], groups: &[usize], share: f64, seed: u64) -> Result<Vec<Split>, DatasetError> {
+pub(crate) fn stratified(
+    labels: &[Label],
+    groups: &[usize],
+    share: f64,
+    seed: u64,
+) -> Result<Vec<Split>, DatasetError> {
     if !(share > 0.0 && share < 1.0) {
         return Err(DatasetError::Share(share));
     }
@@ -111,7 +116,7 @@ pub fn stratified(labels: &[Label], groups: &[usize], share: f64, seed: u64) -> 
 ///
 /// # Errors
 /// [`DatasetError`] where a label is in fewer groups than there are folds (at least 2), so that a fold would have none.
-pub fn folds(labels: &[Label], groups: &[usize], count: usize, seed: u64) -> Result<Vec<usize>, DatasetError> {
+pub(crate) fn folds(labels: &[Label], groups: &[usize], count: usize, seed: u64) -> Result<Vec<usize>, DatasetError> {
     let mut units = Unit::all(labels, groups);
     check_units(&units, count.max(2))?;
     units.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
@@ -145,7 +150,7 @@ fn label_of_the_first(labels: &[Label]) -> usize {
 ///
 /// # Errors
 /// [`DatasetError`] as [`stratified`].
-pub fn assign(
+pub(crate) fn assign(
     samples: &mut [Sample],
     classes: &ClassMap,
     groups: &[usize],
@@ -169,7 +174,7 @@ pub fn assign(
 const COLUMNS: [&str; 3] = ["path", "label", "split"];
 
 /// How a table that [`to_csv`] made is known among other files: it says of every image what it is used for.
-pub const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "table of a split",
     is_one: |head| {
         let is_cell =
@@ -184,7 +189,7 @@ pub const KIND: Kind = Kind {
 ///
 /// # Errors
 /// [`DatasetError`] if a path cannot be written.
-pub fn to_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Result<Vec<u8>, DatasetError> {
+pub(crate) fn to_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Result<Vec<u8>, DatasetError> {
     let rows = samples.iter().map(|sample| {
         let name = classes.name(sample.class).unwrap_or_default().to_owned();
         (sample.path.as_path(), [name, sample.split.map_or("", Split::cell).to_owned()])

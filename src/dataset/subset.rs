@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 ///
 /// Every class gets the same number, as far as it has so many, and within a class every group a photo before any has a
 /// second. What is then too much is left out at equal distances, so the choice is the same in every run.
-pub fn evenly(classes: &[usize], groups: &[usize], count: usize) -> Vec<usize> {
+pub(crate) fn evenly(classes: &[usize], groups: &[usize], count: usize) -> Vec<usize> {
     // The photos of each class by their rank in their group: 0 for its first of that class.
     let mut by_class: BTreeMap<usize, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
     let mut seen: BTreeMap<(usize, usize), usize> = BTreeMap::new();

@@ -39,7 +39,7 @@ pub(super) fn find(path: &Path) -> Result<Vec<PathBuf>, FileError> {
 
 /// The photos of an archive.
 #[derive(Debug, Default)]
-pub struct InTar {
+pub(crate) struct InTar {
     /// Where they are, in the order of their bytes.
     pub photos: Vec<PathBuf>,
     /// Members that are no images, and labels are among them.
@@ -52,7 +52,7 @@ pub struct InTar {
 ///
 /// # Errors
 /// [`FileError`] if it cannot be read whole.
-pub fn photos_in(archive: &Path, is_image: IsImage<'_>) -> Result<InTar, FileError> {
+pub(crate) fn photos_in(archive: &Path, is_image: IsImage<'_>) -> Result<InTar, FileError> {
     let tar = files::tar(archive)?;
     let mut found = InTar::default();
     let mut images = Vec::new();

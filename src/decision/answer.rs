@@ -7,7 +7,7 @@ use super::{DecisionError, EVEN, Review};
 /// The answer for one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The positive class.
     Positive,
     /// The negative class.
@@ -18,7 +18,7 @@ pub enum Answer {
 
 /// The decision threshold, and the range of probabilities for review.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Decision {
+pub(crate) struct Decision {
     threshold: f64,
     review: Option<Review>,
 }
@@ -28,7 +28,7 @@ impl Decision {
     ///
     /// # Errors
     /// [`DecisionError::Threshold`], [`DecisionError::Outside`].
-    pub fn new(threshold: f64, review: Option<Review>) -> Result<Self, DecisionError> {
+    pub(crate) fn new(threshold: f64, review: Option<Review>) -> Result<Self, DecisionError> {
         if !(0.0..=1.0).contains(&threshold) {
             return Err(DecisionError::Threshold(threshold));
         }
@@ -41,24 +41,24 @@ impl Decision {
     }
 
     /// A probability of at least this is positive.
-    pub fn threshold(&self) -> f64 {
+    pub(crate) fn threshold(&self) -> f64 {
         self.threshold
     }
 
     /// Whether the threshold is 0.5, so that the more likely class is the answer.
-    pub fn is_even(&self) -> bool {
+    pub(crate) fn is_even(&self) -> bool {
         (self.threshold - EVEN).abs() < f64::EPSILON
     }
 
     /// The range of probabilities for review.
-    pub fn review(&self) -> Option<Review> {
+    pub(crate) fn review(&self) -> Option<Review> {
         self.review
     }
 
     /// Review from `low` to `high`, both included; otherwise positive at or above the threshold.
     ///
     /// NaN gives review if there is a review range, and negative otherwise.
-    pub fn answer(&self, probability: f64) -> Answer {
+    pub(crate) fn answer(&self, probability: f64) -> Answer {
         match self.review {
             Some(review) if probability < review.low => Answer::Negative,
             Some(review) if probability > review.high => Answer::Positive,

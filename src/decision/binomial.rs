@@ -4,7 +4,7 @@
 ///
 /// It is the regularised incomplete beta function `I_share(successes, trials − successes + 1)` (DLMF 8.17.5), accurate
 /// to about 1e-9 up to millions of trials, without a loop over all terms.
-pub fn at_least(successes: usize, trials: usize, share: f64) -> f64 {
+pub(crate) fn at_least(successes: usize, trials: usize, share: f64) -> f64 {
     if successes == 0 {
         return 1.0;
     }
@@ -19,7 +19,7 @@ pub fn at_least(successes: usize, trials: usize, share: f64) -> f64 {
 
 /// The one-sided lower confidence bound of the success probability (Clopper and Pearson 1934, Biometrika 26): it exceeds
 /// the true value with probability at most `risk`.
-pub fn lower_bound(successes: usize, trials: usize, risk: f64) -> f64 {
+pub(crate) fn lower_bound(successes: usize, trials: usize, risk: f64) -> f64 {
     if successes == 0 {
         return 0.0;
     }
@@ -35,7 +35,7 @@ pub fn lower_bound(successes: usize, trials: usize, risk: f64) -> f64 {
 /// The smallest number of trials that, if all succeed, shows a success probability of at least `share`: the smallest n
 /// with `shareⁿ ≤ risk`; `None` if there is none.
 #[expect(clippy::cast_sign_loss, reason = "it is at least 1")]
-pub fn fewest_trials(share: f64, risk: f64) -> Option<usize> {
+pub(crate) fn fewest_trials(share: f64, risk: f64) -> Option<usize> {
     if share >= 1.0 {
         return None;
     }

@@ -23,13 +23,13 @@ use crate::metrics::{Scores, probability};
 
 /// Below this number of images isotonic calibration is not considered: it needs about 1000 to do better than Platt's
 /// (Niculescu-Mizil and Caruana 2005, Predicting Good Probabilities with Supervised Learning, ICML, section 5).
-pub const MIN_FOR_ISOTONIC: usize = 1000;
+pub(crate) const MIN_FOR_ISOTONIC: usize = 1000;
 
 /// Below this number of images of the smaller class isotonic calibration is not considered: they determine its curve.
-pub const MIN_OF_A_CLASS_FOR_ISOTONIC: usize = 100;
+pub(crate) const MIN_OF_A_CLASS_FOR_ISOTONIC: usize = 100;
 
 /// Maximum number of points of an isotonic curve: 2 to 3 KB as JSON.
-pub const MAX_KNOTS: usize = 64;
+pub(crate) const MAX_KNOTS: usize = 64;
 
 /// A non-decreasing map from logit to probability.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -128,14 +128,14 @@ impl Calibration {
 }
 
 /// The logistic function in f64, with full relative precision in both tails: never NaN for a finite logit.
-pub fn logistic(logit: f64) -> f64 {
+pub(crate) fn logistic(logit: f64) -> f64 {
     let tail = (-logit.abs()).exp();
     if logit >= 0.0 { 1.0 / (1.0 + tail) } else { tail / (1.0 + tail) }
 }
 
 /// The fitted calibration and its effect.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fitted {
+pub(crate) struct Fitted {
     /// The calibration to use, fitted on all images; [`Calibration::None`] if none lowers the log loss.
     pub calibration: Calibration,
     /// Log loss of the uncalibrated logits, in nats.
@@ -156,7 +156,12 @@ pub struct Fitted {
 ///
 /// # Errors
 /// [`CalibrationError`] for inputs that do not belong together, logits that are not finite, and fewer than two folds.
-pub fn fit(logits: &[f64], labels: &[bool], folds: &[usize], pos_weight: f64) -> Result<Fitted, CalibrationError> {
+pub(crate) fn fit(
+    logits: &[f64],
+    labels: &[bool],
+    folds: &[usize],
+    pos_weight: f64,
+) -> Result<Fitted, CalibrationError> {
     if labels.len() != logits.len() || folds.len() != logits.len() {
         return Err(CalibrationError::Lengths { logits: logits.len(), labels: labels.len(), folds: folds.len() });
     }

@@ -9,16 +9,18 @@
 //! ```
 
 mod answer;
-pub mod binomial;
-pub mod calibration;
+pub(crate) mod binomial;
+pub(crate) mod calibration;
 mod error;
 mod review;
-pub mod rule;
-pub mod threshold;
+pub(crate) mod rule;
+pub(crate) mod threshold;
 
-pub use answer::{Answer, Decision};
+pub(crate) use answer::Answer;
+pub(crate) use answer::Decision;
 pub use calibration::Calibration;
-pub use error::DecisionError;
+pub(crate) use error::DecisionError;
 pub use review::Review;
-pub use rule::{EVEN, RuleError, ThresholdRule};
-pub use threshold::{Choice, choose};
+pub use rule::ThresholdRule;
+pub(crate) use rule::{EVEN, RuleError};
+pub use threshold::Choice;

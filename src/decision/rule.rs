@@ -12,7 +12,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The default threshold, and the fallback if none could be chosen: the more likely class is predicted.
-pub const EVEN: f64 = 0.5;
+pub(crate) const EVEN: f64 = 0.5;
 
 /// How the threshold is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -42,13 +42,13 @@ use crate::metrics::{Confusion, Scores, Undefined};
 use cuts::{Cut, Cuts, ROUNDING};
 
 /// The probability that a guarantee fails.
-pub const RISK: f64 = 0.05;
+pub(crate) const RISK: f64 = 0.05;
 
 /// With fewer images, or fewer than [`FEW_OF_A_CLASS`] of one class, a chosen threshold is unreliable.
-pub const FEW: usize = 50;
+pub(crate) const FEW: usize = 50;
 
 /// See [`FEW`].
-pub const FEW_OF_A_CLASS: usize = 10;
+pub(crate) const FEW_OF_A_CLASS: usize = 10;
 
 /// The definition of a group, for warnings that use the word.
 const GROUP: &str = " (photos that belong together, such as near-duplicates, are one group)";
@@ -89,7 +89,7 @@ pub struct Choice {
 /// [`Undefined`] if images that the rule needs are missing: positive ones for [`ThresholdRule::F1`],
 /// [`ThresholdRule::Recall`] and [`ThresholdRule::Precision`], both for [`ThresholdRule::Youden`], any for
 /// [`ThresholdRule::Cost`]. A fixed threshold needs none.
-pub fn choose(rule: ThresholdRule, scores: &Scores<'_>) -> Result<Choice, Undefined> {
+pub(crate) fn choose(rule: ThresholdRule, scores: &Scores<'_>) -> Result<Choice, Undefined> {
     let found = match rule {
         ThresholdRule::Fixed(threshold) => Found::with(threshold, None),
         _ => search(rule, &Cuts::new(scores)?)?,

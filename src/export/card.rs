@@ -22,7 +22,7 @@ const TEXTS: [&str; 5] = ["created_by", "input", "positive", "weights", "weights
 
 /// What a file says about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Card {
+pub(crate) struct Card {
     /// Of the card.
     pub format_version: u32,
     /// Program and version that wrote the file.
@@ -51,7 +51,7 @@ pub struct Card {
 
 /// A drawn photo and what becomes of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Golden {
+pub(crate) struct Golden {
     /// A PNG in base64.
     pub png: String,
     /// Some numbers of each stage from the crop to the pool, f32 in base64.

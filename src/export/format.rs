@@ -11,7 +11,7 @@ use crate::model::Model;
 
 /// What to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// A graph for ONNX Runtime and its relatives, in this opset.
     Onnx(u32),
     /// A program for libtorch and PyTorch.
@@ -22,7 +22,7 @@ pub enum Format {
 
 impl Format {
     /// How a file of this format is known among other files.
-    pub fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Onnx(_) => onnx::KIND,
             Self::TorchScript => torchscript::KIND,
@@ -44,7 +44,7 @@ impl fmt::Display for Format {
 /// Where a file begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Entry {
+pub(crate) enum Entry {
     /// Upright photos of any size, u8 `[N, H, W, 3]`.
     #[default]
     Photo,
@@ -54,7 +54,7 @@ pub enum Entry {
 
 impl Entry {
     /// The name of the input.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Photo => "photo",
             Self::Crop => "crop",

@@ -24,21 +24,21 @@ mod tensors;
 mod torchscript;
 mod write;
 
-pub use card::{Card, Golden};
-pub use error::ExportError;
-pub use format::{Entry, Format};
-pub use replay::{Replay, Row, verify};
-pub use write::{Exported, export};
+pub(crate) use card::Card;
+pub(crate) use error::ExportError;
+pub(crate) use format::{Entry, Format};
+pub(crate) use replay::{Replay, verify};
+pub(crate) use write::export;
 
 use format::whole;
 
 /// What happens to a photo, in order; each name is also that of the tensor it gives.
-pub const STAGES: [&str; 11] =
+pub(crate) const STAGES: [&str; 11] =
     ["crop", "normalised", "conv1", "layer1", "layer2", "layer3", "layer4", "pool", "logit", "probability", "label"];
 
 /// The opsets of ONNX that can be written: the first has the antialiased resize, and none of them changes an operator
 /// that is used here.
-pub const OPSETS: std::ops::RangeInclusive<u32> = 18..=21;
+pub(crate) const OPSETS: std::ops::RangeInclusive<u32> = 18..=21;
 
 /// Larger files are none of ours: 2 GB is where a protobuf ends.
-pub const SIZE_LIMIT: u64 = 2 << 30;
+pub(crate) const SIZE_LIMIT: u64 = 2 << 30;

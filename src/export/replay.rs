@@ -15,7 +15,7 @@ const ALLOWED: f64 = 1e-4;
 
 /// What came of a replay.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replay {
+pub(crate) struct Replay {
     /// What the file is.
     pub format: Format,
     /// What it says about itself.
@@ -28,7 +28,7 @@ pub struct Replay {
 
 /// One stage.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub(crate) struct Row {
     /// One of [`STAGES`].
     pub stage: &'static str,
     /// The largest difference between a number and that of the card, over all test images; of the label, how many
@@ -42,7 +42,7 @@ pub struct Row {
 
 impl Row {
     /// Whether the stage is no longer what it was; a number that is none differs.
-    pub fn differs(&self) -> bool {
+    pub(crate) fn differs(&self) -> bool {
         self.wrong.is_some() || self.difference > self.allowed || self.difference.is_nan()
     }
 
@@ -55,12 +55,12 @@ impl Row {
 
 impl Replay {
     /// The first stage that differs.
-    pub fn first_difference(&self) -> Option<&Row> {
+    pub(crate) fn first_difference(&self) -> Option<&Row> {
         self.rows.iter().find(|row| row.differs())
     }
 
     /// The first difference in words; `file` is the file's name.
-    pub fn error(&self, file: &str) -> Option<ExportError> {
+    pub(crate) fn error(&self, file: &str) -> Option<ExportError> {
         let Row { stage, difference, allowed, wrong } = self.first_difference()?;
         let numbers = format!("largest difference {}, allowed {}", shown(*difference), shown(*allowed));
         let what = wrong.as_ref().map_or(numbers.clone(), |wrong| format!("{wrong}; {numbers}"));
@@ -128,7 +128,7 @@ impl Parts {
 /// # Errors
 /// [`ExportError::Foreign`] for other files, [`ExportError::Damaged`] for what cannot be run. A file that runs and answers
 /// otherwise is no error here: [`Replay::error`] says it.
-pub fn verify(bytes: &[u8], file: &str) -> Result<Replay, ExportError> {
+pub(crate) fn verify(bytes: &[u8], file: &str) -> Result<Replay, ExportError> {
     let foreign = |found: String| ExportError::Foreign { file: file.to_owned(), found };
     let damaged = |reason: String| ExportError::Damaged { file: file.to_owned(), reason };
     let of_json = |text: String, what: &str| {

@@ -7,7 +7,7 @@ use crate::model::Model;
 
 /// A file's content, and how far it is from the model that it is of.
 #[derive(Debug)]
-pub struct Exported {
+pub(crate) struct Exported {
     /// The file.
     pub bytes: Vec<u8>,
     /// What [`verify`] says of it.
@@ -20,7 +20,7 @@ pub struct Exported {
 /// # Errors
 /// [`ExportError::Unsupported`] for a model that the format cannot hold, [`ExportError::Differs`] if the file does not
 /// answer as the model does, and what reading the network can give.
-pub fn export(
+pub(crate) fn export(
     model: &Model,
     backbone: &Backbone,
     format: Format,

@@ -8,7 +8,7 @@ use crate::progress::Progress;
 
 /// The division of the machine between decoding and the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Workload {
+pub(crate) struct Workload {
     /// Threads that decode; each also runs its own batches unless the workload [`feeds`](Self::feeds).
     pub workers: usize,
     /// Threads that libtorch may use inside one operation of one worker.
@@ -34,7 +34,12 @@ impl Workload {
     /// A good division for a device, for `photos` where their number is known, within `threads` where that is given.
     ///
     /// The number of cores is what the process may use: container limits and affinity count.
-    pub fn choose(device: tch::Device, photos: Option<usize>, threads: Option<usize>, batch: Option<usize>) -> Self {
+    pub(crate) fn choose(
+        device: tch::Device,
+        photos: Option<usize>,
+        threads: Option<usize>,
+        batch: Option<usize>,
+    ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // More threads than cores only get in each other's way.
         Self::divide(threads.map_or(cores, |threads| threads.clamp(1, cores)), device, photos, batch)

@@ -12,12 +12,12 @@ use crate::backbone::layout::{FEATURES, map_side};
 type Region = (&'static str, Range<usize>, Range<usize>);
 
 /// How many pixels at each edge of a crop are left: 24 of 224.
-pub fn width(crop: u32) -> u32 {
+pub(crate) fn width(crop: u32) -> u32 {
     (crop * 3 / 28).max(1)
 }
 
 /// The names of the regions that a crop of this size is divided into, in the order of their rows.
-pub fn regions(crop: u32) -> Vec<&'static str> {
+pub(crate) fn regions(crop: u32) -> Vec<&'static str> {
     cells(map_side(crop)).into_iter().map(|(name, ..)| name).collect()
 }
 

@@ -34,7 +34,7 @@ const ANY_LAYOUT: &str = "features-v";
 /// Why the cache cannot be used; a run goes on without it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum CacheError {
+pub(crate) enum CacheError {
     /// Its folder or file.
     #[error(transparent)]
     File(#[from] FileError),
@@ -50,14 +50,14 @@ pub enum CacheError {
 
 /// All that decides the features of a photo, apart from its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CacheKey {
+pub(crate) struct CacheKey {
     key: [u8; 16],
     text: String,
 }
 
 impl CacheKey {
     /// These weights, on these pixels or so many at each edge of the crop, in this arithmetic.
-    pub fn new(weights: &WeightsId, preprocess: &Preprocess, border: Option<u32>, target: Target) -> Self {
+    pub(crate) fn new(weights: &WeightsId, preprocess: &Preprocess, border: Option<u32>, target: Target) -> Self {
         let border = border.map_or(String::new(), |border| format!("-border{border}"));
         let text = format!("{} {}{border} {}", weights.sha256, preprocess.id(), target.id());
         let digest: [u8; 32] = Sha256::digest(&text).into();
@@ -69,7 +69,7 @@ impl CacheKey {
 
 /// How full the cache is.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct CacheInfo {
+pub(crate) struct CacheInfo {
     /// The store's file.
     pub path: PathBuf,
     /// Its size in bytes, with its journal.
@@ -86,7 +86,7 @@ pub struct CacheInfo {
 
 /// What is kept of one photo.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// The photo.
     pub content: ContentHash,
     /// Its row.
@@ -97,7 +97,7 @@ pub struct Entry<'a> {
 
 /// The open cache, for all threads of a process.
 #[derive(Debug)]
-pub struct Cache {
+pub(crate) struct Cache {
     path: PathBuf,
     store: Mutex<Store>,
     /// What happened that the user should know, until somebody asks.
@@ -106,7 +106,7 @@ pub struct Cache {
 
 impl Cache {
     /// Where the cache of a folder is, if it has one of this or another version.
-    pub fn find(folder: &Path) -> Option<PathBuf> {
+    pub(crate) fn find(folder: &Path) -> Option<PathBuf> {
         let path = folder.join(FILE);
         let is_there = path.exists() || other_versions(&path).is_ok_and(|others| !others.is_empty());
         is_there.then_some(path)
@@ -116,7 +116,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError`] if the folder cannot be used; a damaged file is no error.
-    pub fn open(folder: &Path) -> Result<Self, CacheError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, CacheError> {
         files::make_folder(folder)?;
         let path = folder.join(FILE);
         let mut notices = Vec::new();
@@ -135,7 +135,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Store`] if the store cannot be read.
-    pub fn get(&self, content: &ContentHash, key: &CacheKey) -> Result<Option<Vec<f32>>, CacheError> {
+    pub(crate) fn get(&self, content: &ContentHash, key: &CacheKey) -> Result<Option<Vec<f32>>, CacheError> {
         Ok(self.with(|store| store.get(content, key.key, today(), false))?.map(|row| row.numbers))
     }
 
@@ -143,7 +143,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Store`] if the store cannot be read.
-    pub fn get_with_facts(
+    pub(crate) fn get_with_facts(
         &self,
         content: &ContentHash,
         key: &CacheKey,
@@ -156,7 +156,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError::Store`] if they cannot be written.
-    pub fn put(&self, key: &CacheKey, entries: &[Entry<'_>]) -> Result<(), CacheError> {
+    pub(crate) fn put(&self, key: &CacheKey, entries: &[Entry<'_>]) -> Result<(), CacheError> {
         self.with(|store| store.put(key.key, &key.text, entries, today()))
     }
 
@@ -164,7 +164,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`FileError`] if the file cannot be read; a cache that cannot be read costs the time to compute it.
-    pub fn checksum_of(&self, path: &Path) -> Result<String, FileError> {
+    pub(crate) fn checksum_of(&self, path: &Path) -> Result<String, FileError> {
         let key = path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned();
         let stamp = files::fingerprint(path)?;
         if let Ok(Some(known)) = self.with(|store| store.checksum(&key, &stamp)) {
@@ -177,7 +177,7 @@ impl Cache {
     }
 
     /// What happened since the last call that the user should know, such as a damaged file that was set aside.
-    pub fn notices(&self) -> Vec<String> {
+    pub(crate) fn notices(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.notices))
     }
 
@@ -185,7 +185,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError`] if it cannot be read.
-    pub fn info(&self) -> Result<CacheInfo, CacheError> {
+    pub(crate) fn info(&self) -> Result<CacheInfo, CacheError> {
         let keys = self.with(Store::keys)?;
         let bytes = ["", "-wal"].iter().map(|suffix| files::size(&with_suffix(&self.path, suffix)).unwrap_or(0)).sum();
         let features = keys.iter().map(|(_, count)| count).sum();
@@ -197,7 +197,7 @@ impl Cache {
     ///
     /// # Errors
     /// [`CacheError`] if another process holds it or it cannot be written.
-    pub fn clear(&self) -> Result<(), CacheError> {
+    pub(crate) fn clear(&self) -> Result<(), CacheError> {
         self.with(|store| store.keep(0))?;
         for path in damaged(&self.path)?.into_iter().chain(other_versions(&self.path)?) {
             files::remove(&path)?;
@@ -209,7 +209,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::clear`].
-    pub fn prune(&self, bytes: u64) -> Result<u64, CacheError> {
+    pub(crate) fn prune(&self, bytes: u64) -> Result<u64, CacheError> {
         self.with(|store| store.keep(bytes))
     }
 

@@ -21,7 +21,7 @@ use crate::progress::Progress;
 
 /// All that turns a path into a row.
 #[derive(Debug)]
-pub struct Extractor<'a> {
+pub(crate) struct Extractor<'a> {
     /// The frozen network.
     pub backbone: &'a LazyBackbone,
     /// Bytes to crops.
@@ -44,7 +44,7 @@ pub struct Extractor<'a> {
 
 impl Extractor<'_> {
     /// D, the numbers of a row.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         let size = self.preprocess.crop;
         if self.border { border::regions(size).len() * layout::FEATURES } else { self.readout.pooling.width(size) }
     }
@@ -65,7 +65,7 @@ impl Extractor<'_> {
     ///
     /// # Errors
     /// [`FeatureError::Backbone`] and [`FeatureError::Interrupted`]; photos before that have reached `sink`.
-    pub fn stream(
+    pub(crate) fn stream(
         &self,
         inputs: &mut dyn Inputs,
         progress: &dyn Progress,
@@ -149,7 +149,7 @@ impl Extractor<'_> {
     /// # Errors
     /// As [`Extractor::stream`] and [`Rows::push`], and [`FeatureError::Unreadable`] at the first such photo if
     /// `stop_at_unreadable`.
-    pub fn all(
+    pub(crate) fn all(
         &self,
         paths: &[PathBuf],
         stop_at_unreadable: bool,

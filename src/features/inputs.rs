@@ -29,7 +29,7 @@ impl Inputs for std::slice::Iter<'_, PathBuf> {
 }
 
 /// Takes the features of photos, one row after the other.
-pub trait Rows {
+pub(crate) trait Rows {
     /// Makes room for so many rows; a number that turns out too large does no harm.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Rows for FeatureMatrix {
 
 /// What came of a list of photos: the `i`th row that was given is photo `rows[i]` of the list.
 #[derive(Debug)]
-pub struct Extraction {
+pub(crate) struct Extraction {
     /// `[N]`
     pub hashes: Vec<ContentHash>,
     /// `[N]`, ascending positions in the list.

@@ -8,25 +8,25 @@
 
 mod batch;
 mod batcher;
-pub mod border;
-pub mod cache;
+pub(crate) mod border;
+pub(crate) mod cache;
 mod error;
 mod extractor;
 mod inputs;
-pub mod matrix;
+pub(crate) mod matrix;
 mod noticed;
 mod photo;
 mod throughput;
 mod worker;
 
-pub use batch::Workload;
-pub use cache::{Cache, CacheKey};
-pub use error::FeatureError;
-pub use extractor::Extractor;
-pub use inputs::{Extraction, Inputs, Rows};
-pub use matrix::{FeatureMatrix, RowSource};
+pub(crate) use batch::Workload;
+pub(crate) use cache::{Cache, CacheKey};
+pub(crate) use error::FeatureError;
+pub(crate) use extractor::Extractor;
+pub(crate) use inputs::{Extraction, Inputs, Rows};
+pub(crate) use matrix::{FeatureMatrix, RowSource};
 pub use noticed::Noticed;
-pub use photo::{Explained, Photo, Unreadable};
+pub(crate) use photo::{Explained, Photo, Unreadable};
 
 #[cfg(test)]
 mod tests;

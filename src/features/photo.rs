@@ -33,7 +33,7 @@ pub struct Explained {
 
 /// Why a photo could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub(crate) enum Unreadable {
     /// The file itself.
     #[error(transparent)]
     File(#[from] FileError),
@@ -47,7 +47,7 @@ pub enum Unreadable {
 
 impl Unreadable {
     /// The reason without the path, for tables that have the path in another column.
-    pub fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         match self {
             Self::File(error) => error.reason(),
             Self::Decode(error) => error.to_string(),
@@ -56,7 +56,7 @@ impl Unreadable {
     }
 
     /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),
             Self::Decode(error) => error.hint(),

@@ -23,7 +23,7 @@ unsafe extern "C" {
 
 /// What the driver said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Driver {
+pub(crate) enum Driver {
     /// There is none.
     Missing,
     /// It is there and does not work.
@@ -44,7 +44,7 @@ pub enum Driver {
 
 /// One card.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gpu {
+pub(crate) struct Gpu {
     /// As the driver names it.
     pub name: String,
     /// Bytes.

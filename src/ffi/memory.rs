@@ -55,7 +55,7 @@ pub(super) fn end_clearly_on_abort() {
 
 /// The same for the null that some code of libtorch uses without looking. For the beginning of `main`: Rust's own handler,
 /// which tells of a stack that is full, stays behind this one and must be there already.
-pub fn end_clearly_without_memory() {
+pub(crate) fn end_clearly_without_memory() {
     #[cfg(unix)]
     // SAFETY: as above, and both structures are filled by the system or whole as zeros.
     unsafe {

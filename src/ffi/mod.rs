@@ -22,5 +22,6 @@ pub(crate) mod stream;
 #[cfg(unix)]
 pub(crate) mod system;
 
-pub use memory::{Allocator, end_clearly_without_memory};
-pub use process::exit_without_destructors;
+pub use memory::Allocator;
+pub(crate) use memory::end_clearly_without_memory;
+pub(crate) use process::exit_without_destructors;

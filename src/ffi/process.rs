@@ -41,7 +41,7 @@ fn check_current_folder() {
 /// out of their tables one by one takes as long as classifying a photo, and the system takes all of it back anyway.
 ///
 /// For the last line of a program: values that are still alive are not dropped. Standard output is flushed.
-pub fn exit_without_destructors(code: u8) -> ! {
+pub(crate) fn exit_without_destructors(code: u8) -> ! {
     // A reader who has gone has been told of already.
     let _ = std::io::stdout().flush();
     #[cfg(unix)]

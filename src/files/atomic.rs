@@ -22,7 +22,7 @@ const STALE: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// [`FileError`]; what was at `path` is then as it was, and the temporary file is removed.
-pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
+pub(crate) fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
     let mut batch = Batch::default();
     batch.add(path, content)?;
     batch.finish()
@@ -31,7 +31,7 @@ pub fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>
 /// Files that are written one after the other and put in place together: all of them, or none. Dropped before
 /// [`Batch::finish`], it leaves everything as it was.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(crate) struct Batch {
     ready: Vec<Ready>,
 }
 
@@ -49,7 +49,7 @@ impl Batch {
     ///
     /// # Errors
     /// [`FileError`]; what was at `path` is then as it was, and the temporary file is removed.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         path: &Path,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -76,7 +76,7 @@ impl Batch {
     ///
     /// # Errors
     /// [`FileError`] of the first that cannot be; what was at all the places is then there again.
-    pub fn finish(self) -> Result<(), FileError> {
+    pub(crate) fn finish(self) -> Result<(), FileError> {
         // One rename is whole by itself; of several, each must be able to be undone.
         let several = self.ready.len() > 1;
         let mut steps = Vec::with_capacity(self.ready.len());
@@ -156,7 +156,7 @@ fn after_undoing(path: &Path, error: io::Error, several: bool, left: &[String]) 
 ///
 /// # Errors
 /// [`FileError`] if the folder cannot be written to.
-pub fn scratch(path: &Path) -> Result<File, FileError> {
+pub(crate) fn scratch(path: &Path) -> Result<File, FileError> {
     let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let folder = if is_device(path) { std::env::temp_dir() } else { folder_of(&target).to_path_buf() };
     tempfile::tempfile_in(folder).map_err(|error| FileError::new("write", path, error))
@@ -166,7 +166,7 @@ pub fn scratch(path: &Path) -> Result<File, FileError> {
 ///
 /// # Errors
 /// [`FileError`] as [`write()`] would give it; nothing is changed either way.
-pub fn check_writable(path: &Path) -> Result<(), FileError> {
+pub(crate) fn check_writable(path: &Path) -> Result<(), FileError> {
     let fail = |error| FileError::new("write", path, error);
     if path.is_dir() {
         return Err(fail(io::ErrorKind::IsADirectory.into()));
@@ -220,7 +220,7 @@ pub(super) fn named() -> tempfile::Builder<'static, 'static> {
 
 /// Removes the temporary files of writers that were killed: of our own name, unlocked, and not written to for a while.
 /// What cannot be removed stays; it is in nobody's way. [`write()`] does it by itself.
-pub fn remove_stale(folder: &Path) {
+pub(crate) fn remove_stale(folder: &Path) {
     for name in super::names(folder).unwrap_or_default() {
         let path = folder.join(&name);
         if name.starts_with(PREFIX) && name.ends_with(SUFFIX) && is_abandoned(&path) {

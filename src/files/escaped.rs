@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// The path as text.
-pub fn text(path: &Path) -> Cow<'_, str> {
+pub(crate) fn text(path: &Path) -> Cow<'_, str> {
     // Where a backslash separates folders it is in every path, and paths are text.
     match path.to_str() {
         Some(text) if cfg!(windows) || !text.contains(r"\x") => return Cow::Borrowed(text),
@@ -29,7 +29,7 @@ pub fn text(path: &Path) -> Cow<'_, str> {
 }
 
 /// The path that a text stands for.
-pub fn path(text: &str) -> PathBuf {
+pub(crate) fn path(text: &str) -> PathBuf {
     #[cfg(unix)]
     if text.contains(r"\x") {
         use std::os::unix::ffi::OsStringExt;
@@ -63,7 +63,7 @@ fn bytes(text: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// The serializer's.
-pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&text(path))
 }
 
@@ -71,7 +71,7 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
 ///
 /// # Errors
 /// The serializer's.
-pub fn serialize_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_some(&path.as_deref().map(text))
 }
 
@@ -79,7 +79,7 @@ pub fn serialize_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) ->
 ///
 /// # Errors
 /// The deserializer's.
-pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     Ok(path(&String::deserialize(deserializer)?))
 }
 
@@ -112,7 +112,7 @@ mod tests {
 }
 
 /// A word that a shell takes as one, for commands to copy.
-pub fn shell_word(word: &str) -> String {
+pub(crate) fn shell_word(word: &str) -> String {
     let is_plain = |character: char| character.is_alphanumeric() || "/._-+=:,@".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {
         word.to_owned()

@@ -11,7 +11,7 @@ use super::{FileError, make_folder, rename};
 
 /// A folder that is filled beside its place. Dropped before [`NewFolder::finish`], it is removed.
 #[derive(Debug)]
-pub struct NewFolder {
+pub(crate) struct NewFolder {
     path: PathBuf,
     partial: TempDir,
 }
@@ -20,7 +20,7 @@ pub struct NewFolder {
 ///
 /// # Errors
 /// [`FileError`] if the folder above it is missing or cannot be written into.
-pub fn new_folder(path: &Path) -> Result<NewFolder, FileError> {
+pub(crate) fn new_folder(path: &Path) -> Result<NewFolder, FileError> {
     let above = folder_of(path);
     let partial = named().tempdir_in(above).map_err(|error| FileError::new(INTO, above, error))?;
     Ok(NewFolder { path: path.to_path_buf(), partial })
@@ -31,7 +31,7 @@ impl NewFolder {
     ///
     /// # Errors
     /// [`FileError`] if the file system has no such links, and as for any file.
-    pub fn link(&self, name: &Path, to: &Path) -> Result<(), FileError> {
+    pub(crate) fn link(&self, name: &Path, to: &Path) -> Result<(), FileError> {
         let fail = |error| FileError::new("link to", to, error);
         let link = self.partial.path().join(name);
         make_folder(folder_of(&link))?;
@@ -42,7 +42,7 @@ impl NewFolder {
     ///
     /// # Errors
     /// [`FileError`]; nothing of it is left then.
-    pub fn finish(self) -> Result<(), FileError> {
+    pub(crate) fn finish(self) -> Result<(), FileError> {
         set_readable(self.partial.path()).map_err(|error| FileError::new("write", &self.path, error))?;
         rename(self.partial.path(), &self.path)?;
         // It has another name now and must not be removed under the old one.

@@ -9,7 +9,7 @@ use super::FileError;
 
 /// A kind of file that this program writes, and how one is known again.
 #[derive(Debug, Clone, Copy)]
-pub struct Kind {
+pub(crate) struct Kind {
     /// Such as `model`.
     pub name: &'static str,
     /// Whether a file that begins with these bytes is one; [`Kind::HEAD`] of them, or all that there are.
@@ -18,12 +18,12 @@ pub struct Kind {
 
 impl Kind {
     /// So much of a file is looked at.
-    pub const HEAD: usize = 1 << 16;
+    pub(crate) const HEAD: usize = 1 << 16;
 }
 
 /// Which file a path leads to, whatever links there are on the way; names of one file have the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Identity(IdentityOf);
+pub(crate) struct Identity(IdentityOf);
 
 #[cfg(unix)]
 type IdentityOf = (u64, u64);
@@ -33,7 +33,7 @@ type IdentityOf = PathBuf;
 
 impl Identity {
     /// That of the regular file at a path, if there is one.
-    pub fn new(path: &Path) -> Option<Self> {
+    pub(crate) fn new(path: &Path) -> Option<Self> {
         let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
         #[cfg(unix)]
         {
@@ -52,7 +52,7 @@ impl Identity {
 ///
 /// # Errors
 /// [`FileError`] if there is no such file.
-pub fn fingerprint(path: &Path) -> Result<String, FileError> {
+pub(crate) fn fingerprint(path: &Path) -> Result<String, FileError> {
     let metadata = std::fs::metadata(path).map_err(|error| FileError::new("read", path, error))?;
     #[cfg(unix)]
     let identity = {
@@ -67,7 +67,7 @@ pub fn fingerprint(path: &Path) -> Result<String, FileError> {
 }
 
 /// Whether an open file is still the one at a path: another process may have renamed or removed it.
-pub fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;

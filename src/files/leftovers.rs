@@ -36,7 +36,7 @@ const NAMES: [&str; 22] = [
 const ENDINGS: [&str; 2] = [".lrdata", ".lrcat-data"];
 
 /// Whether something of this name is hidden, or was left behind by a system or a program.
-pub fn is_left_behind(name: &OsStr) -> bool {
+pub(crate) fn is_left_behind(name: &OsStr) -> bool {
     let text = name.to_string_lossy().to_ascii_lowercase();
     text.starts_with('.')
         || NAMES.iter().any(|other| name.eq_ignore_ascii_case(other))
@@ -45,22 +45,22 @@ pub fn is_left_behind(name: &OsStr) -> bool {
 
 /// Whether something that a walk came upon is hidden, or was left behind by a system or a program. The folder where the
 /// walk starts is neither, whatever its name.
-pub fn is_leftover(entry: &DirEntry) -> bool {
+pub(crate) fn is_leftover(entry: &DirEntry) -> bool {
     entry.depth() > 0 && is_left_behind(entry.file_name())
 }
 
 /// Where a walk starts, links followed; unknown if the system cannot tell.
-pub struct WalkRoot(Option<PathBuf>);
+pub(crate) struct WalkRoot(Option<PathBuf>);
 
 impl WalkRoot {
     /// Of a walk through this folder.
-    pub fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         Self(folder.canonicalize().ok())
     }
 
     /// Whether something that the walk came upon is a link to a folder that its root lies in: everything would come
     /// twice, and much that was not asked for.
-    pub fn lies_below(&self, entry: &DirEntry) -> bool {
+    pub(crate) fn lies_below(&self, entry: &DirEntry) -> bool {
         let is_link = entry.depth() > 0 && entry.path_is_symlink() && entry.file_type().is_dir();
         let is_above = |root: &Path| entry.path().canonicalize().is_ok_and(|target| root.starts_with(target));
         is_link && self.0.as_deref().is_some_and(is_above)

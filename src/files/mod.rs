@@ -5,7 +5,7 @@
 
 mod atomic;
 mod error;
-pub mod escaped;
+pub(crate) mod escaped;
 mod folder;
 mod hash;
 mod identity;
@@ -20,22 +20,22 @@ mod read;
 mod tar;
 mod text;
 
-pub use atomic::{Batch, check_writable, remove_stale, scratch, write};
-pub use error::FileError;
-pub use escaped::shell_word;
-pub use folder::{NewFolder, new_folder};
-pub use hash::ContentHash;
-pub use identity::{Identity, Kind, fingerprint, is_at};
-pub use leftovers::{WalkRoot, is_left_behind, is_leftover};
-pub use mounts::network_file_system;
-pub use nearest::{LONGEST_NAME, nearest};
-pub use node::node_folder;
-pub use open::open;
-pub use pattern::{is_pattern, matching};
-pub use places::{cache_folder, make_folder, names, remove, rename};
-pub use read::{Mapped, head, is_file, read, read_within, size};
-pub use tar::{Tar, is_tar, tar};
-pub use text::Text;
+pub(crate) use atomic::{Batch, check_writable, remove_stale, scratch, write};
+pub(crate) use error::FileError;
+pub(crate) use escaped::shell_word;
+pub(crate) use folder::{NewFolder, new_folder};
+pub(crate) use hash::ContentHash;
+pub(crate) use identity::{Identity, Kind, fingerprint, is_at};
+pub(crate) use leftovers::{WalkRoot, is_left_behind, is_leftover};
+pub(crate) use mounts::network_file_system;
+pub(crate) use nearest::{LONGEST_NAME, nearest};
+pub(crate) use node::node_folder;
+pub(crate) use open::open;
+pub(crate) use pattern::{is_pattern, matching};
+pub(crate) use places::{cache_folder, make_folder, names, remove, rename};
+pub(crate) use read::{Mapped, head, is_file, read, read_within, size};
+pub(crate) use tar::{is_tar, tar};
+pub(crate) use text::Text;
 
 #[cfg(test)]
 mod tests;

@@ -40,7 +40,7 @@ pub(super) enum Medium {
 
 /// The kind of the network file system that a folder is on, which need not be there yet; `None` on a disk of this machine,
 /// and where the system does not say.
-pub fn network_file_system(folder: &Path) -> Option<String> {
+pub(crate) fn network_file_system(folder: &Path) -> Option<String> {
     match medium(folder) {
         Medium::Network(kind) => Some(kind),
         Medium::Disk | Medium::Memory => None,

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::places::names;
 
 /// Longest name that is compared, in bytes, as long as a folder's name can be: the time grows with the square.
-pub const LONGEST_NAME: usize = 255;
+pub(crate) const LONGEST_NAME: usize = 255;
 
 /// The known name that a mistyped one most likely stands for: other case, or a few letters off.
-pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if given.len() > LONGEST_NAME {
         return None;
     }

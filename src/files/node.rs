@@ -16,7 +16,7 @@ const ROOM_IN_MEMORY: u64 = 8 << 30;
 
 /// The user's own folder on a disk of this machine, which is made: in `SLURM_TMPDIR`, `TMPDIR` or `/tmp`, the first that is no
 /// network file system, may be written to and has room. `None` where there is no such place.
-pub fn node_folder() -> Option<PathBuf> {
+pub(crate) fn node_folder() -> Option<PathBuf> {
     let named = NAMED_BY.into_iter().filter_map(std::env::var_os).filter(|folder| !folder.is_empty());
     first_of(named.map(PathBuf::from).chain([PathBuf::from("/tmp")]), medium)
 }

@@ -10,7 +10,7 @@ use super::{FileError, names};
 ///
 /// # Errors
 /// [`FileError`] with the path; also for anything but a regular file: a named pipe might never answer or never end.
-pub fn open(path: &Path) -> Result<File, FileError> {
+pub(crate) fn open(path: &Path) -> Result<File, FileError> {
     let fail = |error| FileError::new("read", path, error);
     // Before it is opened, for opening a device can do something to it; and after, for it may be another file by then.
     let metadata = std::fs::metadata(path).map_err(fail)?;

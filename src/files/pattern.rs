@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{FileError, names};
 
 /// Whether the name of a path is a pattern, and of no file.
-pub fn is_pattern(path: &Path) -> bool {
+pub(crate) fn is_pattern(path: &Path) -> bool {
     let has_stars = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.contains(['*', '?']));
     path.file_name().is_some_and(has_stars) && !path.exists()
 }
@@ -14,7 +14,7 @@ pub fn is_pattern(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`FileError`] if the folder cannot be listed.
-pub fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FileError> {
+pub(crate) fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FileError> {
     let here = if folder == Path::new("") { Path::new(".") } else { folder };
     // As in a shell, a pattern does not mean what is hidden.
     let is_meant = |name: &String| matches(pattern, name) && !name.starts_with('.');

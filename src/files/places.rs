@@ -6,7 +6,7 @@ use super::FileError;
 
 /// The folder for what can be computed or fetched again: `RESNET_BINARY_CACHE`, or the user's cache folder as the system
 /// has it.
-pub fn cache_folder() -> PathBuf {
+pub(crate) fn cache_folder() -> PathBuf {
     let own = std::env::var_os("RESNET_BINARY_CACHE").filter(|value| !value.is_empty()).map(PathBuf::from);
     let of_system =
         || directories::ProjectDirs::from("", "", "resnet-binary").map(|user| user.cache_dir().to_path_buf());
@@ -17,7 +17,7 @@ pub fn cache_folder() -> PathBuf {
 ///
 /// # Errors
 /// [`FileError`] with the path.
-pub fn make_folder(path: &Path) -> Result<(), FileError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), FileError> {
     std::fs::create_dir_all(path).map_err(|error| FileError::new("create folder", path, error))
 }
 
@@ -25,7 +25,7 @@ pub fn make_folder(path: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 /// [`FileError`]; both names are then as they were.
-pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
     #[expect(clippy::disallowed_methods, reason = "the other modules are told to write through this one")]
     std::fs::rename(from, to).map_err(|error| FileError::new("write", to, error))
 }
@@ -34,7 +34,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
 ///
 /// # Errors
 /// [`FileError`] if the folder cannot be listed.
-pub fn names(folder: &Path) -> Result<Vec<String>, FileError> {
+pub(crate) fn names(folder: &Path) -> Result<Vec<String>, FileError> {
     let fail = |error| FileError::new("list", folder, error);
     #[expect(clippy::disallowed_methods, reason = "the other modules are told to write through this one")]
     let entries = std::fs::read_dir(folder).map_err(fail)?;
@@ -50,6 +50,6 @@ pub fn names(folder: &Path) -> Result<Vec<String>, FileError> {
 ///
 /// # Errors
 /// [`FileError`] with the path.
-pub fn remove(path: &Path) -> Result<(), FileError> {
+pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
     std::fs::remove_file(path).map_err(|error| FileError::new("remove", path, error))
 }

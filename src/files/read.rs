@@ -15,7 +15,7 @@ use crate::ffi::mapping::Mapping;
 ///
 /// # Errors
 /// As [`open`], also when the file is larger than `limit`, before more than that is read.
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     read_within(path, limit, Duration::MAX)
 }
 
@@ -24,7 +24,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
 ///
 /// # Errors
 /// As [`read`]; [`io::ErrorKind::TimedOut`] with the limit.
-pub fn read_within(path: &Path, limit: u64, time: Duration) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read_within(path: &Path, limit: u64, time: Duration) -> Result<Vec<u8>, FileError> {
     let fail = |error| FileError::new("read", path, error);
     let (content, length) = content(path)?;
     let too_large = || io::Error::other(format!("it is larger than the limit of {limit} bytes"));
@@ -54,7 +54,7 @@ pub(super) fn content(path: &Path) -> Result<(io::Take<File>, u64), FileError> {
 }
 
 /// Whether a path is that of a regular file, or of a member of an archive.
-pub fn is_file(path: &Path) -> bool {
+pub(crate) fn is_file(path: &Path) -> bool {
     match std::fs::metadata(path) {
         Ok(metadata) => metadata.is_file(),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
@@ -90,14 +90,14 @@ impl<R: Read> Read for InTime<R> {
 
 /// The content of a file as memory, for files of this program's own kind that are too large to copy without need.
 #[derive(Debug)]
-pub struct Mapped(Mapping);
+pub(crate) struct Mapped(Mapping);
 
 impl Mapped {
     /// Maps a regular file of at most `limit` bytes.
     ///
     /// # Errors
     /// As [`read`].
-    pub fn open(path: &Path, limit: u64) -> Result<Self, FileError> {
+    pub(crate) fn open(path: &Path, limit: u64) -> Result<Self, FileError> {
         let fail = |error| FileError::new("read", path, error);
         let file = open(path)?;
         if file.metadata().map_err(fail)?.len() > limit {
@@ -107,12 +107,12 @@ impl Mapped {
     }
 
     /// The bytes of the file.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.0.bytes()
     }
 
     /// Some of them as little-endian numbers where they lie; `None` where that cannot be.
-    pub fn floats(&self, place: Range<usize>) -> Option<&[f32]> {
+    pub(crate) fn floats(&self, place: Range<usize>) -> Option<&[f32]> {
         if cfg!(target_endian = "little") { self.0.floats(place) } else { None }
     }
 }
@@ -121,7 +121,7 @@ impl Mapped {
 ///
 /// # Errors
 /// As [`read`].
-pub fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+pub(crate) fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     let mut head = Vec::new();
     let read = content(path)?.0.take(limit as u64).read_to_end(&mut head);
     read.map(|_| head).map_err(|error| FileError::new("read", path, error))
@@ -131,7 +131,7 @@ pub fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
 ///
 /// # Errors
 /// [`FileError`] if there is no such file.
-pub fn size(path: &Path) -> Result<u64, FileError> {
+pub(crate) fn size(path: &Path) -> Result<u64, FileError> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => content(path).map(|(_, length)| length),
         metadata => metadata.map(|metadata| metadata.len()).map_err(|error| FileError::new("read", path, error)),

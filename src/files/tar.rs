@@ -21,7 +21,7 @@ const MAX_HEADERS: u64 = 1 << 20;
 
 /// What is in an archive.
 #[derive(Debug)]
-pub struct Tar {
+pub(crate) struct Tar {
     fingerprint: String,
     /// By name: of several of one name the last counts, as where it is unpacked.
     members: BTreeMap<OsString, Member>,
@@ -36,7 +36,7 @@ pub(super) struct Member {
 }
 
 /// Whether a path is that of a tar archive, by its name.
-pub fn is_tar(path: &Path) -> bool {
+pub(crate) fn is_tar(path: &Path) -> bool {
     is_called_tar(path) && path.is_file()
 }
 
@@ -48,7 +48,7 @@ fn is_called_tar(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`FileError`] if it cannot be read, is cut off, or is none.
-pub fn tar(path: &Path) -> Result<Arc<Tar>, FileError> {
+pub(crate) fn tar(path: &Path) -> Result<Arc<Tar>, FileError> {
     static READ: Mutex<Option<HashMap<PathBuf, Arc<Tar>>>> = Mutex::new(None);
     let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
     let fingerprint = fingerprint(path)?;
@@ -65,7 +65,7 @@ pub fn tar(path: &Path) -> Result<Arc<Tar>, FileError> {
 
 impl Tar {
     /// The names of all members, as paths within the archive, in the order of their bytes.
-    pub fn names(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Path> {
         self.members.keys().map(Path::new)
     }
 }

@@ -8,7 +8,7 @@ use std::io::{self, Read};
 /// no more, so that a list may still be growing. Bytes that are no UTF-8 stay as they are, for a path may have them; half a
 /// surrogate pair becomes U+FFFD.
 #[derive(Debug)]
-pub struct Text<R> {
+pub(crate) struct Text<R> {
     reader: R,
     encoding: Option<Encoding>,
     /// Whether only byte-order marks have come so far.
@@ -37,7 +37,7 @@ const MARKS: [(&[u8], Encoding); 3] = [
 
 impl<R: Read> Text<R> {
     /// Of what is left in a reader.
-    pub fn new(reader: R) -> Self {
+    pub(crate) fn new(reader: R) -> Self {
         Self { reader, encoding: None, at_start: true, raw: Vec::new(), decoded: VecDeque::new() }
     }
 

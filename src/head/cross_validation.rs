@@ -37,7 +37,7 @@ const USUAL_DECADES: f64 = 0.18;
 
 /// One strength and how it did.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Score {
+pub(crate) struct Score {
     /// The strength X.
     pub l2: f64,
     /// Log loss of the out-of-fold logits, classes weighted as in the fit ([`log_loss`]).
@@ -48,7 +48,7 @@ pub struct Score {
 
 /// What cross-validation found.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CrossValidation {
+pub(crate) struct CrossValidation {
     /// The strength with the lowest [`Score::with_prior`], the strongest of equals.
     pub l2: f64,
     /// The out-of-fold logit of every image at that strength, `[N]`.
@@ -64,13 +64,13 @@ pub struct CrossValidation {
 ///
 /// The logits of scaled features grow with their number, and the strength that holds them with it: above
 /// `USUAL_WIDTH` the grid begins as much stronger, two decades for the flattened map of 224 pixels.
-pub fn grid(width: usize) -> Vec<f64> {
+pub(crate) fn grid(width: usize) -> Vec<f64> {
     let more = (2.0 * (width as f64 / USUAL_WIDTH).log10()).ceil().max(0.0) as i32;
     (-8..=8 + more).rev().map(|halves| USUAL_STRENGTH * 10_f64.powf(f64::from(halves) / 2.0)).collect()
 }
 
 /// The strength where nothing speaks for another one, for `width` features: it grows with their number as the [`grid`].
-pub fn usual_strength(width: usize) -> f64 {
+pub(crate) fn usual_strength(width: usize) -> f64 {
     USUAL_STRENGTH * width as f64 / USUAL_WIDTH
 }
 
@@ -94,7 +94,7 @@ fn prior(l2: f64, width: usize, images: usize) -> f64 {
 /// [`HeadError::LabelCount`] if there is not one id an image, [`HeadError::FoldWithoutClass`] if a fold leaves only one
 /// class to fit (also for one fold only), [`HeadError::InvalidSetting`] for an empty grid or a strength that is not above 0,
 /// [`HeadError::NotConverged`], [`HeadError::Interrupted`].
-pub fn cross_validate(
+pub(crate) fn cross_validate(
     examples: &Examples<'_>,
     folds: &[usize],
     strengths: &[f64],

@@ -28,14 +28,14 @@ pub enum L2 {
 
 /// How the exact solver is to fit.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct ExactOptions {
+pub(crate) struct ExactOptions {
     /// Strength of the penalty. Default: [`L2::Auto`].
     pub l2: L2,
 }
 
 /// A head at its optimum, with the evidence.
 #[derive(Debug, Clone)]
-pub struct Fit {
+pub(crate) struct Fit {
     /// On plain features, in f32.
     pub head: Head,
     /// The strength it was fitted with.
@@ -59,7 +59,7 @@ pub struct Fit {
 /// # Errors
 /// [`HeadError::InvalidSetting`] for a strength that is not above 0, [`HeadError::FoldWithoutClass`],
 /// [`HeadError::NotConverged`], [`HeadError::Interrupted`].
-pub fn fit(
+pub(crate) fn fit(
     examples: &Examples<'_>,
     folds: Option<&[usize]>,
     options: &ExactOptions,

@@ -18,7 +18,7 @@ pub enum Balance {
 /// The weight of a positive: negatives ÷ positives for [`Balance::Auto`], otherwise 1.
 ///
 /// Also 1 where a class is empty, which [`Examples::new`] refuses anyway.
-pub fn pos_weight(labels: &[bool], balance: Balance) -> f64 {
+pub(crate) fn pos_weight(labels: &[bool], balance: Balance) -> f64 {
     let positives = labels.iter().filter(|&&label| label).count();
     let negatives = labels.len() - positives;
     match balance {
@@ -29,7 +29,7 @@ pub fn pos_weight(labels: &[bool], balance: Balance) -> f64 {
 
 /// Labelled features that a head can be fitted to: finite, both classes there, one label a row.
 #[derive(Debug, Clone, Copy)]
-pub struct Examples<'a> {
+pub(crate) struct Examples<'a> {
     features: &'a FeatureMatrix,
     labels: &'a [bool],
     pos_weight: f64,
@@ -41,7 +41,7 @@ impl<'a> Examples<'a> {
     /// # Errors
     /// [`HeadError::LabelCount`], [`HeadError::OneClass`] (also for no images at all), [`HeadError::NotFinite`] with
     /// the first row that holds NaN or an infinity, [`HeadError::InvalidSetting`] for a `pos_weight` that is not positive.
-    pub fn new(features: &'a FeatureMatrix, labels: &'a [bool], pos_weight: f64) -> Result<Self, HeadError> {
+    pub(crate) fn new(features: &'a FeatureMatrix, labels: &'a [bool], pos_weight: f64) -> Result<Self, HeadError> {
         if labels.len() != features.len() {
             return Err(HeadError::LabelCount { labels: labels.len(), rows: features.len() });
         }
@@ -63,7 +63,7 @@ impl<'a> Examples<'a> {
     /// # Errors
     /// [`HeadError::IdenticalRows`] where all rows are the same, [`HeadError::EqualClassMeans`] where both classes have the same
     /// mean in every column: then the optimum is a weight of 0, whatever the strength.
-    pub fn require_difference(&self) -> Result<(), HeadError> {
+    pub(crate) fn require_difference(&self) -> Result<(), HeadError> {
         let first = self.features.rows().next().unwrap_or_default();
         if self.features.rows().all(|row| row == first) {
             return Err(HeadError::IdenticalRows { images: self.labels.len() });
@@ -79,17 +79,17 @@ impl<'a> Examples<'a> {
     }
 
     /// `[N, D]`.
-    pub fn features(&self) -> &'a FeatureMatrix {
+    pub(crate) fn features(&self) -> &'a FeatureMatrix {
         self.features
     }
 
     /// `[N]`, `true` for the positive class.
-    pub fn labels(&self) -> &'a [bool] {
+    pub(crate) fn labels(&self) -> &'a [bool] {
         self.labels
     }
 
     /// How much a positive counts against a negative.
-    pub fn pos_weight(&self) -> f64 {
+    pub(crate) fn pos_weight(&self) -> f64 {
         self.pos_weight
     }
 }

@@ -37,6 +37,6 @@ impl Head {
 }
 
 /// The logistic function in f64, with full relative precision in both tails: never NaN for a finite logit.
-pub fn probability(logit: f64) -> f64 {
+pub(crate) fn probability(logit: f64) -> f64 {
     logistic(logit)
 }

@@ -15,24 +15,26 @@
 
 mod cholesky;
 mod coordinates;
-pub mod cross_validation;
+pub(crate) mod cross_validation;
 mod error;
-pub mod exact;
+pub(crate) mod exact;
 mod examples;
 mod gram;
 mod linear;
 mod newton;
-pub mod objective;
+pub(crate) mod objective;
 mod preconditioner;
 mod product;
 mod rows;
 mod scaling;
-pub mod sgd;
+pub(crate) mod sgd;
 
-pub use error::HeadError;
+pub(crate) use error::HeadError;
 pub use exact::L2;
-pub use examples::{Balance, Examples, pos_weight};
-pub use linear::{Head, probability};
+pub use examples::Balance;
+pub(crate) use examples::{Examples, pos_weight};
+pub use linear::Head;
+pub(crate) use linear::probability;
 
 #[cfg(test)]
 mod tests;

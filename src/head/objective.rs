@@ -18,7 +18,7 @@ fn softplus(x: f64) -> f64 {
 }
 
 /// The weighted loss of one image.
-pub fn loss(logit: f64, label: bool, pos_weight: f64) -> f64 {
+pub(crate) fn loss(logit: f64, label: bool, pos_weight: f64) -> f64 {
     if label { pos_weight * softplus(-logit) } else { softplus(logit) }
 }
 
@@ -29,7 +29,7 @@ pub(super) fn total_weight(labels: &[bool], pos_weight: f64) -> f64 {
 
 /// The log loss of logits `[N]`, positives weighted by `pos_weight`: the weighted mean, so that of a coin is always ln 2;
 /// 0 for none.
-pub fn log_loss(logits: &[f64], labels: &[bool], pos_weight: f64) -> f64 {
+pub(crate) fn log_loss(logits: &[f64], labels: &[bool], pos_weight: f64) -> f64 {
     let total: f64 = logits.iter().zip(labels).map(|(&logit, &label)| loss(logit, label, pos_weight)).sum();
     total / total_weight(labels, pos_weight).max(f64::MIN_POSITIVE)
 }

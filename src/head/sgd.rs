@@ -19,7 +19,7 @@ use crate::progress::{Progress, Unit};
 
 /// How the SGD solver is to fit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SgdOptions {
+pub(crate) struct SgdOptions {
     /// Most passes over the training images. Default: 200.
     pub epochs: usize,
     /// Default: 0.001, `AdamW`'s own.
@@ -64,7 +64,7 @@ impl SgdOptions {
 
 /// One epoch's losses: means over images, weighted by class.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     /// Over the training images, while the weights were moving.
     pub training_loss: f64,
     /// Over the images to stop by, at the end of the epoch.
@@ -73,7 +73,7 @@ pub struct Epoch {
 
 /// A head fitted by mini-batch steps.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SgdFit {
+pub(crate) struct SgdFit {
     /// That of the best epoch, on plain features.
     pub head: Head,
     /// Its number, counted from 1: of the lowest loss on the images to stop by, or the last one where there are none.
@@ -88,7 +88,7 @@ pub struct SgdFit {
 /// # Errors
 /// [`HeadError::InvalidSetting`], [`HeadError::WidthsDiffer`], [`HeadError::Diverged`],
 /// [`HeadError::Torch`], [`HeadError::Interrupted`].
-pub fn fit(
+pub(crate) fn fit(
     training: &Examples<'_>,
     held_out: Option<&Examples<'_>>,
     options: &SgdOptions,

@@ -21,7 +21,7 @@ use super::ranking::Ranking;
 use super::{Answers, MIN_GROUPS, MIN_GROUPS_OF_BINS, MIN_GROUPS_OF_LOSSES, Scores, Undefined, probability, ranking};
 
 /// With fewer, the outer 2.5 % are one or two resamples.
-pub const MIN_RESAMPLES: u32 = 100;
+pub(crate) const MIN_RESAMPLES: u32 = 100;
 
 /// How often to resample, and the seed that makes it repeatable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -104,7 +104,7 @@ impl Confusion {
 /// The answers at a threshold, and how sure what follows from them is: groups of images count as what they tell
 /// (`metrics::groups`).
 #[derive(Debug, Clone, Copy)]
-pub struct Answers {
+pub(crate) struct Answers {
     /// The answers, counted.
     pub confusion: Confusion,
     right: Option<Estimate>,
@@ -115,7 +115,7 @@ pub struct Answers {
 
 impl Answers {
     /// Takes the answers: positive where the probability is at or above the threshold.
-    pub fn at(scores: &Scores<'_>, threshold: f64) -> Self {
+    pub(crate) fn at(scores: &Scores<'_>, threshold: f64) -> Self {
         let share = |counts: &dyn Fn(bool, bool) -> bool| {
             let images = scores.pairs().zip(scores.groups());
             let answers =
@@ -137,7 +137,7 @@ impl Answers {
     ///
     /// # Errors
     /// As there.
-    pub fn accuracy(&self) -> Result<Estimate, Undefined> {
+    pub(crate) fn accuracy(&self) -> Result<Estimate, Undefined> {
         self.right.ok_or(Undefined::NoImages)
     }
 
@@ -145,7 +145,7 @@ impl Answers {
     ///
     /// # Errors
     /// As there.
-    pub fn sensitivity(&self) -> Result<Estimate, Undefined> {
+    pub(crate) fn sensitivity(&self) -> Result<Estimate, Undefined> {
         self.found.ok_or(Undefined::NoPositives)
     }
 
@@ -153,7 +153,7 @@ impl Answers {
     ///
     /// # Errors
     /// As there.
-    pub fn specificity(&self) -> Result<Estimate, Undefined> {
+    pub(crate) fn specificity(&self) -> Result<Estimate, Undefined> {
         self.left_alone.ok_or(Undefined::NoNegatives)
     }
 
@@ -161,7 +161,7 @@ impl Answers {
     ///
     /// # Errors
     /// As there.
-    pub fn precision(&self) -> Result<Estimate, Undefined> {
+    pub(crate) fn precision(&self) -> Result<Estimate, Undefined> {
         self.right_positive.ok_or(Undefined::NoPositiveAnswers)
     }
 
@@ -169,7 +169,7 @@ impl Answers {
     ///
     /// # Errors
     /// As there.
-    pub fn balanced_accuracy(&self) -> Result<Estimate, Undefined> {
+    pub(crate) fn balanced_accuracy(&self) -> Result<Estimate, Undefined> {
         Ok(combine(self.sensitivity()?, self.specificity()?, f64::midpoint))
     }
 
@@ -177,7 +177,7 @@ impl Answers {
     ///
     /// # Errors
     /// As there.
-    pub fn f1(&self) -> Result<Estimate, Undefined> {
+    pub(crate) fn f1(&self) -> Result<Estimate, Undefined> {
         let (positives, negatives) = (self.confusion.positives() as f64, self.confusion.negatives() as f64);
         let sensitivity = self.sensitivity()?;
         let specificity = self.specificity().unwrap_or(Estimate::new(1.0, 1.0, 1.0));
@@ -194,7 +194,7 @@ impl Answers {
     ///
     /// # Errors
     /// [`Undefined`] where a class has no images.
-    pub fn matthews(&self) -> Result<Estimate, Undefined> {
+    pub(crate) fn matthews(&self) -> Result<Estimate, Undefined> {
         let (positives, negatives) = (self.confusion.positives() as f64, self.confusion.negatives() as f64);
         let (sensitivity, specificity) = (self.sensitivity()?, self.specificity()?);
         let matthews = |sensitivity: f64, specificity: f64| {

@@ -7,7 +7,7 @@ use super::{Confusion, Estimate, Scores, Undefined};
 
 /// The answers at a threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub(crate) struct Step {
     /// The answer is positive at or above it; infinite at the first step, where no answer is.
     pub threshold: f64,
     /// The answers, counted.
@@ -16,7 +16,7 @@ pub struct Step {
 
 /// The answers at every threshold that makes a difference, from the highest down: none positive at the first step, all
 /// at the last. The ROC curve and the precision-recall curve are two views of it.
-pub fn steps(scores: &Scores<'_>) -> Vec<Step> {
+pub(crate) fn steps(scores: &Scores<'_>) -> Vec<Step> {
     let positives = scores.positives();
     let mut confusion =
         Confusion { false_negative: positives, true_negative: scores.count() - positives, ..Confusion::default() };
@@ -36,7 +36,7 @@ pub fn steps(scores: &Scores<'_>) -> Vec<Step> {
 
 /// The images whose probability lies in one bin.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct CalibrationBin {
+pub(crate) struct CalibrationBin {
     /// Images.
     pub images: usize,
     /// Positive images among them.
@@ -51,7 +51,7 @@ pub struct CalibrationBin {
 ///
 /// # Errors
 /// [`Undefined`] without images.
-pub fn calibration_bins(scores: &Scores<'_>) -> Result<[CalibrationBin; CALIBRATION_BINS], Undefined> {
+pub(crate) fn calibration_bins(scores: &Scores<'_>) -> Result<[CalibrationBin; CALIBRATION_BINS], Undefined> {
     scores.some_images()?;
     let mut bins = [CalibrationBin::default(); CALIBRATION_BINS];
     let mut labels: [Vec<(f64, usize)>; CALIBRATION_BINS] = Default::default();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The 97.5 % quantile of the normal distribution: both tails together leave 5 %.
-pub const Z: f64 = 1.959_963_984_540_054;
+pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
 /// A number and its 95 % interval, where there are photos enough for one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -43,12 +43,12 @@ impl Estimate {
 ///
 /// Unlike the textbook's `p ± 1.96 √(p (1 − p) / n)` it never leaves \[0, 1\] and has a width at 0 and at 1, where a
 /// small validation split often is. Wilson (1927), JASA 22.
-pub fn wilson(successes: usize, trials: usize) -> Option<Estimate> {
+pub(crate) fn wilson(successes: usize, trials: usize) -> Option<Estimate> {
     (trials > 0).then(|| score_interval(successes as f64 / trials as f64, trials as f64))
 }
 
 /// Wilson's interval of a share that stands on so many independent trials, which need not be a whole number.
-pub fn score_interval(value: f64, trials: f64) -> Estimate {
+pub(crate) fn score_interval(value: f64, trials: f64) -> Estimate {
     let n = trials;
     let spread = Z * Z / n;
     let centre = value + spread / 2.0;
@@ -66,7 +66,7 @@ pub fn score_interval(value: f64, trials: f64) -> Estimate {
 /// the measure loses (gains) when `a` alone goes to its own low (high) end. For a sum this is Newcombe's hybrid score
 /// interval (1998, Statistics in Medicine 17), in general the MOVER of Zou and Donner (2008, ibid. 27). It keeps a
 /// width where no error was seen, and a bootstrap would claim certainty. There is none where one of the two has none.
-pub fn combine(a: Estimate, b: Estimate, measure: impl Fn(f64, f64) -> f64) -> Estimate {
+pub(crate) fn combine(a: Estimate, b: Estimate, measure: impl Fn(f64, f64) -> f64) -> Estimate {
     let value = measure(a.value, b.value);
     let (Some([a_low, a_high]), Some([b_low, b_high])) = (a.interval(), b.interval()) else {
         return Estimate::without_interval(value);
@@ -81,7 +81,7 @@ pub fn combine(a: Estimate, b: Estimate, measure: impl Fn(f64, f64) -> f64) -> E
 /// The score interval that solves |θ − value| = z·√V(θ), V being Hanley and `McNeil`'s variance at the true θ with both
 /// counts replaced by their mean; wide even at 1, where no variance can be estimated from the scores.
 /// Newcombe (2006), Statistics in Medicine 25, part 2, method 5.
-pub fn newcombe_auc(value: f64, positives: f64, negatives: f64) -> Estimate {
+pub(crate) fn newcombe_auc(value: f64, positives: f64, negatives: f64) -> Estimate {
     let (m, n) = (positives, negatives);
     let other_pairs = f64::midpoint(m, n) - 1.0;
     let variance = |theta: f64| {
@@ -108,7 +108,7 @@ fn boundary(mut inside: f64, mut outside: f64, holds: impl Fn(f64) -> bool) -> f
 
 /// The interval `value ± z·deviation`, taken on the logit scale, so that it stays within \[0, 1\] and is wider towards
 /// the middle, as the distribution of a share near its end is. `value` lies strictly between 0 and 1.
-pub fn on_logit_scale(value: f64, deviation: f64) -> Estimate {
+pub(crate) fn on_logit_scale(value: f64, deviation: f64) -> Estimate {
     let logit = (value / (1.0 - value)).ln();
     let half = Z * deviation / (value * (1.0 - value));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -118,7 +118,7 @@ pub fn on_logit_scale(value: f64, deviation: f64) -> Estimate {
 
 /// The interval of a positive `value` that has no upper bound, taken on the logarithmic scale; none where it would reach
 /// over a hundred times the value, for then it says nothing.
-pub fn on_log_scale(value: f64, deviation: f64) -> Estimate {
+pub(crate) fn on_log_scale(value: f64, deviation: f64) -> Estimate {
     const MAX: f64 = 100.0;
     let factor = (Z * deviation / value).exp();
     if factor <= MAX { Estimate::new(value, value / factor, value * factor) } else { Estimate::without_interval(value) }

@@ -54,13 +54,13 @@ pub struct Metrics {
 }
 
 /// Why a number stands without an interval, in every view.
-pub const TOO_FEW: &str = "too few photos for an interval";
+pub(crate) const TOO_FEW: &str = "too few photos for an interval";
 
 /// Measures the probabilities of the positive class against the labels.
 ///
 /// # Errors
 /// [`MetricsError`] for a threshold that is no number and too few resamples.
-pub fn evaluate(scores: &Scores<'_>, threshold: f64, bootstrap: Bootstrap) -> Result<Metrics, MetricsError> {
+pub(crate) fn evaluate(scores: &Scores<'_>, threshold: f64, bootstrap: Bootstrap) -> Result<Metrics, MetricsError> {
     if !threshold.is_finite() {
         return Err(MetricsError::Threshold(threshold));
     }

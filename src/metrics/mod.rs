@@ -28,32 +28,35 @@
 //!
 //! Throughout, the answer is positive where the probability is at or above the threshold.
 
-pub mod bootstrap;
+pub(crate) mod bootstrap;
 mod certificate;
-pub mod confusion;
-pub mod curves;
+pub(crate) mod confusion;
+pub(crate) mod curves;
 mod error;
 mod groups;
-pub mod interval;
+pub(crate) mod interval;
 mod measured;
-pub mod probability;
-pub mod ranking;
+pub(crate) mod probability;
+pub(crate) mod ranking;
 mod scores;
 
 pub use bootstrap::Bootstrap;
-pub use certificate::{Answered, Certificate};
-pub use confusion::{Answers, Confusion};
-pub use error::{MetricsError, Undefined};
+pub(crate) use certificate::{Answered, Certificate};
+pub(crate) use confusion::Answers;
+pub use confusion::Confusion;
+pub(crate) use error::{MetricsError, Undefined};
 pub use interval::Estimate;
-pub use measured::{Metrics, TOO_FEW, evaluate};
-pub use scores::Scores;
+pub use measured::Metrics;
+pub(crate) use measured::TOO_FEW;
+pub(crate) use measured::evaluate;
+pub(crate) use scores::Scores;
 
 /// Groups of images of each class that every interval takes: one alone says nothing of what others are like.
-pub const MIN_GROUPS: usize = 2;
+pub(crate) const MIN_GROUPS: usize = 2;
 
 /// Groups of images of each class that the intervals of log loss and Brier score take: fewer do not show what a mistake
 /// costs.
-pub const MIN_GROUPS_OF_LOSSES: usize = 10;
+pub(crate) const MIN_GROUPS_OF_LOSSES: usize = 10;
 
 /// Groups of images of each class that the interval of the calibration error takes: with fewer its bins are empty.
-pub const MIN_GROUPS_OF_BINS: usize = 20;
+pub(crate) const MIN_GROUPS_OF_BINS: usize = 20;

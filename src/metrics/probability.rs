@@ -3,7 +3,7 @@
 use super::{Scores, Undefined};
 
 /// Bins of the calibration error, equally wide.
-pub const CALIBRATION_BINS: usize = 10;
+pub(crate) const CALIBRATION_BINS: usize = 10;
 
 /// What one certain mistake costs: −ln(2.2e-16).
 pub(super) const MAX_LOG_LOSS: f64 = 36.043_653_389_117_15;
@@ -14,7 +14,7 @@ pub(super) const MAX_LOG_LOSS: f64 = 36.043_653_389_117_15;
 ///
 /// # Errors
 /// [`Undefined`] without images.
-pub fn log_loss(scores: &Scores<'_>) -> Result<f64, Undefined> {
+pub(crate) fn log_loss(scores: &Scores<'_>) -> Result<f64, Undefined> {
     mean(scores, log_loss_of)
 }
 
@@ -22,7 +22,7 @@ pub fn log_loss(scores: &Scores<'_>) -> Result<f64, Undefined> {
 ///
 /// # Errors
 /// [`Undefined`] without images.
-pub fn brier(scores: &Scores<'_>) -> Result<f64, Undefined> {
+pub(crate) fn brier(scores: &Scores<'_>) -> Result<f64, Undefined> {
     mean(scores, brier_of)
 }
 
@@ -33,7 +33,7 @@ pub fn brier(scores: &Scores<'_>) -> Result<f64, Undefined> {
 ///
 /// # Errors
 /// [`Undefined`] without images.
-pub fn expected_calibration_error(scores: &Scores<'_>) -> Result<f64, Undefined> {
+pub(crate) fn expected_calibration_error(scores: &Scores<'_>) -> Result<f64, Undefined> {
     scores.some_images()?;
     let once = vec![1; scores.count()];
     Ok(Bins::new(scores).error(&once))

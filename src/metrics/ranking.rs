@@ -8,7 +8,7 @@ use super::{MIN_GROUPS, Scores, Undefined};
 ///
 /// # Errors
 /// [`Undefined`] where a class has no images.
-pub fn roc_auc(scores: &Scores<'_>) -> Result<f64, Undefined> {
+pub(crate) fn roc_auc(scores: &Scores<'_>) -> Result<f64, Undefined> {
     Ok(Placements::new(scores)?.area())
 }
 
@@ -18,7 +18,7 @@ pub fn roc_auc(scores: &Scores<'_>) -> Result<f64, Undefined> {
 ///
 /// # Errors
 /// [`Undefined`] where a class has no images.
-pub fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefined> {
+pub(crate) fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefined> {
     let placements = Placements::new(scores)?;
     let area = placements.area();
     let (Some(positives), Some(negatives)) = (Design::new(&placements.positives), Design::new(&placements.negatives))
@@ -42,7 +42,7 @@ pub fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefined> {
 ///
 /// # Errors
 /// [`Undefined`] where a class has fewer than two groups of images.
-pub fn delong_variance(scores: &Scores<'_>) -> Result<f64, Undefined> {
+pub(crate) fn delong_variance(scores: &Scores<'_>) -> Result<f64, Undefined> {
     Placements::new(scores)?.variance().ok_or(Undefined::TooFewImages)
 }
 
@@ -51,7 +51,7 @@ pub fn delong_variance(scores: &Scores<'_>) -> Result<f64, Undefined> {
 ///
 /// # Errors
 /// [`Undefined`] where a class has no images.
-pub fn average_precision(scores: &Scores<'_>) -> Result<f64, Undefined> {
+pub(crate) fn average_precision(scores: &Scores<'_>) -> Result<f64, Undefined> {
     scores.both_classes()?;
     let ranking = Ranking::new(scores);
     let once = vec![1; scores.count()];

@@ -12,7 +12,7 @@ use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
 /// With fewer photos of a class nothing is chosen by cross-validation: probabilities are then no more than a model's word.
-pub const FEW_FOR_FOLDS: usize = 5;
+pub(crate) const FEW_FOR_FOLDS: usize = 5;
 
 /// What a model knows about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

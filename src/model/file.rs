@@ -14,7 +14,7 @@ use crate::head::{Head, HeadError};
 use crate::index::{Index, Neighbour};
 
 /// Version of the format that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 4;
+pub(crate) const FORMAT_VERSION: u32 = 4;
 
 /// The metadata entry that holds the facts.
 pub(super) const ENTRY: &str = "resnet_binary";
@@ -30,7 +30,7 @@ pub(super) const INDEX: &str = "index.rows";
 pub(super) const BACKBONE: &str = "backbone.file";
 
 /// How a model of any version is known among other files: its description comes first, and begins with the version.
-pub const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "model",
     is_one: |head| {
         let header = head.get(8..).unwrap_or_default();

@@ -14,9 +14,10 @@ mod read;
 mod trained_on;
 
 pub use error::ModelError;
-pub use facts::{FEW_FOR_FOLDS, Facts, IndexFacts, Kept, Training};
-pub use file::{FORMAT_VERSION, KIND, Model};
-pub use trained_on::TrainedOn;
+pub(crate) use facts::{FEW_FOR_FOLDS, Facts, IndexFacts, Kept, Training};
+pub use file::Model;
+pub(crate) use file::{FORMAT_VERSION, KIND};
+pub(crate) use trained_on::TrainedOn;
 
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ const ROUNDING: [f64; 2] = [1e-4, 3e-2];
 
 /// What `doctor` needs to know.
 #[derive(Debug, Clone)]
-pub struct DoctorOptions {
+pub(crate) struct DoctorOptions {
     /// The device that has to work; `auto` for the CPU and whatever GPUs there are.
     pub device: DeviceChoice,
     /// Threads at most.
@@ -52,7 +52,7 @@ pub struct DoctorOptions {
 ///
 /// # Errors
 /// [`PipelineError`] if it cannot look, or was interrupted; what it finds wrong is in the answer.
-pub fn doctor(options: &DoctorOptions, progress: &dyn Progress) -> Result<DoctorReport, PipelineError> {
+pub(crate) fn doctor(options: &DoctorOptions, progress: &dyn Progress) -> Result<DoctorReport, PipelineError> {
     let libtorch = Libtorch::ask()?;
     let mut diagnoses = Vec::new();
     if libtorch.version != libtorch.wanted {

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 
 /// What `export` needs to know.
 #[derive(Debug, Clone)]
-pub struct ExportOptions {
+pub(crate) struct ExportOptions {
     /// The model file.
     pub model: PathBuf,
     /// What to write.
@@ -35,7 +35,7 @@ const RESIZE_OF_ONNX: &str = "ONNX Runtime resizes a photo with its own arithmet
 ///
 /// # Errors
 /// [`PipelineError`]; the output is then as it was.
-pub fn export(options: &ExportOptions, progress: &dyn Progress) -> Result<Replay, PipelineError> {
+pub(crate) fn export(options: &ExportOptions, progress: &dyn Progress) -> Result<Replay, PipelineError> {
     let model = Model::read(&options.model)?;
     let read = [("the model", options.model.as_path())];
     let inputs = Inputs::new(read.into_iter().chain(weights_file(options.backbone.weights.as_ref())));
@@ -68,7 +68,7 @@ pub fn export(options: &ExportOptions, progress: &dyn Progress) -> Result<Replay
 ///
 /// # Errors
 /// [`PipelineError`] for a file that cannot be read or run.
-pub fn verify(file: &Path) -> Result<Replay, PipelineError> {
+pub(crate) fn verify(file: &Path) -> Result<Replay, PipelineError> {
     let bytes = files::read(file, export::SIZE_LIMIT)?;
     Ok(export::verify(&bytes, &file.display().to_string())?)
 }

@@ -13,7 +13,7 @@ use crate::weights::{self, Places, WeightsId, WeightsSource};
 
 /// What `inspect` needs to know.
 #[derive(Debug, Clone)]
-pub struct InspectOptions {
+pub(crate) struct InspectOptions {
     /// Side of the input; `None` for the model's own, or 224.
     pub image_size: Option<u32>,
     /// What stands in front of the head; `None` for nothing, which shows why that does not fit. A model has its own.
@@ -30,7 +30,7 @@ pub struct InspectOptions {
 ///
 /// # Errors
 /// [`PipelineError`] if a file cannot be read, or does not fit the network.
-pub fn inspect(options: &InspectOptions) -> Result<InspectReport, PipelineError> {
+pub(crate) fn inspect(options: &InspectOptions) -> Result<InspectReport, PipelineError> {
     let model = options.model.as_deref().map(Model::read).transpose()?;
     let own_size = model.as_ref().map_or(Preprocess::default().crop, |model| model.facts.preprocess.crop);
     let image_size = options.image_size.unwrap_or(own_size);

@@ -32,7 +32,7 @@ const BESIDE: usize = 32 + 1 + 5 * 8;
 
 /// What was measured, and what follows from it.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Photos that are planned for.
     pub photos: usize,
     /// Photos that were measured.
@@ -57,7 +57,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`PipelineError`] as `extract` would give it.
-pub fn plan(options: &ExtractOptions, photos: usize, progress: &dyn Progress) -> Result<Plan, PipelineError> {
+pub(crate) fn plan(options: &ExtractOptions, photos: usize, progress: &dyn Progress) -> Result<Plan, PipelineError> {
     let options = &ExtractOptions {
         auto_levels: false,
         backbone: BackboneOptions { cache: None, ..options.backbone.clone() },
@@ -110,7 +110,7 @@ fn same_rows(options: &ExtractOptions) -> String {
 
 impl Plan {
     /// How many shards: of a length that neither starts nor kills cost much of, and no more than a scheduler takes.
-    pub fn shards(&self) -> usize {
+    pub(crate) fn shards(&self) -> usize {
         let seconds = (self.start_seconds / START_SHARE).max(SHARD_SECONDS);
         let shards = (self.photos as f64 * self.seconds_per_photo / seconds).ceil();
         #[expect(clippy::cast_sign_loss, reason = "times and counts are not negative")]
@@ -119,7 +119,7 @@ impl Plan {
     }
 
     /// Hours of one such machine.
-    pub fn hours(&self) -> f64 {
+    pub(crate) fn hours(&self) -> f64 {
         (self.photos as f64 * self.seconds_per_photo + self.shards() as f64 * self.start_seconds) / 3600.0
     }
 }

@@ -90,7 +90,7 @@ impl Rgb {
 ///
 /// # Errors
 /// [`DecodeError`] says what was found instead of an image, what is wrong with it, or which limit it exceeds.
-pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Rgb, DecodeError> {
     let (image, orientation) = stored(bytes, limits, &mut Depth::new(None))?;
     Ok(orientation::upright(image, orientation))
 }
@@ -147,7 +147,7 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits, depth: &mut Depth) -> Result
 ///
 /// # Errors
 /// [`DecodeError`] names the limit; whatever else is wrong with the file is none here.
-pub fn check_limits(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+pub(crate) fn check_limits(bytes: &[u8], limits: &Limits) -> Result<(), DecodeError> {
     if bytes.len() as u64 > limits.max_file_bytes {
         return Err(DecodeError::TooManyBytes { bytes: bytes.len() as u64, limit: limits.max_file_bytes });
     }
@@ -254,7 +254,7 @@ fn allocation(limits: &Limits) -> image::Limits {
 ///
 /// # Errors
 /// As [`decode`].
-pub fn sample_levels(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u16>>, DecodeError> {
+pub(crate) fn sample_levels(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u16>>, DecodeError> {
     if !is_sixteen_bit(bytes) {
         return Ok(None);
     }
@@ -264,12 +264,12 @@ pub fn sample_levels(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u16>>, 
 }
 
 /// Whether a file that begins with `head` is of a format that can have samples of 16 bits.
-pub fn may_be_sixteen_bit(head: &[u8]) -> bool {
+pub(crate) fn may_be_sixteen_bit(head: &[u8]) -> bool {
     matches!(sniff::sniff(head), Some(Format::Png | Format::Tiff | Format::Pnm))
 }
 
 /// Whether the header of a file promises samples of 16 bits.
-pub fn is_sixteen_bit(bytes: &[u8]) -> bool {
+pub(crate) fn is_sixteen_bit(bytes: &[u8]) -> bool {
     match sniff::sniff(bytes) {
         // The depth stands behind signature, length and name of the first chunk, and two sides.
         Some(Format::Png) => bytes.get(24) == Some(&16),
@@ -302,7 +302,7 @@ fn message_of(payload: &(dyn Any + Send)) -> String {
 ///
 /// The panic hook belongs to the whole process, so it is the program's decision and not this library's: a program calls
 /// this once when it starts. Without it [`decode`] returns the same errors, with the standard message on stderr as well.
-pub fn silence_decoder_panics() {
+pub(crate) fn silence_decoder_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let previous = panic::take_hook();

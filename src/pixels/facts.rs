@@ -51,7 +51,7 @@ pub struct PhotoFacts {
 }
 
 /// Longest [`PhotoFacts::camera`]; real ones take half of it.
-pub const MAX_CAMERA_BYTES: usize = 64;
+pub(crate) const MAX_CAMERA_BYTES: usize = 64;
 
 impl PhotoFacts {
     /// Of a file with these bytes, seen at `width` x `height`, and the crop made from it.

@@ -28,16 +28,18 @@ mod sniff;
 mod tiff;
 mod webp;
 
-pub use decode::{
-    Limits, Rgb, check_limits, decode, is_sixteen_bit, may_be_sixteen_bit, sample_levels, silence_decoder_panics,
+pub use decode::Limits;
+pub(crate) use decode::{
+    Rgb, check_limits, decode, is_sixteen_bit, may_be_sixteen_bit, sample_levels, silence_decoder_panics,
 };
-pub use error::DecodeError;
-pub use facts::{MAX_CAMERA_BYTES, PhotoFacts, Thumbnail};
-pub use kind::Kind;
+pub(crate) use error::DecodeError;
+pub(crate) use facts::{PhotoFacts, Thumbnail};
+pub(crate) use kind::Kind;
 pub use levels::Levels;
-pub use pages::pages;
-pub use preprocess::{Crop, Preprocess};
-pub use sniff::{Format, HEAD, describe, looks_like_image, other_kind, sniff};
+pub(crate) use pages::pages;
+pub(crate) use preprocess::Crop;
+pub use preprocess::Preprocess;
+pub(crate) use sniff::{Format, HEAD, describe, looks_like_image, other_kind, sniff};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use super::chunks::Chunks;
 use super::{Format, heif, sniff, tiff};
 
 /// Pages of a TIFF, images of a HEIC, frames of a GIF, an animated PNG or an animated WebP; 1 of everything else.
-pub fn pages(bytes: &[u8]) -> usize {
+pub(crate) fn pages(bytes: &[u8]) -> usize {
     let counted = match sniff(bytes) {
         Some(Format::Tiff) => Some(tiff::pages(bytes)),
         Some(Format::Gif) => gif_frames(bytes),

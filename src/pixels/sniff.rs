@@ -60,7 +60,7 @@ pub(super) enum Content {
 }
 
 /// How many bytes of a file [`sniff`] and [`looks_like_image`] look at: the last signature ends behind 344.
-pub const HEAD: usize = 512;
+pub(crate) const HEAD: usize = 512;
 
 /// What content of an unknown kind is called.
 const UNKNOWN: &str = "data of an unknown kind";
@@ -92,7 +92,7 @@ const SIGNATURES: [(&[u8], Content); 15] = [
 ];
 
 /// The format of a file that begins with `head` ([`HEAD`] bytes suffice), or `None` if it is none that is decoded here.
-pub fn sniff(head: &[u8]) -> Option<Format> {
+pub(crate) fn sniff(head: &[u8]) -> Option<Format> {
     match content(head) {
         Content::Known(format) => Some(format),
         Content::OtherImage(_) | Content::Other(_) => None,
@@ -102,7 +102,7 @@ pub fn sniff(head: &[u8]) -> Option<Format> {
 /// Whether a file is, or claims to be, an image: by its content, or by its name where the content says otherwise.
 ///
 /// A zero-byte `x.jpg` and an HTML page named so count: they are worth an error, unlike a `notes.txt`.
-pub fn looks_like_image(path: &Path, head: &[u8]) -> bool {
+pub(crate) fn looks_like_image(path: &Path, head: &[u8]) -> bool {
     let named_so = path
         .extension()
         .and_then(|extension| extension.to_str())
@@ -111,7 +111,7 @@ pub fn looks_like_image(path: &Path, head: &[u8]) -> bool {
 }
 
 /// The kind of picture that a file is of, where it is one that is not read.
-pub fn other_kind(head: &[u8]) -> Option<&'static Kind> {
+pub(crate) fn other_kind(head: &[u8]) -> Option<&'static Kind> {
     match content(head) {
         Content::OtherImage(kind) => Some(kind),
         Content::Known(_) | Content::Other(_) => None,
@@ -125,7 +125,7 @@ pub(super) fn promised_kind(path: &Path, found: &str) -> Option<&'static Kind> {
 }
 
 /// What content that begins with `head` is, in words for people: `JPEG`, `a text file`.
-pub fn describe(head: &[u8]) -> String {
+pub(crate) fn describe(head: &[u8]) -> String {
     match content(head) {
         Content::Known(format) => format.to_string(),
         Content::OtherImage(kind) => kind.name.to_owned(),

@@ -9,7 +9,7 @@ use crate::files::escaped;
 
 /// The state of everything that the program depends on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DoctorReport {
+pub(crate) struct DoctorReport {
     /// Version of this program.
     pub version: &'static str,
     /// Version of libtorch.
@@ -41,7 +41,7 @@ pub struct DoctorReport {
 
 /// The test batch on one device.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DeviceCheck {
+pub(crate) struct DeviceCheck {
     /// As `--device` names it.
     pub device: String,
     /// Name of the GPU, if it is one.
@@ -64,7 +64,7 @@ pub struct DeviceCheck {
 
 /// Weights listed in the manifest, or a requested file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WeightsState {
+pub(crate) struct WeightsState {
     /// Their name for `--weights`.
     pub name: String,
     /// Where they are.
@@ -82,7 +82,7 @@ pub struct WeightsState {
 
 /// A problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The exit code for this kind of problem.
     pub code: u8,
     /// The problem.

@@ -38,7 +38,7 @@ pub(crate) fn rounded(threshold: f64) -> f64 {
 }
 
 /// A probability with its relation sign, such as `= 0.9310`: four digits, never rounded to 0 or 1.
-pub fn equals(probability: f64) -> String {
+pub(crate) fn equals(probability: f64) -> String {
     if probability > 0.0 && probability < 0.000_05 {
         "< 0.0001".to_owned()
     } else if (0.999_95..1.0).contains(&probability) {

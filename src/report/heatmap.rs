@@ -20,7 +20,7 @@ const ORANGE: [f32; 3] = [255.0, 128.0, 0.0];
 const BLUE: [f32; 3] = [0.0, 114.0, 255.0];
 
 /// The names of both colours, for the text beside a picture.
-pub const COLOURS: [&str; 2] = ["orange", "blue"];
+pub(crate) const COLOURS: [&str; 2] = ["orange", "blue"];
 
 /// The smallest logit that is shown in full colour: odds of about 7 to 1.
 const WEAKEST: f32 = 2.0;
@@ -43,7 +43,7 @@ const GAP: usize = 12;
 const MARK: (&str, &str) = ("Software", "resnet-binary class activation map");
 
 /// Identifies such a picture among other files.
-pub const KIND: Kind = Kind { name: "map", is_one: is_marked };
+pub(crate) const KIND: Kind = Kind { name: "map", is_one: is_marked };
 
 /// A picture could not be drawn or encoded: a bug in this program, or no memory.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +60,7 @@ impl HeatmapError {
 ///
 /// # Errors
 /// [`HeatmapError`] if the crop or the map do not hold what their sides say.
-pub fn overlay(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb, HeatmapError> {
+pub(crate) fn overlay(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb, HeatmapError> {
     let photo = enlarged(crop, size)?;
     let logits = map.cell_logits();
     let strongest = logits.iter().fold(WEAKEST, |strongest, logit| strongest.max(logit.abs()));
@@ -74,7 +74,7 @@ pub fn overlay(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb, Heatm
 ///
 /// # Errors
 /// As [`overlay`].
-pub fn side_by_side(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb, HeatmapError> {
+pub(crate) fn side_by_side(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb, HeatmapError> {
     let (photo, drawn) = (enlarged(crop, size)?, overlay(crop, map, size)?);
     let line = size as usize * 3;
     let rows = photo.data.chunks_exact(line).zip(drawn.data.chunks_exact(line));
@@ -85,7 +85,7 @@ pub fn side_by_side(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb, 
 /// The picture with a white strip below it: the answer, and what the colours mean, by the names of the positive and the
 /// negative class.
 #[must_use]
-pub fn captioned(picture: Rgb, answer: &str, classes: [&str; 2]) -> Rgb {
+pub(crate) fn captioned(picture: Rgb, answer: &str, classes: [&str; 2]) -> Rgb {
     let Rgb { width, height, mut data } = picture;
     let line = letters::height(SCALE) + GAP / 2;
     let strip = 2 * line + GAP;
@@ -105,7 +105,7 @@ pub fn captioned(picture: Rgb, answer: &str, classes: [&str; 2]) -> Rgb {
 }
 
 /// The class's name or, if it cannot be drawn, `otherwise`.
-pub fn written<'a>(class: &'a str, otherwise: &'a str) -> &'a str {
+pub(crate) fn written<'a>(class: &'a str, otherwise: &'a str) -> &'a str {
     if class.len() <= LONGEST && letters::can_write(class) { class } else { otherwise }
 }
 
@@ -113,7 +113,7 @@ pub fn written<'a>(class: &'a str, otherwise: &'a str) -> &'a str {
 ///
 /// # Errors
 /// [`HeatmapError`] if the image does not hold what its sides say.
-pub fn png(image: &Rgb, description: &str) -> Result<Vec<u8>, HeatmapError> {
+pub(crate) fn png(image: &Rgb, description: &str) -> Result<Vec<u8>, HeatmapError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, image.width, image.height);
     encoder.set_color(png::ColorType::Rgb);
@@ -128,7 +128,7 @@ pub fn png(image: &Rgb, description: &str) -> Result<Vec<u8>, HeatmapError> {
 }
 
 /// Whether these bytes begin a PNG that [`png()`] made.
-pub fn is_marked(bytes: &[u8]) -> bool {
+pub(crate) fn is_marked(bytes: &[u8]) -> bool {
     let Ok(reader) = png::Decoder::new(std::io::Cursor::new(bytes)).read_info() else { return false };
     reader.info().uncompressed_latin1_text.iter().any(|text| (text.keyword.as_str(), text.text.as_str()) == MARK)
 }
@@ -155,7 +155,7 @@ fn level_of(value: f32) -> u8 {
 ///
 /// # Errors
 /// [`HeatmapError`] if the crop does not hold what its side says.
-pub fn enlarged(crop: &Crop, size: u32) -> Result<Rgb, HeatmapError> {
+pub(crate) fn enlarged(crop: &Crop, size: u32) -> Result<Rgb, HeatmapError> {
     let data = resized(&crop.rgb, PixelType::U8x3, crop.size, size, FilterType::CatmullRom)?;
     Ok(Rgb { width: size, height: size, data })
 }

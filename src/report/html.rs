@@ -15,7 +15,7 @@ mod learning;
 mod mistakes;
 mod numbers;
 mod page;
-pub mod picture;
+pub(crate) mod picture;
 mod plot;
 mod predictions;
 mod repeat;
@@ -23,18 +23,20 @@ mod samples;
 mod summary;
 mod text;
 
-pub use page::{ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Photo, Repeat, Seen, Unfamiliar, Warning};
-pub use picture::{Format, Picture};
+pub(crate) use page::{
+    ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Photo, Repeat, Seen, Unfamiliar, Warning,
+};
+pub(crate) use picture::{Format, Picture};
 
 use crate::files::Kind;
 use text::each;
 
 /// Maximum number of rows of a table.
-pub const MAX_ROWS: usize = 200;
+pub(crate) const MAX_ROWS: usize = 200;
 /// Maximum number of thumbnails of a list, and of pairs and possible label errors shown with photos.
-pub const MAX_PHOTOS: usize = 24;
+pub(crate) const MAX_PHOTOS: usize = 24;
 /// Maximum number of classes shown with sample photos.
-pub const MAX_CLASSES: usize = 6;
+pub(crate) const MAX_CLASSES: usize = 6;
 
 /// Forbids loading or running anything; pictures and style are in the file.
 const POLICY: &str =
@@ -42,7 +44,7 @@ const POLICY: &str =
 const STYLE: &str = include_str!("html/style.css");
 
 /// Identifies a page among other files.
-pub const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "page",
     is_one: |head| {
         let head = String::from_utf8_lossy(head);
@@ -73,7 +75,7 @@ impl Section {
 }
 
 /// The whole document.
-pub fn render(page: &Page) -> String {
+pub(crate) fn render(page: &Page) -> String {
     let sections: Vec<Section> = [
         samples::section(page),
         data::section(page),

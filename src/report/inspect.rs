@@ -10,7 +10,7 @@ use crate::files::escaped;
 
 /// The table, and the files compared with it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct InspectReport {
+pub(crate) struct InspectReport {
     /// Stages, totals and, if the head does not fit, the reason.
     #[serde(flatten)]
     pub shapes: Shapes,
@@ -28,7 +28,7 @@ pub struct InspectReport {
 
 /// A weights file whose tensors fit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WeightsFit {
+pub(crate) struct WeightsFit {
     /// The file; `None` for seeded random weights, which are made to fit.
     #[serde(serialize_with = "escaped::serialize_option")]
     pub path: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub struct WeightsFit {
 
 /// A model file whose head fits its own preprocessing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ModelFit {
+pub(crate) struct ModelFit {
     /// The file.
     #[serde(with = "escaped")]
     pub path: PathBuf,
@@ -62,7 +62,7 @@ pub struct ModelFit {
 
 impl InspectReport {
     /// The table without any file.
-    pub fn new(shapes: Shapes) -> Self {
+    pub(crate) fn new(shapes: Shapes) -> Self {
         let (frozen, trainable) = shapes.parameters();
         Self { frozen, trainable, multiply_adds: shapes.multiply_adds(), shapes, weights: None, model: None }
     }

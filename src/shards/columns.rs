@@ -12,7 +12,7 @@ use crate::files::ContentHash;
 
 /// One photo of a list, as it stands in a file.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// Its place in the list.
     pub position: usize,
     /// The bytes of its path.
@@ -25,7 +25,7 @@ pub struct Entry<'a> {
 
 /// What a photo's row stands with.
 #[derive(Debug, Clone, Copy)]
-pub struct RowEntry<'a> {
+pub(crate) struct RowEntry<'a> {
     /// Which photo.
     pub photo: Entry<'a>,
     /// The content of its file.
@@ -36,7 +36,7 @@ pub struct RowEntry<'a> {
 
 /// A photo that could not be read.
 #[derive(Debug, Clone, Copy)]
-pub struct UnreadableEntry<'a> {
+pub(crate) struct UnreadableEntry<'a> {
     /// Which photo.
     pub photo: Entry<'a>,
     /// Why, in UTF-8.
@@ -132,12 +132,12 @@ pub(super) fn split_of(code: u8) -> Option<Option<Split>> {
 }
 
 /// The bytes by which paths are sorted.
-pub fn path_bytes(path: &Path) -> &[u8] {
+pub(crate) fn path_bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }
 
 /// The path that has these bytes.
-pub fn path_of(bytes: &[u8]) -> PathBuf {
+pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     #[cfg(unix)]
     {
         use std::os::unix::ffi::OsStrExt;

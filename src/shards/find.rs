@@ -10,7 +10,7 @@ use crate::files;
 ///
 /// # Errors
 /// [`ShardError::NoParts`] if there are none, and of a folder that cannot be listed.
-pub fn find(place: &Path) -> Result<Vec<PathBuf>, ShardError> {
+pub(crate) fn find(place: &Path) -> Result<Vec<PathBuf>, ShardError> {
     let found = match place.file_name().and_then(|name| name.to_str()) {
         _ if place.is_dir() => files::matching(place, "part-*-of-*.safetensors")?,
         Some(pattern) if files::is_pattern(place) => files::matching(place.parent().unwrap_or(Path::new("")), pattern)?,

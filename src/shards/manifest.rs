@@ -14,10 +14,10 @@ use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
 /// Version of the format that this program writes and reads.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// How a file of features is known among other files, one of before the manifest too; a model begins otherwise.
-pub const KIND: Kind = Kind {
+pub(crate) const KIND: Kind = Kind {
     name: "file of features",
     is_one: |head| {
         let header = head.get(8..).unwrap_or_default();
@@ -29,7 +29,7 @@ pub const KIND: Kind = Kind {
 
 /// What a file says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     /// Version of the format.
     pub features_version: u32,
     /// Which photos of the list are in it.
@@ -57,7 +57,7 @@ pub struct Manifest {
 
 /// What all shards of one whole have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// Program and version.
     pub created_by: String,
     /// The version of libtorch.
@@ -80,7 +80,7 @@ pub struct Setup {
 
 /// The list that is divided: every photo, its class and its split, in the order of the paths' bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct List {
+pub(crate) struct List {
     /// The SHA-256 over all of that.
     pub sha256: String,
     /// How many photos.
@@ -124,7 +124,7 @@ impl RowType {
 
 impl List {
     /// Of all photos that were found at `data`.
-    pub fn new(data: &Path, found: &Dataset) -> Self {
+    pub(crate) fn new(data: &Path, found: &Dataset) -> Self {
         let samples = found.samples.iter();
         let lines = samples.map(|sample| (path_bytes(&sample.path), sample.class, sample.split));
         Self {
@@ -140,7 +140,7 @@ impl List {
     ///
     /// # Errors
     /// [`DatasetError`] if it is none of them.
-    pub fn class_map(&self, positive: Option<&str>) -> Result<ClassMap, DatasetError> {
+    pub(crate) fn class_map(&self, positive: Option<&str>) -> Result<ClassMap, DatasetError> {
         ClassMap::new(&self.classes, positive.unwrap_or(&self.positive))
     }
 }
@@ -163,7 +163,7 @@ pub(super) fn list_hash<P: AsRef<[u8]>>(
 
 impl Setup {
     /// The first thing in which two differ: what it is, here and there.
-    pub fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
+    pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let all = |setup: &Self| {
             let Self { created_by, libtorch, computation, list, pixels, weights, precision, row_type, .. } = setup;
             let weights = format!("`{}` ({})", weights.name, weights.sha256.get(..8).unwrap_or(&weights.sha256));

@@ -17,14 +17,14 @@ mod shard;
 mod whole;
 mod write;
 
-pub use columns::{Entry, RowEntry, UnreadableEntry, path_bytes, path_of};
-pub use error::ShardError;
-pub use find::find;
-pub use manifest::{KIND, List, Manifest, RowType, Setup, VERSION};
-pub use part::Part;
-pub use shard::Shard;
-pub use whole::{Whole, WholeError};
-pub use write::{Contents, write};
+pub(crate) use columns::{Entry, RowEntry, UnreadableEntry, path_bytes, path_of};
+pub(crate) use error::ShardError;
+pub(crate) use find::find;
+pub(crate) use manifest::{KIND, List, Manifest, RowType, Setup, VERSION};
+pub(crate) use part::Part;
+pub(crate) use shard::Shard;
+pub(crate) use whole::{Whole, WholeError};
+pub(crate) use write::{Contents, write};
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ const ENTRY: &str = "resnet_binary";
 
 /// A file of features, open.
 #[derive(Debug)]
-pub struct Part {
+pub(crate) struct Part {
     path: PathBuf,
     manifest: Manifest,
     mapped: Mapped,
@@ -32,7 +32,7 @@ impl Part {
     ///
     /// # Errors
     /// [`ShardError`] of the file.
-    pub fn open(path: &Path) -> Result<Self, ShardError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ShardError> {
         let other = |reason: String| ShardError::NotFeatures { path: path.to_path_buf(), reason };
         let mapped = Mapped::open(path, u64::MAX)?;
         let not_safetensors = |error: safetensors::SafeTensorError| other(error.to_string());
@@ -69,17 +69,17 @@ impl Part {
     }
 
     /// The file.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What it says of itself.
-    pub fn manifest(&self) -> &Manifest {
+    pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
     /// Numbers of a row.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
@@ -87,7 +87,7 @@ impl Part {
     ///
     /// # Errors
     /// [`ShardError::Damaged`]
-    pub fn check_content(&self) -> Result<(), ShardError> {
+    pub(crate) fn check_content(&self) -> Result<(), ShardError> {
         let bytes = self.mapped.bytes();
         let (content, checksum) = bytes.split_at(bytes.len().saturating_sub(columns::CHECKSUM_BYTES));
         if Sha256::digest(content).as_slice() == checksum {
@@ -98,7 +98,7 @@ impl Part {
     }
 
     /// A row with what stands with it; `None` behind the last.
-    pub fn row(&self, row: usize) -> Option<RowEntry<'_>> {
+    pub(crate) fn row(&self, row: usize) -> Option<RowEntry<'_>> {
         let hash = self.bytes(columns::HASHES).as_chunks().0.get(row)?;
         Some(RowEntry {
             photo: Entry {
@@ -113,7 +113,7 @@ impl Part {
     }
 
     /// A photo that could not be read; `None` behind the last.
-    pub fn unreadable(&self, place: usize) -> Option<UnreadableEntry<'_>> {
+    pub(crate) fn unreadable(&self, place: usize) -> Option<UnreadableEntry<'_>> {
         Some(UnreadableEntry {
             photo: Entry {
                 position: self.number(columns::UNREADABLE_POSITIONS, place)?,
@@ -126,13 +126,13 @@ impl Part {
     }
 
     /// The bytes of a row's numbers, as they are stored.
-    pub fn row_bytes(&self, row: usize) -> Option<&[u8]> {
+    pub(crate) fn row_bytes(&self, row: usize) -> Option<&[u8]> {
         let length = self.width * self.manifest.setup.row_type.bytes();
         self.bytes(FEATURES).get(row.checked_mul(length)?..)?.get(..length)
     }
 
     /// The numbers of a row, `[D]`.
-    pub fn features(&self, row: usize) -> Option<Vec<f32>> {
+    pub(crate) fn features(&self, row: usize) -> Option<Vec<f32>> {
         let bytes = self.row_bytes(row)?;
         Some(match self.manifest.setup.row_type {
             RowType::F32 => bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect(),
@@ -141,7 +141,7 @@ impl Part {
     }
 
     /// The numbers of a row where they lie in the file; `None` where they are stored in another type.
-    pub fn features_in_place(&self, row: usize) -> Option<&[f32]> {
+    pub(crate) fn features_in_place(&self, row: usize) -> Option<&[f32]> {
         let length = self.width * self.manifest.setup.row_type.bytes();
         let start = self.places.get(FEATURES)?.start + row.checked_mul(length)?;
         if self.manifest.setup.row_type != RowType::F32 || row >= self.manifest.rows {

@@ -11,7 +11,7 @@ use crate::progress::{Interrupted, Progress, Unit};
 
 /// All shards of a list.
 #[derive(Debug)]
-pub struct Whole {
+pub(crate) struct Whole {
     /// By their index.
     parts: Vec<Part>,
 }
@@ -39,7 +39,7 @@ impl Whole {
     ///
     /// # Errors
     /// [`ShardError`] naming the first thing that is wrong; what is missing is said last, so that it is all that is wrong.
-    pub fn open(place: &Path, progress: &dyn Progress) -> Result<Self, WholeError> {
+    pub(crate) fn open(place: &Path, progress: &dyn Progress) -> Result<Self, WholeError> {
         let files = find(place)?;
         progress.start("checking the features", Unit::Steps, Some(files.len() as u64));
         let opened = files.par_iter().map(|file| {
@@ -90,7 +90,7 @@ impl Whole {
     }
 
     /// What one file of all of it says of itself: of what parts may differ in, that of the first.
-    pub fn manifest(&self) -> Option<Manifest> {
+    pub(crate) fn manifest(&self) -> Option<Manifest> {
         let first = self.parts.first()?.manifest();
         let all = || self.parts.iter().map(Part::manifest);
         let mut noticed = Noticed::default();
@@ -105,7 +105,7 @@ impl Whole {
     }
 
     /// What to know of the whole: rows of several processors differ in their last bits.
-    pub fn warning(&self) -> Option<String> {
+    pub(crate) fn warning(&self) -> Option<String> {
         let mut processors: Vec<&str> = self.parts.iter().map(|part| part.manifest().processor.as_str()).collect();
         processors.sort_unstable();
         processors.dedup();
@@ -119,32 +119,32 @@ impl Whole {
     }
 
     /// How many files it is of.
-    pub fn parts(&self) -> usize {
+    pub(crate) fn parts(&self) -> usize {
         self.parts.len()
     }
 
     /// The files.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().map(Part::path)
     }
 
     /// Numbers of a row.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.parts.first().map_or(0, Part::width)
     }
 
     /// Whether the numbers of all rows can be used where they lie.
-    pub fn is_in_place(&self) -> bool {
+    pub(crate) fn is_in_place(&self) -> bool {
         self.parts.iter().all(|part| part.manifest().rows == 0 || part.features_in_place(0).is_some())
     }
 
     /// The numbers of a row of a part, where they lie.
-    pub fn row_in_place(&self, part: usize, row: usize) -> Option<&[f32]> {
+    pub(crate) fn row_in_place(&self, part: usize, row: usize) -> Option<&[f32]> {
         self.parts.get(part)?.features_in_place(row)
     }
 
     /// Every row with what stands with it, where it lies, in the order of the list.
-    pub fn rows(&self) -> impl Iterator<Item = (RowEntry<'_>, &Part, usize)> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (RowEntry<'_>, &Part, usize)> {
         self.photos().filter_map(|found| match found {
             Found::Row(part, row, entry) => Some((entry, part, row)),
             Found::Unreadable(_) => None,
@@ -152,7 +152,7 @@ impl Whole {
     }
 
     /// Every photo that could not be read, in the order of the list.
-    pub fn unreadable(&self) -> impl Iterator<Item = UnreadableEntry<'_>> {
+    pub(crate) fn unreadable(&self) -> impl Iterator<Item = UnreadableEntry<'_>> {
         self.photos().filter_map(|found| match found {
             Found::Unreadable(entry) => Some(entry),
             Found::Row(..) => None,
@@ -160,7 +160,7 @@ impl Whole {
     }
 
     /// Every photo of the list, in its order.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.photos().map(|found| match found {
             Found::Row(_, _, RowEntry { photo, .. }) | Found::Unreadable(UnreadableEntry { photo, .. }) => photo,
         })

@@ -14,7 +14,7 @@ use super::{Manifest, RowType};
 use crate::dataset::{ClassMap, Label};
 
 /// What goes into a file.
-pub struct Contents<'a> {
+pub(crate) struct Contents<'a> {
     /// What it says of itself.
     pub manifest: &'a Manifest,
     /// The classes, by which labels are made.
@@ -31,7 +31,7 @@ pub struct Contents<'a> {
 ///
 /// # Errors
 /// The first of either side.
-pub fn write(
+pub(crate) fn write(
     out: &mut dyn Write,
     contents: &Contents<'_>,
     features: impl FnOnce(&mut dyn Write) -> io::Result<()>,

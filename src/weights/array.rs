@@ -13,7 +13,7 @@ use crate::files::Mapped;
 /// The number formats that weights files use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Dtype {
+pub(crate) enum Dtype {
     F64,
     F32,
     F16,
@@ -28,7 +28,7 @@ pub enum Dtype {
 
 impl Dtype {
     /// Bytes of one number.
-    pub fn size(self) -> usize {
+    pub(crate) fn size(self) -> usize {
         match self {
             Self::F64 | Self::I64 => 8,
             Self::F32 | Self::I32 => 4,
@@ -38,7 +38,7 @@ impl Dtype {
     }
 
     /// Whether weights can be of this format.
-    pub fn is_float(self) -> bool {
+    pub(crate) fn is_float(self) -> bool {
         matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
     }
 }
@@ -51,7 +51,7 @@ impl fmt::Display for Dtype {
 
 /// One tensor, contiguous and little-endian.
 #[derive(Debug, Clone)]
-pub struct Array {
+pub(crate) struct Array {
     shape: Vec<usize>,
     dtype: Dtype,
     bytes: Bytes,
@@ -77,7 +77,7 @@ impl Bytes {
 
 impl Array {
     /// Takes over the bytes if they fill the shape exactly.
-    pub fn new(shape: Vec<usize>, dtype: Dtype, bytes: Vec<u8>) -> Option<Self> {
+    pub(crate) fn new(shape: Vec<usize>, dtype: Dtype, bytes: Vec<u8>) -> Option<Self> {
         Self::from_bytes(shape, dtype, Bytes::Owned(bytes))
     }
 
@@ -95,22 +95,22 @@ impl Array {
     }
 
     /// Outermost first.
-    pub fn shape(&self) -> &[usize] {
+    pub(crate) fn shape(&self) -> &[usize] {
         &self.shape
     }
 
     /// Format of the numbers.
-    pub fn dtype(&self) -> Dtype {
+    pub(crate) fn dtype(&self) -> Dtype {
         self.dtype
     }
 
     /// Little-endian, row-major.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get()
     }
 
     /// All numbers as f32, row-major; half precision widens exactly, integers stay empty.
-    pub fn to_f32(&self) -> Cow<'_, [f32]> {
+    pub(crate) fn to_f32(&self) -> Cow<'_, [f32]> {
         let bytes = self.bytes();
         Cow::Owned(match self.dtype {
             Dtype::F32 => bytes.as_chunks().0.iter().map(|chunk| f32::from_le_bytes(*chunk)).collect(),
@@ -124,7 +124,7 @@ impl Array {
 
 impl Array {
     /// Whether none of the numbers is infinite or not a number.
-    pub fn is_finite(&self) -> bool {
+    pub(crate) fn is_finite(&self) -> bool {
         match self.dtype {
             // Without a copy, for this is what nearly all files hold.
             Dtype::F32 => self.bytes().as_chunks().0.iter().all(|&chunk| f32::from_le_bytes(chunk).is_finite()),
@@ -135,31 +135,31 @@ impl Array {
 
 /// All tensors of a file, sorted by name.
 #[derive(Debug, Clone, Default)]
-pub struct NamedArrays(BTreeMap<String, Array>);
+pub(crate) struct NamedArrays(BTreeMap<String, Array>);
 
 impl NamedArrays {
     /// Adds one; the later of two with the same name stays.
-    pub fn insert(&mut self, name: String, array: Array) {
+    pub(crate) fn insert(&mut self, name: String, array: Array) {
         self.0.insert(name, array);
     }
 
     /// The tensor of a name.
-    pub fn get(&self, name: &str) -> Option<&Array> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Array> {
         self.0.get(name)
     }
 
     /// Sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Array)> + Clone {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Array)> + Clone {
         self.0.iter().map(|(name, array)| (name.as_str(), array))
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

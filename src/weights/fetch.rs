@@ -65,7 +65,7 @@ fn is_loopback(url: &str) -> bool {
 /// # Errors
 /// [`WeightsError::Missing`] with the reason if it is not to be had, [`WeightsError::Checksum`],
 /// [`WeightsError::NotHttps`], [`WeightsError::File`], [`WeightsError::Interrupted`].
-pub fn fetch(
+pub(crate) fn fetch(
     entry: &Entry,
     places: &Places,
     options: &FetchOptions,

@@ -32,7 +32,7 @@ impl Places {
 }
 
 /// The file of an entry, if it is in one of the places, under its published extension or imported as safetensors.
-pub fn locate(entry: &Entry, places: &Places) -> Option<PathBuf> {
+pub(crate) fn locate(entry: &Entry, places: &Places) -> Option<PathBuf> {
     let imported = Path::new(&entry.file_name()).with_extension("safetensors");
     let names = [PathBuf::from(entry.file_name()), imported];
     let folders = places.folders();
@@ -43,7 +43,7 @@ pub fn locate(entry: &Entry, places: &Places) -> Option<PathBuf> {
 ///
 /// # Errors
 /// [`WeightsError::Missing`].
-pub fn find(entry: &Entry, places: &Places) -> Result<PathBuf, WeightsError> {
+pub(crate) fn find(entry: &Entry, places: &Places) -> Result<PathBuf, WeightsError> {
     locate(entry, places).ok_or_else(|| missing(entry, places, "`resnet-binary weights fetch` downloads it"))
 }
 
@@ -62,7 +62,7 @@ pub(super) fn missing(entry: &Entry, places: &Places, reason: impl Into<String>)
 ///
 /// # Errors
 /// [`WeightsError::Checksum`], or [`WeightsError::File`] if it cannot be read.
-pub fn verify(path: &Path, entry: &Entry) -> Result<ContentHash, WeightsError> {
+pub(crate) fn verify(path: &Path, entry: &Entry) -> Result<ContentHash, WeightsError> {
     let hash = ContentHash::from_file(path)?;
     entry.check(path, &hash.to_string())?;
     Ok(hash)

@@ -12,7 +12,7 @@ use crate::progress::Progress;
 ///
 /// # Errors
 /// [`WeightsError`] if the file cannot be read as weights, and [`WeightsError::NotWeights`] if no entry has its checksum.
-pub fn import(path: &Path, places: &Places, progress: &dyn Progress) -> Result<(Entry, PathBuf), WeightsError> {
+pub(crate) fn import(path: &Path, places: &Places, progress: &dyn Progress) -> Result<(Entry, PathBuf), WeightsError> {
     let arrays = read::read(path)?;
     progress.check()?;
     let sha256 = ContentHash::from_file(path)?.to_string();

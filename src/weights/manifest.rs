@@ -48,17 +48,17 @@ impl Entry {
 /// All known weights.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub(crate) struct Manifest {
     default: String,
     weights: Vec<Entry>,
 }
 
 impl Manifest {
     /// The weights that are used where none are named.
-    pub const DEFAULT: &str = "imagenet-v1";
+    pub(crate) const DEFAULT: &str = "imagenet-v1";
 
     /// In the order of the file, the default first.
-    pub fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.weights
     }
 
@@ -66,7 +66,7 @@ impl Manifest {
     ///
     /// # Errors
     /// [`WeightsError::UnknownName`] with the names there are.
-    pub fn entry(&self, name: &str) -> Result<&Entry, WeightsError> {
+    pub(crate) fn entry(&self, name: &str) -> Result<&Entry, WeightsError> {
         self.weights.iter().find(|entry| entry.name == name).ok_or_else(|| WeightsError::UnknownName {
             name: name.to_owned(),
             known: self.weights.iter().map(|entry| entry.name.clone()).collect(),
@@ -78,7 +78,7 @@ impl Manifest {
 ///
 /// # Errors
 /// [`WeightsError::Manifest`] if this build embedded a broken one.
-pub fn manifest() -> Result<Manifest, WeightsError> {
+pub(crate) fn manifest() -> Result<Manifest, WeightsError> {
     toml::from_str(include_str!("../../weights/manifest.toml"))
         .map_err(|error| WeightsError::Manifest(error.to_string()))
 }

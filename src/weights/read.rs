@@ -15,13 +15,13 @@ use super::{Array, Dtype, NamedArrays, WeightsError};
 use crate::files::Mapped;
 
 /// ResNet-152 in f64 is half of this; anything larger is not a weights file for this program.
-pub const SIZE_LIMIT: u64 = 1 << 30;
+pub(crate) const SIZE_LIMIT: u64 = 1 << 30;
 
 /// Reads all tensors of a weights file.
 ///
 /// # Errors
 /// [`WeightsError`] saying what the file is instead, or where it is damaged.
-pub fn read(path: &Path) -> Result<NamedArrays, WeightsError> {
+pub(crate) fn read(path: &Path) -> Result<NamedArrays, WeightsError> {
     let file = Arc::new(Mapped::open(path, SIZE_LIMIT)?);
     let bytes = file.bytes();
     let within = |part: &[u8]| {
@@ -35,7 +35,7 @@ pub fn read(path: &Path) -> Result<NamedArrays, WeightsError> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn parse(bytes: &[u8], file: &str) -> Result<NamedArrays, WeightsError> {
+pub(crate) fn parse(bytes: &[u8], file: &str) -> Result<NamedArrays, WeightsError> {
     parse_keeping(bytes, file, &|part| Bytes::Owned(part.to_vec()))
 }
 

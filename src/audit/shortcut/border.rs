@@ -7,10 +7,10 @@ use crate::features::FeatureMatrix;
 use crate::index::{Index, Neighbour};
 
 /// Photos that are looked at; half of them of each class.
-pub const MAX_PHOTOS: usize = 300;
+pub(crate) const MAX_PHOTOS: usize = 300;
 
 /// Fewer photos of a class cannot be told from chance.
-pub const MIN_PHOTOS: usize = 20;
+pub(crate) const MIN_PHOTOS: usize = 20;
 
 /// The share of a class that has only its own around it from which something is wrong. On eight draws each of three sets of
 /// photos with trained weights it was at most 0.06 without a mark, from 30 to 90 photos of a class. With a frame or a logo on
@@ -26,7 +26,7 @@ const MAX_EXAMPLES: usize = 3;
 
 /// The borders of some photos, as the network sees them alone.
 #[derive(Debug, Clone, Copy)]
-pub struct Borders<'a> {
+pub(crate) struct Borders<'a> {
     /// `[M]`, places among all photos; as many of each class.
     pub places: &'a [usize],
     /// `[M, R·2048]`, the features of each region.
@@ -39,7 +39,7 @@ pub struct Borders<'a> {
 
 /// How many photos around one are asked where a class has so many: a quarter of it, so that more photos do not make it a
 /// smaller circle. Of fewer than 18 chance is often the reason why all are of one class.
-pub fn neighbours(of_class: usize) -> usize {
+pub(crate) fn neighbours(of_class: usize) -> usize {
     of_class.div_ceil(4).max(18)
 }
 

@@ -15,7 +15,7 @@ use crate::report::{
 
 /// One report. Only the names are needed: `Page { title, command, negative, positive, ..Page::default() }`.
 #[derive(Debug, Clone, Default)]
-pub struct Page {
+pub(crate) struct Page {
     /// Such as `ants or bees`.
     pub title: String,
     /// The date of the report, such as `2024-05-17`; empty to omit it.
@@ -68,7 +68,7 @@ pub struct Page {
 
 /// A warning to the reader.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Warning {
+pub(crate) struct Warning {
     /// The warning as a sentence.
     pub sentence: String,
     /// The recommended step.
@@ -85,7 +85,7 @@ impl fmt::Display for Warning {
 
 /// Sample photos of a class.
 #[derive(Debug, Clone, Default)]
-pub struct ClassPhotos {
+pub(crate) struct ClassPhotos {
     /// The class.
     pub class: String,
     /// File and picture of each.
@@ -94,7 +94,7 @@ pub struct ClassPhotos {
 
 /// The photos that were read.
 #[derive(Debug, Clone, Default)]
-pub struct Data {
+pub(crate) struct Data {
     /// The folder or CSV.
     pub source: PathBuf,
     /// Each class with its readable images in each split.
@@ -109,7 +109,7 @@ pub struct Data {
 
 /// The backbone and the head.
 #[derive(Debug, Clone, Default)]
-pub struct Network {
+pub(crate) struct Network {
     /// Such as `ResNet-50, frozen`.
     pub backbone: String,
     /// Name of the weights.
@@ -126,7 +126,7 @@ pub struct Network {
 
 /// A set of labelled images and their predictions.
 #[derive(Debug, Clone)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// Their name, such as `validation`.
     pub name: String,
     /// How they relate to the training images.
@@ -145,7 +145,7 @@ pub struct Measured {
 
 /// How a set of images relates to the training images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     /// The model was not trained on any of them.
     Nothing,
     /// This many are near-duplicates of, or in one group with, training photos.
@@ -156,7 +156,7 @@ pub enum Seen {
 
 /// How a probability becomes a prediction.
 #[derive(Debug, Clone, Default)]
-pub struct Decision {
+pub(crate) struct Decision {
     /// What chose the threshold, such as `0.5` or `recall>=0.98`.
     pub rule: String,
     /// A probability of at least this is the positive class.
@@ -173,7 +173,7 @@ pub struct Decision {
 
 /// One measured image.
 #[derive(Debug, Clone)]
-pub struct Photo {
+pub(crate) struct Photo {
     /// The file.
     pub path: PathBuf,
     /// Whether it is positive.
@@ -190,7 +190,7 @@ pub struct Photo {
 
 /// Images that are further from the training images than those are from each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Unfamiliar {
+pub(crate) struct Unfamiliar {
     /// Their number.
     pub images: usize,
     /// The number of images compared.
@@ -199,7 +199,7 @@ pub struct Unfamiliar {
 
 /// What is needed to reproduce the numbers.
 #[derive(Debug, Clone, Default)]
-pub struct Repeat {
+pub(crate) struct Repeat {
     /// The seed of all random choices.
     pub seed: u64,
     /// Program and library → version.
@@ -212,7 +212,7 @@ pub struct Repeat {
 
 /// A name and its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fact {
+pub(crate) struct Fact {
     /// Such as `libtorch`.
     pub name: String,
     /// Such as `2.11.0`.
@@ -221,7 +221,7 @@ pub struct Fact {
 
 impl Fact {
     /// Creates a fact.
-    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self { name: name.into(), value: value.into() }
     }
 }

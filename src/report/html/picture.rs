@@ -6,11 +6,11 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 
 /// Pictures of more bytes are left out: a page of two hundred must still open on a phone.
-pub const MAX_BYTES: usize = 128 << 10;
+pub(crate) const MAX_BYTES: usize = 128 << 10;
 
 /// What the bytes of a picture are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// JPEG.
     Jpeg,
     /// PNG.
@@ -19,7 +19,7 @@ pub enum Format {
 
 /// An encoded picture, small: 224 pixels a side are plenty, and nothing above [`MAX_BYTES`] is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub(crate) struct Picture {
     /// How the bytes are encoded.
     pub format: Format,
     /// The whole file.
