@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use resnet_binary::pixels::{Limits, Preprocess};
+use resnet_binary::{Limits, Preprocess};
 use tch::nn::{ModuleT, VarStore};
 use tch::{Device, Tensor};
 

@@ -5,14 +5,16 @@
     peers.py tutorial PHOTOS EPOCHS  the loop of PyTorch's transfer learning tutorial, frozen ResNet-50
     peers.py features DIR PHOTOS     torchvision features, then scikit-learn's logistic regression
     peers.py predict DIR PHOTO       one photo
-    peers.py decode PHOTO ROUNDS     Pillow and torchvision's transform
-    peers.py network DIR THREADS ROUNDS BACKBONE   the network alone in batches of 4, in turns with the `backbone` benchmark
-    peers.py layers ROUNDS TESTS     each convolution alone, one thread, batches of 4, in turns with `each_layer` of TESTS, the
-                                     binary of the unit tests, with WEIGHTS and PHOTO set: a table on stderr
+    peers.py network DIR THREADS ROUNDS TESTS   the network alone in batches of 4, in turns with `images_a_second` of TESTS
+    peers.py layers ROUNDS TESTS     each convolution alone, one thread, batches of 4, in turns with `each_layer` of TESTS,
+                                     with WEIGHTS and PHOTO set: a table on stderr
+
+TESTS is the binary of the unit tests, which `cargo test --release --lib --no-run` names.
 """
 
 import json
 import multiprocessing
+import os
 import pathlib
 import statistics
 import sys
@@ -159,16 +161,6 @@ def predict(folder, photo):
         return {"probability": torch.sigmoid(head(model(load(photo, transform())[None]))).item()}
 
 
-def decode(photo, rounds):
-    apply, times = transform(), []
-    __import__("torch").set_num_threads(1)
-    for _ in range(int(rounds)):
-        began = time.perf_counter()
-        load(photo, apply)
-        times.append(time.perf_counter() - began)
-    return {"milliseconds": statistics.median(times) * 1e3}
-
-
 def quantized(folder):
     """resnet50-int8.onnx, as ONNX Runtime quantizes: activations u8, weights s8 of each channel, set by 16 inputs."""
     import numpy
@@ -223,7 +215,7 @@ def of_torch(folder, compiled=False, int8=False):
     return run
 
 
-def network_alone(folder, threads, rounds, backbone):
+def network_alone(folder, threads, rounds, tests):
     import subprocess
 
     import numpy
@@ -252,9 +244,10 @@ def network_alone(folder, threads, rounds, backbone):
         except Exception as error:
             print(f"{name}: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
             runs.pop(name, None)
+    environment = os.environ | {"THREADS": str(threads), "ROUNDS": "1"}
     for _ in range(int(rounds)):
-        ours = [backbone, "--bench", "--threads", str(threads), "--rounds", "1"]
-        for line in subprocess.run(ours, capture_output=True, text=True, check=True).stdout.splitlines():
+        ours = [tests, "--exact", "backbone::tests::images_a_second", "--ignored", "--nocapture"]
+        for line in subprocess.run(ours, env=environment, capture_output=True, text=True, check=True).stdout.splitlines():
             if line.endswith(" images/s"):
                 name, rate, _ = line.split()
                 rates.setdefault(name, []).append(float(rate))

@@ -54,7 +54,7 @@ pub struct Index {
 
 /// One of the rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Neighbour {
+pub(crate) struct Neighbour {
     /// Its place.
     pub row: usize,
     /// Cosine of the angle between the features, 1 for the same photo.
@@ -64,7 +64,7 @@ pub struct Neighbour {
 impl Index {
     /// An index of training photos with these features `[N, D]`, classes and groups `[N]`, and the places `[R]` of those
     /// that it keeps. Photos of one group show the same and never vouch for each other.
-    pub fn new(features: &FeatureMatrix, classes: &[usize], groups: &[usize]) -> (Self, Vec<usize>) {
+    pub(crate) fn new(features: &FeatureMatrix, classes: &[usize], groups: &[usize]) -> (Self, Vec<usize>) {
         let kept = subset::evenly(classes, groups, MAX_ROWS);
         let mut index = Self::from_rows(features.width(), kept.iter().map(|&photo| features.row(photo)));
         let group_of = |photo: usize| groups.get(photo).copied();
@@ -81,51 +81,51 @@ impl Index {
     }
 
     /// An index of these rows `[R, D]`, all of them, that says nothing about what is unfamiliar.
-    pub fn from_rows<'a>(width: usize, rows: impl Iterator<Item = &'a [f32]>) -> Self {
+    pub(crate) fn from_rows<'a>(width: usize, rows: impl Iterator<Item = &'a [f32]>) -> Self {
         Self::from_stored(width, rows.flat_map(rounded).collect(), None)
     }
 
     /// An index of stored rows `[R, D]`; what does not fill a row is left out.
-    pub fn from_stored(width: usize, mut rows: Vec<i8>, threshold: Option<f64>) -> Self {
+    pub(crate) fn from_stored(width: usize, mut rows: Vec<i8>, threshold: Option<f64>) -> Self {
         rows.truncate(rows.len() - rows.len() % width.max(1));
         let squares = rows.chunks_exact(width.max(1)).map(|row| product(row, row)).collect();
         Self { width, rows, squares, threshold }
     }
 
     /// The rows as they are stored, `[R, D]`: features divided by the largest of their row, to the power 1.5, times 127.
-    pub fn stored(&self) -> &[i8] {
+    pub(crate) fn stored(&self) -> &[i8] {
         &self.rows
     }
 
     /// D, the numbers of a row.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
     /// R, the rows that are kept.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len() / self.width.max(1)
     }
 
     /// Whether none is.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The similarity from which a photo is familiar; `None` where there were too few training photos to say.
-    pub fn threshold(&self) -> Option<f64> {
+    pub(crate) fn threshold(&self) -> Option<f64> {
         self.threshold
     }
 
     /// Whether the photo with the features `[D]` is unlike the training photos; `None` where that is not known.
-    pub fn is_unfamiliar(&self, features: &[f32]) -> Option<bool> {
+    pub(crate) fn is_unfamiliar(&self, features: &[f32]) -> Option<bool> {
         let threshold = self.threshold?;
         Some(self.kth(features, &|_| true)? < threshold)
     }
 
     /// The `count` rows most similar to the features `[D]`, the most similar first; of equals the earlier. Features of
     /// another width are similar to none.
-    pub fn nearest(&self, features: &[f32], count: usize) -> Vec<Neighbour> {
+    pub(crate) fn nearest(&self, features: &[f32], count: usize) -> Vec<Neighbour> {
         self.nearest_among(features, count, &|_| true)
     }
 
@@ -135,7 +135,12 @@ impl Index {
     }
 
     /// As [`Self::nearest`], among some of the rows.
-    pub fn nearest_among(&self, features: &[f32], count: usize, is_meant: &dyn Fn(usize) -> bool) -> Vec<Neighbour> {
+    pub(crate) fn nearest_among(
+        &self,
+        features: &[f32],
+        count: usize,
+        is_meant: &dyn Fn(usize) -> bool,
+    ) -> Vec<Neighbour> {
         if features.len() != self.width || self.width == 0 {
             return Vec::new();
         }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Left to right, as in `src/lib.rs`.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "ffi", "kernels", "files", "progress", "metrics", "decision", "dataset", "pixels", "weights", "backbone",
-    "features", "shards", "index", "head", "audit", "model", "export", "report", "pipeline",
+    "features", "shards", "index", "head", "audit", "model", "export", "report", "pipeline", "cli",
 ];
 
 /// The only modules that may call libtorch: its missing calls, the backbone, who feeds it, the SGD solver, who runs exported
@@ -66,7 +66,7 @@ fn every_module_names_only_those_before_it() {
 #[test]
 fn every_module_of_the_library_has_its_place_in_the_order() {
     for (module, path, _) in sources() {
-        let known = ORDER.contains(&module.as_str()) || ["lib", "main", "cli"].contains(&module.as_str());
+        let known = ORDER.contains(&module.as_str()) || ["lib", "main"].contains(&module.as_str());
         assert!(known, "{} is in no module of the order", path.display());
     }
 }

@@ -1,7 +1,7 @@
 //! The modules that read files, from the same sources as the tool and without the network: they name no module that comes
 //! after them (`tests/layers.rs` holds that), so neither libtorch nor SQLite has to be built for fuzzing.
 
-#![allow(dead_code, missing_docs, unexpected_cfgs)]
+#![allow(dead_code, unused_imports, unexpected_cfgs)]
 
 #[path = "../../src/ffi/mapping.rs"]
 mod mapping;
@@ -11,22 +11,24 @@ mod ffi {
 }
 
 #[path = "../../src/files/mod.rs"]
-pub mod files;
+mod files;
 
 #[path = "../../src/progress.rs"]
-pub mod progress;
+mod progress;
 
 #[path = "../../src/metrics/mod.rs"]
-pub mod metrics;
+mod metrics;
 
 #[path = "../../src/decision/mod.rs"]
-pub mod decision;
+mod decision;
 
 #[path = "../../src/dataset/mod.rs"]
-pub mod dataset;
+mod dataset;
 
 #[path = "../../src/pixels/mod.rs"]
-pub mod pixels;
+mod pixels;
 
 #[path = "../../src/weights/mod.rs"]
-pub mod weights;
+mod weights;
+
+pub mod targets;

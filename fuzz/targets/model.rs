@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use resnet_binary::model::Model;
+use resnet_binary::Model;
 
 fuzz_target!(|bytes: &[u8]| {
     check(bytes);

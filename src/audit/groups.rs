@@ -8,19 +8,12 @@ use std::path::Path;
 
 /// Why a pattern cannot group anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{pattern}` is not a regular expression: {reason}")]
+#[error("`{pattern}` is not a regular expression: {reason}; its first group is the key, as in `(patient[0-9]+)`")]
 pub struct PatternError {
     /// What was given.
     pub pattern: String,
     /// What is wrong with it.
     pub reason: String,
-}
-
-impl PatternError {
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some("give a pattern whose first group is the key, such as `--group-by '(patient[0-9]+)'`".to_owned())
-    }
 }
 
 /// Why a pattern says nothing about these photos, or too much.
@@ -57,18 +50,16 @@ pub enum GroupingError {
 
 impl GroupingError {
     /// What the user can do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
+    pub fn hint(&self) -> &'static str {
+        match self {
             Self::Nothing { .. } => {
                 "give a pattern that matches in such a path and whose first group is the key, or leave `--group-by` out"
-                    .to_owned()
             }
             Self::Everything { .. } => {
                 "a group is one patient, burst or video, several of them in each class: put round brackets around what \
                  names it, or leave `--group-by` out"
-                    .to_owned()
             }
-        })
+        }
     }
 }
 
@@ -78,7 +69,7 @@ pub struct GroupBy(regex_lite::Regex);
 
 /// What a pattern made of the paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keyed {
+pub(crate) struct Keyed {
     /// `[N]`; a path that does not match is a group of its own.
     pub ids: Vec<usize>,
     /// Groups of paths that match.
@@ -100,7 +91,7 @@ impl GroupBy {
     /// Groups paths by what the first group of the pattern matches, or by the whole match where it has no group or that
     /// group has no part in the match. Paths are taken relative to `data` (its folder, if it is a file), with `/` between
     /// their parts on every system.
-    pub fn ids<'a>(&self, paths: impl IntoIterator<Item = &'a Path>, data: &Path) -> Keyed {
+    pub(crate) fn ids<'a>(&self, paths: impl IntoIterator<Item = &'a Path>, data: &Path) -> Keyed {
         let root = root_of(data);
         let mut first_of = HashMap::new();
         let mut keyed = Keyed { ids: Vec::new(), groups: 0, unmatched: 0 };
@@ -122,7 +113,7 @@ impl GroupBy {
     ///
     /// # Errors
     /// [`GroupingError`] where it matches nothing, or everything that there is of a class.
-    pub fn check(&self, photos: &[(&Path, &str)], data: &Path) -> Result<Option<String>, GroupingError> {
+    pub(crate) fn check(&self, photos: &[(&Path, &str)], data: &Path) -> Result<Option<String>, GroupingError> {
         let (root, pattern) = (root_of(data), self.0.as_str().to_owned());
         let keyed = self.ids(photos.iter().map(|(path, _)| *path), data);
         let Some((first, _)) = photos.first() else { return Ok(None) };
@@ -253,7 +244,6 @@ mod tests {
     fn a_pattern_that_is_none_is_named_with_the_reason() {
         let error = GroupBy::new("(p[0-9]+").unwrap_err();
         assert!(error.to_string().starts_with("`(p[0-9]+` is not a regular expression: "), "{error}");
-        assert!(error.hint().unwrap().contains("--group-by"));
     }
 
     #[test]

@@ -47,20 +47,6 @@ pub struct ActivationMap {
 }
 
 impl ActivationMap {
-    /// What the cells say together, without the bias: their mean, or their sum behind a flatten head.
-    pub fn evidence(&self) -> f64 {
-        let sum: f64 = self.cells.iter().copied().map(f64::from).sum();
-        match self.pooling {
-            Pooling::Average => sum / self.cells.len().max(1) as f64,
-            Pooling::Flatten => sum,
-        }
-    }
-
-    /// The head's output, bias and cells together.
-    pub fn logit(&self) -> f64 {
-        f64::from(self.bias) + self.evidence()
-    }
-
     /// The logit of a photo that looks like this cell everywhere, `[side, side]`; their mean is the photo's logit. For
     /// pictures: the sign of a cell without its part of the bias says nothing about the answer.
     pub fn cell_logits(&self) -> Vec<f32> {
@@ -126,10 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn cells_make_the_logit_by_their_mean_or_by_their_sum_and_cell_logits_always_by_their_mean() {
+    fn the_mean_of_the_cells_logits_is_the_photos_whether_the_head_averages_or_flattens() {
         for (pooling, logit) in [(Pooling::Average, 0.5), (Pooling::Flatten, 3.5)] {
             let map = activation(pooling);
-            assert!((map.logit() - logit).abs() < 1e-12);
             let mean: f32 = map.cell_logits().iter().sum::<f32>() / 4.0;
             assert!((f64::from(mean) - logit).abs() < 1e-6, "{pooling}");
         }

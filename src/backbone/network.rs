@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 use tch::nn::VarStore;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -12,8 +11,7 @@ use super::folded::Folded;
 use super::{BackboneError, Engine, Precision, Target, initial, layout};
 use crate::ffi::libtorch;
 use crate::ffi::libtorch::to_vec;
-use crate::files::ContentHash;
-use crate::weights::{Array, Dtype, NamedArrays, WeightsId};
+use crate::weights::{Array, Dtype, NamedArrays};
 
 /// The frozen network with its weights, on one device.
 #[derive(Debug)]
@@ -21,29 +19,27 @@ pub(crate) struct Backbone {
     /// tch's vision module lives in this store and nothing else does.
     pub(super) store: VarStore,
     network: Folded,
-    id: WeightsId,
 }
 
 impl Backbone {
-    /// Takes the weights of a file after comparing them with the network; `id` is their identity in models and caches.
+    /// Takes the weights of a file after comparing them with the network; `file` is its name in messages.
     ///
     /// # Errors
     /// [`BackboneError`] saying what does not fit, before anything is copied.
-    pub(crate) fn load(arrays: &NamedArrays, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
-        let file = &id.name;
+    pub(crate) fn load(arrays: &NamedArrays, file: &str, target: Target) -> Result<Self, BackboneError> {
         let found: Vec<_> = arrays.iter().map(|(name, array)| (name, array.shape(), array.dtype())).collect();
         layout::compare(file, &found)?;
         let values = |tensor: &str| {
-            let missing = || BackboneError::MissingTensor { file: file.clone(), tensor: tensor.to_owned() };
+            let missing = || BackboneError::MissingTensor { file: file.to_owned(), tensor: tensor.to_owned() };
             let array = arrays.get(tensor).ok_or_else(missing)?;
             if array.is_finite() {
                 Ok(tensor_from(array)?)
             } else {
-                Err(BackboneError::NotFinite { file: file.clone(), tensor: tensor.to_owned() })
+                Err(BackboneError::NotFinite { file: file.to_owned(), tensor: tensor.to_owned() })
             }
         };
         let store = fill(target.device, file, &values)?;
-        Self::derive(store, id, target)
+        Self::derive(store, target)
     }
 
     /// Seeded random weights, which know nothing: for tests and demonstrations.
@@ -51,32 +47,27 @@ impl Backbone {
     /// # Errors
     /// [`BackboneError`] if the device fails.
     pub(crate) fn random(seed: u64, target: Target) -> Result<Self, BackboneError> {
-        Self::build(&initial::random(seed), WeightsId::random(seed), target)
+        Self::build(&initial::random(seed), target)
     }
 
-    pub(super) fn build(tensors: &[initial::Named], id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+    pub(super) fn build(tensors: &[initial::Named], target: Target) -> Result<Self, BackboneError> {
         let by_name: HashMap<_, _> =
             tensors.iter().map(|(name, shape, values)| (name.as_str(), (shape, values))).collect();
         let values = |tensor: &str| {
-            let missing = || BackboneError::MissingTensor { file: id.name.clone(), tensor: tensor.to_owned() };
+            let missing = || BackboneError::MissingTensor { file: "random".to_owned(), tensor: tensor.to_owned() };
             let (shape, values) = by_name.get(tensor).ok_or_else(missing)?;
             Ok(Tensor::f_from_slice(values)?.f_view(sizes(shape).as_slice())?)
         };
-        let store = fill(target.device, &id.name, &values)?;
-        Self::derive(store, id, target)
+        let store = fill(target.device, "random", &values)?;
+        Self::derive(store, target)
     }
 
-    pub(super) fn derive(store: VarStore, id: WeightsId, target: Target) -> Result<Self, BackboneError> {
+    pub(super) fn derive(store: VarStore, target: Target) -> Result<Self, BackboneError> {
         if target.device.is_cuda() {
             libtorch::choose_arithmetic(target.precision == Precision::Fp32)?;
         }
         let network = Folded::derive(&store.variables(), target)?;
-        Ok(Self { store, network, id })
-    }
-
-    /// The identity of the weights.
-    pub(crate) fn id(&self) -> &WeightsId {
-        &self.id
+        Ok(Self { store, network })
     }
 
     /// The device that runs the network.
@@ -114,24 +105,6 @@ impl Backbone {
             }
         }
         Ok(arrays)
-    }
-
-    /// The SHA-256 over name and content of all tensors, sorted by name.
-    ///
-    /// # Errors
-    /// [`BackboneError`] if the device fails.
-    pub(crate) fn checksum(&self) -> Result<ContentHash, BackboneError> {
-        let variables: HashMap<String, Tensor> = self.store.variables();
-        let mut sorted: Vec<_> = variables.iter().collect();
-        sorted.sort_by_key(|(name, _)| name.as_str());
-        let mut hasher = Sha256::new();
-        for (name, tensor) in sorted {
-            hasher.update(name);
-            for value in to_vec(tensor)? {
-                hasher.update(value.to_le_bytes());
-            }
-        }
-        Ok(ContentHash(hasher.finalize().into()))
     }
 }
 

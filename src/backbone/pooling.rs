@@ -22,7 +22,7 @@ pub enum Pooling {
 
 impl Pooling {
     /// D, the numbers of a row, for images of `image_size` pixels a side.
-    pub fn width(self, image_size: u32) -> usize {
+    pub(crate) fn width(self, image_size: u32) -> usize {
         match self {
             Self::Average => FEATURES,
             Self::Flatten => FEATURES * map_side(image_size).pow(2),
@@ -30,7 +30,7 @@ impl Pooling {
     }
 
     /// Each channel's mean, `[2048]`, of a row of this pooling: what [`Pooling::Average`] gives of the same map.
-    pub fn averaged(self, row: &[f32]) -> Cow<'_, [f32]> {
+    pub(crate) fn averaged(self, row: &[f32]) -> Cow<'_, [f32]> {
         match self {
             Self::Average => Cow::Borrowed(row),
             Self::Flatten => {
@@ -41,7 +41,7 @@ impl Pooling {
     }
 
     /// The name that a stage of the network has for it.
-    pub fn stage(self) -> &'static str {
+    pub(crate) fn stage(self) -> &'static str {
         match self {
             Self::Average => "pool",
             Self::Flatten => "flatten",

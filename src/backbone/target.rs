@@ -56,23 +56,12 @@ impl Target {
     /// 32-bit floats on the CPU for images of 224×224.
     pub(crate) const CPU: Self = Self { device: Device::Cpu, precision: Precision::Fp32, image_size: 224 };
 
-    /// Turns the user's choices into what is there.
+    /// Turns the user's choices into what is there, with all the devices that share the work; the target's is the first of
+    /// them.
     ///
     /// # Errors
     /// [`BackboneError`] of [`device::resolve`], and as [`Target::on`].
     pub(crate) fn resolve(
-        device: DeviceChoice,
-        precision: PrecisionChoice,
-        image_size: u32,
-    ) -> Result<Self, BackboneError> {
-        Ok(Self::resolve_all(device, precision, image_size)?.0)
-    }
-
-    /// As [`Target::resolve`], with all the devices that share the work; the target's is the first of them.
-    ///
-    /// # Errors
-    /// As [`Target::resolve`].
-    pub(crate) fn resolve_all(
         device: DeviceChoice,
         precision: PrecisionChoice,
         image_size: u32,
@@ -254,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_is_what_runs_and_has_an_id_of_its_own() {
-        let resolve = |precision| Target::resolve(DeviceChoice::Cpu, precision, 224);
+        let resolve = |precision| Target::on(Device::Cpu, precision, 224);
         assert_eq!(resolve(PrecisionChoice::Fp32).unwrap(), Target::CPU);
         match resolve(PrecisionChoice::Bf16) {
             Ok(target) => assert_ne!(target.id(), Target::CPU.id()),

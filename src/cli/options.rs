@@ -289,9 +289,9 @@ pub(crate) fn threshold_rule(text: &str) -> Result<ThresholdRule, String> {
     text.parse().map_err(|error: RuleError| with_hint(&error, error.hint()))
 }
 
-/// A regular expression, with the remedy on the same line.
+/// A regular expression.
 pub(crate) fn group_by(text: &str) -> Result<GroupBy, String> {
-    GroupBy::new(text).map_err(|error| with_hint(&error, error.hint()))
+    GroupBy::new(text).map_err(|error| error.to_string())
 }
 
 /// The command line, ready to be typed again.

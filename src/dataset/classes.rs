@@ -28,17 +28,17 @@ impl Found {
     }
 
     /// All names, in order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
     /// The images of one class.
-    pub fn count(&self, name: &str) -> usize {
+    pub(crate) fn count(&self, name: &str) -> usize {
         self.0.get(name).copied().unwrap_or(0)
     }
 
     /// The images of all classes.
-    pub fn images(&self) -> usize {
+    pub(crate) fn images(&self) -> usize {
         self.0.values().sum()
     }
 }

@@ -77,7 +77,7 @@ impl fmt::Display for Ambiguity {
 
 impl Ambiguity {
     /// One command for each reading, `command` being the one that could not tell.
-    pub fn commands(&self, command: &str) -> String {
+    pub(crate) fn commands(&self, command: &str) -> String {
         let lines = self.readings.iter().map(|(from, names)| {
             let note = format!("tells {} apart", quoted(names));
             format!("\n  {command} --classes-from {from}    {note}")

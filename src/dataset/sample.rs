@@ -72,7 +72,7 @@ pub struct Ignored {
 
 impl Ignored {
     /// Whether nothing was left out.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -114,11 +114,6 @@ pub(crate) struct Dataset {
 }
 
 impl Dataset {
-    /// The images of a class, of one split or (`None`) of those that have none.
-    pub(crate) fn count(&self, class: usize, split: Option<Split>) -> usize {
-        self.samples.iter().filter(|sample| sample.class == class && sample.split == split).count()
-    }
-
     /// The name of the answer that is right for a sample: the positive class's, or that of everything else.
     pub(crate) fn answer(&self, sample: &Sample) -> &str {
         match self.classes.label(sample.class) {

@@ -31,7 +31,7 @@ pub enum Split {
 impl Split {
     /// The split that a folder or a cell names: `train`, `val` or `test`, another word for one of them, in any case and
     /// with what people add to it, such as `Training Set`, `val_data` or `test-images`.
-    pub fn parse(name: &str) -> Option<Self> {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
         const ADDED: [&str; 12] = [
             "set", "data", "dataset", "split", "images", "image", "imgs", "img", "photos", "photo", "pictures", "files",
         ];

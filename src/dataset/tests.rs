@@ -12,6 +12,11 @@ use super::{Dataset, DatasetError, ReadOptions, Split};
 use crate::files;
 use crate::progress::Silent;
 
+/// The images of a class, of one split or (`None`) of those that have none.
+fn count(dataset: &Dataset, class: usize, split: Option<Split>) -> usize {
+    dataset.samples.iter().filter(|sample| sample.class == class && sample.split == split).count()
+}
+
 struct Tree(tempfile::TempDir);
 
 impl Tree {

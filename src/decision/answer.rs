@@ -50,11 +50,6 @@ impl Decision {
         (self.threshold - EVEN).abs() < f64::EPSILON
     }
 
-    /// The range of probabilities for review.
-    pub(crate) fn review(&self) -> Option<Review> {
-        self.review
-    }
-
     /// Review from `low` to `high`, both included; otherwise positive at or above the threshold.
     ///
     /// NaN gives review if there is a review range, and negative otherwise.

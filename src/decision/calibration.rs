@@ -63,7 +63,7 @@ impl Calibration {
     /// Such a fit counts every positive p times, so its odds are p times too high for the data; ln p is subtracted from the
     /// logit (prior correction: King & Zeng 2001, "Logistic Regression in Rare Events Data", eq. 7).
     /// [`Calibration::None`] if both classes had the same weight.
-    pub fn at_prior(pos_weight: f64) -> Self {
+    pub(crate) fn at_prior(pos_weight: f64) -> Self {
         let intercept = -pos_weight.ln();
         if intercept.is_finite() && intercept.abs() > f64::EPSILON { Self::Prior { intercept } } else { Self::None }
     }
@@ -72,7 +72,7 @@ impl Calibration {
     /// parameters finite if the classes do not overlap.
     ///
     /// `None` if there is no solution: a class is missing, all logits are equal, or the ranking is inverted.
-    pub fn platt(logits: &[f64], labels: &[bool]) -> Option<Self> {
+    pub(crate) fn platt(logits: &[f64], labels: &[bool]) -> Option<Self> {
         platt::fit(logits, labels)
     }
 
@@ -80,7 +80,7 @@ impl Calibration {
     /// Mathematical Statistics 26), thinned to [`MAX_KNOTS`] points.
     ///
     /// Kept between 1 / (N + 2) and (N + 1) / (N + 2): N images cannot show more certainty. `None` without images.
-    pub fn isotonic(logits: &[f64], labels: &[bool]) -> Option<Self> {
+    pub(crate) fn isotonic(logits: &[f64], labels: &[bool]) -> Option<Self> {
         isotonic::fit(logits, labels)
     }
 
@@ -97,7 +97,7 @@ impl Calibration {
     }
 
     /// `none`, `prior`, `platt` or `isotonic`.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Prior { .. } => "prior",
@@ -110,7 +110,7 @@ impl Calibration {
     ///
     /// # Errors
     /// [`CalibrationError::Damaged`] for parameters with which [`Self::apply`] would not have its stated properties.
-    pub fn check(&self) -> Result<(), CalibrationError> {
+    pub(crate) fn check(&self) -> Result<(), CalibrationError> {
         let is_sound = match self {
             Self::None => true,
             Self::Prior { intercept } => intercept.is_finite(),

@@ -24,3 +24,6 @@ pub use review::Review;
 pub use rule::ThresholdRule;
 pub(crate) use rule::{EVEN, RuleError};
 pub use threshold::Choice;
+
+#[cfg(test)]
+mod tests;

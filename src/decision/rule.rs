@@ -49,7 +49,7 @@ impl ThresholdRule {
     ///
     /// # Errors
     /// [`RuleError`] for a number that is invalid for its rule.
-    pub fn check(&self) -> Result<(), RuleError> {
+    pub(crate) fn check(&self) -> Result<(), RuleError> {
         match *self {
             Self::Fixed(threshold) if !(0.0..=1.0).contains(&threshold) => {
                 Err(RuleError::Fixed { given: threshold.to_string() })

@@ -19,14 +19,14 @@ pub struct WidthError {
 }
 
 /// Rows that lie elsewhere, such as in files.
-pub trait RowSource: Send + Sync {
+pub(crate) trait RowSource: Send + Sync {
     /// The numbers of a row, `[D]`; empty behind the last.
     fn row(&self, index: usize) -> &[f32];
 }
 
 /// Features of N images, `[N, D]` row-major.
 #[derive(Clone)]
-pub struct FeatureMatrix {
+pub(crate) struct FeatureMatrix {
     values: Values,
     width: usize,
     /// Those of the rows that are meant, in order; `None` for all.
@@ -43,12 +43,12 @@ enum Values {
 
 impl FeatureMatrix {
     /// An empty matrix, `[0, width]`; 2048 columns for ResNet-50.
-    pub fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self::with_capacity(width, 0)
     }
 
     /// An empty matrix with room for `rows` rows.
-    pub fn with_capacity(width: usize, rows: usize) -> Self {
+    pub(crate) fn with_capacity(width: usize, rows: usize) -> Self {
         Self::of(width, 0, Vec::with_capacity(width.saturating_mul(rows)))
     }
 
@@ -57,12 +57,12 @@ impl FeatureMatrix {
     }
 
     /// Rows that stay where they are.
-    pub fn elsewhere(width: usize, rows: usize, source: Arc<dyn RowSource>) -> Self {
+    pub(crate) fn elsewhere(width: usize, rows: usize, source: Arc<dyn RowSource>) -> Self {
         Self { values: Values::Elsewhere(source), width, chosen: None, rows }
     }
 
     /// Makes room for so many more rows; whether there was memory for it.
-    pub fn reserve(&mut self, rows: usize) -> bool {
+    pub(crate) fn reserve(&mut self, rows: usize) -> bool {
         let values = self.width.checked_mul(rows);
         values.is_some_and(|values| self.own().try_reserve_exact(values).is_ok())
     }
@@ -71,7 +71,7 @@ impl FeatureMatrix {
     ///
     /// # Errors
     /// [`WidthError`] if they do not fill whole rows.
-    pub fn from_values(width: usize, values: Vec<f32>) -> Result<Self, WidthError> {
+    pub(crate) fn from_values(width: usize, values: Vec<f32>) -> Result<Self, WidthError> {
         let last_row = values.len().checked_rem(width).unwrap_or(values.len());
         if last_row != 0 {
             return Err(WidthError { expected: width, given: last_row });
@@ -83,7 +83,7 @@ impl FeatureMatrix {
     ///
     /// # Errors
     /// [`WidthError`] if the row has another width.
-    pub fn push_row(&mut self, row: &[f32]) -> Result<(), WidthError> {
+    pub(crate) fn push_row(&mut self, row: &[f32]) -> Result<(), WidthError> {
         if row.len() != self.width {
             return Err(WidthError { expected: self.width, given: row.len() });
         }
@@ -104,27 +104,22 @@ impl FeatureMatrix {
     }
 
     /// N, the number of images.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether there is no image.
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
     /// D, the number of features an image.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
     /// A copy of all values, row-major, `[N · D]`.
-    pub fn values(&self) -> Vec<f32> {
+    pub(crate) fn values(&self) -> Vec<f32> {
         self.rows().flatten().copied().collect()
     }
 
     /// The rows in order, `[D]` each.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         (0..self.rows).map(|index| self.row(index))
     }
 
@@ -132,7 +127,7 @@ impl FeatureMatrix {
     ///
     /// # Panics
     /// Like a slice, if `index` is not below [`FeatureMatrix::len`].
-    pub fn row(&self, index: usize) -> &[f32] {
+    pub(crate) fn row(&self, index: usize) -> &[f32] {
         let index = self.chosen.as_ref().map_or(index, |chosen| chosen[index]);
         match &self.values {
             Values::Here(values) => &values[index * self.width..(index + 1) * self.width],
@@ -145,7 +140,7 @@ impl FeatureMatrix {
     /// # Panics
     /// As [`FeatureMatrix::row`].
     #[must_use]
-    pub fn select(&self, indices: &[usize]) -> Self {
+    pub(crate) fn select(&self, indices: &[usize]) -> Self {
         let place = |&index: &usize| {
             assert!(index < self.rows, "row {index} of {}", self.rows);
             self.chosen.as_ref().map_or(index, |chosen| chosen[index])
@@ -174,7 +169,7 @@ mod tests {
     #[test]
     fn rows_come_back_in_the_order_they_were_pushed() {
         let mut matrix = FeatureMatrix::new(2);
-        assert!(matrix.is_empty());
+        assert_eq!(matrix.len(), 0);
         matrix.push_row(&[1.0, 2.0]).unwrap();
         matrix.push_row(&[3.0, 4.0]).unwrap();
         assert_eq!(matrix.len(), 2);
@@ -188,7 +183,7 @@ mod tests {
         let mut matrix = FeatureMatrix::new(3);
         let error = matrix.push_row(&[1.0]).unwrap_err();
         assert_eq!(error, WidthError { expected: 3, given: 1 });
-        assert!(matrix.is_empty());
+        assert_eq!(matrix.len(), 0);
         assert_eq!(FeatureMatrix::from_values(3, vec![0.0; 7]).unwrap_err().given, 1);
         assert!(FeatureMatrix::from_values(0, vec![0.0; 7]).is_err());
     }

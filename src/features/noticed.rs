@@ -26,7 +26,7 @@ pub struct Noticed {
 
 impl Noticed {
     /// Counts a photo that was read with these levels as black and white.
-    pub fn add(&mut self, photo: &Photo, levels: Option<Levels>) {
+    pub(crate) fn add(&mut self, photo: &Photo, levels: Option<Levels>) {
         self.multi_page += usize::from(photo.pages > 1);
         if let Some(ends) = photo.facts.as_ref().and_then(|facts| facts.levels) {
             self.count(ends, levels);
@@ -43,7 +43,7 @@ impl Noticed {
     }
 
     /// Counts what was noticed of other photos too.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.multi_page += other.multi_page;
         self.sixteen_bit += other.sixteen_bit;
         self.dark += other.dark;
@@ -55,7 +55,7 @@ impl Noticed {
     }
 
     /// What to say of the pages, if there is anything.
-    pub fn of_pages(&self) -> Option<String> {
+    pub(crate) fn of_pages(&self) -> Option<String> {
         let (files, its) = match self.multi_page {
             0 => return None,
             1 => ("1 file has".to_owned(), "its"),
@@ -66,7 +66,7 @@ impl Noticed {
 
     /// What to warn of at these levels; `remedy` gets levels that fit what was seen. A few dark or bright photos among
     /// others are as they should be.
-    pub fn of_levels(&self, levels: Option<Levels>, remedy: &dyn Fn(Levels) -> String) -> Option<String> {
+    pub(crate) fn of_levels(&self, levels: Option<Levels>, remedy: &dyn Fn(Levels) -> String) -> Option<String> {
         let ([low, high], all) = (self.levels?, self.sixteen_bit);
         let range = levels.unwrap_or(Levels::WHOLE);
         let white = range.high;

@@ -6,7 +6,7 @@ use crate::pixels::{Crop, DecodeError, PhotoFacts};
 
 /// What came of one photo.
 #[derive(Debug)]
-pub struct Photo {
+pub(crate) struct Photo {
     /// The SHA-256 of the file: byte-identical files share it.
     pub hash: ContentHash,
     /// `[D]`: 2048, or the whole map where the head wants it flattened.
@@ -24,7 +24,7 @@ pub struct Photo {
 
 /// A photo as the network saw it, and what a head made of each cell.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Explained {
+pub(crate) struct Explained {
     /// `[S, S, 3]`
     pub crop: Crop,
     /// `[S/32, S/32]`
@@ -52,15 +52,6 @@ impl Unreadable {
             Self::File(error) => error.reason(),
             Self::Decode(error) => error.to_string(),
             Self::Noted(reason) => reason.clone(),
-        }
-    }
-
-    /// What the user can do about it.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::File(error) => error.hint(),
-            Self::Decode(error) => error.hint(),
-            Self::Noted(_) => None,
         }
     }
 }

@@ -154,7 +154,7 @@ impl<'a> Worker<'a> {
             let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(backbone.engine()));
         }
         let loaded = preprocess.load_with_facts(&bytes, limits);
-        let (mut crop, facts) = loaded.map_err(|error| error.from_file(path))?;
+        let (mut crop, facts) = loaded.map_err(|error| error.of_file(path))?;
         if let Some(border) = self.shared.extractor.border_width() {
             preprocess.blank_middle(&mut crop, border);
         }

@@ -23,12 +23,12 @@ pub(super) const INTO: &str = "write into the folder";
 
 impl FileError {
     /// Names the action and the path of an I/O error.
-    pub fn new(action: &'static str, path: &Path, cause: io::Error) -> Self {
+    pub(crate) fn new(action: &'static str, path: &Path, cause: io::Error) -> Self {
         Self { action, path: path.to_path_buf(), cause }
     }
 
     /// The system's reason alone, in words a user knows.
-    pub fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         reason(&self.path, &self.cause)
     }
 

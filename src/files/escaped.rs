@@ -71,6 +71,7 @@ pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::
 ///
 /// # Errors
 /// The serializer's.
+#[expect(clippy::ref_option, reason = "serde calls it so")]
 pub(crate) fn serialize_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_some(&path.as_deref().map(text))
 }

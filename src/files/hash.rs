@@ -11,16 +11,16 @@ use super::read::content;
 
 /// The SHA-256 of a file's content: what makes two photos byte-identical, and half of a cache key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ContentHash(pub [u8; 32]);
+pub(crate) struct ContentHash(pub [u8; 32]);
 
 impl ContentHash {
     /// Hashes bytes already in memory.
-    pub fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
     /// Its first 8 bytes: enough to know a file again among millions.
-    pub fn short(&self) -> [u8; 8] {
+    pub(crate) fn short(&self) -> [u8; 8] {
         *self.0.first_chunk().unwrap_or(&[0; 8])
     }
 
@@ -28,7 +28,7 @@ impl ContentHash {
     ///
     /// # Errors
     /// [`FileError`] if the file cannot be opened or read.
-    pub fn from_file(path: &Path) -> Result<Self, FileError> {
+    pub(crate) fn from_file(path: &Path) -> Result<Self, FileError> {
         Self::from_copy(&mut content(path)?.0, &mut io::sink()).map_err(|error| FileError::new("read", path, error))
     }
 
@@ -36,7 +36,7 @@ impl ContentHash {
     ///
     /// # Errors
     /// The first of either side.
-    pub fn from_copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<Self> {
+    pub(crate) fn from_copy(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<Self> {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 16];
         loop {

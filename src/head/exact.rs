@@ -40,11 +40,11 @@ pub(crate) struct Fit {
     pub head: Head,
     /// The strength it was fitted with.
     pub l2: f64,
-    /// The objective at the optimum, see [`super::objective`].
+    /// The objective at the optimum, see [`super::objective`]; for the tests, which compare it with scikit-learn's.
+    #[cfg_attr(not(test), expect(dead_code))]
     pub objective: f64,
-    /// Newton steps.
-    pub iterations: usize,
     /// Gradient norm ÷ that of the head of zeros, both by the scaled weights and the bias: below 1e-6.
+    #[cfg_attr(not(test), expect(dead_code))]
     pub gradient_ratio: f64,
     /// How the strength did on images that were held out; `None` without folds.
     pub cross_validation: Option<CrossValidation>,
@@ -104,5 +104,5 @@ fn fit_at(examples: &Examples<'_>, l2: f64, progress: &dyn Progress) -> Result<F
     if gradient_ratio.is_nan() || gradient_ratio > REQUIRED_RATIO {
         return Err(HeadError::NotConverged { iterations: steps, gradient_ratio });
     }
-    Ok(Fit { head, l2, objective, iterations: steps, gradient_ratio, cross_validation: None })
+    Ok(Fit { head, l2, objective, gradient_ratio, cross_validation: None })
 }

@@ -31,7 +31,7 @@ impl Head {
     ///
     /// # Errors
     /// As [`Head::logit`].
-    pub fn logits(&self, features: &FeatureMatrix) -> Result<Vec<f64>, HeadError> {
+    pub(crate) fn logits(&self, features: &FeatureMatrix) -> Result<Vec<f64>, HeadError> {
         features.rows().map(|row| self.logit(row)).collect()
     }
 }

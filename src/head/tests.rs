@@ -1,5 +1,8 @@
 #![expect(clippy::float_cmp, reason = "these results are exact")]
 
+mod reference;
+mod torchvision;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -12,7 +12,7 @@ const MAX_FALL: f64 = 0.002;
 
 /// What became of some photos in one arithmetic, `[N]` each.
 #[derive(Debug, Clone)]
-pub struct Answered<'a> {
+pub(crate) struct Answered<'a> {
     /// Features, each `[D]`.
     pub rows: Vec<&'a [f32]>,
     /// The head's outputs.
@@ -45,7 +45,7 @@ impl Certificate {
     ///
     /// # Errors
     /// [`MetricsError`] for other lengths, and for numbers that are no probabilities.
-    pub fn new(
+    pub(crate) fn new(
         labels: &[bool],
         threshold: f64,
         cheaper: &Answered<'_>,
@@ -76,7 +76,7 @@ impl Certificate {
     }
 
     /// What of it should be known before the model is used; `None` where nothing was lost.
-    pub fn loss(&self) -> Option<String> {
+    pub(crate) fn loss(&self) -> Option<String> {
         let Self { photos, answers_changed, .. } = *self;
         let are = if answers_changed == 1 { "is" } else { "are" };
         let answers =

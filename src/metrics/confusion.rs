@@ -21,7 +21,7 @@ pub struct Confusion {
 
 impl Confusion {
     /// Counts the answers: positive where the probability is at or above the threshold.
-    pub fn at(scores: &Scores<'_>, threshold: f64) -> Self {
+    pub(crate) fn at(scores: &Scores<'_>, threshold: f64) -> Self {
         let mut counts = Self::default();
         for (is_positive, probability) in scores.pairs() {
             let cell = match (is_positive, probability >= threshold) {

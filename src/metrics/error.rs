@@ -41,16 +41,10 @@ pub enum MetricsError {
     TooMany(usize),
 }
 
-impl MetricsError {
-    /// What the user can do about it: nothing, the numbers come from this program or from a library user.
-    pub fn hint(&self) -> Option<String> {
-        None
-    }
-}
-
 /// Why a measure has no value on these images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(clippy::enum_variant_names, reason = "each says what there is none of")]
 pub enum Undefined {
     /// Nothing to measure.
     #[error("there are no images")]
@@ -64,7 +58,4 @@ pub enum Undefined {
     /// It is about positive answers.
     #[error("no image was answered positive")]
     NoPositiveAnswers,
-    /// A variance takes two.
-    #[error("it takes two images of each class")]
-    TooFewImages,
 }

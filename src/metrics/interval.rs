@@ -18,12 +18,12 @@ pub struct Estimate {
 
 impl Estimate {
     /// A number with both ends.
-    pub fn new(value: f64, low: f64, high: f64) -> Self {
+    pub(crate) fn new(value: f64, low: f64, high: f64) -> Self {
         Self { value, low: Some(low), high: Some(high) }
     }
 
     /// A number alone.
-    pub fn without_interval(value: f64) -> Self {
+    pub(crate) fn without_interval(value: f64) -> Self {
         Self { value, low: None, high: None }
     }
 
@@ -34,7 +34,7 @@ impl Estimate {
 
     /// The same with both ends no further out than the measure can go.
     #[must_use]
-    pub fn within(self, least: f64, most: f64) -> Self {
+    pub(crate) fn within(self, least: f64, most: f64) -> Self {
         Self { low: self.low.map(|low| low.max(least)), high: self.high.map(|high| high.min(most)), ..self }
     }
 }

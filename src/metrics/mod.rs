@@ -60,3 +60,6 @@ pub(crate) const MIN_GROUPS_OF_LOSSES: usize = 10;
 
 /// Groups of images of each class that the interval of the calibration error takes: with fewer its bins are empty.
 pub(crate) const MIN_GROUPS_OF_BINS: usize = 20;
+
+#[cfg(test)]
+mod tests;

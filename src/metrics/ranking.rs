@@ -34,18 +34,6 @@ pub(crate) fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefine
     })
 }
 
-/// `DeLong`'s variance of the ROC-AUC; it takes two groups of images of each class.
-///
-/// `DeLong` et al. (1988), Biometrics 44: S₁₀ / m + S₀₁ / n, the variances of the means of the two kinds of placements.
-/// Groups make each larger by its design effect, and those that hold both classes add twice the covariance of the two
-/// means, as in Obuchowski (1997), Biometrics 53; where it is negative, nothing.
-///
-/// # Errors
-/// [`Undefined`] where a class has fewer than two groups of images.
-pub(crate) fn delong_variance(scores: &Scores<'_>) -> Result<f64, Undefined> {
-    Placements::new(scores)?.variance().ok_or(Undefined::TooFewImages)
-}
-
 /// The precision at each positive image, averaged: Σ (Rₖ − Rₖ₋₁) Pₖ over the distinct probabilities from high to low.
 /// Area under the precision-recall curve without interpolation, which would be too kind (Davis and Goadrich 2006).
 ///
@@ -100,14 +88,14 @@ impl<'a> Ranking<'a> {
 }
 
 /// For each image the share of the other class that it is rightly ranked against, ties counting half, and its group.
-struct Placements {
+pub(super) struct Placements {
     positives: Vec<(f64, usize)>,
     negatives: Vec<(f64, usize)>,
 }
 
 impl Placements {
     /// By one sort, as Sun and Xu (2014, IEEE Signal Processing Letters 21) do, so that 100,000 images are no matter.
-    fn new(scores: &Scores<'_>) -> Result<Self, Undefined> {
+    pub(super) fn new(scores: &Scores<'_>) -> Result<Self, Undefined> {
         let (m, n) = scores.both_classes()?;
         let ranking = Ranking::new(scores);
         let mut placements = Self { positives: Vec::with_capacity(m), negatives: Vec::with_capacity(n) };
@@ -135,7 +123,12 @@ impl Placements {
         self.positives.iter().map(|(placement, _)| placement).sum::<f64>() / self.positives.len() as f64
     }
 
-    fn variance(&self) -> Option<f64> {
+    /// `DeLong`'s variance of the ROC-AUC; `None` where a class has fewer than two groups of images.
+    ///
+    /// `DeLong` et al. (1988), Biometrics 44: S₁₀ / m + S₀₁ / n, the variances of the means of the two kinds of placements.
+    /// Groups make each larger by its design effect, and those that hold both classes add twice the covariance of the two
+    /// means, as in Obuchowski (1997), Biometrics 53; where it is negative, nothing.
+    pub(super) fn variance(&self) -> Option<f64> {
         let (positives, negatives) = (Design::new(&self.positives)?, Design::new(&self.negatives)?);
         Some(positives.variance? + negatives.variance? + self.shared_groups().max(0.0))
     }

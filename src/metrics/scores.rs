@@ -7,7 +7,7 @@ use super::{MetricsError, Undefined, groups};
 /// One probability of the positive class for each label: as many, none NaN, all within \[0, 1\]; and which images belong
 /// together, so that they do not count as independent ones.
 #[derive(Debug, Clone, Copy)]
-pub struct Scores<'a> {
+pub(crate) struct Scores<'a> {
     pub(super) labels: &'a [bool],
     pub(super) probabilities: &'a [f64],
     /// `[N]` ids; `None` where each image stands for itself.
@@ -19,7 +19,7 @@ impl<'a> Scores<'a> {
     ///
     /// # Errors
     /// [`MetricsError`] for other lengths and numbers.
-    pub fn new(labels: &'a [bool], probabilities: &'a [f64]) -> Result<Self, MetricsError> {
+    pub(crate) fn new(labels: &'a [bool], probabilities: &'a [f64]) -> Result<Self, MetricsError> {
         if labels.len() != probabilities.len() {
             return Err(MetricsError::Lengths { labels: labels.len(), probabilities: probabilities.len() });
         }
@@ -39,7 +39,7 @@ impl<'a> Scores<'a> {
     ///
     /// # Errors
     /// [`MetricsError::Groups`] for another number of them.
-    pub fn in_groups(self, groups: &'a [usize]) -> Result<Self, MetricsError> {
+    pub(crate) fn in_groups(self, groups: &'a [usize]) -> Result<Self, MetricsError> {
         if groups.len() == self.labels.len() {
             Ok(Self { groups: Some(groups), ..self })
         } else {
@@ -48,17 +48,17 @@ impl<'a> Scores<'a> {
     }
 
     /// How many images.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.labels.len()
     }
 
     /// How many of them are positive.
-    pub fn positives(&self) -> usize {
+    pub(crate) fn positives(&self) -> usize {
         self.labels.iter().filter(|&&label| label).count()
     }
 
     /// Label and probability of each image, in order.
-    pub fn pairs(&self) -> impl Iterator<Item = (bool, f64)> {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (bool, f64)> {
         self.labels.iter().copied().zip(self.probabilities.iter().copied())
     }
 
@@ -68,12 +68,12 @@ impl<'a> Scores<'a> {
     }
 
     /// The group of each image, in order.
-    pub fn groups(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn groups(&self) -> impl Iterator<Item = usize> {
         (0..self.count()).map(|image| self.group(image))
     }
 
     /// Groups that hold a negative image, groups that hold a positive one, and all groups.
-    pub fn count_groups(&self) -> [usize; 3] {
+    pub(crate) fn count_groups(&self) -> [usize; 3] {
         let of = |counts: &dyn Fn(bool) -> bool| {
             let images = self.labels.iter().zip(self.groups()).filter(|(label, _)| counts(**label));
             images.map(|(_, group)| group).collect::<HashSet<_>>().len()

@@ -60,7 +60,7 @@ pub struct Facts {
 
 impl Facts {
     /// What to say before any answer of a model that learned from next to nothing.
-    pub fn few_photos(&self) -> Option<String> {
+    pub(crate) fn few_photos(&self) -> Option<String> {
         let Training { images, positives, validation_images, validation_positives, refitted, .. } = self.training;
         let (images, positives) =
             if refitted { (images + validation_images, positives + validation_positives) } else { (images, positives) };

@@ -58,15 +58,6 @@ pub struct Model {
 }
 
 impl Model {
-    /// Writes the model whole or not at all.
-    ///
-    /// # Errors
-    /// [`ModelError::File`] with what was at `path` left as it was.
-    pub fn write(&self, path: &Path) -> Result<(), ModelError> {
-        let bytes = self.to_bytes(path)?;
-        Ok(files::write(path, |file| file.write_all(&bytes))?)
-    }
-
     /// Logit and probability of the positive class.
     ///
     /// # Errors
@@ -82,7 +73,7 @@ impl Model {
     }
 
     /// How many of these photos are unlike the training photos; `None` where the model does not know.
-    pub fn unfamiliar_among(&self, features: &FeatureMatrix) -> Option<usize> {
+    pub(crate) fn unfamiliar_among(&self, features: &FeatureMatrix) -> Option<usize> {
         let marks: Option<Vec<bool>> = features.rows().map(|row| self.is_unfamiliar(row)).collect();
         marks.map(|marks| marks.into_iter().filter(|&mark| mark).count())
     }
@@ -98,7 +89,7 @@ impl Model {
     ///
     /// # Errors
     /// [`ModelError`] if the format cannot hold it.
-    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
+    pub(crate) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
         let file = || path.display().to_string();
         let facts = serde_json::to_string(&self.facts)
             .map_err(|error| ModelError::Facts { file: file(), reason: error.to_string() })?;

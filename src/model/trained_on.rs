@@ -8,7 +8,7 @@ pub struct TrainedOn(pub(super) Vec<[u8; 8]>);
 
 impl TrainedOn {
     /// Files of these hashes.
-    pub fn new<'a>(hashes: impl IntoIterator<Item = &'a ContentHash>) -> Self {
+    pub(crate) fn new<'a>(hashes: impl IntoIterator<Item = &'a ContentHash>) -> Self {
         let mut short: Vec<[u8; 8]> = hashes.into_iter().map(ContentHash::short).collect();
         short.sort_unstable();
         short.dedup();
@@ -16,7 +16,7 @@ impl TrainedOn {
     }
 
     /// Whether a file of this hash is one of them.
-    pub fn has(&self, content: &ContentHash) -> bool {
+    pub(crate) fn has(&self, content: &ContentHash) -> bool {
         self.0.binary_search(&content.short()).is_ok()
     }
 }

@@ -82,7 +82,7 @@ impl BackboneOptions {
         }
         let id = WeightsId { name, sha256 };
         let from_file = id.clone();
-        let load = move || Backbone::load(&weights::read(&path)?, from_file.clone(), target);
+        let load = move || Backbone::load(&weights::read(&path)?, &from_file.name, target);
         Ok(LazyBackbone::new(id, target, load).on(devices))
     }
 
@@ -95,7 +95,7 @@ impl BackboneOptions {
         progress: &dyn Progress,
     ) -> Result<(Target, Vec<Device>), PipelineError> {
         let trained_in = model.and_then(|model| model.facts.precision.as_deref());
-        let resolve = |precision| Target::resolve_all(self.device, precision, image_size);
+        let resolve = |precision| Target::resolve(self.device, precision, image_size);
         let of_model = || trained_in.and_then(|name| name.parse().ok()).unwrap_or_default();
         let resolved = match resolve(self.precision.unwrap_or_else(of_model)) {
             // The model comes from a machine that has it.
@@ -155,7 +155,7 @@ impl BackboneOptions {
             return Err(PipelineError::Bundle { model: path.to_path_buf() });
         }
         let (from_file, file) = (id.clone(), path.display().to_string());
-        let load = move || Backbone::load(&weights::parse(&bytes, &file)?, from_file.clone(), target);
+        let load = move || Backbone::load(&weights::parse(&bytes, &file)?, &from_file.name, target);
         Ok(LazyBackbone::new(id.clone(), target, load).on(devices))
     }
 

@@ -163,7 +163,7 @@ impl PipelineError {
             Self::Feature(FeatureError::Unreadable { .. }) => {
                 Some("leave out `--on-error fail` to go on without such photos".to_owned())
             }
-            Self::Grouping(error) => error.hint(),
+            Self::Grouping(error) => Some(error.hint().to_owned()),
             Self::Decision(error) => error.hint(),
             Self::Calibration(error) => error.hint(),
             Self::Feature(FeatureError::Thread(_)) => {

@@ -34,12 +34,12 @@ impl<P: Into<PathBuf>> FromIterator<P> for Arguments {
 
 impl Arguments {
     /// In the order given.
-    pub fn new(arguments: Vec<Argument>) -> Self {
+    pub(crate) fn new(arguments: Vec<Argument>) -> Self {
         Self { waiting: arguments.into(), current: None, no_photos: 0 }
     }
 
     /// The paths that were given, as they were given.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.waiting.iter().filter_map(|argument| match argument {
             Argument::Path(path) => Some(path.as_path()),
             Argument::List(_) => None,
@@ -50,17 +50,17 @@ impl Arguments {
     ///
     /// # Errors
     /// [`FileError`] of the first that cannot be read whole.
-    pub fn check_archives(&self) -> Result<(), FileError> {
+    pub(crate) fn check_archives(&self) -> Result<(), FileError> {
         self.paths().filter(|path| files::is_tar(path)).try_for_each(|path| files::tar(path).map(drop))
     }
 
     /// How many files of the folders so far are not photos and were ignored.
-    pub fn no_photos(&self) -> usize {
+    pub(crate) fn no_photos(&self) -> usize {
         self.no_photos
     }
 
     /// How many photos there are, if that is known without looking: no folder and no growing list among them.
-    pub fn count(&self) -> Option<usize> {
+    pub(crate) fn count(&self) -> Option<usize> {
         let count = |argument: &Argument| match argument {
             Argument::Path(path) => (!path.is_dir() && !files::is_tar(path)).then_some(1),
             Argument::List(list) => list.left(),
@@ -75,7 +75,7 @@ impl Arguments {
 
     /// The photos of a shard of all of these, which are looked for at once and sorted by the bytes of their paths.
     #[must_use]
-    pub fn shard(mut self, shard: Shard) -> Self {
+    pub(crate) fn shard(mut self, shard: Shard) -> Self {
         let mut all = Vec::new();
         loop {
             let more = self.next(CHUNK);

@@ -20,7 +20,7 @@ use crate::pixels::{Crop, Limits, Rgb};
 use crate::progress::{Progress, Unit};
 use crate::report::NearDuplicate;
 use crate::report::heatmap;
-use crate::report::html::{self, ClassPhotos, Format, Picture};
+use crate::report::html::{self, ClassPhotos, Picture};
 
 /// Side of a picture in pixels.
 const SIDE: u32 = 224;
@@ -142,5 +142,5 @@ fn jpeg(image: &Rgb) -> Option<Picture> {
     let mut bytes = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
     encoder.encode(&image.data, image.width, image.height, ExtendedColorType::Rgb8).ok()?;
-    Some(Picture { format: Format::Jpeg, bytes })
+    Some(Picture { bytes })
 }

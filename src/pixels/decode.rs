@@ -62,7 +62,7 @@ impl Limits {
 
 /// An upright image of 8 bits a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rgb {
+pub(crate) struct Rgb {
     /// Width in pixels, at least 1.
     pub width: u32,
     /// Height in pixels, at least 1.

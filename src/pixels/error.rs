@@ -113,7 +113,7 @@ pub enum DecodeError {
 impl DecodeError {
     /// The same error of a file with this name, which counts where the content says nothing.
     #[must_use]
-    pub fn from_file(self, path: &Path) -> Self {
+    pub(crate) fn of_file(self, path: &Path) -> Self {
         match self {
             Self::NotAnImage { found } => {
                 sniff::promised_kind(path, found).map_or(Self::NotAnImage { found }, Self::OtherKind)

@@ -27,7 +27,7 @@ const FORMATS: [Format; 9] = [
 
 /// Facts of one photo.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PhotoFacts {
+pub(crate) struct PhotoFacts {
     /// Length of the file.
     pub bytes: u64,
     /// By the content, not by the name.
@@ -79,7 +79,7 @@ impl PhotoFacts {
     }
 
     /// A compact form for the cache, a little longer than the thumbnail.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let format = FORMATS.iter().position(|format| *format == self.format).unwrap_or_default();
         let camera = self.camera.as_deref().unwrap_or_default();
         let mut bytes = vec![LAYOUT, format as u8, self.jpeg_quality.unwrap_or_default(), camera.len() as u8];
@@ -96,7 +96,7 @@ impl PhotoFacts {
     }
 
     /// What [`PhotoFacts::to_bytes`] made; `None` for anything else, such as the form of another version.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let ([layout, format, quality, camera_length], rest) = bytes.split_first_chunk()?;
         let (length, rest) = rest.split_first_chunk()?;
         let (width, rest) = rest.split_first_chunk()?;
@@ -125,7 +125,7 @@ impl PhotoFacts {
 
 /// A crop in small and grey: what is left when size, compression and colour are taken away.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Thumbnail(Box<[u8; Self::LEVELS]>);
+pub(crate) struct Thumbnail(Box<[u8; Self::LEVELS]>);
 
 impl std::fmt::Debug for Thumbnail {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -135,18 +135,18 @@ impl std::fmt::Debug for Thumbnail {
 
 impl Thumbnail {
     /// Width and height in pixels.
-    pub const SIDE: usize = 32;
+    pub(crate) const SIDE: usize = 32;
 
     /// How many pixels that makes.
-    pub const LEVELS: usize = Self::SIDE * Self::SIDE;
+    pub(crate) const LEVELS: usize = Self::SIDE * Self::SIDE;
 
     /// From levels by rows, `[32, 32]`; `None` if there are not so many.
-    pub fn new(levels: &[u8]) -> Option<Self> {
+    pub(crate) fn new(levels: &[u8]) -> Option<Self> {
         Some(Self(Box::new(levels.try_into().ok()?)))
     }
 
     /// By rows from the top, `[32, 32]`.
-    pub fn levels(&self) -> &[u8; Self::LEVELS] {
+    pub(crate) fn levels(&self) -> &[u8; Self::LEVELS] {
         &self.0
     }
 

@@ -24,10 +24,10 @@ pub struct Levels {
 
 impl Levels {
     /// What 16 bits can hold.
-    pub const WHOLE: Self = Self { low: 0, high: u16::MAX };
+    pub(crate) const WHOLE: Self = Self { low: 0, high: u16::MAX };
 
     /// How many steps lie between black and white.
-    pub fn span(self) -> u32 {
+    pub(crate) fn span(self) -> u32 {
         u32::from(self.high.saturating_sub(self.low))
     }
 

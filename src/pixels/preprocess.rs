@@ -61,7 +61,7 @@ impl Preprocess {
 
     /// A text that is the same for equal transforms and changes with anything that may change the pixels, this module's
     /// own version included: for cache keys and the model file.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         let numbers = |values: [f32; 3]| values.map(|value| value.to_string()).join(",");
         let levels = self.levels.map(|levels| format!("-levels{levels}")).unwrap_or_default();
         format!(
@@ -77,7 +77,7 @@ impl Preprocess {
     ///
     /// # Errors
     /// [`DecodeError::InvalidPreprocess`] names the number and what is allowed.
-    pub fn check(&self) -> Result<(), DecodeError> {
+    pub(crate) fn check(&self) -> Result<(), DecodeError> {
         let invalid = |reason: String| Err(DecodeError::InvalidPreprocess { reason });
         for (name, side) in [("resize", self.resize), ("crop", self.crop)] {
             if !(1..=MAX_SIDE).contains(&side) {
@@ -109,7 +109,7 @@ impl Preprocess {
     ///
     /// # Errors
     /// As [`Preprocess::load`].
-    pub fn load_with_facts(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, PhotoFacts), DecodeError> {
+    pub(crate) fn load_with_facts(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, PhotoFacts), DecodeError> {
         let mut depth = Depth::new(self.levels);
         let (crop, size) = self.load_sized(bytes, limits, &mut depth)?;
         let format = sniff(bytes).ok_or(DecodeError::Empty)?;
@@ -153,7 +153,7 @@ impl Preprocess {
     /// # Errors
     /// [`DecodeError::InvalidPreprocess`] if these settings fail [`Preprocess::check`], [`DecodeError::NotRgb`] if the
     /// image does not hold the pixels that it declares.
-    pub fn apply(&self, image: &Rgb) -> Result<Crop, DecodeError> {
+    pub(crate) fn apply(&self, image: &Rgb) -> Result<Crop, DecodeError> {
         self.crop_of(image, Orientation::NoTransforms)
     }
 
@@ -180,7 +180,7 @@ impl Preprocess {
     }
 
     /// Leaves of a crop only `border` pixels at each edge: all others get the mean level, which is 0 to the network.
-    pub fn blank_middle(&self, crop: &mut Crop, border: u32) {
+    pub(crate) fn blank_middle(&self, crop: &mut Crop, border: u32) {
         let (side, border) = (crop.size as usize, border as usize);
         let inside = border..side.saturating_sub(border);
         #[expect(clippy::cast_sign_loss, reason = "a level is not negative")]

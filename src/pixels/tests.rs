@@ -1,3 +1,5 @@
+mod files;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -243,7 +245,7 @@ fn pictures_that_are_not_read_are_named_with_a_command_that_converts_them() {
 fn a_name_says_what_content_does_not() {
     let said = |name: &str, bytes: &[u8]| {
         let error = decode(bytes, &Limits::default()).unwrap_err();
-        error.from_file(Path::new(name)).to_string()
+        error.of_file(Path::new(name)).to_string()
     };
     let cases: [(&str, &[u8], &str); 6] = [
         ("old.DCM", b"\x08\0\x05\0\x0a\0", "DICOM is not supported"),

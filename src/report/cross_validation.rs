@@ -16,7 +16,7 @@ pub struct MeanStd {
 
 impl MeanStd {
     /// Of the folds' values; `None` for fewer than two.
-    pub fn new(values: &[f64]) -> Option<Self> {
+    pub(crate) fn new(values: &[f64]) -> Option<Self> {
         if values.len() < 2 {
             return None;
         }
@@ -64,7 +64,7 @@ const FEW_IN_A_FOLD: usize = 4;
 
 impl CrossValidationReport {
     /// A caution for folds with few images of a class.
-    pub fn few(&self) -> Option<String> {
+    pub(crate) fn few(&self) -> Option<String> {
         let fewest = self.fewest_of_a_class;
         (fewest < FEW_IN_A_FOLD).then(|| {
             let photos = if fewest == 1 { "photo" } else { "photos" };

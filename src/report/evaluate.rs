@@ -51,7 +51,7 @@ pub struct EvaluateReport {
 
 impl EvaluateReport {
     /// The exclusion of photos that the model was trained on, as text; empty if there are none.
-    pub fn exception(&self) -> String {
+    pub(crate) fn exception(&self) -> String {
         match self.trained_on {
             0 => String::new(),
             _ if self.only_trained_on => ", all of which the model was trained on".to_owned(),

@@ -24,7 +24,7 @@ pub struct FewPhotos {
 impl FewPhotos {
     /// The class with fewer groups, if it has few. `classes` are names with the numbers of photos and groups; a class without
     /// photos is ignored.
-    pub fn new(classes: [(&str, usize, usize); 2]) -> Option<Self> {
+    pub(crate) fn new(classes: [(&str, usize, usize); 2]) -> Option<Self> {
         let there = classes.into_iter().filter(|(_, photos, _)| *photos > 0);
         let (class, photos, groups) = there.min_by_key(|(_, _, groups)| *groups)?;
         (groups <= LITTLE).then(|| Self { class: class.to_owned(), photos, groups })
@@ -33,7 +33,7 @@ impl FewPhotos {
 
 impl FewPhotos {
     /// How many more photos are needed for meaningful metrics.
-    pub fn missing(&self) -> usize {
+    pub(crate) fn missing(&self) -> usize {
         A_START.saturating_sub(self.groups)
     }
 }

@@ -26,7 +26,7 @@ mod text;
 pub(crate) use page::{
     ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Photo, Repeat, Seen, Unfamiliar, Warning,
 };
-pub(crate) use picture::{Format, Picture};
+pub(crate) use picture::Picture;
 
 use crate::files::Kind;
 use text::each;

@@ -31,3 +31,6 @@ pub use findings::{GroupReport, LabelError, Leak, NearDuplicate, Shortcut};
 pub(crate) use inspect::{InspectReport, ModelFit, WeightsFit};
 pub(crate) use threshold_cost::ThresholdCost;
 pub use train::TrainReport;
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub struct ThresholdCost {
 impl ThresholdCost {
     /// Measures `scores`, which are those of the split `photos`; `None` if no rule chose the threshold, if it is 0.5, or
     /// without photos of both classes.
-    pub fn new(rule: ThresholdRule, threshold: f64, scores: &Scores<'_>, photos: &str) -> Option<Self> {
+    pub(crate) fn new(rule: ThresholdRule, threshold: f64, scores: &Scores<'_>, photos: &str) -> Option<Self> {
         if matches!(rule, ThresholdRule::Fixed(_)) || (threshold - EVEN).abs() < f64::EPSILON {
             return None;
         }
@@ -50,7 +50,7 @@ impl ThresholdCost {
     }
 
     /// As a sentence, with the names of the negative and the positive class.
-    pub fn in_words(&self, [negative, positive]: [&str; 2]) -> String {
+    pub(crate) fn in_words(&self, [negative, positive]: [&str; 2]) -> String {
         let Self { rule, photos, .. } = self;
         let threshold = rounded(self.threshold);
         let [found, alarms, found_at_even, alarms_at_even] =

@@ -226,7 +226,7 @@ impl TrainReport {
     }
 
     /// Such as `stratified, 20 % for validation, seed 0`.
-    pub fn split_in_words(&self) -> String {
+    pub(crate) fn split_in_words(&self) -> String {
         if self.split_given {
             return "your train/val folders or split column".to_owned();
         }
@@ -234,7 +234,7 @@ impl TrainReport {
     }
 
     /// The effect of `--refit` on the metrics as text; `None` without it.
-    pub fn refit_in_words(&self) -> Option<String> {
+    pub(crate) fn refit_in_words(&self) -> Option<String> {
         let training: usize = self.classes.iter().map(|class| class.train).sum();
         self.refitted.then(|| {
             format!(

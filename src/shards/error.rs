@@ -102,7 +102,7 @@ pub enum ShardError {
 
 impl ShardError {
     /// Whether a shard that is tried again can only fail again.
-    pub fn is_lasting(&self) -> bool {
+    pub(crate) fn is_lasting(&self) -> bool {
         matches!(self, Self::There { .. } | Self::AutoLevels)
     }
 
@@ -152,7 +152,7 @@ pub(super) fn ranges(numbers: &[usize]) -> String {
 
 impl ShardError {
     /// The missing shards as `3,5-7`, ready for a scheduler, where that is all that is wrong.
-    pub fn missing(&self) -> Option<String> {
+    pub(crate) fn missing(&self) -> Option<String> {
         match self {
             Self::Missing { indices, .. } => Some(ranges(indices)),
             _ => None,

@@ -16,25 +16,25 @@ pub struct Shard {
 
 impl Shard {
     /// The one shard that is the whole list.
-    pub const WHOLE: Self = Self { index: 0, count: 1 };
+    pub(crate) const WHOLE: Self = Self { index: 0, count: 1 };
 
     /// How many photos of a list of `total` it has.
-    pub fn len(self, total: usize) -> usize {
+    pub(crate) fn len(self, total: usize) -> usize {
         total.saturating_sub(self.index).div_ceil(self.count.max(1))
     }
 
     /// Where in the list its `place`-th photo stands.
-    pub fn position(self, place: usize) -> usize {
+    pub(crate) fn position(self, place: usize) -> usize {
         self.index.saturating_add(place.saturating_mul(self.count))
     }
 
     /// Its photos of a list.
-    pub fn take<T>(self, list: Vec<T>) -> Vec<T> {
+    pub(crate) fn take<T>(self, list: Vec<T>) -> Vec<T> {
         list.into_iter().skip(self.index).step_by(self.count.max(1)).collect()
     }
 
     /// How its file is called.
-    pub fn file_name(self) -> String {
+    pub(crate) fn file_name(self) -> String {
         format!("part-{}-of-{}.safetensors", self.index, self.count)
     }
 }

@@ -157,11 +157,6 @@ impl NamedArrays {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
-
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 #[cfg(test)]

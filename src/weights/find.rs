@@ -21,12 +21,12 @@ impl Places {
     }
 
     /// All folders in the order they are looked in.
-    pub fn folders(&self) -> Vec<PathBuf> {
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
         self.read_only.iter().chain([&self.cache]).cloned().collect()
     }
 
     /// Where a download or an import puts its file.
-    pub fn destination(&self, entry: &Entry) -> PathBuf {
+    pub(crate) fn destination(&self, entry: &Entry) -> PathBuf {
         self.cache.join(entry.file_name())
     }
 }
@@ -73,7 +73,7 @@ impl Entry {
     ///
     /// # Errors
     /// [`WeightsError::Checksum`].
-    pub fn check(&self, path: &Path, sha256: &str) -> Result<(), WeightsError> {
+    pub(crate) fn check(&self, path: &Path, sha256: &str) -> Result<(), WeightsError> {
         if self.matches(sha256) {
             return Ok(());
         }

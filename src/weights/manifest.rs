@@ -7,7 +7,7 @@ use super::WeightsError;
 /// One known weights file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// What `--weights` calls it.
     pub name: String,
     /// What it is, for people.
@@ -28,19 +28,19 @@ pub struct Entry {
 
 impl Entry {
     /// Name of the file in the folders that are looked in.
-    pub fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         let short = self.sha256.get(..8).unwrap_or(&self.sha256);
         let extension = self.url.rsplit('.').next().unwrap_or("safetensors");
         format!("resnet50-{}-{short}.{extension}", self.name)
     }
 
     /// A download larger than this is cut off.
-    pub fn most_bytes(&self) -> u64 {
+    pub(crate) fn most_bytes(&self) -> u64 {
         (self.megabytes + 2) * 1_000_000
     }
 
     /// Whether a file with this checksum is the one.
-    pub fn matches(&self, sha256: &str) -> bool {
+    pub(crate) fn matches(&self, sha256: &str) -> bool {
         sha256.starts_with(&self.sha256)
     }
 }

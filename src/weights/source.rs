@@ -70,13 +70,13 @@ pub struct WeightsId {
 
 impl WeightsId {
     /// Identity of seeded random weights.
-    pub fn random(seed: u64) -> Self {
+    pub(crate) fn random(seed: u64) -> Self {
         let name = WeightsSource::Random(seed).to_string();
         Self { sha256: ContentHash::new(name.as_bytes()).to_string(), name }
     }
 
     /// The seed, if these are random weights.
-    pub fn seed(&self) -> Option<u64> {
+    pub(crate) fn seed(&self) -> Option<u64> {
         self.name.strip_prefix("random:")?.parse().ok()
     }
 }

@@ -1,7 +1,6 @@
 //! Files of other kinds among the photos: each is reported with a remedy or counted, and none is skipped silently.
 
-use resnet_binary::model::Model;
-use resnet_binary::pixels::Levels;
+use resnet_binary::{Levels, Model};
 
 use crate::setup::{Dir, TRAIN, photo, run};
 

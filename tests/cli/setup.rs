@@ -123,6 +123,16 @@ pub(crate) fn run(command: &mut Command) -> Said {
     }
 }
 
+/// Names and shapes of ResNet-50's tensors as tch's vision module has them, without the last layer.
+pub(crate) fn tensors() -> Vec<(String, Vec<usize>)> {
+    let store = tch::nn::VarStore::new(tch::Device::Cpu);
+    let _ = tch::vision::resnet::resnet50_no_final_layer(&store.root());
+    let shape = |tensor: tch::Tensor| tensor.size().into_iter().map(|side| usize::try_from(side).unwrap()).collect();
+    let mut tensors: Vec<_> = store.variables().into_iter().map(|(name, tensor)| (name, shape(tensor))).collect();
+    tensors.sort();
+    tensors
+}
+
 /// A weights file of the right shapes, as if it had been fetched.
 pub(crate) fn weights(dir: &Dir, name: &str) {
     let mut state = 1_u32;
@@ -130,7 +140,7 @@ pub(crate) fn weights(dir: &Dir, name: &str) {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 8) as f32 / (1 << 23) as f32 - 1.0
     };
-    let data: Vec<(String, Vec<usize>, Vec<u8>)> = (resnet_binary::backbone::layout::tensors().into_iter())
+    let data: Vec<(String, Vec<usize>, Vec<u8>)> = (tensors().into_iter())
         .map(|(name, shape)| {
             let count = shape.iter().product();
             let scale = (6.0 / shape.iter().skip(1).product::<usize>() as f32).sqrt();

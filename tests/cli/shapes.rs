@@ -6,7 +6,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
-use crate::setup::{Dir, TRAIN, run};
+use crate::setup::{Dir, TRAIN, run, tensors};
 
 /// `train` at 64 pixels, where the last map has 2×2 cells.
 const TRAIN_64: [&str; 7] = ["train", "--data", "imgs", "--weights", "random:0", "--image-size", "64"];
@@ -295,7 +295,7 @@ fn every_mismatch_names_the_stage_what_is_expected_what_is_given_and_what_to_do(
 #[test]
 fn weights_that_fit_are_compared_with_the_table_and_named() {
     let dir = Dir::new();
-    let tensors = resnet_binary::backbone::layout::tensors();
+    let tensors = tensors();
     let mut all: Vec<(&str, &[usize])> =
         tensors.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
     all.push(("fc.weight", &[1000, 2048]));

@@ -4,7 +4,6 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-use resnet_binary::features::Cache;
 use serde_json::Value;
 
 use crate::setup::{Dir, QUICK, Said, run};
@@ -209,9 +208,9 @@ fn a_shard_that_is_killed_goes_on_from_what_the_cache_has() {
         command.args(more);
         command
     };
-    let rows = || match Cache::find(&dir.path("cache")) {
-        Some(_) => Cache::open(&dir.path("cache")).unwrap().info().unwrap().features,
-        None => 0,
+    let rows = || {
+        let info = run(dir.command().args(["cache", "info", "--json"])).out;
+        serde_json::from_str::<Value>(&info).map_or(0, |info| info["features"].as_u64().unwrap())
     };
     let mut killed = command("shards", &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while rows() < 8 {

@@ -1,180 +1,29 @@
 //! Weights: known, missing, refused, fetched from a server on this machine.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-
-use resnet_binary::files::ContentHash;
-use resnet_binary::progress::Silent;
-use resnet_binary::weights::{Entry, FetchOptions, Places, WeightsError, fetch};
+use std::net::TcpListener;
 
 use crate::setup::{Dir, TRAIN, run};
 
-/// What the server does with a request.
-#[derive(Clone, Copy, PartialEq)]
-enum Manners {
-    Proper,
-    /// Sends half of what it promised.
-    BreaksOff,
-    NotFound,
-    /// Sends everything whatever was asked.
-    IgnoresRange,
-    /// Says that the file is to be had in clear text elsewhere.
-    SendsOn,
-}
-
-/// A stand-in for the weights' host; remembers the ranges that it was asked for.
-struct Host {
-    url: String,
-    ranges: Arc<Mutex<Vec<Option<usize>>>>,
-}
-
-impl Host {
-    fn serving(content: Vec<u8>, manners: Manners) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let ranges = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&ranges);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                seen.lock().unwrap().push(answer(stream.unwrap(), &content, manners));
-            }
-        });
-        Self { url, ranges }
-    }
-}
-
-/// Answers one request and returns the start of the range that it asked for.
-fn answer(mut stream: TcpStream, content: &[u8], manners: Manners) -> Option<usize> {
-    let mut range = None;
-    for line in BufReader::new(stream.try_clone().unwrap()).lines() {
-        let line = line.unwrap().to_ascii_lowercase();
-        if let Some(start) = line.strip_prefix("range: bytes=") {
-            range = start.trim_end_matches('-').parse().ok();
-        }
-        if line.is_empty() {
-            break;
-        }
-    }
-    let start = if manners == Manners::IgnoresRange { 0 } else { range.unwrap_or(0) };
-    let status = match (manners, start) {
-        (Manners::NotFound, _) => "404 Not Found",
-        (Manners::SendsOn, _) => "302 Found\r\nLocation: http://127.0.0.1:1/model.safetensors",
-        (_, 0) => "200 OK",
-        _ => "206 Partial Content",
-    };
-    let part = &content[start..];
-    let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", part.len());
-    let sent = if manners == Manners::BreaksOff { part.len() / 2 } else { part.len() };
-    let _ = stream.write_all(&part[..sent]);
-    range
-}
-
-fn content() -> Vec<u8> {
-    (0..300_000_u32).map(|index| (index * 31 % 251) as u8).collect()
-}
-
-fn entry(host: &Host, content: &[u8]) -> Entry {
-    Entry {
-        name: "stand-in".into(),
-        title: "a file of this test".into(),
-        url: format!("{}/model.safetensors", host.url),
-        sha256: ContentHash::new(content).to_string(),
-        megabytes: 1,
-        licence: "none".into(),
-        top1: None,
-        architecture: "none".into(),
-    }
-}
-
-fn places(dir: &Dir) -> Places {
-    Places { read_only: vec![], cache: dir.path("cache") }
-}
-
-fn get(dir: &Dir, entry: &Entry) -> Result<PathBuf, WeightsError> {
-    fetch(entry, &places(dir), &FetchOptions::default(), &Silent)
-}
-
-#[test]
-fn a_download_arrives_whole_and_leaves_nothing_else() {
-    let dir = Dir::new();
-    let host = Host::serving(content(), Manners::Proper);
-    let path = get(&dir, &entry(&host, &content())).unwrap();
-    assert_eq!(std::fs::read(path).unwrap(), content());
-    assert_eq!(dir.names("cache").len(), 1);
-}
-
-#[test]
-fn a_broken_download_goes_on_where_it_stopped() {
-    let dir = Dir::new();
-    let flaky = Host::serving(content(), Manners::BreaksOff);
-    let error = get(&dir, &entry(&flaky, &content())).unwrap_err();
-    assert!(error.to_string().contains("broke off"), "{error}");
-    assert_eq!(dir.unfinished("cache").len(), 1);
-    let host = Host::serving(content(), Manners::Proper);
-    let path = get(&dir, &entry(&host, &content())).unwrap();
-    assert_eq!(std::fs::read(path).unwrap(), content());
-    assert_eq!(*host.ranges.lock().unwrap(), [Some(150_000)]);
-    assert_eq!(dir.names("cache").len(), 1);
-}
-
-#[test]
-fn a_server_that_cannot_resume_makes_it_start_again() {
-    let dir = Dir::new();
-    let flaky = Host::serving(content(), Manners::BreaksOff);
-    get(&dir, &entry(&flaky, &content())).unwrap_err();
-    let host = Host::serving(content(), Manners::IgnoresRange);
-    assert_eq!(std::fs::read(get(&dir, &entry(&host, &content())).unwrap()).unwrap(), content());
-}
-
-#[test]
-fn a_wrong_checksum_is_an_error_and_the_bytes_are_thrown_away() {
-    let dir = Dir::new();
-    let host = Host::serving(vec![7; 1000], Manners::Proper);
-    let error = get(&dir, &entry(&host, &content())).unwrap_err();
-    assert!(matches!(error, WeightsError::Checksum { .. }), "{error}");
-    assert!(dir.names("cache").is_empty());
-}
-
-#[test]
-fn a_missing_file_and_one_that_is_too_large_are_refused() {
-    let dir = Dir::new();
-    let host = Host::serving(content(), Manners::NotFound);
-    assert!(get(&dir, &entry(&host, &content())).unwrap_err().to_string().contains("404"));
-    let host = Host::serving(vec![0; 4_000_000], Manners::Proper);
-    assert!(get(&dir, &entry(&host, &content())).unwrap_err().to_string().contains("more than 3000000 bytes"));
-}
-
-#[test]
-fn a_redirect_to_clear_text_is_not_followed_even_from_this_machine() {
-    let dir = Dir::new();
-    let host = Host::serving(content(), Manners::SendsOn);
-    let error = get(&dir, &entry(&host, &content())).unwrap_err().to_string();
-    assert!(error.contains("http://127.0.0.1:1/model.safetensors") && error.contains("not https"), "{error}");
-}
-
-#[test]
-fn a_download_that_another_process_has_finished_is_taken_and_leaves_nothing() {
-    let dir = Dir::new();
-    let host = Host::serving(content(), Manners::Proper);
-    let entry = entry(&host, &content());
-    let started = || {
-        std::thread::scope(|scope| [(); 4].map(|()| scope.spawn(|| get(&dir, &entry))).map(|get| get.join().unwrap()))
-    };
-    for path in started() {
-        assert_eq!(std::fs::read(path.unwrap()).unwrap(), content());
-    }
-    assert_eq!(dir.names("cache").len(), 1);
-    assert_eq!(host.ranges.lock().unwrap().len(), 1);
+/// A server that answers one request with 1000 bytes.
+fn mirror() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n");
+        let _ = stream.write_all(&[7; 1000]);
+    });
+    url
 }
 
 #[test]
 fn the_binary_checks_a_mirrors_file_before_it_uses_it() {
     let dir = Dir::new();
-    let host = Host::serving(content(), Manners::Proper);
     let fetch = ["weights", "fetch"];
-    let said = run(dir.command().args(fetch).env("HF_ENDPOINT", &host.url).env_remove("HF_HUB_OFFLINE"));
+    let said = run(dir.command().args(fetch).env("HF_ENDPOINT", mirror()).env_remove("HF_HUB_OFFLINE"));
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(said.err.contains("SHA-256 expected 5d061a3c"), "{}", said.err);
     assert!(dir.names("cache/weights").is_empty());

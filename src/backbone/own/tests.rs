@@ -13,7 +13,7 @@ use crate::ffi::libtorch::to_vec;
 use crate::ffi::onednn;
 use crate::kernels::{Convolution, Geometry, Isa};
 use crate::pixels::{Limits, Preprocess};
-use crate::weights::{self, WeightsId};
+use crate::weights;
 
 /// Images that go through a layer at once.
 const BATCH: i64 = 4;
@@ -107,7 +107,7 @@ fn each_layer_beside_libtorch() {
     tch::set_num_threads(1);
     let _no_grad = tch::no_grad_guard();
     let arrays = weights::read(file.as_ref()).expect("it is a weights file");
-    let backbone = Backbone::load(&arrays, WeightsId::random(0), Target::CPU).expect("it is ResNet-50");
+    let backbone = Backbone::load(&arrays, "w", Target::CPU).expect("it is ResNet-50");
     let preprocess = Preprocess::default();
     let crop = preprocess.load(&std::fs::read(photo).expect("it is there"), &Limits::default()).expect("it is a photo");
     let crops = [(); BATCH as usize].map(|()| crop.clone());
@@ -125,7 +125,7 @@ fn each_layer_beside_libtorch() {
     }
     let expected = map.mean_dim([2_i64, 3].as_slice(), false, Kind::Double);
     let features = |target| {
-        let backbone = Backbone::load(&arrays, WeightsId::random(0), target).expect("it is ResNet-50");
+        let backbone = Backbone::load(&arrays, "w", target).expect("it is ResNet-50");
         let pooled = backbone.engine().features(&crops, &preprocess).expect("crops of one size");
         Tensor::from_slice(&pooled.whole).view([BATCH, -1])
     };

@@ -1,5 +1,5 @@
 use super::super::{ClassMap, open_for};
-use super::{Tree, complaint, open};
+use super::{Tree, complaint, count, open};
 use crate::dataset::{DatasetError, ReadOptions, Split};
 use crate::progress::{Interrupted, Progress, Silent, Unit};
 
@@ -30,8 +30,8 @@ fn every_name_of_the_validation_split_is_understood() {
         let images = [&images[..], &[format!("{name}/a/1"), format!("{name}/b/x/1")]].concat();
         let tree = Tree::new(&images.iter().map(String::as_str).collect::<Vec<_>>());
         let dataset = tree.open().unwrap();
-        assert_eq!(dataset.count(0, Some(Split::Validation)), 1, "{name}");
-        assert_eq!(dataset.count(1, Some(Split::Test)), 1, "{name}");
+        assert_eq!(count(&dataset, 0, Some(Split::Validation)), 1, "{name}");
+        assert_eq!(count(&dataset, 1, Some(Split::Test)), 1, "{name}");
         assert_eq!(dataset.samples.len(), 6, "{name}");
     }
 }

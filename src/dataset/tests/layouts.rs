@@ -1,6 +1,6 @@
 //! Which folders are the classes, and which the splits: the layouts that people have.
 
-use super::{Tree, complaint};
+use super::{Tree, complaint, count};
 use crate::dataset::{self, ClassMap, ClassesFrom, Dataset, DatasetError, ReadOptions, Split};
 use crate::progress::Silent;
 
@@ -237,7 +237,7 @@ fn names_that_differ_in_spelling_alone_are_one_class_and_that_is_said() {
             Tree::new(&[&format!("{first}/1"), &format!("{first}/2"), &format!("{second}/3"), "wasps/1", "wasps/2"]);
         let dataset = tree.open().unwrap();
         assert_eq!(dataset.classes.names().len(), 2, "{first}");
-        assert_eq!(dataset.count(dataset.classes.names().iter().position(|name| name != "wasps").unwrap(), None), 3);
+        assert_eq!(count(&dataset, dataset.classes.names().iter().position(|name| name != "wasps").unwrap(), None), 3);
         assert!(dataset.warnings[0].contains("are taken as one class"), "{:?}", dataset.warnings);
         let (one, other) = (format!("`{first}` (2 images)"), format!("`{second}` (1 image)"));
         assert!(dataset.warnings[0].contains(&one) && dataset.warnings[0].contains(&other), "{:?}", dataset.warnings);

@@ -135,7 +135,7 @@ pub(super) fn cuda_diagnoses(asked: bool, libtorch: &Libtorch, driver: &Driver) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backbone::about::Gpu;
+    use crate::ffi::driver::Gpu;
 
     #[test]
     fn every_state_of_cuda_has_its_code_and_a_cpu_user_is_left_alone() {

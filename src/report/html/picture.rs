@@ -8,20 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 /// Pictures of more bytes are left out: a page of two hundred must still open on a phone.
 pub(crate) const MAX_BYTES: usize = 128 << 10;
 
-/// What the bytes of a picture are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// JPEG.
-    Jpeg,
-    /// PNG.
-    Png,
-}
-
-/// An encoded picture, small: 224 pixels a side are plenty, and nothing above [`MAX_BYTES`] is shown.
+/// A JPEG, small: 224 pixels a side are plenty, and nothing above [`MAX_BYTES`] is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Picture {
-    /// How the bytes are encoded.
-    pub format: Format,
     /// The whole file.
     pub bytes: Vec<u8>,
 }
@@ -36,10 +25,6 @@ impl Picture {
 /// As a `data:` address (RFC 2397).
 impl fmt::Display for Picture {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let format = match self.format {
-            Format::Jpeg => "jpeg",
-            Format::Png => "png",
-        };
-        write!(out, "data:image/{format};base64,{}", Base64Display::new(&self.bytes, &STANDARD))
+        write!(out, "data:image/jpeg;base64,{}", Base64Display::new(&self.bytes, &STANDARD))
     }
 }

@@ -137,3 +137,12 @@ fn a_small_file_cannot_ask_for_much_memory_or_time() {
     let error = parse(&file, "w").unwrap_err().to_string();
     assert!(error.contains("no dict of tensors"), "{error}");
 }
+
+#[test]
+fn headers_that_are_overlong_or_endlessly_deep_are_refused_at_once() {
+    for length in [u64::MAX, u64::MAX - 7, 1 << 63, 100_000_001, 100_000_000, 65, 9] {
+        assert!(parse(&[&length.to_le_bytes()[..], b"{}", &[b' '; 40]].concat(), "w").is_err(), "{length}");
+    }
+    let deep = vec![b'['; 1_000_000];
+    assert!(parse(&[&(deep.len() as u64).to_le_bytes()[..], &deep].concat(), "w").is_err());
+}

@@ -1,16 +1,16 @@
 //! Pixels against Pillow and torchvision, whose answers `scripts/golden/pixels.py` keeps in `golden/pixels/`, and
 //! against unusual, damaged and hostile files, which must be answered and never bring the program down.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use resnet_binary::files::ContentHash;
-use resnet_binary::pixels::{Crop, DecodeError, Limits, Preprocess, Rgb, check_limits, decode, looks_like_image};
-use serde_json::Value;
+use crate::files::{self, ContentHash};
+use crate::pixels::{
+    Crop, DecodeError, Limits, Preprocess, Rgb, check_limits, decode, looks_like_image, silence_decoder_panics, sniff,
+};
+use serde_json::{Value, json};
 
 fn golden(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pixels").join(name)).unwrap()
@@ -393,5 +393,30 @@ fn every_format_is_stopped_on_its_way_when_its_time_is_up() {
         let none = Limits { max_time: Duration::ZERO, ..Limits::default() };
         let answer = decode(&golden(text(&case, "file")), &none);
         assert!(matches!(answer, Err(DecodeError::TooSlow { .. })), "{}: {answer:?}", text(&case, "file"));
+    }
+}
+
+/// Every file below FOLDER as `train` and `predict` decode it, for `scripts/check/odd_images`: `OUTPUT/0.ppm`, `1.ppm`, …
+/// and a line of JSON for each file in the order of the paths: its format by content, and where the pixels are or why
+/// there are none.
+#[test]
+#[ignore = "decodes the files of a folder for another program"]
+fn decodes_every_file_of_a_folder() {
+    let [folder, output] = ["FOLDER", "OUTPUT"].map(|name| PathBuf::from(std::env::var(name).unwrap()));
+    silence_decoder_panics();
+    let walk = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok);
+    for (number, entry) in walk.filter(|entry| entry.file_type().is_file()).enumerate() {
+        let (path, pixels) = (entry.path(), output.join(format!("{number}.ppm")));
+        let bytes = fs::read(path).unwrap();
+        let format = sniff(&bytes).map(|format| format.to_string());
+        let line = match decode(&bytes, &Limits::default()) {
+            Ok(image) => {
+                let header = format!("P6 {} {} 255\n", image.width, image.height);
+                files::write(&pixels, |file| file.write_all(&[header.as_bytes(), &image.data].concat())).unwrap();
+                json!({ "path": path, "format": format, "pixels": pixels })
+            }
+            Err(error) => json!({ "path": path, "format": format, "error": error.to_string() }),
+        };
+        println!("{line}");
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use resnet_binary::report::html::render;
+use crate::report::html::render;
 use serde::Deserialize;
 
 use super::{HOSTILE, example, filled_with, section_ids};

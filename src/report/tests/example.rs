@@ -4,19 +4,18 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::PathBuf;
 
+use crate::metrics::{Bootstrap, Estimate, Scores, evaluate, interval};
+use crate::report::html::{
+    ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Photo, Picture, Repeat, Seen, Unfamiliar, Warning,
+};
+use crate::report::{
+    ClassCount, CrossValidationReport, GroupReport, LabelError, Leak, LearningPoint, MeanStd, NearDuplicate, Shortcut,
+    Skipped,
+};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use resnet_binary::metrics::{Bootstrap, Estimate, Scores, evaluate, interval};
-use resnet_binary::report::html::{
-    ClassPhotos, Data, Decision, Fact, Format, Measured, Network, Page, Photo, Picture, Repeat, Seen, Unfamiliar,
-    Warning,
-};
-use resnet_binary::report::{
-    ClassCount, CrossValidationReport, GroupReport, LabelError, Leak, LearningPoint, MeanStd, NearDuplicate, Shortcut,
-    Skipped,
-};
 
 const PHOTOS: usize = 153;
 const THRESHOLD: f64 = 0.46;
@@ -312,5 +311,5 @@ fn drawn(is_bee: bool, seed: u64, as_map: bool) -> Picture {
     });
     let mut bytes = Cursor::new(Vec::new());
     JpegEncoder::new_with_quality(&mut bytes, 80).encode_image(&picture).unwrap();
-    Picture { format: Format::Jpeg, bytes: bytes.into_inner() }
+    Picture { bytes: bytes.into_inner() }
 }

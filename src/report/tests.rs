@@ -1,9 +1,8 @@
 //! The HTML report: whole, closed to the network, well-formed, safe from hostile names, bounded, and readable in a browser.
 //!
-//! To look at it: `REPORT_EXAMPLE=DIR cargo test --release --test report` writes `report.html` into that folder and, where
+//! To look at it: `REPORT_EXAMPLE=DIR cargo test --release report::tests` writes `report.html` into that folder and, where
 //! a Chromium is installed, a picture of it on a phone and on a desk, in light and in dark. The README's picture is made
 //! that way.
-#![allow(clippy::unwrap_used, reason = "a failed test may say so")]
 
 mod browser;
 mod example;
@@ -12,11 +11,11 @@ mod summary;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use resnet_binary::metrics::{Bootstrap, Scores, evaluate};
-use resnet_binary::report::html::{
-    ClassPhotos, Data, Decision, Fact, Format, Measured, Network, Page, Picture, Repeat, Seen, Warning, render,
+use crate::metrics::{Bootstrap, Scores, evaluate};
+use crate::report::html::{
+    ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Picture, Repeat, Seen, Warning, render,
 };
-use resnet_binary::report::{ClassCount, GroupReport, LabelError, NearDuplicate, Shortcut, Skipped};
+use crate::report::{ClassCount, GroupReport, LabelError, NearDuplicate, Shortcut, Skipped};
 
 /// Markup in every way, quotes, control characters, a direction override, letters from right to left.
 const HOSTILE: &str = "</title></style><script>alert(1)</script>\" onload='x' `&amp; \0\u{1b}[2J\u{202e}gpj.exe חתול";
@@ -259,8 +258,7 @@ fn lists_without_end_are_bounded_and_say_what_is_missing() {
     page.photo_groups.as_mut().unwrap().near_duplicates =
         fill(4000).map(|first| NearDuplicate { first, ..pair.clone() }).collect();
     let photo = page.measured[0].mistakes[0].clone();
-    page.measured[0].mistakes =
-        fill(300).map(|path| resnet_binary::report::html::Photo { path, ..photo.clone() }).collect();
+    page.measured[0].mistakes = fill(300).map(|path| crate::report::html::Photo { path, ..photo.clone() }).collect();
     let (labels, probabilities) = example::scores(30_000);
     page.measured[0].labels = labels;
     page.measured[0].probabilities = probabilities;
@@ -278,7 +276,7 @@ fn lists_without_end_are_bounded_and_say_what_is_missing() {
 #[test]
 fn a_picture_too_large_for_the_page_is_named_instead() {
     let mut page = example::page();
-    page.measured[0].mistakes[0].thumbnail = Some(Picture { format: Format::Png, bytes: vec![0; 1 << 20] });
+    page.measured[0].mistakes[0].thumbnail = Some(Picture { bytes: vec![0; 1 << 20] });
     let html = render(&page);
     assert!(html.contains("picture too large") && !html.contains("data:image/png"));
     parsed(&html);

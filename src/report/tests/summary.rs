@@ -1,9 +1,9 @@
 //! What the top of the page says, and in which words.
 
-use resnet_binary::metrics::{Bootstrap, Scores, evaluate};
-use resnet_binary::report::Shortcut;
-use resnet_binary::report::html::{Measured, Page, Seen, render};
-use resnet_binary::report::{LearningPoint, MeanStd};
+use crate::metrics::{Bootstrap, Scores, evaluate};
+use crate::report::Shortcut;
+use crate::report::html::{Measured, Page, Seen, render};
+use crate::report::{LearningPoint, MeanStd};
 
 use super::{example, parsed};
 

@@ -1,14 +1,14 @@
 //! Platt's line and the isotonic curve are scikit-learn's, and a calibration is taken only where it helps.
 
+use crate::decision::Calibration;
+use crate::decision::calibration::{CalibrationError, Fitted, MAX_KNOTS, fit, logistic};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
-use resnet_binary::decision::Calibration;
-use resnet_binary::decision::calibration::{CalibrationError, Fitted, MAX_KNOTS, fit, logistic};
 use serde_json::Value;
 
-use crate::golden;
+use super::golden;
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()

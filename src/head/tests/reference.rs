@@ -1,15 +1,14 @@
 //! The head against scikit-learn, and against what users give it. Goldens: `scripts/golden/heads.py`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::float_cmp, reason = "what is compared exactly is meant to be the same bits")]
 
+use crate::features::matrix::FeatureMatrix;
+use crate::head::cross_validation::{Score, cross_validate, grid, usual_strength};
+use crate::head::exact::{ExactOptions, Fit, L2, fit};
+use crate::head::sgd::{self, SgdOptions};
+use crate::head::{Balance, Examples, HeadError, objective, pos_weight, probability};
+use crate::progress::{Interrupted, Progress, Silent, Unit};
 use proptest::prelude::*;
-use resnet_binary::features::matrix::FeatureMatrix;
-use resnet_binary::head::cross_validation::{Score, cross_validate, grid, usual_strength};
-use resnet_binary::head::exact::{ExactOptions, Fit, L2, fit};
-use resnet_binary::head::sgd::{self, SgdOptions};
-use resnet_binary::head::{Balance, Examples, HeadError, objective, pos_weight, probability};
-use resnet_binary::progress::{Interrupted, Progress, Silent, Unit};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -55,7 +54,7 @@ fn noisy(rows: usize, width: usize) -> (FeatureMatrix, Vec<bool>) {
 
 #[test]
 fn the_optimum_is_scikit_learns() {
-    let golden: Value = serde_json::from_str(include_str!("golden/head/optima.json")).unwrap();
+    let golden: Value = serde_json::from_str(include_str!("../../../tests/golden/head/optima.json")).unwrap();
     let cases = golden["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 7);
     for case in cases {
@@ -76,7 +75,7 @@ fn the_optimum_is_scikit_learns() {
 
 #[test]
 fn cross_validation_is_scikit_learns_pipeline_fold_by_fold() {
-    let golden: Value = serde_json::from_str(include_str!("golden/head/cross_validation.json")).unwrap();
+    let golden: Value = serde_json::from_str(include_str!("../../../tests/golden/head/cross_validation.json")).unwrap();
     let (features, labels) = data(&golden);
     let folds: Vec<usize> = serde_json::from_value(golden["folds"].clone()).unwrap();
     let examples = Examples::new(&features, &labels, 1.0).unwrap();
@@ -287,9 +286,7 @@ fn sgd_comes_close_to_the_exact_head_and_repeats_itself() {
     assert_eq!(first, run(0));
     assert_ne!(first.head, run(1).head);
     let exact = fit(&training, None, &fixed(0.01), &Silent).unwrap();
-    let loss = |head: &resnet_binary::head::Head| {
-        objective::log_loss(&head.logits(&held_features).unwrap(), &held_labels, 1.0)
-    };
+    let loss = |head: &crate::head::Head| objective::log_loss(&head.logits(&held_features).unwrap(), &held_labels, 1.0);
     assert!((loss(&first.head) - loss(&exact.head)).abs() < 0.05, "{} {}", loss(&first.head), loss(&exact.head));
     let best = first.history[first.best_epoch - 1].stopping_loss.unwrap();
     assert!((best - loss(&first.head)).abs() < 1e-5);
@@ -362,7 +359,7 @@ fn libtorchs_own_random_numbers_are_neither_used_nor_moved() {
 
 #[test]
 fn behind_a_flattened_map_the_optimum_is_scikit_learns_too() {
-    let golden: Value = serde_json::from_str(include_str!("golden/head/flatten.json")).unwrap();
+    let golden: Value = serde_json::from_str(include_str!("../../../tests/golden/head/flatten.json")).unwrap();
     let number = |name: &str| golden[name].as_f64().unwrap();
     let count = |name: &str| usize::try_from(golden[name].as_u64().unwrap()).unwrap();
     let values = (0..count("rows") * count("width")).map(noise).collect();

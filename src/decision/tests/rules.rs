@@ -1,7 +1,7 @@
 //! What `--threshold` reads.
 
+use crate::decision::{RuleError, ThresholdRule};
 use proptest::prelude::*;
-use resnet_binary::decision::{RuleError, ThresholdRule};
 
 fn parsed(given: &str) -> ThresholdRule {
     given.parse().unwrap()

@@ -1,6 +1,5 @@
 //! Decisions: calibration and binomial bounds equal those of scikit-learn and `SciPy`
 //! (`scripts/golden/decisions.py`), thresholds keep their promises, and words of any kind are read or refused.
-#![allow(clippy::unwrap_used, reason = "a failed test may say so")]
 #![allow(clippy::float_cmp, reason = "halves and quarters are exact")]
 
 mod answers;
