@@ -43,7 +43,7 @@ const MAX_MEASURED: usize = 2000;
 
 /// Features of training photos, and from which similarity on a photo is familiar.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Index {
+pub(crate) struct Index {
     width: usize,
     /// `[R, D]`
     rows: Vec<i8>,

@@ -10,28 +10,43 @@
 //! [`train`], [`predict`], [`evaluate`] and [`extract`] do what the commands of the same name do, and write the same bytes.
 //! Their options have a `new` that takes what must be said; the rest is as on the command line, and public to be changed.
 //!
-//! ```no_run
+//! ```
 //! use std::ops::ControlFlow;
 //!
 //! use resnet_binary::progress::Silent;
-//! use resnet_binary::{Error, PredictOptions, TrainOptions, predict, train};
+//! use resnet_binary::{PredictOptions, Preprocess, TrainOptions, predict, train};
 //!
-//! fn main() -> Result<(), Error> {
-//!     let report = train(&TrainOptions::new("imgs", "model.safetensors"), &Silent)?;
-//!     println!("{report}");
-//!     let photos = &mut ["a.jpg", "b.jpg"].into_iter().collect();
-//!     predict(&PredictOptions::new("model.safetensors"), photos, &Silent, &mut |photo| {
-//!         match photo.outcome {
-//!             Ok(answer) => println!("{} {:.4}", photo.path.display(), answer.probability),
-//!             Err(reason) => eprintln!("{} {reason}", photo.path.display()),
-//!         }
-//!         ControlFlow::Continue(())
-//!     })?;
-//!     Ok(())
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let (photos, model) = (folder.path().join("imgs"), folder.path().join("model.safetensors"));
+//! for (class, shade) in [("dark", 20), ("light", 200)] {
+//!     std::fs::create_dir_all(photos.join(class))?;
+//!     for number in 0..4 {
+//!         let photo = image::RgbImage::from_pixel(32, 32, image::Rgb([shade + number; 3]));
+//!         photo.save(photos.join(class).join(format!("{number}.png")))?;
+//!     }
 //! }
+//! let mut options = TrainOptions::new(&photos, &model);
+//! options.preprocess = Preprocess::with_image_size(32);
+//! // Without this line, the weights are ImageNet's.
+//! options.backbone.weights = Some("random:0".parse()?);
+//! println!("{}", train(&options, &Silent)?);
+//!
+//! let mut labels = Vec::new();
+//! let new = &mut [photos.join("light/0.png")].into_iter().collect();
+//! predict(&PredictOptions::new(&model), new, &Silent, &mut |photo| {
+//!     labels.push(photo.outcome.map(|answer| answer.label.word().to_owned()));
+//!     ControlFlow::Continue(())
+//! })?;
+//! assert_eq!(labels, [Ok("light".to_owned())]);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! `examples/train.rs` and `examples/predict.rs` are such programs, whole.
+
+// Without the command line nobody calls what only it calls.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
 // What the compiler cannot check: calls into libtorch that tch lacks, files as memory.
 mod ffi;
@@ -93,6 +108,7 @@ mod pipeline;
 
 // Parsing and printing.
 #[cfg(feature = "cli")]
+#[allow(rustdoc::broken_intra_doc_links, reason = "its comments are help texts, with brackets that are no links")]
 mod cli;
 
 #[cfg(feature = "cli")]
@@ -107,19 +123,20 @@ pub use pipeline::{
 };
 pub use report::{
     CalibrationReport, ClassCount, CrossValidationReport, EvaluateReport, FewPhotos, GroupReport, LabelError, Leak,
-    LearningPoint, MeanStd, NearDuplicate, Shortcut, Skipped, TrainReport,
+    LearningPoint, MeanStd, NearDuplicate, Shortcut, Skipped, ThresholdCost, TrainReport,
 };
 
 // What options and results are made of.
-pub use audit::GroupBy;
-pub use backbone::device::DeviceChoice;
+pub use audit::{GroupBy, PatternError};
+pub use backbone::device::{DeviceChoice, Gpus};
 pub use backbone::{ActivationMap, Pooling, PrecisionChoice};
 pub use dataset::fixes::Fixed;
 pub use dataset::{ClassesFrom, ReadOptions, Split};
 pub use decision::{Calibration, Choice, Review, ThresholdRule};
 pub use features::Noticed;
 pub use head::{Balance, Head, L2};
-pub use metrics::{Bootstrap, Confusion, Estimate, Metrics};
-pub use model::{Model, ModelError};
-pub use pixels::{Levels, Limits, Preprocess};
+pub use metrics::{Bootstrap, Certificate, Confusion, Estimate, Metrics, Undefined};
+pub use model::{Facts, Kept, Model, ModelError, Training};
+pub use pixels::{Crop, DecodeError, Levels, Limits, Preprocess};
+pub use shards::{RowType, Shard};
 pub use weights::{FetchOptions, Places, WeightsId, WeightsSource};

@@ -18,8 +18,8 @@ pub(crate) mod labels;
 
 pub(crate) mod shortcut;
 
-pub use groups::GroupBy;
 pub(crate) use groups::GroupingError;
+pub use groups::{GroupBy, PatternError};
 
 #[cfg(test)]
 mod simulation;

@@ -5,7 +5,7 @@
 //! 1. A head is fitted, on the folds of the real one, to facts of the files: size, pixels, format, quality, camera.
 //! 2. Another to brightness and contrast, which may be what the classes are, as of day and night.
 //! 3. The `border` of the photos, the middle blanked before the network, is compared region by region. A frame, a logo or a
-//!    date makes the corners of one class alike: for each photo the [`neighbours`] most like it there are asked for their
+//!    date makes the corners of one class alike: for each photo the neighbours most like it there are asked for their
 //!    class. Where nothing is wrong hardly any photo has only its own class around it, because surroundings vary more
 //!    within a class than between two; a mark on half of a class gives that to most of the marked ones. A head's ROC-AUC
 //!    does not separate the two: honest context reaches 0.8, as much as a mark on half of a class.

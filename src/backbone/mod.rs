@@ -1,7 +1,7 @@
 //! ResNet-50 without its last layer, frozen: pixels in, 2048 numbers an image out.
 //!
 //! Promises: a weights file is compared with the network, tensor by tensor, before anything is copied ([`layout`]);
-//! the network never trains, so [`Backbone::checksum`] is the same before and after anything; a device that was asked for
+//! the network never trains, so its tensors are the same before and after anything; a device that was asked for
 //! is never replaced by another ([`device`]); a failure of libtorch is an error, not a panic.
 //!
 //! Data: crops `[S, S, 3]` → input `[B, 3, S, S]` → stages → map `[B, 2048, S/32, S/32]` → pooled or flattened

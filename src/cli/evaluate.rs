@@ -65,7 +65,7 @@ fn split(text: &str) -> Result<Split, String> {
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let (data, read_options) = args.source.into_parts();
     let options = EvaluateOptions {
-        on_unreadable: args.reading.on_unreadable(),
+        on_unreadable: args.reading.on_unreadable,
         limits: args.reading.limits(),
         data,
         features: args.features,

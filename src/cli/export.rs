@@ -37,7 +37,7 @@ pub(crate) struct Args {
     output: PathBuf,
     /// The input of the exported file [default: photo]
     #[arg(long, value_enum)]
-    input: Option<EntryChoice>,
+    input: Option<Entry>,
     /// The ONNX operator set, 18 to 21 [default: 18]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(*OPSETS.start())..=i64::from(*OPSETS.end())))]
     opset: Option<u32>,
@@ -58,14 +58,6 @@ enum FormatChoice {
     Safetensors,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum EntryChoice {
-    /// Upright RGB photos of any size, u8 [N, H, W, 3]
-    Photo,
-    /// Resized and cropped images, u8 [N, 3, S, S], not normalised
-    Crop,
-}
-
 /// Exports, and prints what was checked.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     if let Some((option, remedy)) = ineffective_option(&args) {
@@ -79,10 +71,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
             FormatChoice::Torchscript => Format::TorchScript,
             FormatChoice::Safetensors => Format::Safetensors,
         },
-        entry: match args.input {
-            Some(EntryChoice::Crop) => Entry::Crop,
-            Some(EntryChoice::Photo) | None => Entry::Photo,
-        },
+        entry: args.input.unwrap_or_default(),
         output: args.output,
         backbone: BackboneOptions {
             weights: args.weights,

@@ -41,8 +41,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N_PHOTOS", conflicts_with_all = ["shard", "output"])]
     plan: Option<usize>,
     /// f32: rows as they were computed; f16: in half the space, with three digits
-    #[arg(long, value_enum, default_value_t = Rows::F32, hide_short_help = true)]
-    rows: Rows,
+    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
+    rows: RowType,
     /// Fail, and write nothing, if more photos cannot be read: a share such as 5%, or a number
     #[arg(long, value_name = "LIMIT")]
     max_unreadable: Option<MaxUnreadable>,
@@ -55,28 +55,19 @@ pub(crate) struct Args {
     backbone: options::Backbone,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Rows {
-    F32,
-    F16,
-}
-
 /// Extracts and says where the features are.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let (data, read_options) = args.data.source.into_parts();
     let default = if args.shard.is_some() { "features" } else { "features.safetensors" };
     let options = ExtractOptions {
-        on_unreadable: args.data.reading.on_unreadable(),
+        on_unreadable: args.data.reading.on_unreadable,
         limits: args.data.reading.limits(),
         data,
         read_options,
         positive: args.data.positive,
         output: args.output.unwrap_or_else(|| default.into()),
         shard: args.shard,
-        row_type: match args.rows {
-            Rows::F32 => RowType::F32,
-            Rows::F16 => RowType::F16,
-        },
+        row_type: args.rows,
         max_unreadable: args.max_unreadable,
         preprocess: args.pixels.preprocess(),
         auto_levels: args.pixels.auto_levels(),

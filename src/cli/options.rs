@@ -139,16 +139,16 @@ impl Source {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reading {
     /// What to do when a photo cannot be read
-    #[arg(long = "on-error", value_enum, default_value_t = OnError::Skip, hide_short_help = true)]
-    on_unreadable: OnError,
+    #[arg(long = "on-error", value_enum, default_value_t, hide_short_help = true)]
+    pub(crate) on_unreadable: OnUnreadable,
     /// Largest photo to decode, in millions of pixels
-    #[arg(long, value_name = "MILLIONS", default_value_t = 300, hide_short_help = true)]
-    max_megapixels: u32,
+    #[arg(long, value_name = "MILLIONS", default_value_t = Limits::default().max_pixels / 1_000_000, hide_short_help = true)]
+    max_megapixels: u64,
     /// Largest photo file to read, such as 500MB or 2GB [default: 1 GiB]
     #[arg(long, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
     max_file_size: Option<u64>,
     /// Time limit in seconds for reading a photo, and again for decoding it; photos in the cache are not decoded
-    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds, hide_short_help = true)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().max_time.as_secs_f64(), value_parser = seconds, hide_short_help = true)]
     max_seconds: f64,
 }
 
@@ -157,24 +157,9 @@ pub(crate) struct Reading {
 /// the samples it returns, and 3 for RGB).
 const BYTES_PER_PIXEL: u64 = 12;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OnError {
-    /// Report it and continue
-    Skip,
-    /// Stop at the first one
-    Fail,
-}
-
 impl Reading {
-    pub(crate) fn on_unreadable(&self) -> OnUnreadable {
-        match self.on_unreadable {
-            OnError::Skip => OnUnreadable::Skip,
-            OnError::Fail => OnUnreadable::Fail,
-        }
-    }
-
     pub(crate) fn limits(&self) -> Limits {
-        let (default, max_pixels) = (Limits::default(), u64::from(self.max_megapixels) * 1_000_000);
+        let (default, max_pixels) = (Limits::default(), self.max_megapixels.saturating_mul(1_000_000));
         Limits {
             max_pixels,
             max_file_bytes: self.max_file_size.unwrap_or(default.max_file_bytes),

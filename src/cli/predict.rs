@@ -121,7 +121,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     };
     let options = PredictOptions {
         cam,
-        on_unreadable: args.reading.on_unreadable(),
+        on_unreadable: args.reading.on_unreadable,
         max_unreadable: args.max_unreadable,
         limits: args.reading.limits(),
         model: args.model,

@@ -116,8 +116,8 @@ struct Head {
     #[arg(long, value_name = "auto|X", value_parser = l2, hide_short_help = true)]
     l2: Option<L2>,
     /// auto: weight the classes inversely to their size; none: weight all images equally
-    #[arg(long, value_enum, default_value_t = BalanceChoice::Auto, hide_short_help = true)]
-    balance: BalanceChoice,
+    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
+    balance: Balance,
     /// Number of folds of the reported cross-validation; 0 for none
     #[arg(long, value_name = "K", default_value_t = TrainOptions::FOLDS, value_parser = folds, hide_short_help = true)]
     cv: usize,
@@ -126,7 +126,7 @@ struct Head {
     refit: bool,
     /// Decision threshold: a probability, f1, youden, recall>=0.98, precision>=0.95, or cost:fp=1,fn=20; chosen on
     /// out-of-fold predictions and stored in the model
-    #[arg(long, value_name = "RULE", default_value = "0.5", value_parser = options::threshold_rule)]
+    #[arg(long, value_name = "RULE", default_value_t, value_parser = options::threshold_rule)]
     threshold: ThresholdRule,
     /// Maximum number of epochs, for `--solver sgd` [default: 100]
     #[arg(long, hide_short_help = true)]
@@ -173,12 +173,6 @@ impl Head {
 enum Solver {
     Exact,
     Sgd,
-}
-
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum BalanceChoice {
-    Auto,
-    None,
 }
 
 fn fraction(text: &str) -> Result<f64, String> {
@@ -261,7 +255,7 @@ impl Args {
         let Self { data, head, .. } = self;
         let (source, read_options) = data.source.into_parts();
         Ok(TrainOptions {
-            on_unreadable: data.reading.on_unreadable(),
+            on_unreadable: data.reading.on_unreadable,
             limits: data.reading.limits(),
             data: source,
             features: self.features,
@@ -284,10 +278,7 @@ impl Args {
             folds: head.cv,
             refit: head.refit,
             threshold: head.threshold,
-            balance: match head.balance {
-                BalanceChoice::Auto => Balance::Auto,
-                BalanceChoice::None => Balance::None,
-            },
+            balance: head.balance,
         })
     }
 }

@@ -38,7 +38,7 @@ pub enum Calibration {
     /// The logistic function alone.
     #[default]
     None,
-    /// `logistic(logit + intercept)`: see [`Calibration::at_prior`].
+    /// `logistic(logit + intercept)`, where the classes were weighted in training and are not where it is used.
     Prior {
         /// Any number.
         intercept: f64,
@@ -52,7 +52,7 @@ pub enum Calibration {
     },
     /// Linear between points, constant outside.
     Isotonic {
-        /// `[logit, probability]`, logits increasing, probabilities non-decreasing; 1 to [`MAX_KNOTS`].
+        /// `[logit, probability]`, logits increasing, probabilities non-decreasing; 1 to 64.
         knots: Vec<[f64; 2]>,
     },
 }

@@ -16,7 +16,7 @@ impl Review {
     /// Checks that both are probabilities in order.
     ///
     /// # Errors
-    /// [`DecisionError::Bound`], [`DecisionError::Order`].
+    /// Where they are no probabilities, or in the wrong order.
     pub fn new(low: f64, high: f64) -> Result<Self, DecisionError> {
         for bound in [low, high] {
             if !(0.0..=1.0).contains(&bound) {

@@ -44,11 +44,12 @@ impl fmt::Display for Format {
 /// Where a file begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub(crate) enum Entry {
-    /// Upright photos of any size, u8 `[N, H, W, 3]`.
+    /// Upright RGB photos of any size, u8 [N, H, W, 3].
     #[default]
     Photo,
-    /// Crops that are ready, u8 `[N, 3, S, S]`.
+    /// Resized and cropped images, u8 [N, 3, S, S], not normalised.
     Crop,
 }
 

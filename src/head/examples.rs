@@ -7,6 +7,7 @@ use crate::features::FeatureMatrix;
 
 /// What to do about classes of different size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Balance {
     /// Weigh positives so that both classes count the same.
     #[default]

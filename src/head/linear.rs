@@ -19,7 +19,7 @@ impl Head {
     /// Summed in f64 and always in the same order: the same features give the same bits, alone or in a batch.
     ///
     /// # Errors
-    /// [`HeadError::Width`] if the features have another width than the head.
+    /// `HeadError::Width` if the features have another width than the head.
     pub fn logit(&self, features: &[f32]) -> Result<f64, HeadError> {
         if features.len() != self.weight.len() {
             return Err(HeadError::Width { expected: self.weight.len(), given: features.len() });

@@ -26,7 +26,7 @@ pub(crate) const MIN_RESAMPLES: u32 = 100;
 /// How often to resample, and the seed that makes it repeatable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
-    /// Resamples, at least [`MIN_RESAMPLES`]; 2000 leave the ends of an interval steady to a few hundredths of its
+    /// Resamples, at least 100; 2000 leave the ends of an interval steady to a few hundredths of its
     /// width.
     pub resamples: u32,
     /// Same seed, same intervals.

@@ -44,7 +44,6 @@ pub enum MetricsError {
 /// Why a measure has no value on these images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-#[expect(clippy::enum_variant_names, reason = "each says what there is none of")]
 pub enum Undefined {
     /// Nothing to measure.
     #[error("there are no images")]

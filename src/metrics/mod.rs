@@ -41,10 +41,12 @@ pub(crate) mod ranking;
 mod scores;
 
 pub use bootstrap::Bootstrap;
-pub(crate) use certificate::{Answered, Certificate};
+pub(crate) use certificate::Answered;
+pub use certificate::Certificate;
 pub(crate) use confusion::Answers;
 pub use confusion::Confusion;
-pub(crate) use error::{MetricsError, Undefined};
+pub(crate) use error::MetricsError;
+pub use error::Undefined;
 pub use interval::Estimate;
 pub use measured::Metrics;
 pub(crate) use measured::TOO_FEW;

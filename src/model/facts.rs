@@ -17,7 +17,7 @@ pub(crate) const FEW_FOR_FOLDS: usize = 5;
 /// What a model knows about itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// See [`super::FORMAT_VERSION`].
+    /// The version of the model file.
     pub format_version: u32,
     /// Program and version that wrote the file.
     pub created_by: String,
@@ -39,7 +39,7 @@ pub struct Facts {
     pub pooling: Pooling,
     /// The backbone that the head was trained on.
     pub weights: WeightsId,
-    /// Where that file lay, if it was one of the user's own, as [`escaped::text`].
+    /// Where that file lay, if it was one of the user's own, escaped as in JSON reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_path: Option<String>,
     /// The arithmetic of the features that it was trained on, such as `fp32`.
@@ -55,7 +55,7 @@ pub struct Facts {
     pub validation: Option<Metrics>,
     /// What [`super::Model::index`] is besides its rows.
     #[serde(default)]
-    pub index: IndexFacts,
+    pub(crate) index: IndexFacts,
 }
 
 impl Facts {
@@ -78,7 +78,7 @@ impl Facts {
 
 /// A [`crate::index::Index`] without its rows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct IndexFacts {
+pub(crate) struct IndexFacts {
     /// The similarity from which a photo is familiar; `None` where there were too few photos to say.
     pub threshold: Option<f64>,
     /// The photos that the rows are of, in their order.

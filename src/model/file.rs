@@ -48,9 +48,9 @@ pub struct Model {
     /// Linear(D, 1).
     pub head: Head,
     /// The training photos that are remembered: which are most like a photo, and whether any is.
-    pub index: Index,
+    pub(crate) index: Index,
     /// The photo files that the head was fitted to.
-    pub trained_on: TrainedOn,
+    pub(crate) trained_on: TrainedOn,
     /// Everything else.
     pub facts: Facts,
     /// The backbone's weights file, byte for byte, in a model that is to be given away as one file.
@@ -61,7 +61,7 @@ impl Model {
     /// Logit and probability of the positive class.
     ///
     /// # Errors
-    /// [`HeadError::Width`] for features of another width than the head.
+    /// `HeadError::Width` for features of another width than the head.
     pub fn score(&self, features: &[f32]) -> Result<(f64, f64), HeadError> {
         let logit = self.head.logit(features)?;
         Ok((logit, self.facts.calibration.apply(logit)))

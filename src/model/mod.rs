@@ -14,7 +14,8 @@ mod read;
 mod trained_on;
 
 pub use error::ModelError;
-pub(crate) use facts::{FEW_FOR_FOLDS, Facts, IndexFacts, Kept, Training};
+pub(crate) use facts::{FEW_FOR_FOLDS, IndexFacts};
+pub use facts::{Facts, Kept, Training};
 pub use file::Model;
 pub(crate) use file::{FORMAT_VERSION, KIND};
 pub(crate) use trained_on::TrainedOn;

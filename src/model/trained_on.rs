@@ -4,7 +4,7 @@ use crate::files::ContentHash;
 
 /// Some photo files, known again by their content under any name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TrainedOn(pub(super) Vec<[u8; 8]>);
+pub(crate) struct TrainedOn(pub(super) Vec<[u8; 8]>);
 
 impl TrainedOn {
     /// Files of these hashes.

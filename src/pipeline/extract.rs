@@ -102,7 +102,7 @@ impl fmt::Display for ExtractSummary {
     }
 }
 
-/// Writes `features` `[N, 2048]` and `labels` i64 `[N]`, in the order of the sorted paths, with what [`shards`] says.
+/// Writes `features` `[N, 2048]` and `labels` i64 `[N]`, in the order of the sorted paths, with the description of the shard.
 ///
 /// # Errors
 /// [`PipelineError`]; the output is then as it was.

@@ -7,11 +7,12 @@ use crate::report::Skipped;
 
 /// What to do about a photo that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum OnUnreadable {
-    /// Report it and go on.
+    /// Report it and continue.
     #[default]
     Skip,
-    /// Stop at the first.
+    /// Stop at the first one.
     Fail,
 }
 

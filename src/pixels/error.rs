@@ -92,7 +92,7 @@ pub enum DecodeError {
         /// The panic's message.
         message: String,
     },
-    /// An [`Rgb`](super::Rgb) that was not made by this module.
+    /// An image that was not made by this module.
     #[error("an image of {width} x {height} pixels needs three levels for each, but {levels} are there")]
     NotRgb {
         /// Declared width in pixels.

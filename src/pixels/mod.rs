@@ -32,12 +32,12 @@ pub use decode::Limits;
 pub(crate) use decode::{
     Rgb, check_limits, decode, is_sixteen_bit, may_be_sixteen_bit, sample_levels, silence_decoder_panics,
 };
-pub(crate) use error::DecodeError;
+pub use error::DecodeError;
 pub(crate) use facts::{PhotoFacts, Thumbnail};
 pub(crate) use kind::Kind;
 pub use levels::Levels;
 pub(crate) use pages::pages;
-pub(crate) use preprocess::Crop;
+pub use preprocess::Crop;
 pub use preprocess::Preprocess;
 pub(crate) use sniff::{Format, HEAD, describe, looks_like_image, other_kind, sniff};
 

@@ -96,7 +96,7 @@ impl Preprocess {
         Ok(())
     }
 
-    /// The bytes of a file to its crop: what [`decode`](fn@decode) and [`Preprocess::apply`] make of it, but turning
+    /// The bytes of a file to its crop: what `decode` and `apply` make of it, but turning
     /// upright only the crop and not the whole photo, which for a phone's portrait photos halves the time.
     ///
     /// # Errors

@@ -29,7 +29,7 @@ pub use few::FewPhotos;
 pub(crate) use findings::counted;
 pub use findings::{GroupReport, LabelError, Leak, NearDuplicate, Shortcut};
 pub(crate) use inspect::{InspectReport, ModelFit, WeightsFit};
-pub(crate) use threshold_cost::ThresholdCost;
+pub use threshold_cost::ThresholdCost;
 pub use train::TrainReport;
 
 #[cfg(test)]

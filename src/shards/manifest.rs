@@ -96,6 +96,7 @@ pub(crate) struct List {
 /// How rows are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum RowType {
     /// As they were computed.
     #[default]

@@ -20,9 +20,10 @@ mod write;
 pub(crate) use columns::{Entry, RowEntry, UnreadableEntry, path_bytes, path_of};
 pub(crate) use error::ShardError;
 pub(crate) use find::find;
-pub(crate) use manifest::{KIND, List, Manifest, RowType, Setup, VERSION};
+pub use manifest::RowType;
+pub(crate) use manifest::{KIND, List, Manifest, Setup, VERSION};
 pub(crate) use part::Part;
-pub(crate) use shard::Shard;
+pub use shard::Shard;
 pub(crate) use whole::{Whole, WholeError};
 pub(crate) use write::{Contents, write};
 

@@ -90,9 +90,9 @@ pub enum SolverChoice {
 
 impl TrainOptions {
     /// Share of the images that are kept for validation where the data has no split.
-    pub(crate) const VAL_FRACTION: f64 = 0.2;
+    pub const VAL_FRACTION: f64 = 0.2;
     /// Folds of the cross-validation that is reported.
-    pub(crate) const FOLDS: usize = 5;
+    pub const FOLDS: usize = 5;
 
     /// Trains on a folder or CSV and writes the model to `output`, everything else as the command line does by default:
     /// torchvision's ResNet-50, average pooling, the exact solver, a threshold of 0.5, seed 0.
