@@ -20,32 +20,13 @@ pub struct PatternError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GroupingError {
-    /// No path matches.
     #[error("`--group-by {pattern}` matches none of the {paths} paths, such as `{example}`")]
-    Nothing {
-        /// The pattern.
-        pattern: String,
-        /// How many paths there are.
-        paths: usize,
-        /// One of them, as the pattern sees it.
-        example: String,
-    },
+    Nothing { pattern: String, paths: usize, example: String },
     /// All photos of a class would have to stay together, so that they can be on one side of a split only.
     #[error(
         "`--group-by {pattern}` puts all {images} images of `{class}` into one group, by the match `{key}` in `{example}`"
     )]
-    Everything {
-        /// The pattern.
-        pattern: String,
-        /// The class.
-        class: String,
-        /// Its images.
-        images: usize,
-        /// What they share.
-        key: String,
-        /// One of them, as the pattern sees it.
-        example: String,
-    },
+    Everything { pattern: String, class: String, images: usize, key: String, example: String },
 }
 
 impl GroupingError {

@@ -34,9 +34,6 @@ impl Engine {
     /// Gives a batch of crops to the device, which has room for `room` of them: a GPU gets that many, the missing ones
     /// black, for with one size throughout it need not look for its best algorithm twice, and computes an image of the
     /// last batch as any other.
-    ///
-    /// # Errors
-    /// As [`Engine::features`], as far as they come to light at once.
     pub(crate) fn submit(
         &self,
         crops: &[Crop],

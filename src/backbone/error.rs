@@ -8,100 +8,36 @@ use crate::weights::WeightsError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackboneError {
-    /// The file holds a relative of ResNet-50.
     #[error("`{file}` does not fit: {evidence}")]
-    OtherArchitecture {
-        /// The weights file.
-        file: String,
-        /// What it looks like, and by which tensor.
-        evidence: String,
-    },
+    OtherArchitecture { file: String, evidence: String },
     /// The file holds the last layer of a network and nothing of the rest.
     #[error(
         "`{file}` is not a complete ResNet-50: it holds a classifier only, fc.weight {given:?}, and conv1 to layer4 are missing"
     )]
-    ClassifierOnly {
-        /// The weights file.
-        file: String,
-        /// Shape of the classifier's weight.
-        given: Vec<usize>,
-    },
-    /// The tensors are ResNet-50's under longer names.
+    ClassifierOnly { file: String, given: Vec<usize> },
     #[error("`{file}` does not fit: expected conv1.weight, given {prefix}conv1.weight")]
-    Prefixed {
-        /// The weights file.
-        file: String,
-        /// What stands in front of every name.
-        prefix: String,
-    },
+    Prefixed { file: String, prefix: String },
     /// One of the 265 tensors is not in the file.
     #[error("`{file}` is not a complete ResNet-50: it has no tensor {tensor}")]
-    MissingTensor {
-        /// The weights file.
-        file: String,
-        /// The first tensor that is missing.
-        tensor: String,
-    },
-    /// A tensor has another shape than the network's.
+    MissingTensor { file: String, tensor: String },
     #[error("`{file}` does not fit: {tensor}: expected {expected:?}, given {given:?}")]
-    WrongShape {
-        /// The weights file.
-        file: String,
-        /// The first tensor that differs.
-        tensor: String,
-        /// The network's shape.
-        expected: Vec<usize>,
-        /// The file's shape.
-        given: Vec<usize>,
-    },
-    /// A tensor holds no floating-point numbers.
+    WrongShape { file: String, tensor: String, expected: Vec<usize>, given: Vec<usize> },
     #[error("`{file}` does not fit: {tensor}: expected floating-point numbers, given {given}")]
-    WrongDtype {
-        /// The weights file.
-        file: String,
-        /// The first such tensor.
-        tensor: String,
-        /// The file's dtype.
-        given: String,
-    },
-    /// A tensor has no place in ResNet-50.
+    WrongDtype { file: String, tensor: String, given: String },
     #[error("`{file}` is not a plain ResNet-50: it also has {tensor}")]
-    UnknownTensor {
-        /// The weights file.
-        file: String,
-        /// The first such tensor.
-        tensor: String,
-    },
-    /// A weight is infinite or not a number.
+    UnknownTensor { file: String, tensor: String },
     #[error("`{file}` is damaged: {tensor} holds a value that is not finite")]
-    NotFinite {
-        /// The weights file.
-        file: String,
-        /// The first such tensor.
-        tensor: String,
-    },
+    NotFinite { file: String, tensor: String },
     /// A batch of the wrong shape reached the network.
     #[error("{stage}: expected {expected}, given {given}")]
-    Shape {
-        /// Where in the network.
-        stage: &'static str,
-        /// The shape that fits.
-        expected: String,
-        /// The shape that came.
-        given: String,
-        /// What to do about it.
-        remedy: String,
-    },
-    /// `--device` got a word it does not know.
+    Shape { stage: &'static str, expected: String, given: String, remedy: String },
     #[error("unknown device `{0}`")]
     UnknownDevice(String),
-    /// `--precision` got a word it does not know.
     #[error("unknown precision `{0}`")]
     UnknownPrecision(String),
     /// bf16 was asked for and this processor would only imitate it.
     #[error("this processor has no instructions for bf16")]
     NoBf16,
-    /// fp16 was asked for on a CPU.
     #[error("fp16 is for GPUs, and this runs on the CPU")]
     NoFp16,
     /// int8 was asked for where it would be slow or wrong.
@@ -110,7 +46,6 @@ pub enum BackboneError {
     /// A number in the network was too large for its arithmetic.
     #[error("a number in the network is too large for fp16")]
     Overflow,
-    /// The weights file could not be read.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// CUDA was asked for and this libtorch has none.
@@ -119,14 +54,8 @@ pub enum BackboneError {
     /// CUDA was asked for and libtorch has it, but no GPU was found.
     #[error("libtorch has CUDA, but no GPU was found")]
     NoGpu,
-    /// A GPU number that is not there.
     #[error("there is no GPU {number}: {gpus} found, counted from 0")]
-    NoSuchGpu {
-        /// The number that was asked for.
-        number: usize,
-        /// How many there are.
-        gpus: usize,
-    },
+    NoSuchGpu { number: usize, gpus: usize },
     /// Apple's GPU was asked for and is not there.
     #[error("there is no device `mps` on this machine")]
     NoMps,
@@ -136,7 +65,6 @@ pub enum BackboneError {
     /// A GPU failed, or cannot run this libtorch's code.
     #[error("the GPU failed: {0}")]
     Device(String),
-    /// Anything else that libtorch reports.
     #[error("libtorch failed: {0}")]
     Libtorch(String),
 }

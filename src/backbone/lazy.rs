@@ -71,9 +71,6 @@ impl LazyBackbone {
     }
 
     /// As [`LazyBackbone::engine`], for one of the devices.
-    ///
-    /// # Errors
-    /// As [`LazyBackbone::engine`].
     pub(crate) fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(backbone) = &*loaded {

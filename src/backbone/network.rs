@@ -43,9 +43,6 @@ impl Backbone {
     }
 
     /// Seeded random weights, which know nothing: for tests and demonstrations.
-    ///
-    /// # Errors
-    /// [`BackboneError`] if the device fails.
     pub(crate) fn random(seed: u64, target: Target) -> Result<Self, BackboneError> {
         Self::build(&initial::random(seed), target)
     }
@@ -81,9 +78,6 @@ impl Backbone {
     }
 
     /// As [`Backbone::engine`], with the weights on another device of the same kind.
-    ///
-    /// # Errors
-    /// [`BackboneError`] if that device fails.
     pub(crate) fn engine_on(&self, device: Device) -> Result<Engine, BackboneError> {
         if device == self.device() {
             return Ok(self.engine());
@@ -92,9 +86,6 @@ impl Backbone {
     }
 
     /// The 265 tensors by their names in torchvision, as f32.
-    ///
-    /// # Errors
-    /// [`BackboneError`] if the device fails.
     pub(crate) fn tensors(&self) -> Result<NamedArrays, BackboneError> {
         let mut arrays = NamedArrays::default();
         for (name, tensor) in self.store.variables() {

@@ -343,9 +343,6 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 }
 
 /// `print` for a summary: the first line is bold, and on a terminal lines are wrapped at words.
-///
-/// # Errors
-/// As `print`.
 pub(crate) fn print_summary(text: &str) -> io::Result<()> {
     let bold = Style::new().bold();
     let text = wrapped(text, width_of(&io::stdout()), SUMMARY_INDENT);
@@ -389,9 +386,6 @@ fn wrapped<'a>(text: &'a str, width: Option<usize>, indent: &str) -> Cow<'a, str
 }
 
 /// `print` for results that may not be UTF-8, such as paths.
-///
-/// # Errors
-/// As `print`.
 pub(crate) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;

@@ -15,242 +15,86 @@ pub enum DatasetError {
     /// It cannot be opened, or a CSV cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The user asked to stop.
     #[error("interrupted")]
     Interrupted(#[from] Interrupted),
     /// A folder that could not be listed, for want of which there are too few images.
     #[error("cannot read `{}`: {}{}", .0.path.display(), .0.reason, others_in_words(*.1))]
     Unlisted(Unreadable, usize),
-    /// Nothing in the folder is an image.
     #[error("no images in `{}`{}", path.display(), ignored_in_words(ignored))]
-    NoImages {
-        /// The folder.
-        path: PathBuf,
-        /// What there was instead.
-        ignored: Ignored,
-    },
+    NoImages { path: PathBuf, ignored: Ignored },
     /// A flat folder: images, but nothing that says which is what.
     #[error("`{}` has {images} images but no class folders: expected one folder for each class", path.display())]
-    NoClassFolders {
-        /// The folder.
-        path: PathBuf,
-        /// Images that lie loose in it.
-        images: usize,
-    },
+    NoClassFolders { path: PathBuf, images: usize },
     /// A folder whose name cannot be written into a model.
     #[error("the folder name `{}` cannot be a class name: expected UTF-8 text that is not blank", path.display())]
-    ClassName {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Folders that can be read in two ways.
+    ClassName { path: PathBuf },
     #[error("{0}")]
     Ambiguous(Ambiguity),
     /// Two names that differ too little to be two classes for sure.
     #[error(
         "`{first}` and `{second}` differ in nothing but case, blanks or the form of a number: expected one name for one class"
     )]
-    SameName {
-        /// One name.
-        first: String,
-        /// The other.
-        second: String,
-    },
+    SameName { first: String, second: String },
     /// A class is called as a row is that has no class.
     #[error("no class can be called `{name}`: a row that says so would not be told from one without an answer")]
-    ReservedName {
-        /// The name.
-        name: String,
-    },
-    /// A file in which the photos are packed.
+    ReservedName { name: String },
     #[error("`{}` is {kind}: expected a folder, or a CSV", path.display())]
-    Archive {
-        /// The file.
-        path: PathBuf,
-        /// What it is.
-        kind: &'static str,
-        /// What unpacks it, and where the photos then are.
-        command: String,
-        /// The folder that the command makes.
-        folder: PathBuf,
-    },
+    Archive { path: PathBuf, kind: &'static str, command: String, folder: PathBuf },
     /// A photo in an archive whose sample has no label, and that lies in no class folder.
     #[error("the photo `{}` has no label", photo.display())]
-    NoLabelInArchive {
-        /// The archive and its member.
-        photo: PathBuf,
-    },
-    /// A member that should be a label.
+    NoLabelInArchive { photo: PathBuf },
     #[error("`{}` is no label{}", member.display(), key_in_words(key.as_deref()))]
-    LabelInArchive {
-        /// The archive and its member.
-        member: PathBuf,
-        /// The key of its JSON that was asked for.
-        key: Option<String>,
-    },
-    /// One class or none.
+    LabelInArchive { member: PathBuf, key: Option<String> },
     #[error("found {}: expected two", classes_in_words(found))]
-    TooFewClasses {
-        /// All class folders, also those without images.
-        found: Found,
-    },
+    TooFewClasses { found: Found },
     /// More than two, and none was named as positive.
     #[error("found {} classes: {found}: expected two, or the name of the positive one", found.names().count())]
-    TooManyClasses {
-        /// All classes.
-        found: Found,
-    },
-    /// The positive class is not there.
+    TooManyClasses { found: Found },
     #[error("there is no class `{given}`: found {found}")]
-    UnknownPositive {
-        /// What was asked for.
-        given: String,
-        /// All classes.
-        found: Found,
-    },
-    /// A class that the model does not know.
+    UnknownPositive { given: String, found: Found },
     #[error("`{}` is of the class `{class}`, which the model does not know: expected {}", path.display(), known.join(", "))]
-    UnknownClass {
-        /// Its name.
-        class: String,
-        /// An image of it.
-        path: PathBuf,
-        /// The model's classes.
-        known: Vec<String>,
-    },
-    /// Two folders claim to be the same split.
+    UnknownClass { class: String, path: PathBuf, known: Vec<String> },
     #[error("`{}` and `{}` are both the {split} split: expected one", first.display(), second.display())]
-    TwoFoldersForOneSplit {
-        /// The split.
-        split: Split,
-        /// One folder.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
-    /// Splits, but nothing to train on.
+    TwoFoldersForOneSplit { split: Split, first: PathBuf, second: PathBuf },
     #[error("`{}` has a {} split but no images to train on", path.display(), splits_in_words(splits))]
-    NoTraining {
-        /// The folder or CSV.
-        path: PathBuf,
-        /// What there is.
-        splits: Vec<Split>,
-    },
-    /// The splits disagree about the classes.
+    NoTraining { path: PathBuf, splits: Vec<Split> },
     #[error("the {split} split has no images of class `{class}`, which the {elsewhere} split has: found {found}")]
-    MissingClass {
-        /// The class.
-        class: String,
-        /// Where it is missing.
-        split: Split,
-        /// Where it is not.
-        elsewhere: Split,
-        /// What the split has.
-        found: Found,
-    },
+    MissingClass { class: String, split: Split, elsewhere: Split, found: Found },
     /// A file that was given as data but is no table.
     #[error("`{}` is not a CSV: {reason}", path.display())]
-    NotATable {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead.
-        reason: String,
-    },
-    /// The first line does not name the columns.
+    NotATable { path: PathBuf, reason: String },
     #[error("`{}` has no column `{column}`: line 1 names {found}", path.display())]
-    MissingColumn {
-        /// The CSV.
-        path: PathBuf,
-        /// What is missing.
-        column: &'static str,
-        /// The first columns that there are.
-        found: String,
-        /// What an option would call those that could be meant; none where there is no option.
-        candidates: Vec<String>,
-    },
-    /// Several columns could be meant.
+    MissingColumn { path: PathBuf, column: &'static str, found: String, candidates: Vec<String> },
     #[error("`{}` has several columns that could be the {column}: {}", path.display(), found.join(", "))]
-    SeveralColumns {
-        /// The CSV.
-        path: PathBuf,
-        /// What they could be.
-        column: &'static str,
-        /// Them.
-        found: Vec<String>,
-        /// What an option would call them.
-        candidates: Vec<String>,
-    },
+    SeveralColumns { path: PathBuf, column: &'static str, found: Vec<String>, candidates: Vec<String> },
     /// An option names a column that is not there.
     #[error("`{}` has no column `{given}`, which `{option}` names", path.display())]
-    NoSuchColumn {
-        /// The CSV.
-        path: PathBuf,
-        /// `--path-column` or `--label-column`.
-        option: &'static str,
-        /// What it names.
-        given: String,
-        /// What could be given.
-        columns: Vec<String>,
-    },
-    /// The first line names a column twice.
+    NoSuchColumn { path: PathBuf, option: &'static str, given: String, columns: Vec<String> },
     #[error("`{}` has two columns `{column}`: expected one", path.display())]
-    TwoColumns {
-        /// The CSV.
-        path: PathBuf,
-        /// What is there twice.
-        column: &'static str,
-    },
-    /// Corrections that nobody has decided on.
+    TwoColumns { path: PathBuf, column: &'static str },
     #[error("`{}` corrects nothing: its column `decision` is empty", path.display())]
-    NothingDecided {
-        /// The CSV.
-        path: PathBuf,
-    },
-    /// Columns, but no images.
+    NothingDecided { path: PathBuf },
     #[error("`{}` names columns but no images", path.display())]
-    NoRows {
-        /// The CSV.
-        path: PathBuf,
-    },
-    /// One line says something impossible.
+    NoRows { path: PathBuf },
     #[error("line {line} of `{}` {problem}", path.display())]
     Row {
-        /// The CSV.
         path: PathBuf,
         /// From 1, the line of the column names.
         line: u64,
-        /// What.
         problem: Box<RowProblem>,
     },
     /// Every path of a CSV leads nowhere: not a lost file, a wrong folder.
     #[error("none of the {count} files that `{}` lists exists; the first is `{}`", path.display(), first.display())]
-    NoListedFileExists {
-        /// The CSV.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-        /// Where the first was looked for.
-        first: PathBuf,
-    },
+    NoListedFileExists { path: PathBuf, count: usize, first: PathBuf },
     /// A path that a CSV cannot hold on this system.
     #[error("the path `{}` cannot be written into a CSV: it is not UTF-8", path.display())]
-    PathNotText {
-        /// The file.
-        path: PathBuf,
-    },
+    PathNotText { path: PathBuf },
     /// A share of images that leaves one side empty.
     #[error("the share {0} cannot be split off: expected a number between 0 and 1")]
     Share(f64),
     /// Too few images of one label to have some on each side.
     #[error("{found} {label} {}, near-duplicates counted once: expected at least {needed}", if *found == 1 { "image" } else { "images" })]
-    TooFewImages {
-        /// The label.
-        label: Label,
-        /// How many images that are not copies of each other.
-        found: usize,
-        /// How many it takes.
-        needed: usize,
-    },
+    TooFewImages { label: Label, found: usize, needed: usize },
 }
 
 const FIRST_LINE: &str = "the first line is `path,label` or `path,label,split`";

@@ -8,32 +8,17 @@ use crate::files::{LONGEST_NAME, nearest};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowProblem {
-    /// More or fewer fields than columns.
     #[error("has {found} fields: expected {expected}, one for each column")]
-    Fields {
-        /// Columns.
-        expected: usize,
-        /// Fields.
-        found: usize,
-    },
-    /// Nothing where something must be.
+    Fields { expected: usize, found: usize },
     #[error("has an empty {0}")]
     Empty(&'static str),
-    /// Bytes that are no text.
     #[error("has a {0} that is not UTF-8")]
     NotText(&'static str),
-    /// More text than a name has.
     #[error("has a {what} of {length} bytes: expected {LONGEST_NAME} at most")]
-    TooLong {
-        /// `label` or `split`.
-        what: &'static str,
-        /// How long it is.
-        length: usize,
-    },
+    TooLong { what: &'static str, length: usize },
     /// A path without an extension that is that of several images, or one that leads to two from two folders.
     #[error("could mean `{}` or `{}`", .0[0].display(), .0[1].display())]
     SeveralImages([PathBuf; 2]),
-    /// No name of a split.
     #[error("has the split `{0}`: expected train, val or test")]
     Split(String),
     /// A path that is not among the images of the data.
@@ -41,29 +26,12 @@ pub enum RowProblem {
     UnknownPath(PathBuf),
     /// A label that is no class of the data.
     #[error("has the label `{label}`: expected {}", known.join(", "))]
-    UnknownLabel {
-        /// What was given.
-        label: String,
-        /// All labels that can be given.
-        known: Vec<String>,
-    },
+    UnknownLabel { label: String, known: Vec<String> },
     /// `drop`, where that is also the name of a class.
     #[error("has the label `drop`, which leaves an image out but is a class here too")]
     DropIsAClass,
-    /// Another line says otherwise about the same file.
     #[error("gives `{}` the {what} `{here}`, line {line} gives it `{there}`", path.display())]
-    Conflict {
-        /// The file.
-        path: PathBuf,
-        /// `label` or `split`.
-        what: &'static str,
-        /// What this line says.
-        here: String,
-        /// What the other line says.
-        there: String,
-        /// The other line.
-        line: u64,
-    },
+    Conflict { path: PathBuf, what: &'static str, here: String, there: String, line: u64 },
 }
 
 impl RowProblem {

@@ -262,31 +262,17 @@ fn kept<T: Copy>(values: &[T], is_kept: impl Iterator<Item = bool>) -> Vec<T> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CalibrationError {
-    /// The numbers of logits, labels and folds differ.
     #[error("there are {logits} logits, {labels} labels and {folds} folds, expected one of each per image")]
-    Lengths {
-        /// How many logits.
-        logits: usize,
-        /// How many labels.
-        labels: usize,
-        /// How many folds.
-        folds: usize,
-    },
-    /// A logit that is NaN or infinite.
+    Lengths { logits: usize, labels: usize, folds: usize },
     #[error("image {image} has a logit that is not finite")]
     NotFinite {
         /// Its index, from 0.
         image: usize,
     },
-    /// Too few folds.
     #[error("the logits are from {0} folds, expected at least 2")]
     Folds(usize),
-    /// Invalid parameters in a file.
     #[error("the {kind} calibration is damaged: its numbers are not finite, not in order or not probabilities")]
-    Damaged {
-        /// The kind of calibration.
-        kind: &'static str,
-    },
+    Damaged { kind: &'static str },
 }
 
 impl CalibrationError {

@@ -6,29 +6,15 @@ use super::Review;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecisionError {
-    /// Not two numbers.
     #[error("`{0}` is not a range of probabilities for review, expected LOW,HIGH")]
     Form(String),
-    /// A bound that is not a probability.
     #[error("`{0}` is not a bound for review, expected a number from 0 to 1")]
     Bound(String),
-    /// The bounds in the wrong order.
     #[error("the review range goes from {low} to {high}, expected the lower bound first")]
-    Order {
-        /// The first number.
-        low: f64,
-        /// The second number.
-        high: f64,
-    },
+    Order { low: f64, high: f64 },
     /// The threshold is outside the range, so that confident predictions of one class would be for review.
     #[error("the threshold {threshold} is not within the review range, {low} to {high}", threshold = rounded(*.threshold), low = .review.low, high = .review.high)]
-    Outside {
-        /// The requested range.
-        review: Review,
-        /// The threshold.
-        threshold: f64,
-    },
-    /// A threshold that is not a probability.
+    Outside { review: Review, threshold: f64 },
     #[error("the threshold is {0}, expected a number from 0 to 1")]
     Threshold(f64),
 }

@@ -206,45 +206,20 @@ impl fmt::Display for ThresholdRule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// Neither a number nor a rule.
     #[error(
         "`{given}` is not a threshold rule, expected a number from 0 to 1, `f1`, `youden`, `recall>=R`, \
          `precision>=P` or `cost:fp=A,fn=B`"
     )]
-    Unknown {
-        /// What was given.
-        given: String,
-        /// A similar valid rule.
-        suggestion: Option<&'static str>,
-    },
-    /// A threshold that is not a probability.
+    Unknown { given: String, suggestion: Option<&'static str> },
     #[error("the threshold is `{given}`, expected a number from 0 to 1")]
-    Fixed {
-        /// What was given.
-        given: String,
-    },
-    /// `recall` or `precision` without `>=`.
+    Fixed { given: String },
     #[error("`{given}` lacks the required {word}, expected `{word}>=` and a number")]
-    Unfinished {
-        /// `recall` or `precision`.
-        word: &'static str,
-        /// What was given.
-        given: String,
-    },
+    Unfinished { word: &'static str, given: String },
     /// A required recall or precision that is not in (0, 1].
     #[error("`{word}>=` is followed by `{given}`, expected a number above 0 and at most 1")]
-    Share {
-        /// `recall` or `precision`.
-        word: &'static str,
-        /// What was given.
-        given: String,
-    },
-    /// Invalid costs.
+    Share { word: &'static str, given: String },
     #[error("invalid `cost:` rule: {what}")]
-    Cost {
-        /// What is wrong.
-        what: String,
-    },
+    Cost { what: String },
 }
 
 impl RuleError {

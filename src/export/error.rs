@@ -10,47 +10,20 @@ use crate::pixels::DecodeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// A model that the format cannot hold.
     #[error("cannot export this model: {reason}")]
-    Unsupported {
-        /// Why not.
-        reason: String,
-        /// What to do about it.
-        remedy: String,
-    },
+    Unsupported { reason: String, remedy: String },
     /// Not a file of this program, or one without its card.
     #[error("`{file}` was not written by `resnet-binary export`: {found}")]
-    Foreign {
-        /// The file.
-        file: String,
-        /// What it seems to be.
-        found: String,
-    },
+    Foreign { file: String, found: String },
     /// It cannot be read as what it says that it is.
     #[error("`{file}` is damaged: {reason}")]
-    Damaged {
-        /// The file.
-        file: String,
-        /// Where reading stopped.
-        reason: String,
-    },
-    /// It answers otherwise than the model did.
+    Damaged { file: String, reason: String },
     #[error("`{file}` does not answer as the model did: stage `{stage}` differs: {what}")]
-    Differs {
-        /// The file.
-        file: String,
-        /// The first of the stages that does.
-        stage: String,
-        /// By how much.
-        what: String,
-    },
-    /// The network.
+    Differs { file: String, stage: String, what: String },
     #[error(transparent)]
     Backbone(#[from] BackboneError),
-    /// The head.
     #[error(transparent)]
     Head(#[from] HeadError),
-    /// A test image.
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// A part of the file that this program makes itself.

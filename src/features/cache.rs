@@ -35,17 +35,10 @@ const ANY_LAYOUT: &str = "features-v";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum CacheError {
-    /// Its folder or file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Anything SQLite reports that is not damage.
     #[error("the feature cache `{}`: {reason}", path.display())]
-    Store {
-        /// The store's file.
-        path: PathBuf,
-        /// SQLite's reason.
-        reason: String,
-    },
+    Store { path: PathBuf, reason: String },
 }
 
 /// All that decides the features of a photo, apart from its content.
@@ -206,9 +199,6 @@ impl Cache {
     }
 
     /// Forgets what was not used for longest until the file has at most `bytes`; returns how many rows went.
-    ///
-    /// # Errors
-    /// As [`Cache::clear`].
     pub(crate) fn prune(&self, bytes: u64) -> Result<u64, CacheError> {
         self.with(|store| store.keep(bytes))
     }

@@ -11,35 +11,20 @@ use crate::progress::Interrupted;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FeatureError {
-    /// The network failed.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
-    /// The user asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// A photo could not be read and the caller wants to stop there.
     #[error("cannot read `{}`: {reason}", crate::files::escaped::text(path))]
-    Unreadable {
-        /// The photo.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The rows could not be put down.
+    Unreadable { path: PathBuf, reason: String },
     #[error(transparent)]
     File(#[from] FileError),
-    /// The system starts no thread.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
-    /// There is no memory for so many rows.
     #[error("the features of {rows} photos, {width} numbers each, need {:.1} GB and memory for them is refused",
         *rows as f64 * *width as f64 * 4e-9)]
-    Memory {
-        /// Photos.
-        rows: usize,
-        /// Numbers each.
-        width: usize,
-    },
+    Memory { rows: usize, width: usize },
     /// The network gave a row of another width: a flaw of this program.
     #[error(transparent)]
     Width(#[from] matrix::WidthError),

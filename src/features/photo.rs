@@ -34,13 +34,10 @@ pub(crate) struct Explained {
 /// Why a photo could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
-    /// The file itself.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Its content.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// The reason that an earlier run wrote down.
     #[error("{0}")]
     Noted(String),
 }

@@ -60,17 +60,11 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 /// For serde.
-///
-/// # Errors
-/// The serializer's.
 pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&text(path))
 }
 
 /// For serde, of a path that need not be there: `#[serde(serialize_with = "escaped::serialize_option")]`.
-///
-/// # Errors
-/// The serializer's.
 #[expect(clippy::ref_option, reason = "serde calls it so")]
 pub(crate) fn serialize_option<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_some(&path.as_deref().map(text))

@@ -12,18 +12,12 @@ use super::{FileError, tar};
 use crate::ffi::mapping::Mapping;
 
 /// Reads a whole file of at most `limit` bytes.
-///
-/// # Errors
-/// As [`open`], also when the file is larger than `limit`, before more than that is read.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     read_within(path, limit, Duration::MAX)
 }
 
 /// [`read`], given up when it takes longer than `time`, as from a network drive that only trickles. One that gives
 /// nothing at all holds its reader up: the system has no way to ask a file for what is there already.
-///
-/// # Errors
-/// As [`read`]; [`io::ErrorKind::TimedOut`] with the limit.
 pub(crate) fn read_within(path: &Path, limit: u64, time: Duration) -> Result<Vec<u8>, FileError> {
     let fail = |error| FileError::new("read", path, error);
     let (content, length) = content(path)?;
@@ -94,9 +88,6 @@ pub(crate) struct Mapped(Mapping);
 
 impl Mapped {
     /// Maps a regular file of at most `limit` bytes.
-    ///
-    /// # Errors
-    /// As [`read`].
     pub(crate) fn open(path: &Path, limit: u64) -> Result<Self, FileError> {
         let fail = |error| FileError::new("read", path, error);
         let file = open(path)?;
@@ -118,9 +109,6 @@ impl Mapped {
 }
 
 /// The first bytes of a regular file, `limit` of them at most.
-///
-/// # Errors
-/// As [`read`].
 pub(crate) fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     let mut head = Vec::new();
     let read = content(path)?.0.take(limit as u64).read_to_end(&mut head);

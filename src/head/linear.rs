@@ -28,9 +28,6 @@ impl Head {
     }
 
     /// The logits of all images, `[N]`.
-    ///
-    /// # Errors
-    /// As [`Head::logit`].
     pub(crate) fn logits(&self, features: &FeatureMatrix) -> Result<Vec<f64>, HeadError> {
         features.rows().map(|row| self.logit(row)).collect()
     }

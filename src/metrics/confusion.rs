@@ -134,49 +134,31 @@ impl Answers {
     }
 
     /// [`Confusion::accuracy`].
-    ///
-    /// # Errors
-    /// As there.
     pub(crate) fn accuracy(&self) -> Result<Estimate, Undefined> {
         self.right.ok_or(Undefined::NoImages)
     }
 
     /// [`Confusion::sensitivity`].
-    ///
-    /// # Errors
-    /// As there.
     pub(crate) fn sensitivity(&self) -> Result<Estimate, Undefined> {
         self.found.ok_or(Undefined::NoPositives)
     }
 
     /// [`Confusion::specificity`].
-    ///
-    /// # Errors
-    /// As there.
     pub(crate) fn specificity(&self) -> Result<Estimate, Undefined> {
         self.left_alone.ok_or(Undefined::NoNegatives)
     }
 
     /// [`Confusion::precision`].
-    ///
-    /// # Errors
-    /// As there.
     pub(crate) fn precision(&self) -> Result<Estimate, Undefined> {
         self.right_positive.ok_or(Undefined::NoPositiveAnswers)
     }
 
     /// [`Confusion::balanced_accuracy`].
-    ///
-    /// # Errors
-    /// As there.
     pub(crate) fn balanced_accuracy(&self) -> Result<Estimate, Undefined> {
         Ok(combine(self.sensitivity()?, self.specificity()?, f64::midpoint))
     }
 
     /// [`Confusion::f1`]. Without negative images the interval is that of the sensitivity alone.
-    ///
-    /// # Errors
-    /// As there.
     pub(crate) fn f1(&self) -> Result<Estimate, Undefined> {
         let (positives, negatives) = (self.confusion.positives() as f64, self.confusion.negatives() as f64);
         let sensitivity = self.sensitivity()?;

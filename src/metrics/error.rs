@@ -6,37 +6,20 @@ use super::bootstrap;
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricsError {
-    /// Not one probability for each label.
     #[error("there are {labels} labels for {probabilities} probabilities")]
-    Lengths {
-        /// How many labels.
-        labels: usize,
-        /// How many probabilities.
-        probabilities: usize,
-    },
-    /// A number that is no probability.
+    Lengths { labels: usize, probabilities: usize },
     #[error("image {image} has the probability {value}: expected a number from 0 to 1")]
     NotAProbability {
         /// Its place, from 0.
         image: usize,
-        /// What was given.
         value: f64,
     },
-    /// Not one group for each label.
     #[error("there are {groups} ids of groups for {labels} labels")]
-    Groups {
-        /// How many labels.
-        labels: usize,
-        /// How many ids.
-        groups: usize,
-    },
-    /// A threshold that nothing can be compared with.
+    Groups { labels: usize, groups: usize },
     #[error("the threshold is {0}: expected a finite number")]
     Threshold(f64),
-    /// A bootstrap that would say nothing.
     #[error("there are {0} resamples: expected at least {least}", least = bootstrap::MIN_RESAMPLES)]
     TooFewResamples(u32),
-    /// More images than are counted here.
     #[error("there are {0} images: at most 4294967295 can be measured at once")]
     TooMany(usize),
 }

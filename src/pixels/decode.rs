@@ -251,9 +251,6 @@ fn allocation(limits: &Limits) -> image::Limits {
 
 /// Some of the 16-bit levels of a photo, evenly chosen and at most 65536, as they stand in the file; `None` of a photo of
 /// 8 bits, which is told without decoding it.
-///
-/// # Errors
-/// As [`decode`].
 pub(crate) fn sample_levels(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u16>>, DecodeError> {
     if !is_sixteen_bit(bytes) {
         return Ok(None);

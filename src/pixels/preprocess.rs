@@ -106,9 +106,6 @@ impl Preprocess {
     }
 
     /// [`Preprocess::load`], and what the file tells besides.
-    ///
-    /// # Errors
-    /// As [`Preprocess::load`].
     pub(crate) fn load_with_facts(&self, bytes: &[u8], limits: &Limits) -> Result<(Crop, PhotoFacts), DecodeError> {
         let mut depth = Depth::new(self.levels);
         let (crop, size) = self.load_sized(bytes, limits, &mut depth)?;

@@ -71,9 +71,6 @@ pub(crate) fn overlay(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb
 }
 
 /// The crop as the network saw it and, to its right, the same with the map over it.
-///
-/// # Errors
-/// As [`overlay`].
 pub(crate) fn side_by_side(crop: &Crop, map: &ActivationMap, size: u32) -> Result<Rgb, HeatmapError> {
     let (photo, drawn) = (enlarged(crop, size)?, overlay(crop, map, size)?);
     let line = size as usize * 3;

@@ -9,93 +9,31 @@ use crate::files::FileError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
-    /// The file or folder.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Nothing is there.
     #[error("no files of features in `{}`", place.display())]
-    NoParts {
-        /// The folder or pattern.
-        place: PathBuf,
-    },
+    NoParts { place: PathBuf },
     /// It is another file, or one of another version of this program.
     #[error("`{}` is not a feature file of this version: {reason}", path.display())]
-    NotFeatures {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead.
-        reason: String,
-    },
-    /// It is not as it was written.
+    NotFeatures { path: PathBuf, reason: String },
     #[error("`{}` (shard {shard}) is damaged: {reason}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Which shard it says it is.
-        shard: Shard,
-        /// What shows it.
-        reason: String,
-    },
+    Damaged { path: PathBuf, shard: Shard, reason: String },
     /// Files that divide a list into different numbers of shards.
     #[error("`{}` is of {} shards, `{}` is of {}", first.0.display(), first.1, second.0.display(), second.1)]
-    OtherCount {
-        /// A file and its number of shards.
-        first: (PathBuf, usize),
-        /// A file of another number.
-        second: (PathBuf, usize),
-    },
-    /// Two files of one shard.
+    OtherCount { first: (PathBuf, usize), second: (PathBuf, usize) },
     #[error("shard {shard} is there twice: `{}` and `{}`", first.display(), second.display())]
-    Twice {
-        /// The shard.
-        shard: Shard,
-        /// One file.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
-    /// Shards that were made in different ways.
+    Twice { shard: Shard, first: PathBuf, second: PathBuf },
     #[error("`{}` and `{}` do not belong together: {what} is {first_is} in one and {second_is} in the other",
         first.display(), second.display())]
-    Differ {
-        /// One file.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-        /// In what they differ.
-        what: &'static str,
-        /// What it is in the first.
-        first_is: String,
-        /// What it is in the second.
-        second_is: String,
-    },
-    /// Shards that are not there.
+    Differ { first: PathBuf, second: PathBuf, what: &'static str, first_is: String, second_is: String },
     #[error("{} of {count} shards are missing: {}", indices.len(), ranges(indices))]
-    Missing {
-        /// Those that are missing, ascending.
-        indices: Vec<usize>,
-        /// How many there should be.
-        count: usize,
-    },
+    Missing { indices: Vec<usize>, count: usize },
     /// The photos in the files are not those of the list that they name.
     #[error("the photos in the {count} shards are not the list that they say they are of")]
-    OtherList {
-        /// How many shards.
-        count: usize,
-    },
+    OtherList { count: usize },
     /// A shard is at its place already, made in another way.
     #[error("`{}` is there already and is another one: {what} is {there} there and {here} here", path.display())]
-    There {
-        /// The file.
-        path: PathBuf,
-        /// In what it differs.
-        what: &'static str,
-        /// What it is in the file.
-        there: String,
-        /// What it would be.
-        here: String,
-    },
-    /// Levels that are chosen by all photos.
+    There { path: PathBuf, what: &'static str, there: String, here: String },
     #[error("`--levels auto` looks at all photos, and a shard has some of them")]
     AutoLevels,
 }

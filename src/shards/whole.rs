@@ -26,10 +26,8 @@ enum Found<'a> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WholeError {
-    /// The files.
     #[error(transparent)]
     Shard(#[from] ShardError),
-    /// The user asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }

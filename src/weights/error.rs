@@ -14,13 +14,7 @@ pub enum WeightsError {
     Manifest(String),
     /// No entry has this name, and no file either.
     #[error("unknown weights `{name}`, expected a file, `random[:SEED]` or one of: {}", known.join(", "))]
-    UnknownName {
-        /// What was given.
-        name: String,
-        /// What there is.
-        known: Vec<String>,
-    },
-    /// `random:` with something that is no number.
+    UnknownName { name: String, known: Vec<String> },
     #[error("`{0}` is not a seed, expected a whole number, as in `random:7`")]
     Seed(String),
     /// They are not here and may not be fetched, or could not be.
@@ -28,66 +22,21 @@ pub enum WeightsError {
         "the weights `{name}` are not here, in {}: {reason}",
         folders.iter().map(|folder| format!("`{}`", folder.display())).collect::<Vec<_>>().join(" or ")
     )]
-    Missing {
-        /// Name in the manifest.
-        name: String,
-        /// Name of the file.
-        file: String,
-        /// Where it was looked for.
-        folders: Vec<PathBuf>,
-        /// Where it is published.
-        url: String,
-        /// Why it was not fetched.
-        reason: String,
-    },
-    /// The checksum is another.
+    Missing { name: String, file: String, folders: Vec<PathBuf>, url: String, reason: String },
     #[error("`{}` is not `{name}`: SHA-256 expected {expected}, given {given}", path.display())]
-    Checksum {
-        /// The file, or the URL for a download.
-        path: PathBuf,
-        /// Name in the manifest.
-        name: String,
-        /// From the manifest.
-        expected: String,
-        /// Of the file.
-        given: String,
-    },
-    /// An address that is not encrypted.
+    Checksum { path: PathBuf, name: String, expected: String, given: String },
     #[error("`{0}` is not https, so anyone on the way could change the file")]
     NotHttps(String),
-    /// Neither safetensors nor a PyTorch file.
     #[error("`{file}` is not a weights file: {found}")]
-    NotWeights {
-        /// The file.
-        file: String,
-        /// What it seems to be.
-        found: String,
-    },
-    /// A weights file that breaks its own format.
+    NotWeights { file: String, found: String },
     #[error("`{file}` is damaged: {reason}")]
-    Damaged {
-        /// The file.
-        file: String,
-        /// Where and how.
-        reason: String,
-    },
+    Damaged { file: String, reason: String },
     /// A pickle that asks for something that a state dict does not need.
     #[error("`{file}` wants to run `{name}`; refused, nothing was executed")]
-    Refused {
-        /// The file.
-        file: String,
-        /// Module and name.
-        name: String,
-    },
+    Refused { file: String, name: String },
     /// A file that is good and cannot be used.
     #[error("`{file}` holds no state dict: {found}")]
-    NoStateDict {
-        /// The file.
-        file: String,
-        /// What it holds.
-        found: String,
-    },
-    /// Reading or writing failed.
+    NoStateDict { file: String, found: String },
     #[error(transparent)]
     File(#[from] FileError),
     /// The user asked to stop; what was downloaded is kept for the next time.

@@ -32,9 +32,6 @@ pub(crate) fn read(path: &Path) -> Result<NamedArrays, WeightsError> {
 }
 
 /// Reads all tensors from bytes; `file` is their name in messages.
-///
-/// # Errors
-/// As [`read`].
 pub(crate) fn parse(bytes: &[u8], file: &str) -> Result<NamedArrays, WeightsError> {
     parse_keeping(bytes, file, &|part| Bytes::Owned(part.to_vec()))
 }
