@@ -123,7 +123,7 @@ pub use pipeline::{
 };
 pub use report::{
     CalibrationReport, ClassCount, CrossValidationReport, EvaluateReport, FewPhotos, GroupReport, LabelError, Leak,
-    LearningPoint, MeanStd, NearDuplicate, Shortcut, Skipped, ThresholdCost, TrainReport,
+    LearningPoint, MeanStd, NearDuplicate, Shortcut, ThresholdCost, TrainReport,
 };
 
 // What options and results are made of.
@@ -131,7 +131,7 @@ pub use audit::{GroupBy, PatternError};
 pub use backbone::device::{DeviceChoice, Gpus};
 pub use backbone::{ActivationMap, Pooling, PrecisionChoice};
 pub use dataset::fixes::Fixed;
-pub use dataset::{ClassesFrom, ReadOptions, Split};
+pub use dataset::{ClassesFrom, ReadOptions, Split, Unreadable};
 pub use decision::{Calibration, Choice, Review, ThresholdRule};
 pub use features::Noticed;
 pub use head::{Balance, Head, L2};

@@ -38,7 +38,8 @@ pub use layout::ClassesFrom;
 pub use open::ReadOptions;
 pub(crate) use open::{HEAD, IsImage, open, open_for};
 pub(crate) use row_problem::RowProblem;
-pub(crate) use sample::{Dataset, Ignored, Label, Sample, Unreadable};
+pub use sample::Unreadable;
+pub(crate) use sample::{Dataset, Ignored, Label, Sample};
 pub use split::Split;
 pub(crate) use tars::photos_in;
 

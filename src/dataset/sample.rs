@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{ClassMap, Split};
+use crate::files::escaped;
 
 /// Which of the two answers is right for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,12 +45,13 @@ pub(crate) struct Sample {
     pub split: Option<Split>,
 }
 
-/// Something that is no image, or could not be looked at, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file that could not be read as an image, or a folder that could not be listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unreadable {
     /// The file or folder.
+    #[serde(with = "escaped")]
     pub path: PathBuf,
-    /// The system's reason.
+    /// Why it could not be read.
     pub reason: String,
 }
 

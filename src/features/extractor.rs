@@ -14,7 +14,7 @@ use super::batch::BatchSize;
 use super::batcher::{BatchRunner, Batcher, DeviceRunner};
 use super::throughput::Throughput;
 use super::worker::{Done, Network, Shared, Source, Worker};
-use super::{Cache, CacheKey, Extraction, FeatureError, Inputs, Noticed, Photo, Rows, Unreadable, Workload, border};
+use super::{Cache, CacheKey, Extraction, FeatureError, Inputs, Noticed, Photo, PhotoError, Rows, Workload, border};
 use crate::backbone::{BackboneError, LazyBackbone, Pooling, Readout, device, layout};
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
@@ -69,7 +69,7 @@ impl Extractor<'_> {
         &self,
         inputs: &mut dyn Inputs,
         progress: &dyn Progress,
-        sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
+        sink: &mut dyn FnMut(PathBuf, Result<Photo, PhotoError>) -> ControlFlow<()>,
     ) -> Result<(), FeatureError> {
         let Self { backbone, preprocess, readout, .. } = *self;
         let open = |device| Ok(DeviceRunner { engine: backbone.engine_on(device)?.reading(readout)?, preprocess });
@@ -81,7 +81,7 @@ impl Extractor<'_> {
         &self,
         inputs: &mut dyn Inputs,
         progress: &dyn Progress,
-        sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
+        sink: &mut dyn FnMut(PathBuf, Result<Photo, PhotoError>) -> ControlFlow<()>,
         open: &(dyn Fn(Device) -> Result<R, BackboneError> + Sync),
     ) -> Result<(), FeatureError> {
         let workers = self.workload.workers;
@@ -199,7 +199,7 @@ impl Extractor<'_> {
 fn collect(
     delivered: &Receiver<(u64, Result<Done, FeatureError>)>,
     return_permit: &Sender<()>,
-    sink: &mut dyn FnMut(PathBuf, Result<Photo, Unreadable>) -> ControlFlow<()>,
+    sink: &mut dyn FnMut(PathBuf, Result<Photo, PhotoError>) -> ControlFlow<()>,
 ) -> Result<(), FeatureError> {
     let mut early = BTreeMap::new();
     let mut next = 0;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{FeatureError, FeatureMatrix, Noticed, Unreadable};
+use super::{FeatureError, FeatureMatrix, Noticed, PhotoError};
 use crate::files::ContentHash;
 use crate::pixels::PhotoFacts;
 
@@ -70,5 +70,5 @@ pub(crate) struct Extraction {
     /// What to say of them once.
     pub noticed: Noticed,
     /// Positions of the photos that could not be read, with the reason.
-    pub unreadable: Vec<(usize, Unreadable)>,
+    pub unreadable: Vec<(usize, PhotoError)>,
 }

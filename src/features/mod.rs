@@ -26,7 +26,7 @@ pub(crate) use extractor::Extractor;
 pub(crate) use inputs::{Extraction, Inputs, Rows};
 pub(crate) use matrix::{FeatureMatrix, RowSource};
 pub use noticed::Noticed;
-pub(crate) use photo::{Explained, Photo, Unreadable};
+pub(crate) use photo::{Explained, Photo, PhotoError};
 
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ pub(crate) struct Explained {
 
 /// Why a photo could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unreadable {
+pub(crate) enum PhotoError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
@@ -42,7 +42,7 @@ pub(crate) enum Unreadable {
     Noted(String),
 }
 
-impl Unreadable {
+impl PhotoError {
     /// The reason without the path, for tables that have the path in another column.
     pub(crate) fn reason(&self) -> String {
         match self {

@@ -11,14 +11,14 @@ use crossbeam_channel::{Receiver, Sender};
 use super::batch::BatchSize;
 use super::cache::Entry;
 use super::throughput::Throughput;
-use super::{CacheKey, Explained, Extractor, FeatureError, Inputs, Photo, Unreadable, Workload, border};
+use super::{CacheKey, Explained, Extractor, FeatureError, Inputs, Photo, PhotoError, Workload, border};
 use crate::backbone::{ActivationMap, BackboneError, Engine, Pooled, Readout, layout};
 use crate::files::{self, ContentHash};
 use crate::pixels::{self, Crop, DecodeError, Kind, PhotoFacts};
 use crate::progress::Progress;
 
 /// A chunk of consecutive photos, done.
-pub(super) type Done = Vec<(PathBuf, Result<Photo, Unreadable>)>;
+pub(super) type Done = Vec<(PathBuf, Result<Photo, PhotoError>)>;
 
 /// Where the workers take their photos from, with the number of the next chunk.
 pub(super) struct Source<'a> {
@@ -45,7 +45,7 @@ pub(super) struct Shared<'a> {
 pub(super) struct Chunk {
     /// Its place in the order of chunks.
     pub(super) number: u64,
-    read: Vec<(PathBuf, Result<Read, Unreadable>)>,
+    read: Vec<(PathBuf, Result<Read, PhotoError>)>,
     /// Those of the photos that have to go through the network, in order.
     pub(super) crops: Vec<Crop>,
 }
@@ -132,7 +132,7 @@ impl<'a> Worker<'a> {
         path: &Path,
         crops: &mut Vec<Crop>,
         scope: &'scope Scope<'scope, '_>,
-    ) -> Result<Read, Unreadable>
+    ) -> Result<Read, PhotoError>
     where
         'a: 'scope,
     {

@@ -14,12 +14,12 @@ use super::photos::{Opened, Photos, Reading};
 use super::{BackboneOptions, MaxUnreadable, OnUnreadable, PipelineError};
 use crate::backbone::layout::FEATURES;
 use crate::backbone::{Pooling, Target, about, device};
+use crate::dataset::Unreadable;
 use crate::dataset::{Dataset, ReadOptions, Sample};
 use crate::features::{FeatureError, Rows};
 use crate::files::{self, FileError, escaped};
 use crate::pixels::{Limits, PhotoFacts, Preprocess};
 use crate::progress::Progress;
-use crate::report::Skipped;
 use crate::shards::{self, Contents, Entry, List, Manifest, Part, RowEntry, RowType, Setup, Shard, ShardError};
 use crate::shards::{UnreadableEntry, path_bytes, path_of};
 
@@ -78,7 +78,7 @@ pub struct ExtractSummary {
     /// Rows written.
     pub images: usize,
     /// Photos that could not be read.
-    pub unreadable: Vec<Skipped>,
+    pub unreadable: Vec<Unreadable>,
     /// How many of the rows were computed in an earlier run.
     pub from_cache: usize,
     /// Images a second; `None` where the file was there already.
@@ -223,7 +223,7 @@ impl ExtractOptions {
             return Err(ShardError::There { path: path.to_path_buf(), what, there, here }.into());
         }
         let unreadable = (0..manifest.unreadable).filter_map(|place| part.unreadable(place));
-        let unreadable: Vec<Skipped> = unreadable.map(|entry| skipped(&entry)).collect();
+        let unreadable: Vec<Unreadable> = unreadable.map(|entry| skipped(&entry)).collect();
         MaxUnreadable::check(self.max_unreadable, &unreadable, manifest.rows)?;
         let (images, output) = (manifest.rows, path.to_path_buf());
         Ok(Some(ExtractSummary { images, unreadable, from_cache: 0, images_per_second: None, output }))
@@ -237,8 +237,8 @@ fn entry(shard: Shard, place: usize, sample: &Sample) -> Entry<'_> {
 }
 
 /// A photo that could not be read, as reports name it.
-pub(super) fn skipped(entry: &UnreadableEntry<'_>) -> Skipped {
-    Skipped { path: path_of(entry.photo.path), reason: String::from_utf8_lossy(entry.reason).into_owned() }
+pub(super) fn skipped(entry: &UnreadableEntry<'_>) -> Unreadable {
+    Unreadable { path: path_of(entry.photo.path), reason: String::from_utf8_lossy(entry.reason).into_owned() }
 }
 
 /// Rows on their way into a safetensors file, whose header needs their number first: they wait in a file of their own,

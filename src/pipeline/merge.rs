@@ -11,8 +11,8 @@ use super::PipelineError;
 use super::extract::skipped;
 use super::outputs::{Inputs, Output, Outputs};
 use crate::backbone::layout::FEATURES;
+use crate::dataset::Unreadable;
 use crate::progress::{Progress, Unit};
-use crate::report::Skipped;
 use crate::shards::{self, Contents, ShardError, Whole};
 
 /// What `merge` needs to know.
@@ -32,7 +32,7 @@ pub struct MergeSummary {
     /// Number of photos with a row.
     pub images: usize,
     /// Photos that could not be read.
-    pub unreadable: Vec<Skipped>,
+    pub unreadable: Vec<Unreadable>,
     /// The merged file, if it was written.
     pub output: Option<PathBuf>,
 }

@@ -8,6 +8,7 @@ use super::levels::{self, Remedy};
 use super::{BackboneOptions, OnUnreadable, PipelineError, memory};
 use crate::audit::GroupBy;
 use crate::backbone::{LazyBackbone, Pooling, Readout, Target, device};
+use crate::dataset::Unreadable;
 use crate::dataset::fixes::{self, Fixed};
 use crate::dataset::{self, ClassMap, Dataset, Label, ReadOptions, Sample, Split};
 use crate::features::{Cache, Extraction, Extractor, Rows};
@@ -15,7 +16,7 @@ use crate::files::{ContentHash, escaped, shell_word};
 use crate::model::Model;
 use crate::pixels::{self, Limits, Preprocess};
 use crate::progress::{Progress, Unit};
-use crate::report::{ClassCount, Skipped};
+use crate::report::ClassCount;
 use crate::weights::WeightsId;
 
 /// Which photos, and how they become rows.
@@ -55,7 +56,7 @@ pub(super) struct Photos {
     pub(super) extraction: Extraction,
     /// What was done to them, with the levels that were chosen.
     pub(super) preprocess: Preprocess,
-    pub(super) unreadable: Vec<Skipped>,
+    pub(super) unreadable: Vec<Unreadable>,
     pub(super) ignored: String,
     pub(super) seconds: f64,
     pub(super) images_per_second: f64,
@@ -193,11 +194,12 @@ impl Reading<'_> {
         progress.finish();
         let extraction = extraction?;
         let seconds = started.elapsed().as_secs_f64();
-        let unreadable = extraction.unreadable.iter().map(|(index, error)| Skipped {
+        let unreadable = extraction.unreadable.iter().map(|(index, error)| Unreadable {
             path: paths.get(*index).cloned().unwrap_or_default(),
             reason: error.reason(),
         });
-        let not_listed = found.unreadable.iter().cloned().map(|item| Skipped { path: item.path, reason: item.reason });
+        let not_listed =
+            found.unreadable.iter().cloned().map(|item| Unreadable { path: item.path, reason: item.reason });
         let unreadable: Vec<_> = not_listed.chain(unreadable).collect();
         for skipped in &unreadable {
             progress.warn(&format!("left out `{}`: {}", escaped::text(&skipped.path), skipped.reason));

@@ -13,7 +13,7 @@ use crate::metrics::{Metrics, Scores};
 use crate::model::Model;
 use crate::pixels::Levels;
 use crate::progress::{Progress, Unit};
-use crate::report::html::{self, Fact, Measured, Page, Photo, Repeat, Seen, Warning};
+use crate::report::html::{self, Measured, Page, Photo, Repeat, Seen, Warning};
 use crate::report::{FewPhotos, ThresholdCost, counted};
 
 /// Most photos with pictures.
@@ -177,20 +177,20 @@ pub(super) fn repeat(photos: &Photos, model: &Model, seed: u64) -> Repeat {
     Repeat {
         seed,
         versions: vec![
-            Fact::new("resnet-binary", env!("CARGO_PKG_VERSION")),
-            Fact::new("model made by", &model.facts.created_by),
-            Fact::new("device", format!("{}, {}", photos.device, photos.target.precision)),
+            ("resnet-binary", env!("CARGO_PKG_VERSION").to_owned()),
+            ("model made by", model.facts.created_by.clone()),
+            ("device", format!("{}, {}", photos.device, photos.target.precision)),
         ],
         hashes: vec![
-            Fact::new("weights", format!("{} {}", model.facts.weights.name, model.facts.weights.sha256)),
-            Fact::new("photos, with their names", photos.fingerprint()),
+            ("weights", format!("{} {}", model.facts.weights.name, model.facts.weights.sha256)),
+            ("photos, with their names", photos.fingerprint()),
         ],
         preprocess: vec![
-            Fact::new("16-bit levels", levels),
-            Fact::new("short side", format!("{} pixels, antialiased bilinear", preprocess.resize)),
-            Fact::new("centre crop", format!("{0}×{0} pixels", preprocess.crop)),
-            Fact::new("mean (R, G, B)", channels(preprocess.mean)),
-            Fact::new("std (R, G, B)", channels(preprocess.std)),
+            ("16-bit levels", levels),
+            ("short side", format!("{} pixels, antialiased bilinear", preprocess.resize)),
+            ("centre crop", format!("{0}×{0} pixels", preprocess.crop)),
+            ("mean (R, G, B)", channels(preprocess.mean)),
+            ("std (R, G, B)", channels(preprocess.std)),
         ],
     }
 }

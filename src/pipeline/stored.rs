@@ -16,14 +16,14 @@ use crate::audit::GroupBy;
 use crate::backbone::device::{self, DeviceChoice};
 use crate::backbone::layout::FEATURES;
 use crate::backbone::{BackboneError, LazyBackbone, Pooling, Precision, Target};
+use crate::dataset::Unreadable;
 use crate::dataset::fixes::Fixed;
 use crate::dataset::{ClassMap, Dataset, DatasetError, Ignored, Sample};
-use crate::features::{Extraction, FeatureMatrix, RowSource, Rows, Unreadable};
+use crate::features::{Extraction, FeatureMatrix, PhotoError, RowSource, Rows};
 use crate::files::escaped;
 use crate::model::Model;
 use crate::pixels::PhotoFacts;
 use crate::progress::{Progress, Unit};
-use crate::report::Skipped;
 use crate::shards::{Entry, Manifest, ShardError, Whole, path_of};
 use crate::weights::{self, WeightsId, WeightsSource};
 
@@ -151,7 +151,7 @@ impl Stored {
         let by_path: Option<HashMap<&Path, &Sample>> =
             fixed.map(|_| found.samples.iter().map(|sample| (sample.path.as_path(), sample)).collect());
         let is_kept = |path: &Path| by_path.as_ref().is_none_or(|by_path| by_path.contains_key(path));
-        let unreadable: Vec<(usize, Skipped)> =
+        let unreadable: Vec<(usize, Unreadable)> =
             self.unreadable().filter(|(_, skipped)| is_kept(&skipped.path)).collect();
         let manifest = &self.manifest;
         let in_place = self.whole.is_in_place();
@@ -171,7 +171,7 @@ impl Stored {
             noticed: manifest.noticed.clone(),
             unreadable: unreadable
                 .iter()
-                .map(|(place, skipped)| (*place, Unreadable::Noted(skipped.reason.clone())))
+                .map(|(place, skipped)| (*place, PhotoError::Noted(skipped.reason.clone())))
                 .collect(),
         };
         progress.start("features", Unit::Images, Some(manifest.rows as u64));
@@ -255,13 +255,13 @@ impl Stored {
         })
     }
 
-    fn unreadable(&self) -> impl Iterator<Item = (usize, Skipped)> {
+    fn unreadable(&self) -> impl Iterator<Item = (usize, Unreadable)> {
         self.whole.unreadable().map(|entry| (entry.photo.position, skipped(&entry)))
     }
 
-    fn not_listed(&self) -> impl Iterator<Item = Skipped> {
+    fn not_listed(&self) -> impl Iterator<Item = Unreadable> {
         let listed = self.manifest.not_listed.iter();
-        listed.map(|(path, reason)| Skipped { path: escaped::path(path), reason: reason.clone() })
+        listed.map(|(path, reason)| Unreadable { path: escaped::path(path), reason: reason.clone() })
     }
 
     /// Where a head is fitted; the arithmetic is that of the rows.

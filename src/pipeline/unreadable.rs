@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::PipelineError;
-use crate::report::Skipped;
+use crate::dataset::Unreadable;
 
 /// What to do about a photo that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl MaxUnreadable {
     ///
     /// # Errors
     /// [`PipelineError::TooManyUnreadable`]
-    pub(super) fn check(limit: Option<Self>, unreadable: &[Skipped], read: usize) -> Result<(), PipelineError> {
+    pub(super) fn check(limit: Option<Self>, unreadable: &[Unreadable], read: usize) -> Result<(), PipelineError> {
         let (Some(first), Some(limit)) = (unreadable.first(), limit) else { return Ok(()) };
         let first = format!("`{}`: {}", first.path.display(), first.reason);
         limit.check_count(unreadable.len(), unreadable.len() + read, first)

@@ -1,20 +1,6 @@
-//! The number of photos of each class, and the photos that were left out.
-
-use std::path::PathBuf;
+//! The number of photos of each class.
 
 use serde::Serialize;
-
-use crate::files::escaped;
-
-/// A photo that was left out, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    /// The file.
-    #[serde(with = "escaped")]
-    pub path: PathBuf,
-    /// Why it could not be read.
-    pub reason: String,
-}
 
 /// A class with the number of its images in each split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

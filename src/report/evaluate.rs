@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::estimates::{estimates, in_groups, write_confusion, write_estimate};
-use super::{FewPhotos, Skipped, ThresholdCost, counted, rounded};
+use super::{FewPhotos, ThresholdCost, counted, rounded};
+use crate::dataset::Unreadable;
 use crate::features::Noticed;
 use crate::files::escaped;
 use crate::metrics::Metrics;
@@ -46,7 +47,7 @@ pub struct EvaluateReport {
     #[serde(serialize_with = "escaped::serialize_option")]
     pub page: Option<PathBuf>,
     /// Photos that could not be read.
-    pub unreadable: Vec<Skipped>,
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl EvaluateReport {

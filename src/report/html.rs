@@ -23,9 +23,7 @@ mod samples;
 mod summary;
 mod text;
 
-pub(crate) use page::{
-    ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Photo, Repeat, Seen, Unfamiliar, Warning,
-};
+pub(crate) use page::{ClassPhotos, Data, Decision, Measured, Network, Page, Photo, Repeat, Seen, Unfamiliar, Warning};
 pub(crate) use picture::Picture;
 
 use crate::files::Kind;

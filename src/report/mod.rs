@@ -18,7 +18,7 @@ mod threshold_cost;
 mod train;
 
 pub(crate) use crate::files::shell_word;
-pub use counts::{ClassCount, Skipped};
+pub use counts::ClassCount;
 pub use cross_validation::{CrossValidationReport, LearningPoint, MeanStd};
 pub(crate) use doctor::{DeviceCheck, DoctorReport, Problem, WeightsState};
 pub use estimates::CalibrationReport;

@@ -11,11 +11,12 @@ mod summary;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use crate::dataset::Unreadable;
 use crate::metrics::{Bootstrap, Scores, evaluate};
 use crate::report::html::{
-    ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Picture, Repeat, Seen, Warning, render,
+    ClassPhotos, Data, Decision, Measured, Network, Page, Picture, Repeat, Seen, Warning, render,
 };
-use crate::report::{ClassCount, GroupReport, LabelError, NearDuplicate, Shortcut, Skipped};
+use crate::report::{ClassCount, GroupReport, LabelError, NearDuplicate, Shortcut};
 
 /// Markup in every way, quotes, control characters, a direction override, letters from right to left.
 const HOSTILE: &str = "</title></style><script>alert(1)</script>\" onload='x' `&amp; \0\u{1b}[2J\u{202e}gpj.exe חתול";
@@ -44,7 +45,7 @@ fn filled_with(word: &str) -> Page {
     }
     let class = |positive| ClassCount { name: words(), positive, train: 1, validation: 1, test: 1, undivided: 0 };
     let warning = || Warning { sentence: words(), step: Some(words()) };
-    let fact = || vec![Fact::new(word, word)];
+    let fact = || vec![("fact", words())];
     Page {
         title: words(),
         command: words(),
@@ -61,7 +62,7 @@ fn filled_with(word: &str) -> Page {
             source: path(),
             classes: vec![class(false), class(true)],
             split: words(),
-            unreadable: vec![Skipped { path: path(), reason: words() }],
+            unreadable: vec![Unreadable { path: path(), reason: words() }],
             ignored: words(),
         }),
         network: Some(Network {
@@ -87,7 +88,6 @@ fn filled_with(word: &str) -> Page {
             warning: Some(warning()),
             cost: Some(words()),
             calibration: Some(words()),
-            review: None,
         }),
         photo_groups: Some(GroupReport {
             near_duplicates: vec![NearDuplicate {
@@ -252,7 +252,7 @@ fn lists_without_end_are_bounded_and_say_what_is_missing() {
     let mut page = example::page();
     let fill = |count: usize| (0..count).map(|place| PathBuf::from(format!("photo-{place}.jpg")));
     page.data.as_mut().unwrap().unreadable =
-        fill(5000).map(|path| Skipped { path, reason: "it is empty".to_owned() }).collect();
+        fill(5000).map(|path| Unreadable { path, reason: "it is empty".to_owned() }).collect();
     page.label_errors = Some(fill(3000).map(|path| LabelError { path, ..LabelError::default() }).collect());
     let pair = page.photo_groups.as_ref().unwrap().near_duplicates[0].clone();
     page.photo_groups.as_mut().unwrap().near_duplicates =

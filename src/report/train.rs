@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::estimates::{in_groups, write_confusion, write_estimate};
 use super::findings::MAX_SUSPECT_FRACTION;
 use super::{
-    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, GroupReport, LabelError, Leak, Shortcut, Skipped,
+    CalibrationReport, ClassCount, CrossValidationReport, FewPhotos, GroupReport, LabelError, Leak, Shortcut,
     ThresholdCost, counted, rounded, shell_word,
 };
 use crate::backbone::{Pooling, layout};
+use crate::dataset::Unreadable;
 use crate::dataset::fixes::Fixed;
 use crate::decision::Choice;
 use crate::features::Noticed;
@@ -33,7 +34,7 @@ pub struct TrainReport {
     /// The name of the negative class.
     pub negative: String,
     /// Photos that could not be read.
-    pub unreadable: Vec<Skipped>,
+    pub unreadable: Vec<Unreadable>,
     /// Description of the files that are not photos; empty if there are none.
     pub ignored: String,
     /// Remarks on the photos as files.

@@ -103,7 +103,6 @@ fn page(report: &TrainReport, warnings: Vec<Warning>, thumbnails: &Thumbnails<'_
             warning: report.threshold_choice.as_ref().and_then(|choice| warning_of_choice(choice, report)),
             cost: report.threshold_cost.as_ref().map(|cost| cost.in_words([&report.negative, &report.positive])),
             calibration: report.calibration.map(|calibration| calibration.to_string()),
-            review: None,
         }),
         photo_groups: Some(report.photo_groups.clone()),
         leaks: report.leaks.clone(),

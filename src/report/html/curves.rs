@@ -11,11 +11,9 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let scores = Scores::new(&measured.labels, &measured.probabilities).ok().filter(|scores| scores.count() > 0)?;
     let scores = if measured.groups.is_empty() { scores } else { scores.in_groups(&measured.groups).ok()? };
     let steps = steps(&scores);
-    let review = page.decision.as_ref().and_then(|decision| decision.review);
     let metrics = &measured.metrics;
     let pictures = [
-        plot::histogram(&measured.labels, &measured.probabilities, metrics, review)
-            .map(|svg| histogram(page, measured, review.is_some(), &svg)),
+        plot::histogram(&measured.labels, &measured.probabilities, metrics).map(|svg| histogram(page, measured, &svg)),
         plot::roc(&steps, metrics).map(|svg| roc(page, metrics, &svg)),
         plot::precision_recall(&steps, metrics).map(|svg| precision_recall(page, metrics, &svg)),
         calibration_bins(&scores)
@@ -44,16 +42,13 @@ pub(super) fn figure(title: &str, svg: &str, legend: &[(&str, String)], reading:
     )
 }
 
-fn histogram(page: &Page, measured: &Measured, has_review: bool, svg: &str) -> String {
+fn histogram(page: &Page, measured: &Measured, svg: &str) -> String {
     let metrics = &measured.metrics;
-    let mut legend = vec![
+    let legend = [
         ("block positive", format!("true {}, upwards", Name(&page.positive))),
         ("block negative", format!("true {}, downwards", Name(&page.negative))),
         ("upright dark", format!("decision threshold {}", threshold(metrics.threshold))),
     ];
-    if has_review {
-        legend.push(("block band", "review".to_owned()));
-    }
     let reading = format!(
         "Each photo is placed at its probability of {}. The better the threshold separates the two colours, the fewer \
          mistakes.",

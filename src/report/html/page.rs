@@ -8,10 +8,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::picture::Picture;
+use crate::dataset::Unreadable;
 use crate::metrics::Metrics;
-use crate::report::{
-    ClassCount, CrossValidationReport, GroupReport, LabelError, Leak, LearningPoint, Shortcut, Skipped,
-};
+use crate::report::{ClassCount, CrossValidationReport, GroupReport, LabelError, Leak, LearningPoint, Shortcut};
 
 /// One report. Only the names are needed: `Page { title, command, negative, positive, ..Page::default() }`.
 #[derive(Debug, Clone, Default)]
@@ -102,7 +101,7 @@ pub(crate) struct Data {
     /// The origin of the split, such as `stratified, 20 % for validation, seed 0`.
     pub split: String,
     /// Photos that could not be read.
-    pub unreadable: Vec<Skipped>,
+    pub unreadable: Vec<Unreadable>,
     /// Description of the files that are not photos; empty if there are none.
     pub ignored: String,
 }
@@ -167,8 +166,6 @@ pub(crate) struct Decision {
     pub cost: Option<String>,
     /// Description of the calibration.
     pub calibration: Option<String>,
-    /// Between these two probabilities the answer is `review`.
-    pub review: Option<(f64, f64)>,
 }
 
 /// One measured image.
@@ -203,25 +200,9 @@ pub(crate) struct Repeat {
     /// The seed of all random choices.
     pub seed: u64,
     /// Program and library → version.
-    pub versions: Vec<Fact>,
+    pub versions: Vec<(&'static str, String)>,
     /// What was hashed → SHA-256.
-    pub hashes: Vec<Fact>,
+    pub hashes: Vec<(&'static str, String)>,
     /// From bytes to the network's input: each step and its setting.
-    pub preprocess: Vec<Fact>,
-}
-
-/// A name and its value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Fact {
-    /// Such as `libtorch`.
-    pub name: String,
-    /// Such as `2.11.0`.
-    pub value: String,
-}
-
-impl Fact {
-    /// Creates a fact.
-    pub(crate) fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into() }
-    }
+    pub preprocess: Vec<(&'static str, String)>,
 }

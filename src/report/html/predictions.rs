@@ -53,29 +53,6 @@ fn rule(page: &Page, decision: &Decision) -> String {
     if let Some(calibration) = &decision.calibration {
         said.push(("calibration".to_owned(), Prose(calibration).to_string()));
     }
-    if let Some((low, high)) = decision.review {
-        let band = format!("between {} and {} the answer is <i>review</i>", threshold(low), threshold(high));
-        said.push(("review".to_owned(), band + &reviewed(page, low, high).unwrap_or_default()));
-    }
     let cost = decision.cost.as_ref().map_or(String::new(), |cost| format!("<p>{}.</p>\n", Prose(cost)));
     format!("<h3>Decision threshold</h3>\n{warning}{cost}{}", facts(&said))
-}
-
-/// The number of photos left to review, and the accuracy on the rest.
-fn reviewed(page: &Page, low: f64, high: f64) -> Option<String> {
-    let measured = page.measured.first().filter(|measured| measured.labels.len() == measured.probabilities.len())?;
-    let pairs = || measured.labels.iter().zip(&measured.probabilities);
-    let answered: Vec<_> = pairs().filter(|&(_, &probability)| probability < low || probability > high).collect();
-    let is_right = |&&(&label, &probability): &&(&bool, &f64)| label == (probability >= measured.metrics.threshold);
-    let right = answered.iter().filter(is_right).count();
-    let all = measured.labels.len();
-    (!answered.is_empty()).then(|| {
-        format!(
-            ": {} of {} photos need review; of the other {}, {} are predicted correctly",
-            count(all - answered.len()),
-            count(all),
-            count(answered.len()),
-            percent(right as f64 / answered.len() as f64)
-        )
-    })
 }

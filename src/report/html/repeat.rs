@@ -1,6 +1,6 @@
 //! Everything needed to reproduce the numbers.
 
-use super::page::{Fact, Network, Page};
+use super::page::{Network, Page};
 use super::text::{Name, Prose, command};
 use super::{Section, facts};
 
@@ -38,6 +38,6 @@ fn described(network: &Network) -> Vec<(String, String)> {
     rows.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn named(all: &[Fact]) -> Vec<(String, String)> {
-    all.iter().map(|fact| (Prose(&fact.name).to_string(), format!("<code>{}</code>", Prose(&fact.value)))).collect()
+fn named(all: &[(&str, String)]) -> Vec<(String, String)> {
+    all.iter().map(|(name, value)| (Prose(name).to_string(), format!("<code>{}</code>", Prose(value)))).collect()
 }

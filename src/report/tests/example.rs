@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::PathBuf;
 
+use crate::dataset::Unreadable;
 use crate::metrics::{Bootstrap, Estimate, Scores, evaluate, interval};
 use crate::report::html::{
-    ClassPhotos, Data, Decision, Fact, Measured, Network, Page, Photo, Picture, Repeat, Seen, Unfamiliar, Warning,
+    ClassPhotos, Data, Decision, Measured, Network, Page, Photo, Picture, Repeat, Seen, Unfamiliar, Warning,
 };
 use crate::report::{
     ClassCount, CrossValidationReport, GroupReport, LabelError, Leak, LearningPoint, MeanStd, NearDuplicate, Shortcut,
-    Skipped,
 };
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
@@ -68,7 +68,6 @@ pub(crate) fn page() -> Page {
                 "platt curve; out-of-fold log loss 0.447 before, 0.431 after"
                     .to_owned(),
             ),
-            review: Some((0.35, 0.6)),
         }),
         learning_curve: learning_curve(),
         photo_groups: Some(photo_groups()),
@@ -123,7 +122,7 @@ fn data() -> Data {
         test: 0,
         undivided: 0,
     };
-    let skipped = |path: &str, reason: &str| Skipped { path: PathBuf::from(path), reason: reason.to_owned() };
+    let skipped = |path: &str, reason: &str| Unreadable { path: PathBuf::from(path), reason: reason.to_owned() };
     Data {
         source: PathBuf::from("imgs"),
         classes: vec![class("ants", false, 124, 70), class("bees", true, 121, 83)],
@@ -263,16 +262,16 @@ fn shortcuts() -> Vec<Shortcut> {
 fn repeat() -> Repeat {
     Repeat {
         seed: 0,
-        versions: vec![Fact::new("resnet-binary", "0.1.0"), Fact::new("libtorch", "2.11.0")],
+        versions: vec![("resnet-binary", "0.1.0".to_owned()), ("libtorch", "2.11.0".to_owned())],
         hashes: vec![
-            Fact::new("weights", "5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888"),
-            Fact::new("photos", "9daac994b1f1c5a9e1f2b8b6f3a9f5d4c2e1b7a6958473625140f3e2d1c0b9a8"),
+            ("weights", "5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888".to_owned()),
+            ("photos", "9daac994b1f1c5a9e1f2b8b6f3a9f5d4c2e1b7a6958473625140f3e2d1c0b9a8".to_owned()),
         ],
         preprocess: vec![
-            Fact::new("resize", "short side to 256, antialiased bilinear"),
-            Fact::new("crop", "224 × 224, centre"),
-            Fact::new("mean", "0.485, 0.456, 0.406"),
-            Fact::new("deviation", "0.229, 0.224, 0.225"),
+            ("resize", "short side to 256, antialiased bilinear".to_owned()),
+            ("crop", "224 × 224, centre".to_owned()),
+            ("mean", "0.485, 0.456, 0.406".to_owned()),
+            ("deviation", "0.229, 0.224, 0.225".to_owned()),
         ],
     }
 }

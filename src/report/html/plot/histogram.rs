@@ -6,13 +6,8 @@ use crate::metrics::Metrics;
 /// Columns of the histogram.
 const COLUMNS: usize = 20;
 
-/// Positive images upwards, negative ones downwards: neither hides the other. `review` is the band without an answer.
-pub(in crate::report::html) fn histogram(
-    labels: &[bool],
-    probabilities: &[f64],
-    metrics: &Metrics,
-    review: Option<(f64, f64)>,
-) -> Option<String> {
+/// Positive images upwards, negative ones downwards: neither hides the other.
+pub(in crate::report::html) fn histogram(labels: &[bool], probabilities: &[f64], metrics: &Metrics) -> Option<String> {
     let [negatives, positives] = heights(labels, probabilities);
     let highest = negatives.iter().chain(&positives).copied().max().filter(|&highest| highest > 0)? as f64 * 1.08;
     let right = metrics.confusion.true_positive + metrics.confusion.true_negative;
@@ -20,10 +15,6 @@ pub(in crate::report::html) fn histogram(
         format!("Probabilities of both classes; {right} of {} on the right side of the threshold", metrics.count);
     let y = Axis { name: "images", range: -highest..highest, unit: Unit::Count };
     let mut chart = Chart::new(Axis::share("predicted probability"), y)?;
-    if let Some((low, high)) = review.map(|(low, high)| (low.clamp(0.0, 1.0), high.clamp(0.0, 1.0))) {
-        let corners = [(low, -highest), (high, -highest), (high, highest), (low, highest)];
-        chart = chart.band(&corners, Role::Quiet);
-    }
     for (heights, sign, role) in [(positives, 1.0, Role::Positive), (negatives, -1.0, Role::Negative)] {
         for (place, height) in heights.into_iter().enumerate().filter(|&(_, height)| height > 0) {
             let edge = |place: usize| place as f64 / COLUMNS as f64;
