@@ -5,7 +5,7 @@
 
 Made with torch 2.11.0, torchvision 0.26.0, numpy 2, safetensors 0.8. Weights of 100 MB cannot be committed, so both
 sides make them: number i of tensor t is `mix(fnv1a(t) + i)`, whose upper 24 bits become an exact f32 in [0, 1).
-`tests/parity.rs` makes the same ones, and the SHA-256 over all of them shows that they are.
+`src/head/tests/torchvision.rs` makes the same ones, and the SHA-256 over all of them shows that they are.
 """
 
 import hashlib

@@ -97,7 +97,7 @@ def optima():
 
 
 def noise(index):
-    """As in tests/head.rs: a hash of the index, in ±1, exact in f32."""
+    """As in src/head/tests/reference.rs: a hash of the index, in ±1, exact in f32."""
     mixed = (index.astype(numpy.uint64) + numpy.uint64(1)) * numpy.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> numpy.uint64(29))) * numpy.uint64(0xBF58476D1CE4E5B9)
     return ((mixed >> numpy.uint64(40)).astype(numpy.float64) / (1 << 23) - 1.0).astype(numpy.float32)

@@ -25,7 +25,7 @@
 //! both the mean over the groups of the fraction missed (or wrong) in each and the fraction of all images missed (or wrong)
 //! must be as low as required of that many independent images. A part of a group counts as that fraction, which is less
 //! dispersed than the outcome of an independent image, so the guarantee is conservative; in simulations with groups of 1 to
-//! 20 (`tests/decision/promises.rs`), from copies to unrelated images, the recall holds in at least 95 % of trainings. With
+//! 20 (`tests/promises.rs`), from copies to unrelated images, the recall holds in at least 95 % of trainings. With
 //! groups of one image nothing changes.
 //!
 //! Both guarantees assume scores of one head. Out-of-fold scores come from several, each fitted to slightly less data than

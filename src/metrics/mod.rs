@@ -2,7 +2,7 @@
 //!
 //! [`Scores`] checks the pairs once; every measure then takes them and gives a number or the reason why there is none
 //! ([`Undefined`]): a ROC-AUC without negatives is not 0.5, it does not exist. [`evaluate`] gathers all measures into
-//! one [`Metrics`], each with an interval. The numbers equal scikit-learn's on the same scores (`tests/metrics.rs`).
+//! one [`Metrics`], each with an interval. The numbers equal scikit-learn's on the same scores (`tests.rs`).
 //! This module imports nothing of the crate, so that every other one may use it.
 //!
 //! | measure | interval |
@@ -18,7 +18,7 @@
 //! draws groups.
 //!
 //! # Few images
-//! How often the intervals hold the true value is measured by simulation in `tests/metrics.rs`. On 250 images it is 93 to
+//! How often the intervals hold the true value is measured by simulation in `tests.rs`. On 250 images it is 93 to
 //! 98 %. On few it depends on what the truth is, above all near 1, where a share has few possible values; from a ROC-AUC of
 //! 0.76 to one of 0.999, with probabilities that hold and with a head four times too sure of itself, it is 84 % and more
 //! from 2 of each class on wherever there is an interval. There is none on one image of a class, none of the log loss and

@@ -364,7 +364,7 @@ fn copies_and_groups_leave_the_intervals_what_they_promise() {
     }
 }
 
-/// `cargo test --release --test metrics -- --ignored --nocapture` prints the tables of the documentation.
+/// `cargo test --release metrics::tests -- --ignored --nocapture` prints the tables of the documentation.
 #[test]
 #[ignore = "takes minutes"]
 fn tables_of_coverage() {

@@ -1,4 +1,4 @@
-//! What the goldens of `tests/pixels.rs` do not have: headers that ask for too much, and what stands beside the pixels.
+//! What the goldens of `src/pixels/tests/files.rs` do not have: headers that ask for too much, and what stands beside the pixels.
 
 use std::time::Duration;
 
