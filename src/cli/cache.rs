@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::features::cache::{Cache, CacheInfo};
-use crate::progress::Progress;
 use anyhow::{Context, bail};
 
 use super::options;
-use super::terminal::{self, Exit, Terminal};
+use super::output;
+use super::terminal::{Exit, Terminal};
+use crate::features::cache::{Cache, CacheInfo};
+use crate::progress::Progress;
 
 /// Show, clear or shrink the cache of features
 ///
@@ -53,16 +54,16 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     match args.action {
         Action::Info { json: true } => {
             let info = serde_json::to_string(&cache.info()?).context("cannot write the answer as JSON")?;
-            terminal::print(&format!("{info}\n"))?;
+            output::print(&format!("{info}\n"))?;
         }
-        Action::Info { json: false } => terminal::print(&describe(&cache.info()?))?,
+        Action::Info { json: false } => output::print(&describe(&cache.info()?))?,
         Action::Clear => {
             cache.clear()?;
-            terminal::print(&describe(&cache.info()?))?;
+            output::print(&describe(&cache.info()?))?;
         }
         Action::Prune { max_size } => {
             let gone = cache.prune(max_size)?;
-            terminal::print(&format!("{gone} photos removed\n{}", describe(&cache.info()?)))?;
+            output::print(&format!("{gone} photos removed\n{}", describe(&cache.info()?)))?;
         }
     }
     for notice in cache.notices() {

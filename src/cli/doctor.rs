@@ -3,14 +3,15 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::backbone::device::DeviceChoice;
-use crate::pipeline::{self, DoctorOptions};
-use crate::weights::{Places, WeightsSource};
 use anyhow::Context;
 
 use super::options;
-use super::terminal::{self, Exit, Terminal};
+use super::output;
+use super::terminal::{Exit, Terminal};
 use super::threads;
+use crate::backbone::device::DeviceChoice;
+use crate::pipeline::{self, DoctorOptions};
+use crate::weights::{Places, WeightsSource};
 
 /// Check libtorch, driver, devices, weights and cache, and run a batch on every device
 #[derive(Debug, clap::Args)]
@@ -64,9 +65,9 @@ pub(crate) fn run(args: &Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     } else {
         report.to_string()
     };
-    terminal::print(&text)?;
+    output::print(&text)?;
     for problem in &report.problems {
-        terminal::print_error(&format!("{} (code {})", problem.message, problem.code), Some(&problem.remedy));
+        output::print_error(&format!("{} (code {})", problem.message, problem.code), Some(&problem.remedy));
     }
     Ok(report.problems.first().map_or(Exit::Done, |problem| Exit::Diagnosed(problem.code)))
 }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::dataset::split::Split;
-use crate::pipeline::{self, EvaluateOptions, PageOptions};
-use crate::weights::WeightsSource;
 use anyhow::Context;
 
 use super::options;
-use super::terminal::{self, Exit, Terminal};
+use super::output;
+use super::terminal::{Exit, Terminal};
+use crate::dataset::split::Split;
+use crate::pipeline::{self, EvaluateOptions, PageOptions};
+use crate::weights::WeightsSource;
 
 /// Measure a model on labelled photos that it was not trained on
 ///
@@ -83,6 +84,6 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     } else {
         report.to_string()
     };
-    terminal::print(&text)?;
+    output::print(&text)?;
     Ok(Exit::done(!report.unreadable.is_empty()))
 }

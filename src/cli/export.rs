@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+
+use super::options;
+use super::output;
+use super::terminal::{Exit, Terminal};
 use crate::export::{Entry, Format, OPSETS};
 use crate::files;
 use crate::pipeline::{self, BackboneOptions, ExportOptions};
 use crate::weights::{Places, WeightsSource};
-use clap::ValueEnum;
-
-use super::options;
-use super::terminal::{self, Exit, Terminal};
 
 /// Write a model as ONNX, TorchScript or safetensors for other programs
 ///
@@ -61,7 +62,7 @@ enum FormatChoice {
 /// Exports, and prints what was checked.
 pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     if let Some((option, remedy)) = ineffective_option(&args) {
-        terminal::print_error(&format!("`{option}` has no effect here"), Some(remedy));
+        output::print_error(&format!("`{option}` has no effect here"), Some(remedy));
         return Ok(Exit::Usage);
     }
     let options = ExportOptions {
@@ -83,7 +84,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let replay = pipeline::export(&options, terminal)?;
     let output = options.output.display().to_string();
     let next = files::shell_word(&output);
-    terminal::print(&format!("file        {output}\n{replay}\nnext        resnet-binary verify {next}\n"))?;
+    output::print(&format!("file        {output}\n{replay}\nnext        resnet-binary verify {next}\n"))?;
     Ok(Exit::Done)
 }
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::options;
+use super::output;
+use super::terminal::{Exit, Terminal};
 use crate::pipeline::{self, ExtractOptions, MaxUnreadable};
 use crate::shards::{RowType, Shard};
 use crate::weights::WeightsSource;
-
-use super::options;
-use super::terminal::{self, Exit, Terminal};
 
 /// Write the 2048 features of every photo to a safetensors file
 ///
@@ -74,12 +74,12 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
         backbone: args.backbone.options(Some(args.weights), terminal)?,
     };
     if let Some(photos) = args.plan {
-        terminal::print(&pipeline::plan(&options, photos, terminal)?.to_string())?;
+        output::print(&pipeline::plan(&options, photos, terminal)?.to_string())?;
         return Ok(Exit::Done);
     }
     let summary = pipeline::extract(&options, terminal)?;
     if !terminal.is_quiet() {
-        terminal::print(&summary.to_string())?;
+        output::print(&summary.to_string())?;
     }
     Ok(Exit::done(!summary.unreadable.is_empty()))
 }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::files::shell_word;
-use crate::pipeline::{self, InspectOptions};
-use crate::weights::{Places, WeightsSource};
 use anyhow::Context;
 
 use super::options::{self, PoolingChoice};
-use super::terminal::{self, Exit};
+use super::output;
+use super::terminal::Exit;
+use crate::files::shell_word;
+use crate::pipeline::{self, InspectOptions};
+use crate::weights::{Places, WeightsSource};
 
 /// Show every stage of the network, including the head: shape, parameters, multiply-adds
 ///
@@ -52,7 +53,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
     if let Some(data) = args.data.or(args.positional) {
         let data = shell_word(&data.to_string_lossy());
         let hint = format!("`resnet-binary train --data {data} --report page.html` shows photos of each class");
-        terminal::print_error(&"`inspect` shows the network, not photos", Some(&hint));
+        output::print_error(&"`inspect` shows the network, not photos", Some(&hint));
         return Ok(Exit::Usage);
     }
     let options = InspectOptions {
@@ -68,6 +69,6 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
     } else {
         report.to_string()
     };
-    terminal::print(&text)?;
+    output::print(&text)?;
     Ok(Exit::Done)
 }

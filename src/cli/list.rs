@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::features::Inputs;
-use crate::files::Text;
-use crate::pipeline::{Argument, Arguments};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::terminal::Terminal;
+use crate::features::Inputs;
+use crate::files::Text;
+use crate::pipeline::{Argument, Arguments};
 
 /// Why the list on standard input ended early, once it did.
 pub(super) type ReadError = Arc<OnceLock<io::Error>>;

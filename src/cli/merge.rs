@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::output;
+use super::terminal::{Exit, Terminal};
 use crate::pipeline::{self, MergeOptions, PipelineError};
-
-use super::terminal::{self, Exit, Terminal};
 
 /// Check that the shards of `extract --shard` are complete and consistent, and merge them into one file
 ///
@@ -32,11 +32,11 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     if let Err(PipelineError::Shard(error)) = &merged
         && let Some(missing) = error.missing()
     {
-        terminal::print(&format!("{missing}\n"))?;
+        output::print(&format!("{missing}\n"))?;
     }
     let summary = merged?;
     if !terminal.is_quiet() {
-        terminal::print(&summary.to_string())?;
+        output::print(&summary.to_string())?;
     }
     Ok(Exit::done(!summary.unreadable.is_empty()))
 }

@@ -10,6 +10,7 @@ mod inspect;
 mod list;
 mod merge;
 mod options;
+mod output;
 mod predict;
 mod program;
 mod rows;

@@ -4,6 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum;
+
+use super::settings;
+use super::terminal::Terminal;
+use super::threads::threads;
 use crate::audit::GroupBy;
 use crate::backbone::device::DeviceChoice;
 use crate::backbone::{BackboneError, Pooling, PrecisionChoice, layout};
@@ -14,11 +19,6 @@ use crate::pipeline::{BackboneOptions, OnUnreadable};
 use crate::pixels::{Levels, Limits, Preprocess};
 use crate::report::shell_word;
 use crate::weights::{FetchOptions, Places, WeightsSource};
-use clap::ValueEnum;
-
-use super::settings;
-use super::terminal::Terminal;
-use super::threads::threads;
 
 /// Where the backbone comes from and what runs it.
 #[derive(Debug, clap::Args)]

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, bail};
+
+use super::list::arguments;
+use super::options;
+use super::output;
+use super::rows::{OutputFormat, Rows};
+use super::terminal::{Exit, Terminal};
 use crate::decision::Review;
 use crate::files::{FileError, shell_word};
 use crate::pipeline::{self, Arguments, MapOutput, MaxUnreadable, PredictOptions, Prediction, Verdict};
 use crate::progress::Progress;
 use crate::shards::Shard;
 use crate::weights::WeightsSource;
-use anyhow::{Context, bail};
-
-use super::list::arguments;
-use super::options;
-use super::rows::{OutputFormat, Rows};
-use super::terminal::{self, Exit, Terminal};
 
 /// Classify photos, folders and tar archives of photos, or a list on standard input
 ///
@@ -96,11 +97,11 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let format = if args.json { OutputFormat::Json } else { args.format };
     if args.inputs.is_empty() {
         let (message, hint) = no_inputs(args.sort.as_deref());
-        terminal::print_error(&message, Some(&hint));
+        output::print_error(&message, Some(&hint));
         return Ok(Exit::Usage);
     }
     if let Some((option, remedy)) = ineffective_option(&args, format) {
-        terminal::print_error(&format!("`{option}` has no effect here"), Some(remedy));
+        output::print_error(&format!("`{option}` has no effect here"), Some(remedy));
         return Ok(Exit::Usage);
     }
     let (inputs, read_error) = arguments(args.inputs, args.null, terminal)?;
@@ -112,7 +113,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
     let cam = match args.cam.map(|path| map_output(path, &inputs)).transpose() {
         Ok(cam) => cam,
         Err(reason) => {
-            terminal::print_error(
+            output::print_error(
                 &reason,
                 Some("give a file for one photo (`--cam map.png`) or a folder for several (`--cam maps/`)"),
             );

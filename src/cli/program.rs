@@ -2,20 +2,21 @@
 
 use std::sync::{LazyLock, OnceLock};
 
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use super::output;
+use super::settings::Settings;
+use super::terminal::{Exit, Terminal};
+use super::{
+    cache, doctor, evaluate, export, extract, help, inspect, merge, options, predict, shell, train, verify, weights,
+};
 use crate::dataset::DatasetError;
 use crate::files::FileError;
 use crate::pipeline::PipelineError;
 use crate::pixels;
 use crate::progress::Progress as _;
 use crate::weights::WeightsError;
-use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-
-use super::settings::Settings;
-use super::terminal::{self, Exit, Terminal};
-use super::{
-    cache, doctor, evaluate, export, extract, help, inspect, merge, options, predict, shell, train, verify, weights,
-};
 
 /// The versions of this program and of the libtorch it runs with, which may differ from the one it was compiled with.
 static VERSION: LazyLock<String> =
@@ -82,7 +83,7 @@ fn run() -> Exit {
         Ok(Some(parsed)) => parsed,
         Ok(None) => return Exit::Done,
         Err(error) => {
-            terminal::print_error(&format!("{error:#}"), hint(&error).as_deref());
+            output::print_error(&format!("{error:#}"), hint(&error).as_deref());
             return Exit::Usage;
         }
     };
@@ -90,7 +91,7 @@ fn run() -> Exit {
     let terminal = match Terminal::new(cli.quiet) {
         Ok(terminal) => terminal,
         Err(error) => {
-            terminal::print_error(&format!("cannot listen for signals: {error}"), None);
+            output::print_error(&format!("cannot listen for signals: {error}"), None);
             return Exit::Failed;
         }
     };
@@ -116,7 +117,7 @@ fn run() -> Exit {
         Ok(Ok(exit)) => exit,
         Ok(Err(error)) => failed(&error, &terminal),
         Err(_) => {
-            terminal::print_error(
+            output::print_error(
                 &format!("internal error (bug): {}", first_panic()),
                 Some("please report it with the command you ran; no incomplete output was left behind"),
             );
@@ -140,7 +141,7 @@ fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
     let (cli, whole) = whole.unwrap_or_else(|error| settings.explain(error).exit());
     match whole.subcommand_matches("train").filter(|train| train.get_flag("print_config")) {
         Some(train) => {
-            terminal::print(&settings.table(definition, train))?;
+            output::print(&settings.table(definition, train))?;
             Ok(None)
         }
         None => Ok(Some((cli, settings.notes()))),
@@ -168,7 +169,7 @@ fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
         None => matches!(error.downcast_ref(), Some(WeightsError::Interrupted(_))),
     };
     if is_interrupt {
-        terminal::print_error(&"interrupted; no incomplete output was left behind", None);
+        output::print_error(&"interrupted; no incomplete output was left behind", None);
         return terminal.interrupted_exit();
     }
     let is_closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
@@ -179,7 +180,7 @@ fn failed(error: &anyhow::Error, terminal: &Terminal) -> Exit {
     if error.chain().any(is_closed_pipe) {
         return Exit::Done;
     }
-    terminal::print_error(&format!("{error:#}"), hint(error).as_deref());
+    output::print_error(&format!("{error:#}"), hint(error).as_deref());
     match error.downcast_ref() {
         // A scheduler retries a failed task, but this one would fail again.
         Some(PipelineError::Shard(error)) if error.is_lasting() => Exit::Usage,

@@ -3,12 +3,13 @@
 use std::io;
 use std::ops::ControlFlow;
 
+use serde_json::json;
+
+use super::output;
+use super::terminal::Terminal;
 use crate::files::escaped;
 use crate::pipeline::{Answer, Cam, Prediction, Similar, Verdict};
 use crate::report::{self, heatmap};
-use serde_json::json;
-
-use super::terminal::{self, Terminal};
 
 /// The format of the rows of `predict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,7 +48,7 @@ impl Rows<'_> {
                 }
             },
         };
-        match self.terminal.above_bar(|| terminal::print_bytes(&text)) {
+        match self.terminal.above_bar(|| output::print_bytes(&text)) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 let goes_on = self.outlives_its_reader && error.kind() == io::ErrorKind::BrokenPipe;
@@ -81,7 +82,7 @@ fn text_row(prediction: &Prediction) -> String {
         }
         Err(reason) => rows.push(format!("unreadable  {path}: {reason}")),
     }
-    rows.iter().map(|row| terminal::escape_control(row).into_owned() + "\n").collect()
+    rows.iter().map(|row| output::escape_control(row).into_owned() + "\n").collect()
 }
 
 /// The threshold where it is not 0.5, because the answer might look wrong without it.

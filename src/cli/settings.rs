@@ -9,11 +9,12 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::files::{self, escaped, shell_word};
 use anyhow::Context as _;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::files::{self, escaped, shell_word};
 
 /// The file of a project, beside its data, and of a user, in the configuration folder.
 pub(super) const FILE: &str = "resnet-binary.toml";

@@ -4,10 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::files;
 use clap_complete::Shell;
 
-use super::terminal::{self, Exit};
+use super::output;
+use super::terminal::Exit;
+use crate::files;
 
 /// Write completions for a shell to standard output
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ pub(crate) fn completions(args: &CompletionsArgs, mut program: clap::Command) ->
     // name has a dash in it.
     let [sought, kept] = ["__", "__subcmd__"].map(|separator| name.replace('-', separator));
     let script = String::from_utf8(script)?.replace(&kept, &sought);
-    terminal::print(&script)?;
+    output::print(&script)?;
     Ok(Exit::Done)
 }
 

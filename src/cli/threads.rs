@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 
-use crate::progress::Progress;
-
 use super::terminal::Terminal;
+use crate::progress::Progress;
 
 /// The CPUs that Slurm allocated to the task, or else to the whole job on this node; Slurm does not always enforce them. The
 /// first is set only with `--cpus-per-task`.

@@ -2,6 +2,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
+
+use super::options::{self, PoolingChoice};
+use super::output;
+use super::settings;
+use super::terminal::{Exit, Terminal};
 use crate::audit::GroupBy;
 use crate::backbone::Pooling;
 use crate::backbone::shapes::{self, HeadSpec};
@@ -11,11 +17,6 @@ use crate::head::{Balance, L2};
 use crate::pipeline::{self, PageOptions, SolverChoice, TrainOptions};
 use crate::progress::Progress;
 use crate::weights::WeightsSource;
-use anyhow::Context;
-
-use super::options::{self, PoolingChoice};
-use super::settings;
-use super::terminal::{self, Exit, Terminal};
 
 /// Train a classifier on a folder of photos
 #[derive(Debug, clap::Args)]
@@ -214,16 +215,16 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
             Some(origin) => format!("`{option}` is from {origin}: take it out there, or {remedy}"),
             None => format!("leave `{option}` out, or {remedy}"),
         };
-        terminal::print_error(&format!("`{option}` has no effect here: {reason}"), Some(&remedy));
+        output::print_error(&format!("`{option}` has no effect here: {reason}"), Some(&remedy));
         return Ok(Exit::Usage);
     }
     let Some(pooling) = args.head.kind.pooling() else { return Ok(refuse_no_pooling(args.pixels.preprocess().crop)) };
     let report = pipeline::train(&args.options(pooling, terminal)?, terminal)?;
     if json {
         report.warnings.iter().for_each(|warning| terminal.warn(warning));
-        terminal::print(&format!("{}\n", serde_json::to_string(&report).context("cannot write the report as JSON")?))?;
+        output::print(&format!("{}\n", serde_json::to_string(&report).context("cannot write the report as JSON")?))?;
     } else {
-        terminal::print_summary(&report.to_string())?;
+        output::print_summary(&report.to_string())?;
     }
     Ok(Exit::done(!report.unreadable.is_empty()))
 }
@@ -232,7 +233,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
 fn refuse_no_pooling(image_size: u32) -> Exit {
     if let Some(mismatch) = shapes::mismatch(image_size, None, HeadSpec::NONE.inputs) {
         let elsewhere: Vec<_> = mismatch.elsewhere.iter().map(|line| format!("\n       {line}")).collect();
-        terminal::print_error(
+        output::print_error(
             &format!("`--head none` does not fit: {mismatch}{}", elsewhere.concat()),
             Some("omit `--head` for `gap`; `resnet-binary inspect --head none` shows every stage"),
         );

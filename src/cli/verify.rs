@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::output;
+use super::terminal::Exit;
 use crate::pipeline::{self, PipelineError};
-
-use super::terminal::{self, Exit};
 
 /// Check an exported file, stage by stage, against its test images and expected outputs
 ///
@@ -20,7 +20,7 @@ pub(crate) struct Args {
 /// Checks the file and prints a row for each stage.
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
     let replay = pipeline::verify(&args.file)?;
-    terminal::print(&replay.to_string())?;
+    output::print(&replay.to_string())?;
     match replay.error(&args.file.display().to_string()) {
         Some(error) => Err(PipelineError::from(error).into()),
         None => Ok(Exit::Done),

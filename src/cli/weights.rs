@@ -3,13 +3,14 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use crate::progress::Progress;
-use crate::weights::{self, Manifest, Places};
 use clap::Subcommand;
 use serde_json::json;
 
 use super::options::Downloads;
-use super::terminal::{self, Exit, Terminal};
+use super::output;
+use super::terminal::{Exit, Terminal};
+use crate::progress::Progress;
+use crate::weights::{self, Manifest, Places};
 
 /// List, fetch, check and import the backbone's ImageNet weights
 #[derive(Debug, clap::Args)]
@@ -83,7 +84,7 @@ pub(crate) fn run(args: Args, terminal: &Terminal) -> anyhow::Result<Exit> {
             format!("{} is now at {}\n", entry.name, path.display())
         }
     };
-    terminal::print(&text)?;
+    output::print(&text)?;
     Ok(Exit::Done)
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::metrics::{Bootstrap, Confusion, Estimate, Metrics, MetricsError, Scores, curves, ranking};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
+
+use crate::metrics::{Bootstrap, Confusion, Estimate, Metrics, MetricsError, Scores, curves, ranking};
 
 fn evaluate(
     labels: &[bool],

@@ -1,7 +1,8 @@
 //! Three answers, and what `--review` reads.
 
-use crate::decision::{Answer, Decision, DecisionError, Review};
 use proptest::prelude::*;
+
+use crate::decision::{Answer, Decision, DecisionError, Review};
 
 #[test]
 fn without_review_the_threshold_itself_is_positive() {

@@ -1,7 +1,5 @@
 //! Platt's line and the isotonic curve are scikit-learn's, and a calibration is taken only where it helps.
 
-use crate::decision::Calibration;
-use crate::decision::calibration::{CalibrationError, Fitted, MAX_KNOTS, fit, logistic};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,6 +7,8 @@ use rand_distr::{Distribution, StandardNormal};
 use serde_json::Value;
 
 use super::golden;
+use crate::decision::Calibration;
+use crate::decision::calibration::{CalibrationError, Fitted, MAX_KNOTS, fit, logistic};
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()

@@ -3,12 +3,13 @@
 //! Measured in 1000 trainings: the recall holds in 96.7 to 98.5 % of those that guarantee it; a precision is guaranteed
 //! and missed in 0.4 to 2.3 % of all. `--nocapture` prints the numbers of every case, groups of images included.
 
-use crate::decision::calibration::logistic;
-use crate::decision::{Choice, ThresholdRule, threshold::choose};
-use crate::metrics::Scores;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+
+use crate::decision::calibration::logistic;
+use crate::decision::{Choice, ThresholdRule, threshold::choose};
+use crate::metrics::Scores;
 
 /// Draws one image from a distribution: its label and its probability.
 type Population = fn(&mut ChaCha8Rng) -> (bool, f64);

@@ -1,7 +1,8 @@
 //! What `--threshold` reads.
 
-use crate::decision::{RuleError, ThresholdRule};
 use proptest::prelude::*;
+
+use crate::decision::{RuleError, ThresholdRule};
 
 fn parsed(given: &str) -> ThresholdRule {
     given.parse().unwrap()

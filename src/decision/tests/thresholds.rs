@@ -1,11 +1,11 @@
 //! A chosen threshold is the best there is, found again by trying all of them, and no accident of order or rounding.
 
-use crate::decision::binomial::{at_least, fewest_trials, lower_bound};
-use crate::decision::{Choice, ThresholdRule, threshold::choose};
-use crate::metrics::{Confusion, Scores, Undefined};
 use proptest::prelude::*;
 
 use super::golden;
+use crate::decision::binomial::{at_least, fewest_trials, lower_bound};
+use crate::decision::{Choice, ThresholdRule, threshold::choose};
+use crate::metrics::{Confusion, Scores, Undefined};
 
 fn chosen(rule: &str, labels: &[bool], probabilities: &[f64]) -> Choice {
     choose(rule.parse().unwrap(), &Scores::new(labels, probabilities).unwrap()).unwrap()

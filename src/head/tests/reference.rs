@@ -2,15 +2,16 @@
 
 #![expect(clippy::float_cmp, reason = "what is compared exactly is meant to be the same bits")]
 
+use proptest::prelude::*;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
 use crate::features::matrix::FeatureMatrix;
 use crate::head::cross_validation::{Score, cross_validate, grid, usual_strength};
 use crate::head::exact::{ExactOptions, Fit, L2, fit};
 use crate::head::sgd::{self, SgdOptions};
 use crate::head::{Balance, Examples, HeadError, objective, pos_weight, probability};
 use crate::progress::{Interrupted, Progress, Silent, Unit};
-use proptest::prelude::*;
-use serde_json::Value;
-use tch::{Device, Kind, Tensor};
 
 fn fixed(l2: f64) -> ExactOptions {
     ExactOptions { l2: L2::Fixed(l2) }

@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
+use safetensors::SafeTensors;
+
 use crate::backbone::{Backbone, Pooling, Readout, Target, layout};
 use crate::files::ContentHash;
 use crate::head::Head;
 use crate::pixels::{Crop, Preprocess};
 use crate::weights::{Array, Dtype, NamedArrays};
-use safetensors::SafeTensors;
 
 /// `count` random words: the finaliser of `MurmurHash3` over a counter that starts at the name's FNV-1a.
 fn mix(name: &str, count: usize) -> impl Iterator<Item = u32> {

@@ -6,11 +6,12 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
+
 use crate::files::{self, ContentHash};
 use crate::pixels::{
     Crop, DecodeError, Limits, Preprocess, Rgb, check_limits, decode, looks_like_image, silence_decoder_panics, sniff,
 };
-use serde_json::{Value, json};
 
 fn golden(name: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pixels").join(name)).unwrap()

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::report::html::render;
 use serde::Deserialize;
 
 use super::{HOSTILE, example, filled_with, section_ids};
+use crate::report::html::render;
 
 /// Pixels across a phone and a desk.
 const WIDTHS: [u32; 2] = [390, 1280];

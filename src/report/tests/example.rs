@@ -4,6 +4,11 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::path::PathBuf;
 
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
 use crate::dataset::Unreadable;
 use crate::metrics::{Bootstrap, Estimate, Scores, evaluate, interval};
 use crate::report::html::{
@@ -12,10 +17,6 @@ use crate::report::html::{
 use crate::report::{
     ClassCount, CrossValidationReport, GroupReport, LabelError, Leak, LearningPoint, MeanStd, NearDuplicate, Shortcut,
 };
-use image::codecs::jpeg::JpegEncoder;
-use image::{Rgb, RgbImage};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
 const PHOTOS: usize = 153;
 const THRESHOLD: f64 = 0.46;

@@ -1,11 +1,10 @@
 //! What the top of the page says, and in which words.
 
+use super::{example, parsed};
 use crate::metrics::{Bootstrap, Scores, evaluate};
 use crate::report::Shortcut;
 use crate::report::html::{Measured, Page, Seen, render};
 use crate::report::{LearningPoint, MeanStd};
-
-use super::{example, parsed};
 
 /// The words of every element with this tag, and this class where one is given.
 fn words_of(html: &str, tag: &str, class: Option<&str>) -> Vec<String> {
