@@ -129,7 +129,7 @@ fn run() -> Exit {
 /// The command line, and a line for each source of settings of `train`. `None` after `--print-config`, which only prints them.
 fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
     let command = help::fitted(Cli::command(), std::env::args_os().skip(1));
-    let given = command.clone().try_get_matches().unwrap_or_else(|error| with_example(error).exit());
+    let given = command.clone().try_get_matches().unwrap_or_else(|error| exit(&with_example(error)));
     let mut built = command.clone();
     built.build();
     let (Some(("train", train)), Some(definition)) = (given.subcommand(), built.find_subcommand("train")) else {
@@ -138,7 +138,7 @@ fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
     let settings = Settings::find(definition, train)?;
     let command = command.mut_subcommand("train", |train| settings.apply(train));
     let whole = command.try_get_matches().and_then(|whole| Ok((Cli::from_arg_matches(&whole)?, whole)));
-    let (cli, whole) = whole.unwrap_or_else(|error| settings.explain(error).exit());
+    let (cli, whole) = whole.unwrap_or_else(|error| exit(&settings.explain(error)));
     match whole.subcommand_matches("train").filter(|train| train.get_flag("print_config")) {
         Some(train) => {
             output::print(&settings.table(definition, train))?;
@@ -146,6 +146,12 @@ fn parse() -> anyhow::Result<Option<(Cli, Vec<String>)>> {
         }
         None => Ok(Some((cli, settings.notes()))),
     }
+}
+
+/// Prints help, the version or a usage error, and ends the process.
+fn exit(message: &clap::Error) -> ! {
+    let _ = message.print();
+    crate::ffi::exit_without_destructors(u8::try_from(message.exit_code()).unwrap_or(2))
 }
 
 /// Adds an example of a data folder to the error of `train` without `--data`, which is probably a newcomer's.
