@@ -119,9 +119,9 @@ struct Scale {
     of: [[f32; 3]; 2],
     /// 255 as a tensor: for a plain scalar a GPU multiplies by the reciprocal, which rounds differently.
     levels: Tensor,
-    /// `[3, 1, 1]`
+    /// The mean, `[3, 1, 1]`.
     mean: Tensor,
-    /// `[3, 1, 1]`
+    /// The standard deviation, `[3, 1, 1]`.
     std: Tensor,
 }
 

@@ -1,4 +1,4 @@
-//! Cross-validation of the L2 penalty ("strength" in the names below) on images that the head was not fitted to.
+//! Cross-validation of the L2 penalty on images that the head was not fitted to.
 //!
 //! For each fold, the features of the other folds are scaled and fitted, and the fitted head computes the logits of the
 //! fold's images, so every image gets one out-of-fold logit. The caller assigns the folds, keeping byte-identical

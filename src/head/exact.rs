@@ -16,7 +16,7 @@ use crate::progress::{Progress, Unit};
 /// Far below [`REQUIRED_RATIO`]: Newton's last steps are cheap, and the stored f32 head is then the rounded optimum.
 const TOLERANCE: f64 = 1e-8;
 
-/// The L2 penalty: X in X/2 · ‖w‖², on the weights of the scaled features. Also called its strength.
+/// The L2 penalty: X in X/2 · ‖w‖², on the weights of the scaled features.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum L2 {
     /// The penalty with the best cross-validation score. The default.

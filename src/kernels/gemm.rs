@@ -100,8 +100,8 @@ impl Stripe {
     /// Multiplies `tiles` tiles of `height` rows.
     ///
     /// # Safety
-    /// `height` is 1 to [`Simd::ROWS`]; all rows of `a` and `out`, the panel and the bias can be read, `out` be
-    /// written.
+    /// `height` is 1 to [`Simd::ROWS`]; all rows of `a` and `out`, the panel and the bias are valid for reading, the rows
+    /// of `out` also for writing.
     unsafe fn run<S: Simd>(self, simd: S, height: usize) {
         macro_rules! tiles_of {
             ($($rows:literal)*) => {
@@ -144,7 +144,7 @@ impl<const R: usize> Kernel for Tiles<R> {
 /// The micro-kernel: `R` rows times a panel.
 ///
 /// # Safety
-/// `R` rows of `a` and `out`, the panel and the bias can be read, `out` be written.
+/// `R` rows of `a` and `out`, the panel and the bias are valid for reading, the rows of `out` also for writing.
 #[inline(always)]
 unsafe fn tile<S: Simd, const R: usize>(simd: S, stripe: &Stripe) {
     let &Stripe { panel, depth, ahead, out_stride, .. } = stripe;
@@ -205,7 +205,7 @@ unsafe fn tile<S: Simd, const R: usize>(simd: S, stripe: &Stripe) {
 /// Adds the outer product of column `k` of `a` and row `b` of the panel.
 ///
 /// # Safety
-/// The column and the row can be read.
+/// The column and the row are valid for reading.
 #[inline(always)]
 unsafe fn step<S: Simd, const R: usize>(
     simd: S,

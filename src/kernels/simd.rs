@@ -33,12 +33,12 @@ pub(super) trait Simd: Copy {
     /// Loads `LANES` values from `from`.
     ///
     /// # Safety
-    /// They can be read.
+    /// `from` is valid for reading `LANES` values.
     unsafe fn load(self, from: *const f32) -> Self::V;
     /// Stores `LANES` values to `to`.
     ///
     /// # Safety
-    /// They can be written.
+    /// `to` is valid for writing `LANES` values.
     unsafe fn store(self, to: *mut f32, v: Self::V);
     /// Runs `kernel` compiled with these instructions.
     fn vectorize<K: Kernel>(self, kernel: K);

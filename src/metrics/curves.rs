@@ -47,7 +47,7 @@ pub(crate) struct CalibrationBin {
     pub share: Option<Estimate>,
 }
 
-/// The [`CALIBRATION_BINS`] bins of the calibration error, from probability 0 to 1; an edge belongs to the bin below it.
+/// The [`CALIBRATION_BINS`] bins of the calibration error in ascending order; an edge belongs to the bin below it.
 ///
 /// # Errors
 /// [`Undefined`] without images.

@@ -13,7 +13,7 @@ pub struct Metrics {
     pub count: usize,
     /// The number of positive images.
     pub positives: usize,
-    /// The numbers of groups with negative and with positive images; those of images without grouping.
+    /// The numbers of groups with negative and with positive images; without grouping, the numbers of such images.
     #[serde(default)]
     pub groups: [usize; 2],
     /// The answer is positive where the probability is at or above it.

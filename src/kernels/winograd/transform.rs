@@ -187,14 +187,14 @@ impl Output<'_> {
     /// Transforms the tile.
     ///
     /// # Safety
-    /// Each of `pixels` has as many numbers as `bias`, which nobody else uses meanwhile.
+    /// Each of `pixels` has as many numbers as `bias`, to which nothing else has access during the call.
     #[inline(always)]
     pub(super) unsafe fn run<S: Simd>(self, simd: S) {
         simd.vectorize(Promised(self));
     }
 }
 
-/// The output transform after the caller's promise of what [`Output::run`] requires.
+/// The output transform, with the requirements of [`Output::run`] guaranteed by its caller.
 struct Promised<'a>(Output<'a>);
 
 impl Kernel for Promised<'_> {
