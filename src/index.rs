@@ -15,8 +15,8 @@
 //! The quantile is that of a normal distribution with the mean and standard deviation of the similarities: with 50
 //! photos, two outliers decide the empirical one. Columns are not standardised: the results are worse with that.
 //!
-//! Guarantees: the most similar row of a kept training photo is its own, at exactly 1; similarities are computed from
-//! sums of integers, so they are the same on every machine.
+//! Guarantees: the similarity of a kept training photo to its own row is exactly 1, the maximum; similarities are
+//! computed from sums of integers, so they are the same on every machine.
 
 use rayon::prelude::*;
 

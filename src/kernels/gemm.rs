@@ -100,8 +100,8 @@ impl Stripe {
     /// Multiplies `tiles` tiles of `height` rows.
     ///
     /// # Safety
-    /// `height` is 1 to [`Simd::ROWS`]; all rows of `a` and `out`, the panel and the bias are valid for reading, the rows
-    /// of `out` also for writing.
+    /// `height` is 1 to [`Simd::ROWS`]; all rows of `a` and `out`, the panel and the bias are valid for reading, the
+    /// rows of `out` also for writing.
     unsafe fn run<S: Simd>(self, simd: S, height: usize) {
         macro_rules! tiles_of {
             ($($rows:literal)*) => {

@@ -3,7 +3,7 @@
 //! [`Scores`] validates the pairs once; every metric then returns a value or the reason why it is undefined
 //! ([`Undefined`]): a ROC-AUC without negatives is not 0.5 but undefined. [`evaluate`] computes all metrics, each with
 //! an interval, as one [`Metrics`]. The values equal those of scikit-learn (`metrics/tests.rs`). This module does not
-//! depend on the rest of the crate.
+//! depend on the rest of the crate, so that every other module may use it.
 //!
 //! | measure | interval |
 //! | --- | --- |
