@@ -1,24 +1,23 @@
-//! fp32 convolutions of the folded ResNet-50 on x86-64, in registers and caches: what [`Convolution`] computes, and
-//! how.
+//! fp32 convolutions of the folded ResNet-50 on x86-64 with SIMD and cache blocking.
 //!
-//! Maps are NHWC slices, `[n, h, w, channels]`, so that no layout is converted between layers; BatchNorm is folded into
-//! weights and bias before they come here. Bias, the residual sum and ReLU are part of each convolution:
+//! Feature maps are NHWC slices, `[n, h, w, channels]`, so that no layout is converted between layers; BatchNorm is
+//! already folded into weights and bias. Bias, residual addition and ReLU are fused into each convolution:
 //! [`Convolution::relu`], [`Convolution::linear`], [`Convolution::add_relu`].
 //!
-//! - 1×1: a product, `product`, with the micro-kernel of `gemm`;
+//! - 1×1: a matrix product, `product`, with the micro-kernel of `gemm`;
 //! - 3×3 of stride 1: Winograd's F(4×4, 3×3), `winograd`;
-//! - 3×3 of stride 2, and the stem's 7×7: windows gathered by `direct`, then the product.
+//! - 3×3 of stride 2, and the stem's 7×7: im2row by `direct`, then the matrix product.
 //!
-//! Promises: the bits of an image's results depend on the weights, on the image and on the sides of its map, and not on
-//! the batch around it, its place there, the number of threads or the set of instructions, as all of them do the same
-//! fused multiply-adds in the same order. A call computes on the thread that makes it, or in parts on rayon's; a
-//! [`Convolution`] is shared by threads. Slices of a wrong length are the programmer's error, a panic. A number that is
-//! not finite passes on, through Winograd to all results of the tiles that see it.
+//! Guarantees: the results of an image depend, to the bit, on the weights, the image and the size of its map only, and
+//! not on the rest of the batch, its position there, the number of threads or the instruction set, since all of these
+//! do the same fused multiply-adds in the same order. A call computes on the calling thread, or in parts on rayon's; a
+//! [`Convolution`] can be shared by threads. Slices of a wrong length are a bug in the caller and panic. Values that
+//! are not finite propagate, through Winograd to all results of the tiles that read them.
 //!
-//! [`Isa::detect`] is `None` on other processors: there the caller keeps another way.
+//! [`Isa::detect`] is `None` on other processors, for which the caller needs another implementation.
 //!
-//! After Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), and Goto and van de Geijn, "Anatomy
-//! of High-Performance Matrix Multiplication" (2008).
+//! After Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), and Goto and van de Geijn,
+//! "Anatomy of High-Performance Matrix Multiplication" (2008).
 
 #![expect(unsafe_code, reason = "instructions and addresses that the compiler cannot check")]
 #![cfg_attr(
@@ -52,10 +51,10 @@ use workspace::Workspace;
 pub(crate) use pool::max_pool_3x3_s2;
 pub(crate) use simd::Isa;
 
-/// Counts up whenever a change in this module may change a bit of a result.
+/// The version of the results: incremented by any change in this module that may change a bit of a result.
 pub(crate) const VERSION: u32 = 1;
 
-/// What a convolution is, apart from its numbers; its padding is `kernel / 2`.
+/// The shape of a convolution; its padding is `kernel / 2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
     /// Channels of the input.
@@ -64,11 +63,11 @@ pub(crate) struct Geometry {
     pub(crate) outputs: usize,
     /// Side of the kernel: 1, 3 or 7.
     pub(crate) kernel: usize,
-    /// Pixels from one window to the next, in both directions: 1 or 2.
+    /// The stride in both directions: 1 or 2.
     pub(crate) stride: usize,
 }
 
-/// A convolution with its weights packed for one set of instructions.
+/// A convolution with its weights packed for one instruction set.
 #[derive(Debug)]
 pub(crate) struct Convolution {
     geometry: Geometry,
@@ -76,7 +75,7 @@ pub(crate) struct Convolution {
     method: Method,
 }
 
-/// How the results are computed, with the packed weights.
+/// The algorithm, with the packed weights.
 #[derive(Debug)]
 enum Method {
     Product(Panels),
@@ -84,8 +83,8 @@ enum Method {
 }
 
 impl Convolution {
-    /// Packs `weight`, `[O, I, K, K]`. `None` where there are no kernels for the geometry: there are for 1, 3 or 7 at stride
-    /// 1 or 2, with outputs in multiples of 64, and inputs in multiples of 16 or the three of an image.
+    /// Packs `weight`, `[O, I, K, K]`. `None` for an unsupported geometry: supported are kernels of 1, 3 or 7, strides
+    /// of 1 or 2, outputs in multiples of 64, and inputs in multiples of 16 or the 3 of an RGB image.
     pub(crate) fn new(isa: Isa, weight: &[f32], bias: &[f32], geometry: Geometry) -> Option<Self> {
         let Geometry { inputs, outputs, kernel, .. } = geometry;
         assert_eq!(weight.len(), outputs * inputs * kernel * kernel, "weights have the shape [O, I, K, K]");
@@ -113,28 +112,28 @@ impl Convolution {
         self.run(input, shape, sum, (true, 0.0), threads);
     }
 
-    /// Channels of the output.
+    /// The number of output channels.
     pub(crate) fn outputs(&self) -> usize {
         self.geometry.outputs
     }
 
-    /// Number and sides of the maps that `n` maps of `h` × `w` become.
+    /// The number and size of the output maps for `n` maps of `h` × `w`.
     pub(crate) fn output_shape(&self, [n, h, w]: [usize; 3]) -> [usize; 3] {
         [n, h.div_ceil(self.geometry.stride), w.div_ceil(self.geometry.stride)]
     }
 
-    /// How many numbers that is.
+    /// The number of output values.
     pub(crate) fn results(&self, shape: [usize; 3]) -> usize {
         self.output_shape(shape).iter().product::<usize>() * self.geometry.outputs
     }
 
-    /// Compares the shapes and computes, a share of the rows on each of the threads.
+    /// Checks the shapes and computes the convolution, the rows divided among the threads.
     fn run(&self, input: &[f32], [n, h, w]: [usize; 3], output: &mut [f32], epilogue: (bool, f32), threads: usize) {
         let Geometry { inputs, outputs, .. } = self.geometry;
         let [_, height, width] = self.output_shape([n, h, w]);
         assert_eq!(input.len(), n * h * w * inputs, "the input has its shape");
         assert_eq!(output.len(), n * height * width * outputs, "the output has its shape");
-        // What is not cut between two threads: rows, or rows of tiles.
+        // Units that are not divided between threads: rows, or rows of tiles.
         let rows = if self.geometry.is_winograd() { winograd::ROWS } else { 1 };
         let of_map = height.div_ceil(rows);
         let start = |unit: usize| (unit / of_map * height + unit % of_map * rows) * width * outputs;
@@ -147,7 +146,7 @@ impl Convolution {
     }
 }
 
-/// [`Convolution::new`] once the instructions are known.
+/// The generic part of [`Convolution::new`].
 struct Pack<'a> {
     weight: &'a [f32],
     bias: &'a [f32],
@@ -166,12 +165,12 @@ impl Kernel for Pack<'_> {
     }
 }
 
-/// [`Convolution::run`] once the instructions are known.
+/// The generic part of [`Convolution::run`].
 struct Run<'a> {
     convolution: &'a Convolution,
     input: &'a [f32],
     sides: [usize; 2],
-    /// Where in the output of all maps `output` begins, in pixels.
+    /// The first pixel of `output` within the output of all maps.
     first: usize,
     output: &'a mut [f32],
     epilogue: (bool, f32),
@@ -195,7 +194,7 @@ impl Kernel for Run<'_> {
 }
 
 impl Geometry {
-    /// Whether there are kernels for it.
+    /// Whether there are kernels for the geometry.
     fn has_kernels(self) -> bool {
         let Self { inputs, outputs, kernel, stride } = self;
         matches!(kernel, 1 | 3 | 7)
@@ -205,8 +204,8 @@ impl Geometry {
             && outputs.is_multiple_of(64)
     }
 
-    /// Whether Winograd's way is taken. It pays for all 3×3 of stride 1 in ResNet-50; for fewer channels its transforms
-    /// cost more than they save. Neither the map nor the batch has a say, which would show in the bits.
+    /// Whether Winograd's algorithm is used: it is faster for all 3×3 convolutions of stride 1 in ResNet-50, but not
+    /// for fewer channels. The choice does not depend on the map or the batch, which would change bits.
     fn is_winograd(self) -> bool {
         self.kernel == 3 && self.stride == 1 && self.inputs >= 32 && self.inputs.is_multiple_of(16)
     }

@@ -6,8 +6,11 @@
 #[path = "../../src/ffi/mapping.rs"]
 mod mapping;
 
+#[path = "../../src/ffi/system.rs"]
+mod system;
+
 mod ffi {
-    pub(crate) use super::mapping;
+    pub(crate) use super::{mapping, system};
 }
 
 #[path = "../../src/files/mod.rs"]

@@ -1,12 +1,12 @@
-//! Copies of one photo under several names: byte by byte, resized, recompressed, brighter, lightly cropped, mirrored.
+//! Detection of duplicates: identical bytes, or resized, recompressed, brighter, lightly cropped or mirrored copies.
 //!
-//! Candidates are cheap and many, the proof is not. For each photo the few most like it are taken twice: by the lowest
-//! frequencies of its thumbnail (what a perceptual hash is made of, here unrounded, of which mirroring only turns signs),
-//! and by its features, standardised and projected to few numbers at random (Johnson and Lindenstrauss). Each candidate is
-//! then laid over the other, shifted and scaled (`alignment`). Only that decides, so an untrained backbone costs nothing
-//! but candidates. Both steps go over all pairs with short rows; memory grows with the number of photos only.
+//! The search has two stages, a cheap one for candidates and an exact one. The candidates of each photo are its nearest
+//! neighbours by two vectors: the lowest frequencies of its thumbnail (those of a perceptual hash, but not quantised;
+//! mirroring only flips signs) and its features, standardised and randomly projected to few dimensions (Johnson and
+//! Lindenstrauss). Each candidate pair is then aligned by shift and scale (`alignment`), and only that decides, so an
+//! untrained backbone only adds useless candidates. Memory grows linearly with the number of photos.
 //!
-//! Bursts of one scene can be found too: they leak just as copies do.
+//! Bursts of one scene can be found too: they leak across a split just as copies do.
 
 mod alignment;
 mod neighbours;
@@ -26,61 +26,61 @@ use crate::pixels::Thumbnail;
 use alignment::Picture;
 use neighbours::{Row, WIDTH};
 
-/// How two files show one photo.
+/// How two files are duplicates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     /// The same bytes.
     Identical,
-    /// The same picture: resized, recompressed, brighter or darker, lightly cropped.
+    /// The same image: resized, recompressed, brighter or darker, lightly cropped.
     NearCopy,
-    /// The same, seen in a mirror.
+    /// The mirrored image.
     Mirrored,
 }
 
-/// Two photos that are one.
+/// A pair of duplicates.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Pair {
-    /// The first of them, by its row.
+    /// The row of the first photo.
     pub a: usize,
-    /// The second; always the greater.
+    /// The row of the second photo, always the greater one.
     pub b: usize,
-    /// How they are the same.
+    /// How they are duplicates.
     pub kind: Kind,
-    /// The correlation of their thumbnails, 1 for the same bytes.
+    /// The correlation of the thumbnails, 1 for the same bytes.
     pub similarity: f64,
 }
 
-/// All copies among some photos.
+/// All duplicates among some photos.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Duplicates {
-    /// By `a`, then `b`. Of many copies of one photo not all pairs are listed, but enough to join them.
+    /// The pairs, sorted by `a`, then `b`: of many copies of one photo not all pairs, but enough to connect them.
     pub pairs: Vec<Pair>,
-    /// `[N]`, the index of the first photo of each group.
+    /// The index of the first photo of each photo's group, `[N]`.
     pub groups: Vec<usize>,
 }
 
-/// Candidates of each photo and its mirror image by thumbnail, and of each photo by features.
+/// Candidates for each photo and its mirror image by thumbnail, and for each photo by features.
 const CANDIDATES: usize = 16;
 
-/// Cosine of the lowest frequencies below which nothing is proposed.
+/// The lowest cosine of the low frequencies of a candidate pair.
 const MIN_OF_FREQUENCIES: f32 = 0.6;
 
-/// Cosine of the lowest frequencies, as they are or mirrored, below which a candidate is not even tried that way round.
+/// The lowest cosine of the low frequencies, plain or mirrored, at which that alignment of a candidate pair is tried.
 const MIN_TO_TRY: f32 = 0.3;
 
-/// Cosine of the projected features below which nothing is proposed.
+/// The lowest cosine of the projected features of a candidate pair.
 const MIN_OF_FEATURES: f32 = 0.5;
 
-/// Frequencies along each axis; without the mean and the highest both ways that makes [`WIDTH`] numbers.
+/// Frequencies along each axis; without the mean and the highest ones on both axes they are the [`WIDTH`] values.
 const FREQUENCIES: usize = 6;
 
-/// Of the random projection: any would do, but always the same.
+/// The seed of the random projection: any value would do, but it must not change.
 const SEED: u64 = 0;
 
-/// Finds the copies among N photos by their features `[N, D]`, thumbnails `[N]` and hashes `[N]`.
+/// Finds the duplicates among N photos by their features `[N, D]`, thumbnails `[N]` and hashes `[N]`.
 ///
-/// What is missing at the end of one of the three is taken as not there, and NaN among the features as like nothing.
+/// Photos beyond the end of the shortest of the three are ignored, and features with NaN are similar to none.
 pub(crate) fn find(features: &FeatureMatrix, thumbnails: &[&Thumbnail], hashes: &[ContentHash]) -> Duplicates {
     let count = features.len().min(thumbnails.len()).min(hashes.len());
     let mut first_of = HashMap::with_capacity(count);
@@ -100,7 +100,7 @@ pub(crate) fn find(features: &FeatureMatrix, thumbnails: &[&Thumbnail], hashes: 
     Duplicates { pairs, groups: sets.ids() }
 }
 
-/// The copies among photos of different bytes.
+/// The near-duplicates among photos of different bytes.
 fn near_copies(features: &FeatureMatrix, thumbnails: &[&Thumbnail], photos: &[usize]) -> Vec<Pair> {
     let frequencies: Vec<Row> = photos.par_iter().map(|&photo| lowest_frequencies(thumbnails[photo])).collect();
     let mut candidates = neighbours::pairs(&frequencies, Some(mirrored), CANDIDATES, MIN_OF_FREQUENCIES);
@@ -118,7 +118,7 @@ fn near_copies(features: &FeatureMatrix, thumbnails: &[&Thumbnail], photos: &[us
             let same = |other: &Picture, kind| left.same_as(other).map(|similarity| (kind, similarity));
             let plain = if is_possible(there) { same(right, Kind::NearCopy) } else { None };
             let in_mirror = if is_possible(&mirrored(there)) { same(&right.mirrored(), Kind::Mirrored) } else { None };
-            // A picture that is its own mirror image is a plain copy.
+            // A symmetric image counts as a plain copy.
             let (kind, similarity) = match (plain, in_mirror) {
                 (Some(plain), Some(mirror)) if mirror.1 > plain.1 => mirror,
                 (one, other) => one.or(other)?,
@@ -128,7 +128,7 @@ fn near_copies(features: &FeatureMatrix, thumbnails: &[&Thumbnail], photos: &[us
         .collect()
 }
 
-/// Down and right, of each of the [`WIDTH`] frequencies that count: those of the picture's coarsest shapes.
+/// The vertical and horizontal frequency of each of the [`WIDTH`] coefficients, which describe the coarsest shapes.
 fn frequencies() -> impl Iterator<Item = (usize, usize)> {
     let all = (0..FREQUENCIES).flat_map(|down| (0..FREQUENCIES).map(move |right| (down, right)));
     let mut all: Vec<_> = all.filter(|place| *place != (0, 0)).collect();
@@ -136,7 +136,7 @@ fn frequencies() -> impl Iterator<Item = (usize, usize)> {
     all.into_iter().take(WIDTH)
 }
 
-/// The unit row of a thumbnail's lowest frequencies: its discrete cosine transform without the mean.
+/// The lowest frequencies of a thumbnail as a unit vector: its discrete cosine transform without the mean.
 fn lowest_frequencies(thumbnail: &Thumbnail) -> Row {
     const SIDE: usize = Thumbnail::SIDE;
     let wave = |frequency: usize, at: usize| {
@@ -145,7 +145,7 @@ fn lowest_frequencies(thumbnail: &Thumbnail) -> Row {
     };
     let waves: [[f32; SIDE]; FREQUENCIES] =
         std::array::from_fn(|frequency| std::array::from_fn(|at| wave(frequency, at)));
-    // First along the rows, then down the columns: `[row][frequency]`.
+    // Rows first, then columns: `[row][frequency]`.
     let rows: Vec<[f32; FREQUENCIES]> = thumbnail
         .levels()
         .chunks_exact(SIDE)
@@ -158,7 +158,7 @@ fn lowest_frequencies(thumbnail: &Thumbnail) -> Row {
     neighbours::unit(unscaled)
 }
 
-/// The row of the mirror image: waves that are odd from left to right turn over.
+/// The coefficients of the mirror image: those of odd horizontal frequency change sign.
 fn mirrored(row: &Row) -> Row {
     let mut row = *row;
     for (value, (_, right)) in row.iter_mut().zip(frequencies()) {
@@ -169,7 +169,7 @@ fn mirrored(row: &Row) -> Row {
     row
 }
 
-/// The features of some photos, each column standardised over them, on [`WIDTH`] random directions, as unit rows.
+/// The features of some photos, columns standardised, projected on [`WIDTH`] random directions, as unit vectors.
 fn project(features: &FeatureMatrix, photos: &[usize]) -> Vec<Row> {
     let width = features.width();
     let count = photos.len().max(1) as f64;
@@ -182,7 +182,7 @@ fn project(features: &FeatureMatrix, photos: &[usize]) -> Vec<Row> {
         }
     }
     let mut random = ChaCha8Rng::seed_from_u64(SEED);
-    // Directions of +1 and -1, scaled by 1 ÷ deviation; a column that does not vary carries nothing.
+    // Directions of +1 and -1, divided by the standard deviation; a constant column gets 0.
     let directions: Vec<(f32, Row)> = (sums.iter().zip(&squares))
         .map(|(sum, squares)| {
             let mean = sum / count;

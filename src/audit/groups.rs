@@ -1,28 +1,28 @@
-//! Images that belong together, as group ids: `[N]`, the same number for images of one group.
+//! Images that must stay together in a split, as group ids: `[N]`, the same id for images of one group.
 //!
-//! Byte-identical files, near-copies and what the user says belongs together (one patient, one burst, one video) each
-//! give ids of their own; [`join`] merges them, so that two images share an id when any chain of them does.
+//! Identical files, near-duplicates and user-defined groups (one patient, one burst, one video) each give their own
+//! ids; [`join`] merges them, so that two images share an id if a chain of common groups connects them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// Why a pattern cannot group anything.
+/// An invalid `--group-by` pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{pattern}` is not a regular expression: {reason}; its first group is the key, as in `(patient[0-9]+)`")]
 pub struct PatternError {
-    /// What was given.
+    /// The pattern.
     pub pattern: String,
-    /// What is wrong with it.
+    /// The syntax error.
     pub reason: String,
 }
 
-/// Why a pattern says nothing about these photos, or too much.
+/// A pattern that groups none of the photos, or all of a class.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GroupingError {
     #[error("`--group-by {pattern}` matches none of the {paths} paths, such as `{example}`")]
     Nothing { pattern: String, paths: usize, example: String },
-    /// All photos of a class would have to stay together, so that they can be on one side of a split only.
+    /// All photos of a class would have to stay together, so all would be on one side of a split.
     #[error(
         "`--group-by {pattern}` puts all {images} images of `{class}` into one group, by the match `{key}` in `{example}`"
     )]
@@ -30,7 +30,7 @@ pub enum GroupingError {
 }
 
 impl GroupingError {
-    /// What the user can do about it.
+    /// Advice to the user on how to resolve the error.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Nothing { .. } => {
@@ -44,34 +44,34 @@ impl GroupingError {
     }
 }
 
-/// A pattern that takes a group's key out of a path.
+/// A pattern that extracts a group's key from a path.
 #[derive(Debug, Clone)]
 pub struct GroupBy(regex_lite::Regex);
 
-/// What a pattern made of the paths.
+/// The groups that a pattern assigns to paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keyed {
-    /// `[N]`; a path that does not match is a group of its own.
+    /// Group ids, `[N]`; a path that does not match is a group of its own.
     pub ids: Vec<usize>,
-    /// Groups of paths that match.
+    /// The number of groups of paths that match.
     pub groups: usize,
-    /// Paths that do not match.
+    /// The number of paths that do not match.
     pub unmatched: usize,
 }
 
 impl GroupBy {
-    /// Understands a regular expression in the syntax of Rust's `regex`, without Unicode classes.
+    /// Parses a regular expression in the syntax of Rust's `regex`, without Unicode classes.
     ///
     /// # Errors
-    /// [`PatternError`] says what is wrong with it.
+    /// [`PatternError`] with the syntax error.
     pub fn new(pattern: &str) -> Result<Self, PatternError> {
         let understood = regex_lite::Regex::new(pattern);
         understood.map(Self).map_err(|error| PatternError { pattern: pattern.to_owned(), reason: error.to_string() })
     }
 
-    /// Groups paths by what the first group of the pattern matches, or by the whole match where it has no group or that
-    /// group has no part in the match. Paths are taken relative to `data` (its folder, if it is a file), with `/` between
-    /// their parts on every system.
+    /// Groups paths by the match of the first capture group of the pattern, or by the whole match if there is no such
+    /// group or it did not participate. Paths are taken relative to `data` (or its folder, if it is a file), with `/`
+    /// as separator on every system.
     pub(crate) fn ids<'a>(&self, paths: impl IntoIterator<Item = &'a Path>, data: &Path) -> Keyed {
         let root = root_of(data);
         let mut first_of = HashMap::new();
@@ -89,11 +89,11 @@ impl GroupBy {
         keyed
     }
 
-    /// Looks whether the pattern says anything about photos, each with the name of its answer, before they are read; the
-    /// answer is what the user should know all the same.
+    /// Checks the pattern on photos, each with the name of its class, before they are read; returns a warning if no two
+    /// photos share a group.
     ///
     /// # Errors
-    /// [`GroupingError`] where it matches nothing, or everything that there is of a class.
+    /// [`GroupingError`] if it matches no path, or puts all photos of a class into one group.
     pub(crate) fn check(&self, photos: &[(&Path, &str)], data: &Path) -> Result<Option<String>, GroupingError> {
         let (root, pattern) = (root_of(data), self.0.as_str().to_owned());
         let keyed = self.ids(photos.iter().map(|(path, _)| *path), data);
@@ -127,23 +127,23 @@ fn root_of(data: &Path) -> &Path {
     if data.is_file() { data.parent().unwrap_or(Path::new("")) } else { data }
 }
 
-/// A path as patterns see it: from the data on, with `/` between its parts.
+/// A path as patterns match it: relative to the data, with `/` as separator.
 fn shown(path: &Path, root: &Path) -> String {
     let parts = path.strip_prefix(root).unwrap_or(path).components();
     parts.map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
-/// Sets of images that are merged pair by pair.
+/// Disjoint sets of images (union–find).
 #[derive(Debug, Clone)]
 pub(super) struct Sets(Vec<usize>);
 
 impl Sets {
-    /// `count` images, each on its own.
+    /// `count` sets of one image each.
     pub(super) fn new(count: usize) -> Self {
         Self((0..count).collect())
     }
 
-    /// The first image of the set; the way there is halved, so that later questions are short.
+    /// The first image of the set; the path to it is halved, so that later look-ups are faster.
     fn first(&mut self, mut image: usize) -> usize {
         while self.0[image] != image {
             self.0[image] = self.0[self.0[image]];
@@ -152,21 +152,21 @@ impl Sets {
         image
     }
 
-    /// Puts two images, both below the count, into one set.
+    /// Merges the sets of two images, both below the count.
     pub(super) fn merge(&mut self, a: usize, b: usize) {
         let (a, b) = (self.first(a), self.first(b));
-        // The smaller one leads, so that ids do not depend on the order of merging.
+        // The smaller one becomes the root, so that ids do not depend on the order of merging.
         self.0[a.max(b)] = a.min(b);
     }
 
-    /// `[N]`, for each image the first one of its set.
+    /// The first image of each image's set, `[N]`.
     pub(super) fn ids(mut self) -> Vec<usize> {
         (0..self.0.len()).map(|image| self.first(image)).collect()
     }
 }
 
-/// Merges groupings of the same images, `[N]` ids each → `[N]`: the index of the first image of each merged group. A
-/// grouping of another length says nothing about the images beyond its own.
+/// Merges groupings of the same images, `[N]` ids each → `[N]`: the index of the first image of each merged group.
+/// Images beyond the end of a grouping are not grouped by it.
 pub(crate) fn join(count: usize, groupings: &[&[usize]]) -> Vec<usize> {
     let mut sets = Sets::new(count);
     for grouping in groupings {

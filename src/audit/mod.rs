@@ -1,7 +1,7 @@
-//! What could make the numbers flatter than the truth: copies on both sides of a split, wrong labels, shortcuts.
+//! Checks for causes of too optimistic metrics: duplicates across a split, label errors, shortcuts.
 //!
-//! Everything here works on what extraction left: features, facts, hashes, labels and out-of-fold scores. Nothing
-//! is decoded again, no tensor is made, and no photo, label or split is changed: the answers are lists and numbers.
+//! All checks use what feature extraction has computed: features, file facts, hashes, labels and out-of-fold scores.
+//! Nothing is decoded again, there are no tensors, and no photo, label or split is changed.
 //!
 //! | question | module |
 //! | --- | --- |

@@ -1,14 +1,13 @@
-//! Whether the classes can be told apart by how the photos were taken rather than by what they show.
+//! Shortcuts: whether the classes can be told apart by how the photos were taken rather than by their content.
 //!
-//! Three questions of what should not matter, beside the real head on the same photos:
+//! Three probes use what should not matter, and are compared with the real head on the same photos:
 //!
-//! 1. A head is fitted, on the folds of the real one, to facts of the files: size, pixels, format, quality, camera.
-//! 2. Another to brightness and contrast, which may be what the classes are, as of day and night.
-//! 3. The `border` of the photos, the middle blanked before the network, is compared region by region. A frame, a logo or a
-//!    date makes the corners of one class alike: for each photo the neighbours most like it there are asked for their
-//!    class. Where nothing is wrong hardly any photo has only its own class around it, because surroundings vary more
-//!    within a class than between two; a mark on half of a class gives that to most of the marked ones. A head's ROC-AUC
-//!    does not separate the two: honest context reaches 0.8, as much as a mark on half of a class.
+//! 1. A head is fitted, on the folds of the real one, to file facts: size, pixels, format, quality, camera.
+//! 2. Another head is fitted to brightness and contrast, which may define the classes, as with day and night.
+//! 3. The `border` of the photos, with the middle blanked before the network, is compared region by region. A frame, a
+//!    logo or a date makes the corners of one class alike: there, its photos then have neighbours of their own class
+//!    only. Otherwise hardly any photo does, because backgrounds vary more within a class than between two. The ROC-AUC
+//!    of a head does not separate the two cases: honest context reaches 0.8, as much as a mark on half of a class.
 
 mod border;
 mod columns;
@@ -26,7 +25,7 @@ use crate::progress::Progress;
 pub(crate) use border::{Borders, MAX_PHOTOS, MIN_PHOTOS};
 use columns::Columns;
 
-/// What a probe sees.
+/// The input of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Probe {
@@ -38,53 +37,53 @@ pub(crate) enum Probe {
     Border,
 }
 
-/// How a probe did beside the real head.
+/// The result of a probe compared with the real head.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Shortcut {
-    /// What it saw.
+    /// The input of the probe.
     pub probe: Probe,
-    /// Its out-of-fold ROC-AUC.
+    /// The out-of-fold ROC-AUC of the probe.
     pub auc: Estimate,
-    /// That of the real head on the same folds.
+    /// The ROC-AUC of the real head on the same folds.
     pub real: Estimate,
-    /// The facts that tell the classes apart best on their own, each with its ROC-AUC in the direction that fits; best
-    /// first, at most three. Of the border the region that gives most away, where that is a warning.
+    /// The file facts that separate the classes best on their own, each with its ROC-AUC (at least 0.5), best first, at
+    /// most three. For the border, the region with the strongest effect if there is a warning.
     pub top_features: Vec<(String, f64)>,
-    /// Photos to look at, by their places: those that a region of the border gives away.
+    /// Indices of example photos: for the border, those with only neighbours of their own class.
     pub examples: Vec<usize>,
-    /// What the user should know, if it is worth a warning.
+    /// A warning for the user, if the probe is nearly as good as the model.
     pub warning: Option<String>,
 }
 
-/// The end of the probe's interval must lie above it for the probe to be clearly better than chance.
+/// The lower end of the interval of a probe that is clearly better than chance is above it.
 const CLEARLY_ABOVE_CHANCE: f64 = 0.55;
 
-/// The part of the real head's way from chance to its ROC-AUC that is nearly all of it.
+/// The fraction of the real head's ROC-AUC above chance that counts as nearly as good.
 pub(crate) const NEARLY_AS_WELL: f64 = 0.8;
 
-/// A fact below it on its own tells nothing worth naming.
+/// The lowest ROC-AUC of a file fact that is named.
 const MIN_TOP_FEATURE: f64 = 0.6;
 
-/// Everything that a head was fitted to, and what came of it.
+/// The input and the result of the real head's fit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fitted<'a> {
-    /// `[N]`, `true` for the positive class.
+    /// The labels, `[N]`, `true` for the positive class.
     pub labels: &'a [bool],
-    /// `[N]` ids.
+    /// The fold ids, `[N]`.
     pub folds: &'a [usize],
     /// The real head's out-of-fold logits, `[N]`.
     pub logits: &'a [f64],
-    /// `[N]`, the same number for photos that belong together.
+    /// The group ids, `[N]`, the same for photos that belong together.
     pub groups: &'a [usize],
-    /// What the classes weigh.
+    /// The class weights.
     pub balance: Balance,
 }
 
-/// Probes with the facts of all photos, `[N]`, and the borders of some. What is the same for all photos is left out, and so
-/// are borders of too few.
+/// Runs the probes on the file facts of all photos, `[N]`, and the borders of some. Facts that are constant are left
+/// out, and so are borders of too few photos.
 ///
 /// # Errors
-/// [`HeadError`] for labels, folds and logits that do not belong together, and where the user stopped it.
+/// [`HeadError`] for labels, folds and logits of different lengths, and on interruption.
 pub(crate) fn probe(
     fitted: Fitted<'_>,
     facts: &[&PhotoFacts],
@@ -105,7 +104,7 @@ pub(crate) fn probe(
     Ok(found)
 }
 
-/// Fits a head to what a probe sees; its strength is chosen as that of the real one is.
+/// Fits a head to the input of a probe; its L2 penalty is chosen as that of the real head.
 fn measure(
     fitted: Fitted<'_>,
     probe: Probe,
@@ -124,7 +123,7 @@ fn measure(
     Ok(Shortcut { probe, auc, real, top_features: Vec::new(), examples: Vec::new(), warning: None })
 }
 
-/// ROC-AUC with its interval; `None` without both classes, and for logits that are no numbers.
+/// ROC-AUC with its interval; `None` without both classes, and for logits that are not finite.
 fn auc(labels: &[bool], groups: &[usize], logits: &[f64]) -> Option<Estimate> {
     let probabilities: Vec<f64> = logits.par_iter().map(|&logit| head::probability(logit)).collect();
     ranking::roc_auc_interval(&Scores::new(labels, &probabilities).ok()?.in_groups(groups).ok()?).ok()

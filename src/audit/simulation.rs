@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same everywhere, for the simulations in this module's tests.
+//! Reproducible pseudo-random numbers for the simulations in this module's tests.
 
 use rand::{Rng as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -10,7 +10,7 @@ impl Rng {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// In [0, 1).
+    /// A uniform number in [0, 1).
     pub(super) fn roll(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
@@ -19,13 +19,13 @@ impl Rng {
         least + (most - least) * self.roll()
     }
 
-    /// A whole number below `count`.
+    /// A uniform integer below `count`.
     #[expect(clippy::cast_sign_loss, reason = "it is not negative")]
     pub(super) fn below(&mut self, count: usize) -> usize {
         (self.roll() * count as f64) as usize
     }
 
-    /// Mean 0, deviation 1: the sum of twelve rolls.
+    /// An approximately normal number of mean 0 and standard deviation 1: the sum of twelve uniform ones.
     pub(super) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.roll()).sum::<f64>() - 6.0
     }

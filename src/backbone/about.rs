@@ -1,4 +1,4 @@
-//! What libtorch, the processor and NVIDIA's driver say about themselves: for `--version` and `doctor`.
+//! The versions and capabilities of libtorch, the processor and NVIDIA's driver: for `--version` and `doctor`.
 
 use super::BackboneError;
 use crate::ffi::libtorch;
@@ -12,19 +12,19 @@ pub(crate) struct Libtorch {
     pub version: String,
     /// The version that this program was compiled for.
     pub wanted: String,
-    /// The CUDA that it was built for, such as `13.0`, whether its CUDA half is here or not.
+    /// The CUDA version that it was built for, such as `13.0`, even if its CUDA libraries are not installed.
     pub built_for: Option<String>,
-    /// Whether its CUDA half is here.
+    /// Whether its CUDA libraries are installed.
     pub has_cuda: bool,
-    /// How many GPUs it sees.
+    /// The number of GPUs that it finds.
     pub gpus: usize,
 }
 
 impl Libtorch {
-    /// Asks the library itself.
+    /// Reads the values from the library.
     ///
     /// # Errors
-    /// [`BackboneError::Libtorch`] if it does not answer.
+    /// [`BackboneError::Libtorch`] if it cannot be queried.
     pub(crate) fn ask() -> Result<Self, BackboneError> {
         let config = libtorch::config()?;
         let value = |name| value_in(&config, name);
@@ -40,7 +40,7 @@ impl Libtorch {
     }
 }
 
-/// `libtorch 2.11.0, CPU-only`, or with its CUDA: starts no driver.
+/// `libtorch 2.11.0, CPU-only`, or with its CUDA version: does not initialise the driver.
 pub(crate) fn short() -> String {
     let Ok(config) = libtorch::config() else { return "libtorch does not answer".to_owned() };
     let version = value_in(&config, "TORCH_VERSION=").unwrap_or_default();
@@ -56,9 +56,9 @@ pub(crate) fn version() -> String {
     value_in(&config, "TORCH_VERSION=").unwrap_or_else(libtorch::compiled_version)
 }
 
-/// The instructions of this CPU that decide the last bits of a feature: the set that libtorch chose for its own kernels,
-/// such as `avx2`, which can be lowered by `ATEN_CPU_CAPABILITY`; what oneDNN chooses its own by; and where
-/// `ONEDNN_MAX_CPU_ISA` holds that down.
+/// The instruction sets of this CPU that affect the last bits of a feature: that of libtorch's own kernels, such as
+/// `avx2`, which `ATEN_CPU_CAPABILITY` can lower; those by which oneDNN chooses its kernels; and the limit of
+/// `ONEDNN_MAX_CPU_ISA`, if set.
 pub(super) fn instructions() -> String {
     let config = libtorch::config().unwrap_or_default();
     let set = value_in(&config, "CPU capability usage: ").unwrap_or_else(|| "unknown".to_owned());
@@ -68,7 +68,7 @@ pub(super) fn instructions() -> String {
     parts.join("+")
 }
 
-/// What holds oneDNN's instructions down, such as `avx2`.
+/// The limit of oneDNN's instruction set from the environment, such as `avx2`.
 pub(super) fn onednn_limit() -> Option<String> {
     let limit = ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"].into_iter().find_map(std::env::var_os)?;
     Some(limit.to_string_lossy().to_lowercase())
@@ -80,12 +80,12 @@ fn value_in(config: &str, name: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-/// Asks NVIDIA's driver, if there is one.
+/// Queries NVIDIA's driver, if there is one.
 pub(crate) fn driver() -> Driver {
     crate::ffi::driver::ask()
 }
 
-/// Whether this processor multiplies bf16 itself, and oneDNN may use that; every one with AMX has these instructions too.
+/// Whether this processor has bf16 instructions, as every one with AMX has, and oneDNN may use them.
 pub(crate) fn cpu_computes_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512bf16") && !onednn_is_limited_to(&["avx512_core_vnni"]);
@@ -93,8 +93,8 @@ pub(crate) fn cpu_computes_bf16() -> bool {
     return false;
 }
 
-/// Whether this processor adds four products of bytes at once in 32 bits, and oneDNN may use that. Without VNNI two are
-/// added in 16 bits, where they overflow.
+/// Whether this processor adds four 8-bit products at once in 32 bits (VNNI), and oneDNN may use that. Without VNNI two
+/// are added in 16 bits, where they can overflow.
 pub(crate) fn cpu_computes_int8() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
@@ -105,14 +105,14 @@ pub(crate) fn cpu_computes_int8() -> bool {
     false
 }
 
-/// Whether the environment holds oneDNN to instructions before VNNI, or to one of `others`.
+/// Whether the environment limits oneDNN to instruction sets before VNNI, or to one of `others`.
 #[cfg(target_arch = "x86_64")]
 fn onednn_is_limited_to(others: &[&str]) -> bool {
     let before_vnni = ["sse41", "avx", "avx2", "avx512_core"];
     onednn_limit().is_some_and(|limit| before_vnni.contains(&limit.as_str()) || others.contains(&limit.as_str()))
 }
 
-/// The instructions of this processor by which oneDNN chooses its kernels.
+/// The instruction sets of this processor by which oneDNN chooses its kernels.
 fn cpu_features() -> Vec<&'static str> {
     #[cfg(target_arch = "x86_64")]
     {
@@ -123,7 +123,7 @@ fn cpu_features() -> Vec<&'static str> {
             ("avx512bw", has!("avx512bw")),
             ("avx512vnni", has!("avx512vnni")),
             ("avx512bf16", has!("avx512bf16")),
-            // Of those with AMX, which std cannot tell yet, each has this.
+            // std cannot detect AMX yet, but every processor with AMX has this.
             ("avx512fp16", has!("avx512fp16")),
         ];
         features.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()

@@ -1,8 +1,8 @@
-//! A batch that is given to a device now and read later, so that a GPU has the next one while this one is read.
+//! Asynchronous batches: one is submitted to a device and read later, so that a GPU computes the next one meanwhile.
 //!
-//! What goes to a GPU is the crops' bytes, a quarter of the normalised numbers: through pinned memory, on a queue of its
-//! own beside the computation. They are normalised there, in the same three steps as [`Preprocess::normalise`]. On other
-//! devices a batch is done when it is given.
+//! The crops are uploaded to a GPU as bytes, a quarter of the normalised values, through pinned memory, on a stream of
+//! their own beside the computation. They are normalised on the GPU, in the same three steps as in
+//! [`Preprocess::normalise`]. On other devices a batch is computed when it is submitted.
 
 use std::cell::{OnceCell, RefCell};
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use super::{BackboneError, Engine, Pooled, Precision, layout};
 use crate::ffi::stream::{self, CopyStream, Event, Pinned};
 use crate::pixels::{Crop, Preprocess};
 
-/// What an engine keeps between the batches of a GPU.
+/// The state of an engine on a GPU between batches.
 #[derive(Debug, Default)]
 pub(super) struct Gpu {
     stream: OnceCell<CopyStream>,
     scale: RefCell<Option<Scale>>,
 }
 
-/// A batch in the hands of a device.
+/// A submitted batch.
 #[derive(Debug)]
 pub(crate) struct InFlight(State);
 
@@ -31,9 +31,8 @@ enum State {
 }
 
 impl Engine {
-    /// Gives a batch of crops to the device, which has room for `room` of them: a GPU gets that many, the missing ones
-    /// black, for with one size throughout it need not look for its best algorithm twice, and computes an image of the
-    /// last batch as any other.
+    /// Submits a batch of crops to the device. A GPU always gets `room` images, padded with black ones: with a constant
+    /// batch size it selects its algorithms only once, and computes the images of the last batch as those of any other.
     pub(crate) fn submit(
         &self,
         crops: &[Crop],
@@ -69,7 +68,7 @@ impl Engine {
         })
     }
 
-    /// `[B, S, S, 3]` bytes on the device → `[B, 3, S, S]` normalised, channels last as they come.
+    /// Converts `[B, S, S, 3]` bytes on the device to normalised `[B, 3, S, S]`, channels last.
     pub(super) fn normalised(&self, bytes: &Tensor, preprocess: &Preprocess) -> Result<Tensor, TchError> {
         let mut scale = self.gpu.scale.borrow_mut();
         let scale = match &mut *scale {
@@ -82,10 +81,10 @@ impl Engine {
 }
 
 impl InFlight {
-    /// Waits for the device; gives the features and how long it was at work on them.
+    /// Waits for the device; returns the features and the time that the device spent on them.
     ///
     /// # Errors
-    /// [`BackboneError::Device`] for what went wrong on the device after [`Engine::submit`], [`BackboneError::Overflow`].
+    /// [`BackboneError::Device`] for a failure of the device after [`Engine::submit`], [`BackboneError::Overflow`].
     pub(crate) fn wait(self) -> Result<(Pooled, Duration), BackboneError> {
         match self.0 {
             State::Done(pooled, time) => Ok((pooled, time)),
@@ -101,7 +100,7 @@ impl InFlight {
     }
 }
 
-/// The bytes of the crops, `[room, S, S, 3]`, where a GPU can fetch them.
+/// The bytes of the crops, `[room, S, S, 3]`, in pinned memory.
 fn stage(crops: &[Crop], room: usize) -> Result<Pinned, BackboneError> {
     let side = check_crops(crops)?;
     let images = i64::try_from(room.max(crops.len())).unwrap_or(i64::MAX);
@@ -114,15 +113,15 @@ fn stage(crops: &[Crop], room: usize) -> Result<Pinned, BackboneError> {
     Ok(Pinned::new(&[images, i64::from(side), i64::from(side), 3], fill)?)
 }
 
-/// The numbers of a [`Preprocess`] on the device: a copy in every batch would wait for the one before.
+/// The constants of a [`Preprocess`] on the device: copying them for every batch would wait for the previous batch.
 #[derive(Debug)]
 struct Scale {
     of: [[f32; 3]; 2],
-    /// 255, as a tensor: by a plain number a GPU multiplies with the reciprocal, which rounds otherwise.
+    /// 255 as a tensor: for a plain scalar a GPU multiplies by the reciprocal, which rounds differently.
     levels: Tensor,
-    /// `[3, 1, 1]`
+    /// The mean, `[3, 1, 1]`.
     mean: Tensor,
-    /// `[3, 1, 1]`
+    /// The standard deviation, `[3, 1, 1]`.
     std: Tensor,
 }
 
@@ -138,7 +137,7 @@ impl Scale {
     }
 }
 
-/// The one size of all crops, if the network can take it.
+/// The common size of all crops, if the network can take it.
 pub(super) fn check_crops(crops: &[Crop]) -> Result<u32, BackboneError> {
     let size = crops.first().map_or(0, |crop| crop.size);
     let given = crops.iter().find(|crop| crop.size != size).map_or(size, |crop| crop.size);

@@ -1,13 +1,14 @@
-//! Class activation maps: which cells of the last map speak for which answer, and how much (Zhou et al. 2016, "Learning
-//! Deep Features for Discriminative Localization").
+//! Class activation maps: the contribution of each cell of the last feature map to the logit (Zhou et al. 2016,
+//! "Learning Deep Features for Discriminative Localization").
 //!
-//! A linear head on the map is a sum over its cells, so nothing about the map is estimated. With `w·f` the inner product
-//! over the 2048 channels of one cell:
+//! With a linear head the logit is a sum over the cells, so the map is exact. With `w·f` the inner product over the
+//! 2048 channels of one cell:
 //!
 //! - average, then Linear: logit = bias + the mean of `w·f` over the cells
-//! - flatten, then Linear: logit = bias + the sum of `w·f` over the cells, each cell with weights of its own
+//! - flatten, then Linear: logit = bias + the sum of `w·f` over the cells, each cell with its own weights
 //!
-//! Cells and features come out of one forward pass, so this holds in any arithmetic (tested to 1e-4 in fp32 and bf16).
+//! Cells and features come from the same forward pass, so this holds in any precision (tested to 1e-4 in fp32 and
+//! bf16).
 
 use serde::Serialize;
 use tch::{Device, Kind, TchError, Tensor};
@@ -15,40 +16,40 @@ use tch::{Device, Kind, TchError, Tensor};
 use super::layout::FEATURES;
 use super::{BackboneError, Pooling};
 
-/// The head behind the network, as plain numbers.
+/// The linear head as plain numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Linear<'a> {
-    /// `[D]`
+    /// The weights, `[D]`.
     pub weight: &'a [f32],
-    /// What the logit is where all features are 0.
+    /// The bias: the logit if all features are 0.
     pub bias: f32,
 }
 
-/// What is read out of the last map.
+/// The outputs that are computed from the last map.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Readout<'a> {
-    /// How the map becomes a row.
+    /// The pooling of the map to a feature row.
     pub pooling: Pooling,
-    /// Whether the cells of this head are wanted too.
+    /// The head whose activation map is computed too, if any.
     pub explain: Option<Linear<'a>>,
 }
 
 /// The class activation map of one photo.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ActivationMap {
-    /// Cells a side.
+    /// The number of cells per side.
     pub side: usize,
-    /// `w·f` of every cell, `[side, side]`: rows from the top, cells from the left.
+    /// `w·f` of every cell, `[side, side]`: rows from top to bottom, cells from left to right.
     pub cells: Vec<f32>,
-    /// How the cells make the logit.
+    /// The pooling, which determines how the cells add up to the logit.
     pub pooling: Pooling,
-    /// The head's bias.
+    /// The bias of the head.
     pub bias: f32,
 }
 
 impl ActivationMap {
-    /// The logit of a photo that looks like this cell everywhere, `[side, side]`; their mean is the photo's logit. For
-    /// pictures: the sign of a cell without its part of the bias says nothing about the answer.
+    /// For each cell, `[side, side]`, the logit of a photo that equals this cell everywhere; their mean is the photo's
+    /// logit. For display: without its share of the bias, the sign of a cell does not show which answer it supports.
     pub fn cell_logits(&self) -> Vec<f32> {
         let scale = match self.pooling {
             Pooling::Average => 1.0,
@@ -58,23 +59,23 @@ impl ActivationMap {
     }
 }
 
-/// A head's weights on the device of the network.
+/// The weights of a head on the device of the network.
 #[derive(Debug)]
 pub(super) struct Weights {
-    /// `[D]`
+    /// The weights, `[D]`.
     weight: Tensor,
     kind: Kind,
 }
 
 impl Weights {
     pub(super) fn new(weight: &[f32], device: Device) -> Result<Self, TchError> {
-        // Doubles, for large weights of both signs cancel; Apple's GPUs have none.
+        // In f64, since large weights of opposite signs cancel; in f32 on Apple's GPUs, which have no f64.
         let kind = if device == Device::Mps { Kind::Float } else { Kind::Double };
         let weight = Tensor::f_from_slice(weight)?.f_to_kind(kind)?.f_to_device(device)?;
         Ok(Self { weight, kind })
     }
 
-    /// `[B, 2048, H, W]` → `[B, H, W]`, `w·f` of every cell.
+    /// `w·f` of every cell: `[B, 2048, H, W]` → `[B, H, W]`.
     pub(super) fn cells(&self, map: &Tensor, pooling: Pooling) -> Result<Tensor, BackboneError> {
         let size = map.size();
         let [_, channels, height, width] = size.as_slice() else {

@@ -1,35 +1,35 @@
-//! Which processor runs the network: asked for by name, never changed behind the user's back.
+//! The device that runs the network, chosen by name and never replaced without notice.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::BackboneError;
 
-/// What the user asked for.
+/// The device that the user selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// The first GPU where there is one, else the CPU; what it became is always shown.
+    /// The first GPU if there is one, else the CPU; the choice is always shown.
     #[default]
     Auto,
     /// The CPU.
     Cpu,
-    /// These CUDA GPUs, which share the work.
+    /// CUDA GPUs that share the work.
     Cuda(Gpus),
     /// Apple's GPU.
     Mps,
 }
 
-/// A set of GPU numbers, up to 63, a bit each; or whatever there is.
+/// A set of GPU numbers from 0 to 62, one bit each; or all GPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gpus(u64);
 
 impl Gpus {
-    /// The first.
+    /// The first GPU.
     pub const FIRST: Self = Self(1);
-    /// All that there are.
+    /// All GPUs.
     pub const ALL: Self = Self(u64::MAX);
 
-    /// `0`, `0,1` or `all`
+    /// Parses `0`, `0,1` or `all`.
     fn parse(text: &str) -> Option<Self> {
         if text == "all" {
             return Some(Self::ALL);
@@ -81,7 +81,7 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// What this libtorch and this machine offer; apart from [`resolve`] so that every case can be tested anywhere.
+/// The devices that libtorch and this machine offer; separate from [`resolve`] so that every case can be tested.
 #[derive(Debug, Clone, Copy)]
 struct AvailableDevices {
     cuda_built: bool,
@@ -116,20 +116,20 @@ impl AvailableDevices {
     }
 }
 
-/// Turns the choice into the devices that share the work: one, unless several GPUs were asked for.
+/// Resolves the choice to the devices that share the work: one, unless several GPUs were selected.
 ///
 /// # Errors
 /// [`BackboneError::CpuOnlyLibtorch`], [`BackboneError::NoGpu`], [`BackboneError::NoSuchGpu`] or
-/// [`BackboneError::NoMps`]: a device that was asked for is never replaced by another.
+/// [`BackboneError::NoMps`]: a selected device is never replaced by another.
 pub(crate) fn resolve(choice: DeviceChoice) -> Result<Vec<tch::Device>, BackboneError> {
     if choice == DeviceChoice::Cpu {
-        // Asking about GPUs starts the CUDA driver, which costs a second where there is one.
+        // Querying GPUs initialises the CUDA driver, which takes a second if there is one.
         return Ok(vec![tch::Device::Cpu]);
     }
     AvailableDevices::detect().resolve(choice)
 }
 
-/// The name of some devices of one kind as `--device` takes it.
+/// The name of some devices of one kind in the syntax of `--device`.
 pub(crate) fn name(devices: &[tch::Device]) -> String {
     let one = |device: &tch::Device| match *device {
         tch::Device::Cpu => "cpu".to_owned(),

@@ -1,4 +1,4 @@
-//! A handle on the network for one thread: crops in, pooled features out.
+//! A handle on the network for one thread, from crops to pooled features.
 
 use tch::{Device, Kind, Tensor};
 
@@ -8,13 +8,13 @@ use super::{BackboneError, Linear, Pooling, Readout, cam};
 use crate::ffi::libtorch::to_vec;
 use crate::pixels::{Crop, Preprocess};
 
-/// Runs batches through the network; it can be sent to a thread.
+/// Runs batches through the network; it can be sent to another thread.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(super) network: Folded,
     pub(super) device: Device,
     pub(super) pooling: Pooling,
-    /// The head whose cells are wanted.
+    /// The head whose activation maps are computed.
     pub(super) explained: Option<cam::Weights>,
     pub(super) gpu: batch::Gpu,
 }
@@ -24,10 +24,10 @@ impl Engine {
         Self { network, device, pooling: Pooling::Average, explained: None, gpu: batch::Gpu::default() }
     }
 
-    /// This handle, reading something else out of the map.
+    /// This handle with other outputs of the map.
     ///
     /// # Errors
-    /// [`BackboneError`] if the device has no room for the head.
+    /// [`BackboneError`] if there is no memory for the head on the device.
     pub(crate) fn reading(mut self, readout: Readout<'_>) -> Result<Self, BackboneError> {
         self.pooling = readout.pooling;
         let weights = |head: Linear<'_>| cam::Weights::new(head.weight, self.device);
@@ -35,16 +35,16 @@ impl Engine {
         Ok(self)
     }
 
-    /// Features of a batch of crops, `B × [S, S, 3]` → `[B, D]`, row by row, with what else one pass tells.
+    /// The features of a batch of crops, `B × [S, S, 3]` → `[B, D]`, with the other outputs of the same pass.
     ///
     /// # Errors
-    /// [`BackboneError::Shape`] if the crops differ in size, are smaller than 32 pixels, or do not fit the head that is
-    /// to be explained, [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
+    /// [`BackboneError::Shape`] if the crops differ in size, are smaller than 32 pixels, or do not fit the head to be
+    /// explained, [`BackboneError::OutOfMemory`], [`BackboneError::Libtorch`].
     pub(crate) fn features(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Pooled, BackboneError> {
         Ok(self.submit(crops, preprocess, crops.len())?.wait()?.0)
     }
 
-    /// What is read out of a map `[B, 2048, H, W]`, still on the device.
+    /// The outputs of a map `[B, 2048, H, W]`, still on the device.
     pub(super) fn read_out(&self, map: &Tensor) -> Result<[Option<Tensor>; 2], BackboneError> {
         let whole = match self.pooling {
             Pooling::Average => map.f_mean_dim([2i64, 3].as_slice(), false, Kind::Float)?, // [B, 2048]
@@ -54,7 +54,7 @@ impl Engine {
         Ok([Some(whole), cells])
     }
 
-    /// `B × [S, S, 3]` bytes → `[B, 3, S, S]` normalised
+    /// Normalises `B × [S, S, 3]` bytes to `[B, 3, S, S]`.
     pub(super) fn input(&self, crops: &[Crop], preprocess: &Preprocess) -> Result<Tensor, BackboneError> {
         let side = check_crops(crops)?;
         let numbers = 3 * side as usize * side as usize;
@@ -68,17 +68,17 @@ impl Engine {
     }
 }
 
-/// What was read out of a batch's last map.
+/// The outputs of a batch's last map.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Pooled {
-    /// Of all cells: the features, `[B, D]`.
+    /// The features, `[B, D]`.
     pub whole: Vec<f32>,
-    /// Of the head that is to be explained, `[B, H, W]`: the cells of an [`super::ActivationMap`]. Empty where none was named.
+    /// The cells of each [`super::ActivationMap`], `[B, H, W]`; empty without a head to be explained.
     pub cells: Vec<f32>,
 }
 
 impl Pooled {
-    /// What belongs to `count` of `of` crops, from the `from`th on.
+    /// The outputs of `count` of `of` crops from index `from` on.
     #[must_use]
     pub(crate) fn part(&self, from: usize, count: usize, of: usize) -> Self {
         let part = |values: &[f32]| {
@@ -88,7 +88,7 @@ impl Pooled {
         Self { whole: part(&self.whole), cells: part(&self.cells) }
     }
 
-    /// From what [`Engine::read_out`] gives.
+    /// The outputs of [`Engine::read_out`] on the CPU.
     pub(super) fn new(tensors: [Option<Tensor>; 2]) -> Result<Self, BackboneError> {
         let [whole, cells] = tensors.map(|tensor| tensor.map_or(Ok(Vec::new()), |tensor| to_vec(&tensor)));
         Ok(Self { whole: whole?, cells: cells? })

@@ -1,23 +1,23 @@
-//! Everything that can be wrong between a weights file, a device and the network.
+//! The errors of weights files, devices and the network.
 
 use tch::TchError;
 
 use crate::weights::WeightsError;
 
-/// A weights file that does not fit, a device that is not there, a shape the network cannot take.
+/// An error of loading the weights, selecting a device or running a batch.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackboneError {
     #[error("`{file}` does not fit: {evidence}")]
     OtherArchitecture { file: String, evidence: String },
-    /// The file holds the last layer of a network and nothing of the rest.
+    /// The file holds the last layer of a network only.
     #[error(
         "`{file}` is not a complete ResNet-50: it holds a classifier only, fc.weight {given:?}, and conv1 to layer4 are missing"
     )]
     ClassifierOnly { file: String, given: Vec<usize> },
     #[error("`{file}` does not fit: expected conv1.weight, given {prefix}conv1.weight")]
     Prefixed { file: String, prefix: String },
-    /// One of the 265 tensors is not in the file.
+    /// The file lacks one of the 265 tensors.
     #[error("`{file}` is not a complete ResNet-50: it has no tensor {tensor}")]
     MissingTensor { file: String, tensor: String },
     #[error("`{file}` does not fit: {tensor}: expected {expected:?}, given {given:?}")]
@@ -35,34 +35,34 @@ pub enum BackboneError {
     UnknownDevice(String),
     #[error("unknown precision `{0}`")]
     UnknownPrecision(String),
-    /// bf16 was asked for and this processor would only imitate it.
+    /// bf16 was selected, and this processor would only emulate it.
     #[error("this processor has no instructions for bf16")]
     NoBf16,
     #[error("fp16 is for GPUs, and this runs on the CPU")]
     NoFp16,
-    /// int8 was asked for where it would be slow or wrong.
+    /// int8 was selected where it would be slow or wrong.
     #[error("int8 is for CPUs with VNNI, and {0}")]
     NoInt8(&'static str),
-    /// A number in the network was too large for its arithmetic.
+    /// A value in the network exceeds the range of fp16.
     #[error("a number in the network is too large for fp16")]
     Overflow,
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// CUDA was asked for and this libtorch has none.
+    /// CUDA was selected, and this libtorch has none.
     #[error("this libtorch is CPU-only, so there is no device `cuda`")]
     CpuOnlyLibtorch,
-    /// CUDA was asked for and libtorch has it, but no GPU was found.
+    /// CUDA was selected and libtorch has it, but no GPU was found.
     #[error("libtorch has CUDA, but no GPU was found")]
     NoGpu,
     #[error("there is no GPU {number}: {gpus} found, counted from 0")]
     NoSuchGpu { number: usize, gpus: usize },
-    /// Apple's GPU was asked for and is not there.
+    /// Apple's GPU was selected, and there is none.
     #[error("there is no device `mps` on this machine")]
     NoMps,
-    /// The device has no memory left for the batch.
+    /// The device has too little memory for the batch.
     #[error("the device ran out of memory")]
     OutOfMemory,
-    /// A GPU failed, or cannot run this libtorch's code.
+    /// A GPU failed, or libtorch has no code for it.
     #[error("the GPU failed: {0}")]
     Device(String),
     #[error("libtorch failed: {0}")]
@@ -70,7 +70,7 @@ pub enum BackboneError {
 }
 
 impl BackboneError {
-    /// What the user can do about it.
+    /// Advice to the user on how to resolve the error.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::WrongShape { tensor, expected, given, .. } => wrong_shape_hint(tensor, expected, given),
@@ -97,7 +97,7 @@ impl BackboneError {
             }
             Self::UnknownPrecision(_) => "give `auto`, `fp32`, `bf16`, `fp16` or `int8`".into(),
             Self::NoBf16 | Self::NoFp16 | Self::NoInt8(_) => "leave `--precision` out, or give `fp32`".into(),
-            // `auto` is fp16 on some cards.
+            // `auto` selects fp16 on some cards.
             Self::Overflow => "give `--precision fp32`".into(),
             Self::Weights(error) => return error.hint(),
             Self::Device(reason) if is_other_card(reason) => {
@@ -129,7 +129,7 @@ impl BackboneError {
 const USE_RESNET_50: &str =
     "use ResNet-50 weights with torchvision's tensor names; `resnet-binary weights list` shows those known";
 
-/// What the shape of a tensor tells about where the file comes from.
+/// Advice based on the likely origin of a file with such a tensor shape.
 fn wrong_shape_hint(tensor: &str, expected: &[usize], given: &[usize]) -> String {
     match (expected, given) {
         (&[outputs, inputs, height, width], &[h, w, i, o]) if [o, i, h, w] == [outputs, inputs, height, width] => {
@@ -151,7 +151,7 @@ fn is_other_card(reason: &str) -> bool {
 }
 
 impl BackboneError {
-    /// What stopped tch, which unwraps errors of libtorch in some places.
+    /// The error for a panic of tch, which unwraps errors of libtorch in some places.
     pub(super) fn from_panic(panic: &(dyn std::any::Any + Send)) -> Self {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         TchError::Torch(text.unwrap_or("tch stopped without a message").to_owned()).into()
@@ -164,14 +164,14 @@ impl From<TchError> for BackboneError {
             TchError::Torch(text) => text,
             other => other.to_string(),
         };
-        // libtorch, the CPU's allocator, cuDNN and cuBLAS each have words of their own for it.
+        // libtorch, the CPU's allocator, cuDNN and cuBLAS use different words for it.
         if ["out of memory", "not enough memory", "can't allocate memory", "bad_alloc", "STATUS_ALLOC_FAILED"]
             .iter()
             .any(|part| text.contains(part))
         {
             return Self::OutOfMemory;
         }
-        // libtorch appends a C++ backtrace; its first line says what happened.
+        // libtorch appends a C++ backtrace; the first line is the message.
         let first = text.lines().next().unwrap_or_default().to_owned();
         if ["CUDA error", "CUDA driver", "cuDNN error", "CUDNN_STATUS", "CUBLAS_STATUS"]
             .iter()

@@ -1,12 +1,12 @@
-//! The frozen network in the form that runs: every BatchNorm folded into the convolution in front of it, on a CPU every
-//! ReLU and sum fused into the convolution too, and on a GPU the ReLU of the 1×1 convolutions. In fp32 on x86-64 the
-//! convolutions are this program's own ([`own`]), in bytes oneDNN's ([`int8`]); everywhere else they are libtorch's.
+//! The frozen network for inference: every BatchNorm is folded into the convolution before it, on a CPU every ReLU and
+//! residual addition is fused into it too, and on a GPU the ReLU of the 1×1 convolutions. The convolutions are this
+//! program's own in fp32 on x86-64 ([`own`]), oneDNN's in int8 ([`int8`]), and libtorch's otherwise.
 //!
 //! A frozen BatchNorm is a fixed scale and shift for each channel, so `γ·(w∗x − μ)/√(σ²+ε) + β` is the convolution with
-//! weight `w·γ/√(σ²+ε)` and bias `β − μ·γ/√(σ²+ε)`. Promise: in fp32 the same function as tch's vision module within
-//! 1e-5 relative, the same bits for an image whatever the batch it is in (both tested), and the
-//! `[B, 2048, H/32, W/32]` map, which that module does not give. Only fallible calls are used: a failure of the device is
-//! an error here, never a panic.
+//! weight `w·γ/√(σ²+ε)` and bias `β − μ·γ/√(σ²+ε)`. Guarantees: in fp32 the same function as tch's vision module within
+//! 1e-5 relative, and the same bits for an image in any batch (both tested). The output is the `[B, 2048, H/32, W/32]`
+//! map, which that module does not return. Only fallible calls are used: a device failure is an error here, not a
+//! panic.
 
 use std::collections::HashMap;
 
@@ -19,13 +19,13 @@ use crate::ffi::libtorch::to_vec;
 use crate::ffi::{libtorch, onednn};
 use crate::kernels::Isa;
 
-/// Added to the variance before the root, as in torchvision's and tch's BatchNorm.
+/// Added to the variance before the square root, as in torchvision's and tch's BatchNorm.
 const EPSILON: f64 = 1e-5;
 
-/// Images that weights are arranged for; other numbers give the same bits.
+/// The batch size for which oneDNN arranges weights; other sizes give the same bits.
 const BATCH: i64 = 4;
 
-/// Input to the map of the last stage. Handles share their weights, one for each worker.
+/// The network from the input to the map of the last stage. Handles share their weights, one for each worker.
 #[derive(Debug)]
 pub(super) struct Folded {
     network: Network,
@@ -34,11 +34,11 @@ pub(super) struct Folded {
 
 #[derive(Debug)]
 enum Network {
-    /// On this program's own kernels.
+    /// With this program's own kernels.
     Own(own::Network),
-    /// In bytes.
+    /// In int8.
     Int8(int8::Network),
-    /// Of libtorch's layers.
+    /// With libtorch's layers.
     Layers { stem: Layer, blocks: Vec<Bottleneck> },
 }
 
@@ -48,16 +48,16 @@ struct Bottleneck {
     projection: Option<Layer>,
 }
 
-/// How a device computes its layers.
+/// The implementation of the layers on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// This program's own kernels.
     Own(Isa),
-    /// oneDNN's convolutions of bytes.
+    /// oneDNN's int8 convolutions.
     Int8,
     /// oneDNN's fused convolutions.
     Fused,
-    /// Matrix products where a convolution is one, libtorch's own convolution elsewhere.
+    /// Matrix products for 1×1 convolutions of stride 1, libtorch's own convolution otherwise.
     Products,
     /// libtorch's own convolution throughout.
     Plain,
@@ -74,27 +74,27 @@ impl Form {
     }
 }
 
-/// A convolution with the BatchNorm behind it.
+/// A convolution with its BatchNorm folded in.
 #[derive(Debug)]
 enum Layer {
     /// libtorch's own convolution, for GPUs.
     Plain {
-        /// `[O, I, K, K]`, channels last
+        /// The weight, `[O, I, K, K]`, channels last.
         weight: Tensor,
-        /// `[O]`
+        /// The bias, `[O]`.
         bias: Tensor,
         stride: i64,
         padding: i64,
     },
-    /// A 1×1 convolution without stride as the product that it is: channels last, a map is a matrix with a row for each
-    /// pixel. cuBLAS adds the bias and takes the ReLU in the same pass, which its convolutions do not.
+    /// A 1×1 convolution of stride 1 as a matrix product: with channels last, a map is a matrix with a row for each
+    /// pixel. cuBLAS adds the bias and applies the ReLU in the same pass, unlike the convolutions.
     Product {
-        /// `[I, O]`
+        /// The weight, `[I, O]`.
         weight: Tensor,
-        /// `[O]`
+        /// The bias, `[O]`.
         bias: Tensor,
     },
-    /// oneDNN's, fused with what follows it, for CPUs.
+    /// oneDNN's convolution, fused with the following operations, for CPUs.
     Fused(onednn::Convolution),
 }
 
@@ -104,7 +104,7 @@ impl Folded {
         Self::derive_as(Form::new(target), tensors, target)
     }
 
-    /// As [`Folded::derive`], in a form of its own, so that all can be tested on one CPU.
+    /// As [`Folded::derive`], in a given form, so that all can be tested on one CPU.
     pub(super) fn derive_as(
         form: Form,
         tensors: &HashMap<String, Tensor>,
@@ -162,7 +162,7 @@ impl Folded {
     /// The same network on another device of the same kind.
     pub(super) fn on(&self, device: Device) -> Result<Self, TchError> {
         let network = match &self.network {
-            // There is one CPU.
+            // There is only one CPU device.
             Network::Own(network) => Network::Own(network.share()),
             Network::Int8(network) => Network::Int8(network.share()),
             Network::Layers { stem, blocks } => {
@@ -173,12 +173,12 @@ impl Folded {
         Ok(Self { network, target: Target { device, ..self.target } })
     }
 
-    /// The arithmetic of its layers.
+    /// The precision of the layers.
     pub(super) fn precision(&self) -> Precision {
         self.target.precision
     }
 
-    /// `[B, 3, H, W]` → `[B, 2048, H/32, W/32]`
+    /// Computes the map: `[B, 3, H, W]` → `[B, 2048, H/32, W/32]`.
     pub(super) fn map(&self, input: &Tensor) -> Result<Tensor, BackboneError> {
         match &self.network {
             Network::Own(network) => own_map(network, input),
@@ -196,7 +196,7 @@ impl Folded {
     }
 }
 
-/// As [`Folded::map`], on as many threads as libtorch would take.
+/// As [`Folded::map`], on as many threads as libtorch would use.
 fn own_map(network: &own::Network, input: &Tensor) -> Result<Tensor, BackboneError> {
     let (batch, channels, height, width) = input.size4()?;
     if channels != 3 {
@@ -209,8 +209,8 @@ fn own_map(network: &own::Network, input: &Tensor) -> Result<Tensor, BackboneErr
     Ok(Tensor::f_from_slice(&map)?.f_view([batch, height, width, -1])?.f_permute([0, 3, 1, 2])?)
 }
 
-/// The same numbers, those of all channels of a pixel side by side, which oneDNN and cuDNN compute at once; no copy where
-/// they lie so already. tch has no word for it but two turns.
+/// The tensor in channels-last memory format, which oneDNN and cuDNN need; not copied if it has it already. tch has no
+/// call for it but two permutations.
 fn channels_last(tensor: &Tensor) -> Result<Tensor, TchError> {
     tensor.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])
 }
@@ -230,13 +230,13 @@ fn stride_padding(convolution: &Convolution) -> [i64; 2] {
     [convolution.stride, convolution.padding()].map(whole)
 }
 
-/// The shape `[B, I, H, W]` that weights are arranged for.
+/// The input shape `[B, I, H, W]` for which weights are arranged.
 fn input_of(convolution: &Convolution, side: u32) -> [i64; 4] {
     [BATCH, whole(convolution.inputs), i64::from(side), i64::from(side)]
 }
 
-/// All 53 layers in forward order, each made of its convolution, the side of its input, the weight `[O, I, K, K]`, and the
-/// four vectors `[O]` of its BatchNorm as [`fold`] takes them.
+/// All 53 layers in forward order; `layer` makes each from its convolution, the side of its input, the weight `[O, I,
+/// K, K]`, and the four vectors `[O]` of its BatchNorm as [`fold`] takes them.
 fn layers<L: Send>(
     tensors: &HashMap<String, Tensor>,
     target: Target,
@@ -259,7 +259,7 @@ fn layers<L: Send>(
         .collect::<Result<Vec<_>, BackboneError>>()?;
     sources
         .into_par_iter()
-        // The last ones are the largest by far.
+        // The last ones are by far the largest.
         .with_max_len(1)
         .map(|(convolution, side, weight, norms)| {
             tch::set_num_threads(1);
@@ -268,17 +268,17 @@ fn layers<L: Send>(
         .collect()
 }
 
-/// What a BatchNorm multiplies the weight in front of it by, and the bias that it gives it.
+/// The scale of the weight and the bias, `[O]` each, by which a BatchNorm is folded.
 fn fold([gamma, beta, mean, variance]: &[Tensor; 4]) -> Result<[Tensor; 2], TchError> {
     let double = |tensor: &Tensor| tensor.f_to_kind(Kind::Double);
     let scale = double(gamma)?.f_div(&double(variance)?.f_add_scalar(EPSILON)?.f_sqrt()?)?; // [O]
     let bias = double(beta)?.f_sub(&double(mean)?.f_mul(&scale)?)?;
-    // One rounding more than in doubles, for a quarter of the memory: 6e-8.
+    // One more rounding (6e-8) than in f64, for a quarter of the memory.
     Ok([scale.f_to_kind(Kind::Float)?, bias])
 }
 
 impl Layer {
-    /// libtorch's, in a form of its own.
+    /// A libtorch or oneDNN layer of the given form.
     fn new(form: Form, convolution: &Convolution, side: u32, weight: &Tensor, bias: Tensor) -> Result<Self, TchError> {
         let [stride, padding] = stride_padding(convolution);
         match form {
@@ -314,13 +314,13 @@ impl Layer {
             Self::Plain { weight, bias, .. } | Self::Product { weight, bias } => {
                 (*weight, *bias) = (weight.f_to_device(device)?, bias.f_to_device(device)?);
             }
-            // oneDNN has one device.
+            // oneDNN has only the CPU.
             Self::Fused(_) => {}
         }
         Ok(layer)
     }
 
-    /// `[B, I, H, W]` → `[B, O, H/stride, W/stride]`
+    /// The convolution: `[B, I, H, W]` → `[B, O, H/stride, W/stride]`.
     fn linear(&self, input: &Tensor) -> Result<Tensor, TchError> {
         match self {
             Self::Plain { weight, bias, stride, padding } => {
@@ -340,7 +340,7 @@ impl Layer {
         }
     }
 
-    /// ReLU of the sum of [`Layer::linear`] and a shortcut, which is written over.
+    /// The ReLU of the sum of [`Layer::linear`] and a shortcut, which is overwritten.
     fn add_to_and_relu(&self, mut shortcut: Tensor, input: &Tensor) -> Result<Tensor, TchError> {
         match self {
             Self::Plain { .. } | Self::Product { .. } => shortcut.f_add_(&self.linear(input)?)?.f_relu_(),
@@ -361,7 +361,7 @@ impl Bottleneck {
         Ok(Self { convolutions: [first?, second?, third?], projection })
     }
 
-    /// `[B, I, H, W]` → `[B, 4·width, H/stride, W/stride]`
+    /// The block: `[B, I, H, W]` → `[B, 4·width, H/stride, W/stride]`.
     fn apply(&self, input: Tensor) -> Result<Tensor, TchError> {
         let [first, second, third] = &self.convolutions;
         let inner = second.relu(&first.relu(&input)?)?;

@@ -1,6 +1,6 @@
 //! Seeded random weights, for tests and demonstrations without a download.
 //!
-//! They see edges and colours by chance and know nothing: whoever uses them says so to the user.
+//! They are untrained, and callers must tell the user so.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -9,11 +9,11 @@ use rayon::prelude::*;
 
 use super::layout;
 
-/// Name, shape and values of a tensor.
+/// The name, shape and values of a tensor.
 pub(super) type Named = (String, Vec<usize>, Vec<f32>);
 
 /// The 265 tensors with He initialisation (He et al. 2015, "Delving Deep into Rectifiers": normal with variance
-/// 2/fan-in) and a BatchNorm everywhere that changes nothing. The same seed gives the same numbers on every machine.
+/// 2/fan-in) and identity BatchNorms. The same seed gives the same values on every machine.
 pub(super) fn random(seed: u64) -> Vec<Named> {
     layout::tensors()
         .into_par_iter()
@@ -32,7 +32,7 @@ fn initial(seed: u64, stream: u64, name: &str, shape: &[usize]) -> Vec<f32> {
         return vec![neutral; count];
     };
     let deviation = (2.0 / (inputs * height * width) as f32).sqrt();
-    // A stream for each tensor lets them be filled in parallel, whatever the number of threads.
+    // A random stream for each tensor, so that the values do not depend on the number of threads.
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(stream);
     let normal = |random: &mut ChaCha8Rng| -> f32 { StandardNormal.sample(random) };

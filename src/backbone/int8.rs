@@ -1,10 +1,10 @@
-//! The network in bytes, for CPUs with VNNI: weights of 255 levels a channel, maps of 256 levels each, sums of 32 bits.
+//! The network in int8, for CPUs with VNNI: weights of 255 levels per channel, maps of 256 levels each, 32-bit sums.
 //!
-//! `[B, 3, H, W]` → `[B, 2048, H/32, W/32]`. The stem stays in 32-bit floats; from the max pool on every map is bytes, 0
-//! behind a ReLU being the byte 0 and in the projections a byte of its own. What the bytes stand for follows from the
-//! weights alone ([`levels`]). Promise: the same bits for an image in any batch and on any number of threads, for sums of
-//! integers have no order; features whose cosine to those in fp32 is above 0.98 (tested), 0.997 in the median of photos
-//! with trained weights. 25 MB of weights.
+//! `[B, 3, H, W]` → `[B, 2048, H/32, W/32]`. The stem stays in 32-bit floats; from the max pool on every map is in
+//! bytes, with zero point 0 after a ReLU and another one in the projections. The quantisation parameters follow from
+//! the weights alone ([`levels`]). Guarantees: the same bits for an image in any batch and on any number of threads,
+//! since integer sums do not depend on the order; features with a cosine to those in fp32 above 0.98 (tested), and
+//! 0.997 in the median of photos with trained weights. The weights take 25 MB.
 
 mod levels;
 
@@ -19,7 +19,7 @@ use crate::ffi::libtorch::to_vec;
 use crate::ffi::onednn;
 use crate::ffi::quantized::{Convolution, Levels};
 
-/// Counts up whenever a change in this module may change a bit of a feature.
+/// The version of the results: incremented by any change in this module that may change a bit of a feature.
 pub(super) const VERSION: u32 = 1;
 
 /// A handle for one thread.
@@ -34,25 +34,25 @@ pub(super) struct Network {
 struct Bottleneck {
     convolutions: [Convolution; 3],
     projection: Option<Convolution>,
-    /// Of the input, which is the shortcut where there is no projection.
+    /// The levels of the input, which is the shortcut if there is no projection.
     input: Levels,
 }
 
-/// A folded convolution whose levels are not known yet.
+/// A folded convolution before its levels are determined.
 #[derive(Debug)]
 pub(super) struct Layer {
-    /// `[O, I, K, K]`
+    /// The weight, `[O, I, K, K]`.
     weight: Tensor,
-    /// `[O]`
+    /// The bias, `[O]`.
     bias: Tensor,
     stride_padding: [i64; 2],
-    /// Shape of the input.
+    /// The shape of the input.
     input: [i64; 4],
     response: Response,
 }
 
 impl Layer {
-    /// Takes a folded weight `[O, I, K, K]`, its bias, and β and γ of the BatchNorm, all `[O]`.
+    /// A layer from its folded weight `[O, I, K, K]`, its bias, and β and γ of the BatchNorm, all `[O]`.
     pub(super) fn new(
         weight: Tensor,
         bias: &Tensor,
@@ -79,13 +79,13 @@ impl Layer {
 }
 
 impl Network {
-    /// Takes all layers in forward order.
+    /// The network from all layers in forward order.
     pub(super) fn new(layers: Vec<Layer>) -> Result<Self, BackboneError> {
         let mut layers = VecDeque::from(layers);
         let mut next = || layers.pop_front().ok_or_else(|| BackboneError::Libtorch("a layer is missing".into()));
         let Layer { weight, bias, stride_padding: [stride, padding], input, response } = next()?;
         let stem = onednn::Convolution::new(&weight, &bias, stride, padding, input)?;
-        // Normalised pixels.
+        // The channels of normalised pixels.
         let channels = response.channels(&[Channel { mean: 0.0, variance: 1.0 }; 3]);
         let pooled = levels::behind_relu(&channels);
         let (mut input, mut channels) = (pooled, rectified(&channels));
@@ -105,7 +105,7 @@ impl Network {
         Self { stem: self.stem.share(), pooled: self.pooled, blocks }
     }
 
-    /// `[B, 3, H, W]`, channels last → `[B, 2048, H/32, W/32]`, both 32-bit floats.
+    /// Computes the map: `[B, 3, H, W]`, channels last → `[B, 2048, H/32, W/32]`, both 32-bit floats.
     pub(super) fn map(&self, input: &Tensor) -> Result<Tensor, TchError> {
         let stem = self.stem.apply(input, true)?; // [B, 64, H/2, W/2]
         let pooled = stem.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?; // [B, 64, H/4, W/4]
@@ -120,7 +120,7 @@ impl Network {
 }
 
 impl Bottleneck {
-    /// Of layers whose input has these levels and channels; with the channels `[4·width]` of its sum before ReLU.
+    /// A block with the levels and channels of its input; also returns the channels `[4·width]` before its last ReLU.
     fn new(
         layers: &[Layer; 3],
         projection: Option<&Layer>,
@@ -153,7 +153,7 @@ impl Bottleneck {
         third.output()
     }
 
-    /// `[B, I, H, W]` → `[B, 4·width, H/stride, W/stride]`, bytes.
+    /// The block: `[B, I, H, W]` → `[B, 4·width, H/stride, W/stride]`, in bytes.
     fn apply(&self, input: Tensor) -> Result<Tensor, TchError> {
         let [first, second, third] = &self.convolutions;
         let inner = second.apply(&first.apply(&input, true)?, true)?;

@@ -1,17 +1,17 @@
 //! ResNet-50 as plain data: its 53 convolutions, and the name and shape of its 265 tensors.
 //!
-//! Nothing here touches libtorch. A weights file is compared with this table before a single number is copied, because
+//! This module does not use libtorch. A weights file is compared with this table before any value is copied, because
 //! tch's own loading broadcasts a tensor of the wrong shape silently. Letters in shapes: `O` outputs, `I` inputs, `K`
 //! kernel side.
 //!
-//! The layout is that of He et al. 2015, "Deep Residual Learning for Image Recognition", table 1, with the stride in the
-//! 3×3 convolution of a bottleneck as torchvision has it ("ResNet V1.5").
+//! The layout is that of He et al. 2015, "Deep Residual Learning for Image Recognition", table 1, with the stride in
+//! the 3×3 convolution of a bottleneck as in torchvision ("ResNet V1.5").
 
 use crate::weights::Dtype;
 
 use super::BackboneError;
 
-/// Numbers in one feature vector: the channels of the last stage.
+/// The length of a feature vector: the channels of the last stage.
 pub(crate) const FEATURES: usize = 2048;
 
 /// The side of one cell of the last feature map, in input pixels: the product of all strides.
@@ -20,7 +20,7 @@ pub(crate) const STRIDE: u32 = 32;
 /// One stage of bottleneck blocks.
 struct Stage {
     blocks: usize,
-    /// Channels inside a block; it gives four times as many.
+    /// Channels inside a block; its output has four times as many.
     width: usize,
 }
 
@@ -31,42 +31,42 @@ const STAGES: [Stage; 4] = [
     Stage { blocks: 3, width: 512 },
 ];
 
-/// Channels that a bottleneck gives, over the channels inside it.
+/// Output channels of a bottleneck ÷ channels inside it.
 const EXPANSION: usize = 4;
 
-/// Channels that the stem gives to the first stage.
+/// Output channels of the stem.
 const STEM: usize = 64;
 
-/// A convolution without bias and the BatchNorm behind it.
+/// A convolution without bias and the BatchNorm after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Convolution {
-    /// Name of the weight's module, such as `layer1.0.conv2`.
+    /// The name of the weight's module, such as `layer1.0.conv2`.
     pub name: String,
-    /// Name of the BatchNorm behind it, such as `layer1.0.bn2`.
+    /// The name of the BatchNorm after it, such as `layer1.0.bn2`.
     pub norm: String,
-    /// Channels in, `I`.
+    /// Input channels, `I`.
     pub inputs: usize,
-    /// Channels out, `O`.
+    /// Output channels, `O`.
     pub outputs: usize,
-    /// Side of the kernel, `K`.
+    /// The side of the kernel, `K`.
     pub kernel: usize,
     /// Step of the kernel.
     pub stride: usize,
 }
 
 impl Convolution {
-    /// Zeros around the input, so that only the stride changes its size.
+    /// The zero padding, with which only the stride changes the size.
     pub(crate) fn padding(&self) -> usize {
         self.kernel / 2
     }
 
-    /// Shape of the weight, `[O, I, K, K]`.
+    /// The shape of the weight, `[O, I, K, K]`.
     pub(crate) fn shape(&self) -> [usize; 4] {
         [self.outputs, self.inputs, self.kernel, self.kernel]
     }
 }
 
-/// A bottleneck: 1×1, 3×3, 1×1, and a projection of the input where its shape changes.
+/// A bottleneck: 1×1, 3×3, 1×1, and a projection of the input if its shape changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Block {
     /// The three convolutions in order.
@@ -75,7 +75,7 @@ pub(crate) struct Block {
     pub projection: Option<Convolution>,
 }
 
-/// The 7×7 convolution in front of the blocks.
+/// The 7×7 convolution before the blocks.
 pub(crate) fn stem() -> Convolution {
     Convolution { name: "conv1".into(), norm: "bn1".into(), inputs: 3, outputs: STEM, kernel: 7, stride: 2 }
 }
@@ -88,7 +88,7 @@ pub(crate) fn stages() -> Vec<Vec<Block>> {
         let outputs = width * EXPANSION;
         let mut of_stage = Vec::with_capacity(*blocks);
         for block in 0..*blocks {
-            // The first stage follows a max pool that has halved the map already.
+            // The max pool before the first stage has halved the map already.
             let stride = if block == 0 && stage > 0 { 2 } else { 1 };
             of_stage.push(bottleneck(&format!("layer{}.{block}", stage + 1), inputs, *width, stride));
             inputs = outputs;
@@ -134,10 +134,10 @@ pub(crate) fn convolutions() -> Vec<Convolution> {
     all
 }
 
-/// Side of the input of each of [`convolutions`], for images of `image_size`.
+/// The side of the input of each of [`convolutions`], for images of `image_size`.
 pub(crate) fn input_sides(image_size: u32) -> Vec<u32> {
     let mut sides = vec![image_size];
-    // The stem and the max pool behind it, each of stride 2, padded so that halves round up.
+    // The stem and the max pool, each of stride 2, padded so that halves are rounded up.
     let mut side = image_size.div_ceil(2).div_ceil(2);
     for Block { convolutions: [_, second, _], projection } in stages().into_iter().flatten() {
         let after = if second.stride == 2 { side.div_ceil(2) } else { side };
@@ -148,12 +148,12 @@ pub(crate) fn input_sides(image_size: u32) -> Vec<u32> {
     sides
 }
 
-/// Cells a side of the last map for images of `image_size`: every stride rounds its half up.
+/// The side of the last map in cells for images of `image_size`: every stride rounds up.
 pub(crate) fn map_side(image_size: u32) -> usize {
     image_size.div_ceil(STRIDE) as usize
 }
 
-/// Name and shape of the 265 tensors: 53 weights `[O, I, K, K]`, and four vectors `[O]` for each BatchNorm.
+/// The names and shapes of the 265 tensors: 53 weights `[O, I, K, K]`, and four vectors `[O]` for each BatchNorm.
 pub(crate) fn tensors() -> Vec<(String, Vec<usize>)> {
     let mut all = Vec::with_capacity(265);
     for convolution in convolutions() {
@@ -165,20 +165,21 @@ pub(crate) fn tensors() -> Vec<(String, Vec<usize>)> {
     all
 }
 
-/// Whether a tensor of a weights file has no place in the frozen backbone and is left out knowingly: the classifier,
-/// which the head replaces, and BatchNorm's training step counters.
+/// Whether a tensor of a weights file is not part of the frozen backbone and is ignored: the classifier, which the head
+/// replaces, and BatchNorm's training step counters.
 pub(crate) fn is_ignored(name: &str) -> bool {
     name.starts_with("fc.") || name.ends_with(".num_batches_tracked")
 }
 
-/// Name, shape and dtype of one tensor of a weights file.
+/// The name, shape and dtype of one tensor of a weights file.
 pub(crate) type Found<'a> = (&'a str, &'a [usize], Dtype);
 
 /// Compares all tensors of a weights file with what the network expects.
 ///
 /// # Errors
-/// [`BackboneError::OtherArchitecture`], [`BackboneError::MissingTensor`], [`BackboneError::WrongShape`],
-/// [`BackboneError::WrongDtype`] or [`BackboneError::UnknownTensor`], whichever tells the user most.
+/// [`BackboneError::OtherArchitecture`], [`BackboneError::Prefixed`], [`BackboneError::ClassifierOnly`],
+/// [`BackboneError::MissingTensor`], [`BackboneError::WrongShape`], [`BackboneError::WrongDtype`] or
+/// [`BackboneError::UnknownTensor`].
 pub(crate) fn compare(file: &str, found: &[Found<'_>]) -> Result<(), BackboneError> {
     if let Some(evidence) = other_architecture(found) {
         return Err(BackboneError::OtherArchitecture { file: file.to_owned(), evidence });
@@ -214,12 +215,12 @@ pub(crate) fn compare(file: &str, found: &[Found<'_>]) -> Result<(), BackboneErr
     }
 }
 
-/// Whether this stands in front of whole names, and is not a block's own path such as `layer1.0.`.
+/// Whether this is a prefix of whole names, and not a block's own path such as `layer1.0.`.
 fn is_prefix(prefix: &&str) -> bool {
     prefix.ends_with('.') && !prefix.contains("layer")
 }
 
-/// Recognises a relative of ResNet-50 and says by what, in the words of the error message.
+/// The evidence, as a part of the error message, that the tensors are of a relative of ResNet-50.
 fn other_architecture(found: &[Found<'_>]) -> Option<String> {
     let shape = |name: &str| found.iter().find(|(given, ..)| *given == name).map(|(_, shape, _)| *shape);
     let has = |name: &str| shape(name).is_some();

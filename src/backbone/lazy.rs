@@ -1,4 +1,4 @@
-//! A backbone that is loaded when the first photo needs it, and not at all when none does.
+//! A backbone that is loaded when the first photo needs it, or never if none does.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::weights::WeightsId;
 
 type Load = dyn Fn() -> Result<Backbone, BackboneError> + Send + Sync;
 
-/// Weights with a known identity, loaded once, by whichever thread asks first.
+/// Weights with a known identity, loaded once, by whichever thread needs them first.
 pub(crate) struct LazyBackbone {
     id: WeightsId,
     target: Target,
@@ -20,7 +20,7 @@ pub(crate) struct LazyBackbone {
 }
 
 impl LazyBackbone {
-    /// `load` gives a backbone of these weights for this target.
+    /// A backbone that `load` loads, with these weights and for this target.
     pub(crate) fn new(
         id: WeightsId,
         target: Target,
@@ -29,7 +29,7 @@ impl LazyBackbone {
         Self { id, target, devices: vec![target.device], load: Box::new(load), loaded: Mutex::new(None) }
     }
 
-    /// The same weights on several devices of one kind, the target's among them; none leaves it at that one.
+    /// The same weights on several devices of one kind, including the target's; an empty list changes nothing.
     #[must_use]
     pub(crate) fn on(mut self, devices: Vec<Device>) -> Self {
         if !devices.is_empty() {
@@ -48,12 +48,12 @@ impl LazyBackbone {
         &self.id
     }
 
-    /// On what and in which arithmetic it runs.
+    /// The device and precision of the network.
     pub(crate) fn target(&self) -> Target {
         self.target
     }
 
-    /// The network itself, loaded now if it was not before.
+    /// The network, loaded now if it was not before.
     ///
     /// # Errors
     /// [`BackboneError`] if the weights cannot be read or do not fit.

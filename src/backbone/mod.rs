@@ -1,8 +1,8 @@
-//! ResNet-50 without its last layer, frozen: pixels in, 2048 numbers an image out.
+//! ResNet-50 without its last layer, frozen: from crops to feature vectors.
 //!
-//! Promises: a weights file is compared with the network, tensor by tensor, before anything is copied ([`layout`]);
-//! the network never trains, so its tensors are the same before and after anything; a device that was asked for
-//! is never replaced by another ([`device`]); a failure of libtorch is an error, not a panic.
+//! Guarantees: a weights file is compared with the network, tensor by tensor, before anything is copied ([`layout`]);
+//! the network is never trained, so its tensors do not change; a selected device is never replaced by another
+//! ([`device`]); a failure of libtorch is an error, not a panic.
 //!
 //! Data: crops `[S, S, 3]` → input `[B, 3, S, S]` → stages → map `[B, 2048, S/32, S/32]` → pooled or flattened
 //! ([`Pooling`]) → features `[B, D]`.
@@ -35,7 +35,7 @@ pub use pooling::Pooling;
 pub use target::PrecisionChoice;
 pub(crate) use target::{Precision, Target};
 
-/// Counts up whenever a change in this module may change a bit of a feature.
+/// The version of the results: incremented by any change in this module that may change a bit of a feature.
 const NETWORK_VERSION: u32 = 1;
 
 #[cfg(test)]

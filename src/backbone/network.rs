@@ -1,4 +1,4 @@
-//! The frozen network with its weights, taken from a file or drawn at random.
+//! The frozen network with its weights, loaded from a file or initialised at random.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,16 +16,16 @@ use crate::weights::{Array, Dtype, NamedArrays};
 /// The frozen network with its weights, on one device.
 #[derive(Debug)]
 pub(crate) struct Backbone {
-    /// tch's vision module lives in this store and nothing else does.
+    /// The variables of tch's vision module, and nothing else.
     pub(super) store: VarStore,
     network: Folded,
 }
 
 impl Backbone {
-    /// Takes the weights of a file after comparing them with the network; `file` is its name in messages.
+    /// The network with the weights of a file, after comparing them with it; `file` is its name in messages.
     ///
     /// # Errors
-    /// [`BackboneError`] saying what does not fit, before anything is copied.
+    /// [`BackboneError`] for any difference, before anything is copied.
     pub(crate) fn load(arrays: &NamedArrays, file: &str, target: Target) -> Result<Self, BackboneError> {
         let found: Vec<_> = arrays.iter().map(|(name, array)| (name, array.shape(), array.dtype())).collect();
         layout::compare(file, &found)?;
@@ -42,7 +42,7 @@ impl Backbone {
         Self::derive(store, target)
     }
 
-    /// Seeded random weights, which know nothing: for tests and demonstrations.
+    /// The network with seeded random weights, for tests and demonstrations.
     pub(crate) fn random(seed: u64, target: Target) -> Result<Self, BackboneError> {
         Self::build(&initial::random(seed), target)
     }
@@ -72,7 +72,7 @@ impl Backbone {
         self.store.device()
     }
 
-    /// A handle for one worker thread; all handles share the same weights. It averages the map; see [`Engine::reading`].
+    /// A handle for one worker thread; all share the same weights. It averages the map; see [`Engine::reading`].
     pub(crate) fn engine(&self) -> Engine {
         Engine::new(self.network.share(), self.device())
     }
@@ -99,20 +99,20 @@ impl Backbone {
     }
 }
 
-/// The tensor of a name, on the CPU.
+/// A function from the name of a tensor to its values, on the CPU.
 type Values<'a> = dyn Fn(&str) -> Result<Tensor, BackboneError> + Sync + 'a;
 
-/// tch's vision module in a store of its own, with the values of a file.
+/// The variables of tch's vision module in a new store, with the given values.
 fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, BackboneError> {
     let mut store = VarStore::new(device);
-    // Registers the 265 tensors, and panics where one finds no memory; the closure it gives panics on a failing device, so
-    // `Folded` runs in its place.
+    // Registers the 265 tensors, and panics if there is no memory for one; the closure it returns panics if the device
+    // fails, so `Folded` is used instead.
     let register = || drop(tch::vision::resnet::resnet50_no_final_layer(&store.root()));
     catch_unwind(AssertUnwindSafe(register)).map_err(|panic| BackboneError::from_panic(panic.as_ref()))?;
     store.freeze();
     let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
     variables.into_par_iter().try_for_each(|(tensor, mut variable)| {
-        // Rayon has a thread for each core already.
+        // Rayon already has a thread for each core.
         tch::set_num_threads(1);
         let given = values(&tensor)?;
         // `copy_` would broadcast.
@@ -127,7 +127,7 @@ fn fill(device: Device, file: &str, values: &Values<'_>) -> Result<VarStore, Bac
     Ok(store)
 }
 
-/// The numbers of a file as f32, with one copy where they are that already.
+/// The values of a file as f32, copied once if they are f32 already.
 fn tensor_from(array: &Array) -> Result<Tensor, TchError> {
     let shape = sizes(array.shape());
     match array.dtype() {

@@ -1,10 +1,10 @@
 //! The network on this program's own kernels ([`crate::kernels`]): fp32 on a processor that has their instructions.
 //!
-//! `[B, H, W, 3]` → `[B, H/32, W/32, 2048]`, channels last throughout; shapes in this file leave the channels out. An
-//! image goes alone through the stem and the first two stages, where its maps are what has to stay in the cache;
-//! [`GROUP`] images together go through the last two, where the weights are. Promise: the same bits for an image in any
-//! batch and on any number of threads, which is that of the kernels. Handles share the weights; each has buffers of its
-//! own, which stay from batch to batch.
+//! `[B, H, W, 3]` → `[B, H/32, W/32, 2048]`, channels last throughout; shapes in this file omit the channels. In the
+//! stem and the first two stages, images are processed one by one, so that their maps stay in the cache; in the last
+//! two, in groups of [`GROUP`], so that the weights do. Guarantee, by the kernels: the same bits for an image in any
+//! batch and on any number of threads. Handles share the weights; each has its own buffers, which are kept between
+//! batches.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::{BackboneError, layout};
 use crate::kernels::{Convolution, Geometry, Isa, max_pool_3x3_s2};
 
-/// Images that go through the last two stages together.
+/// Images per group in the last two stages.
 const GROUP: usize = 4;
 
 /// A handle for one thread.
@@ -29,27 +29,27 @@ struct Weights {
     stages: [Stage; 4],
 }
 
-/// Bottlenecks, of which the first has its input projected.
+/// Bottlenecks, the first of which has its input projected.
 #[derive(Debug)]
 struct Stage {
     projection: Convolution,
     blocks: Vec<[Convolution; 3]>,
 }
 
-/// What lies between the layers, each as large as it has been needed.
+/// The maps between the layers, each buffer as large as has been needed.
 #[derive(Debug, Default)]
 struct Buffers {
-    /// Of one image: behind the stem, then behind the first stage; of a group: behind the third.
+    /// For one image, the map after the stem, then after the first stage; for a group, after the third stage.
     outer: Vec<f32>,
-    /// Of one image, behind the pooling.
+    /// For one image, the map after the pooling.
     pooled: Vec<f32>,
-    /// Of a group, behind the second stage.
+    /// For a group, the map after the second stage.
     middle: Vec<f32>,
-    /// Within a bottleneck.
+    /// The maps within a bottleneck.
     inner: [Vec<f32>; 2],
 }
 
-/// Packs the weight `[O, I, K, K]` of a layer, times the scale, and the bias, both `[O]`.
+/// Packs the weight `[O, I, K, K]` of a layer, multiplied by the scale, and the bias, both `[O]`.
 pub(super) fn pack(
     isa: Isa,
     layer: &layout::Convolution,
@@ -68,7 +68,7 @@ pub(super) fn pack(
 }
 
 impl Network {
-    /// Takes all layers in forward order.
+    /// The network from all layers in forward order.
     pub(super) fn new(isa: Isa, layers: Vec<Convolution>) -> Result<Self, BackboneError> {
         let missing = || BackboneError::Libtorch("a layer is missing".into());
         let mut layers = layers.into_iter();
@@ -92,7 +92,7 @@ impl Network {
         Self { weights: Arc::clone(&self.weights), buffers: RefCell::default() }
     }
 
-    /// The map and its shape, on so many threads.
+    /// The map and its shape, computed on `threads` threads.
     ///
     /// # Errors
     /// [`BackboneError::OutOfMemory`].
@@ -104,7 +104,7 @@ impl Network {
     ) -> Result<(Vec<f32>, [usize; 3]), BackboneError> {
         let (weights, buffers) = (&*self.weights, &mut **self.buffers.borrow_mut());
         if threads > 1 {
-            // From within rayon's pool, to whose threads the parts of each layer go.
+            // Called within rayon's pool, which computes the parts of each layer.
             rayon::scope(|_| weights.map(buffers, input, shape, threads))
         } else {
             weights.map(buffers, input, shape, 1)
@@ -123,7 +123,7 @@ impl Weights {
         let Self { isa, stem, stages: [first, second, third, fourth] } = self;
         let Buffers { outer, pooled, middle, inner } = buffers;
         let one = [1, height, width];
-        // Behind the stem, the pooling and each stage but the last, of one image.
+        // The shapes after the stem, the pooling and each stage but the last, for one image.
         let shape_0 = stem.output_shape(one);
         let shape_pooled = shape_0.map(|size| size.div_ceil(2));
         let shape_1 = first.projection.output_shape(shape_pooled);
@@ -166,7 +166,7 @@ impl Stage {
         threads: usize,
     ) -> Result<(), BackboneError> {
         for (index, [first, second, third]) in self.blocks.iter().enumerate() {
-            // What a block adds to its input lies where the input was.
+            // The output of a block overwrites its input, to which it is added.
             let source = if index == 0 { input } else { &*output };
             let inner = sized(one, first.results(shape))?;
             first.relu(source, shape, inner, threads);
@@ -182,7 +182,7 @@ impl Stage {
     }
 }
 
-/// The first `len` numbers of a buffer, which grows where it must.
+/// The first `len` values of a buffer, which grows if necessary.
 fn sized(buffer: &mut Vec<f32>, len: usize) -> Result<&mut [f32], BackboneError> {
     if buffer.len() < len {
         buffer.clear();

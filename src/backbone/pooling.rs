@@ -1,4 +1,4 @@
-//! What becomes of the last map before the head: the one choice that decides the head's width.
+//! The pooling of the last map, which determines the number of inputs of the head.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{FEATURES, map_side};
 
-/// From the map `[B, 2048, H, W]` to the rows `[B, D]` that a linear layer takes.
+/// The conversion of the map `[B, 2048, H, W]` to rows `[B, D]` for a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Pooling {
-    /// Global average pooling, the mean over all cells: 2048 numbers at any image size.
+    /// Global average pooling, the mean over all cells: 2048 features at any image size.
     #[default]
     #[serde(rename = "gap")]
     Average,
-    /// Every number of the map, channel by channel as `torch.flatten(map, 1)` gives them: 2048·H·W, so the image size is
-    /// part of the head.
+    /// All values of the map, channel by channel as in `torch.flatten(map, 1)`: 2048·H·W features, so the head depends
+    /// on the image size.
     #[serde(rename = "flatten")]
     Flatten,
 }
 
 impl Pooling {
-    /// D, the numbers of a row, for images of `image_size` pixels a side.
+    /// D, the width of a row, for images of `image_size` pixels per side.
     pub(crate) fn width(self, image_size: u32) -> usize {
         match self {
             Self::Average => FEATURES,
@@ -29,7 +29,7 @@ impl Pooling {
         }
     }
 
-    /// Each channel's mean, `[2048]`, of a row of this pooling: what [`Pooling::Average`] gives of the same map.
+    /// The mean of each channel, `[2048]`, of a row of this pooling: that of [`Pooling::Average`] for the same map.
     pub(crate) fn averaged(self, row: &[f32]) -> Cow<'_, [f32]> {
         match self {
             Self::Average => Cow::Borrowed(row),
@@ -40,7 +40,7 @@ impl Pooling {
         }
     }
 
-    /// The name that a stage of the network has for it.
+    /// The name of the stage in the network's table.
     pub(crate) fn stage(self) -> &'static str {
         match self {
             Self::Average => "pool",
@@ -50,7 +50,7 @@ impl Pooling {
 }
 
 impl fmt::Display for Pooling {
-    /// As `--head` takes it.
+    /// The name in the syntax of `--head`.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Average => "gap",
@@ -59,7 +59,7 @@ impl fmt::Display for Pooling {
     }
 }
 
-/// The image sizes whose flattened map has so many numbers, smallest and largest; `None` where no size has.
+/// The smallest and largest image size whose flattened map has `width` values; `None` if there is none.
 pub(crate) fn sizes_of_flattened(width: usize) -> Option<(u32, u32)> {
     let side = u32::try_from((width / FEATURES).isqrt()).ok()?;
     let largest = side.checked_mul(super::layout::STRIDE)?;

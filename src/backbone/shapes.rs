@@ -1,10 +1,10 @@
-//! The network as a table: what every stage gives, what it holds, what it costs, down to the head.
+//! The network as a table of stages: output shapes, parameters and cost, including the head.
 //!
-//! Plain data from [`layout`], computed without a network and without weights. Promise: shapes, parameters and
-//! multiply-adds are those that hooks count in torchvision's ResNet-50 (`tests/golden/shapes/`); a head that does not fit
-//! is in the table as a [`Mismatch`] that says what is given, what is wanted, and what to do.
+//! It is computed from [`layout`], without a network or weights. Guarantee: shapes, parameters and multiply-adds (MACs)
+//! are those that hooks count in torchvision's ResNet-50 (`tests/golden/shapes/`); a head that does not fit is included
+//! as a [`Mismatch`] with the given and the expected shape and a remedy.
 //!
-//! Parameters are counted as torchvision counts them: weights and biases, not the running statistics of a BatchNorm.
+//! Parameters are counted as in torchvision: weights and biases, not the running statistics of a BatchNorm.
 //! Multiply-adds are those of convolutions and linear layers for one image.
 
 use std::fmt;
@@ -17,21 +17,21 @@ use super::pooling::{self, Pooling};
 /// One stage of the network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Stage {
-    /// torchvision's name where it has one.
+    /// torchvision's name if it has one.
     pub name: &'static str,
-    /// What it does.
+    /// The operation in words.
     pub operation: String,
-    /// Shape of its output; `None` for a head that does not fit.
+    /// The output shape; `None` for a head that does not fit.
     pub output: Option<Shape>,
-    /// Parameters that never change.
+    /// The number of frozen parameters.
     pub frozen: u64,
-    /// Parameters that training fits.
+    /// The number of trained parameters.
     pub trainable: u64,
-    /// Multiply-adds for one image.
+    /// The number of multiply-adds for one image.
     pub multiply_adds: u64,
 }
 
-/// A shape without its batch axis, shown with it: `[B, 2048, 7, 7]`.
+/// A shape without its batch axis, displayed with it: `[B, 2048, 7, 7]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Shape(pub Vec<usize>);
 
@@ -49,37 +49,37 @@ impl Serialize for Shape {
     }
 }
 
-/// A linear layer of one unit and what stands in front of it.
+/// A linear layer of one unit and the pooling before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeadSpec {
-    /// `None` puts it straight on the map, which does not work and is asked about most.
+    /// The pooling; with `None` the layer is directly on the map, which is a common mistake.
     pub pooling: Option<Pooling>,
-    /// Numbers that it takes.
+    /// The number of inputs.
     pub inputs: usize,
 }
 
 impl HeadSpec {
-    /// The head that fits behind `pooling` at an image size.
+    /// The head that fits `pooling` at an image size.
     pub(crate) fn fitting(pooling: Pooling, image_size: u32) -> Self {
         Self { pooling: Some(pooling), inputs: pooling.width(image_size) }
     }
 
-    /// One unit on the channels of the map itself.
+    /// One unit directly on the channels of the map.
     pub(crate) const NONE: Self = Self { pooling: None, inputs: FEATURES };
 }
 
-/// Two neighbours that do not fit.
+/// Two adjacent stages whose shapes do not fit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Mismatch {
-    /// The stage in front.
+    /// The name of the first stage.
     pub stage: &'static str,
-    /// What it gives.
+    /// Its output shape.
     pub given: Shape,
-    /// What the head wants.
+    /// The input shape that the head expects.
     pub expected: Shape,
-    /// What to do.
+    /// Advice to the user.
     pub remedy: String,
-    /// What other frameworks say or do about it.
+    /// The behaviour of other frameworks in this case.
     pub elsewhere: Vec<String>,
 }
 
@@ -90,16 +90,16 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// The whole table.
+/// The table of all stages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Shapes {
-    /// Side of the input in pixels.
+    /// The side of the input in pixels.
     pub image_size: u32,
-    /// From the input to the head.
+    /// The stages from the input to the head.
     pub stages: Vec<Stage>,
-    /// Why the head does not fit, if it does not.
+    /// The mismatch of the head, if it does not fit.
     pub mismatch: Option<Mismatch>,
-    /// Numbers in the running statistics, which are in a weights file and are no parameters.
+    /// The number of values of the running statistics, which are in a weights file but are not parameters.
     pub running_statistics: u64,
 }
 
@@ -122,13 +122,13 @@ impl Shapes {
         Self { image_size, stages, mismatch, running_statistics: 2 * norms as u64 }
     }
 
-    /// Parameters of all stages, frozen and trainable.
+    /// The numbers of frozen and trainable parameters of all stages.
     pub(crate) fn parameters(&self) -> (u64, u64) {
         let sum = |of: fn(&Stage) -> u64| self.stages.iter().map(of).sum();
         (sum(|stage| stage.frozen), sum(|stage| stage.trainable))
     }
 
-    /// Multiply-adds of all stages for one image.
+    /// The number of multiply-adds of all stages for one image.
     pub(crate) fn multiply_adds(&self) -> u64 {
         self.stages.iter().map(|stage| stage.multiply_adds).sum()
     }
@@ -143,7 +143,7 @@ fn fixed(name: &'static str, operation: &str, output: Shape) -> Stage {
     Stage { name, operation: operation.to_owned(), output: Some(output), frozen: 0, trainable: 0, multiply_adds: 0 }
 }
 
-/// The convolutions of one stage, each with its BatchNorm.
+/// A stage from its convolutions, each with its BatchNorm.
 fn stage(convolutions: &[(Convolution, u32)], name: &'static str, operation: String) -> Stage {
     let is_inside = |path: &str| path.split('.').next() == Some(name);
     let inside = || convolutions.iter().filter(|(convolution, _)| is_inside(&convolution.name));
@@ -151,12 +151,12 @@ fn stage(convolutions: &[(Convolution, u32)], name: &'static str, operation: Str
     let weights = |convolution: &Convolution| convolution.shape().iter().product::<usize>();
     let frozen = inside().map(|(convolution, _)| weights(convolution) + 2 * convolution.outputs).sum::<usize>();
     let multiply_adds = inside().map(|one| weights(&one.0) as u64 * (side(one) as u64).pow(2)).sum();
-    // A projection comes after the convolution whose output it is added to, so the last one has the stage's shape.
+    // A projection follows the convolution to whose output it is added, so the last one has the stage's shape.
     let output = inside().next_back().map(|one| map(one.0.outputs, side(one)));
     Stage { name, operation, output, frozen: frozen as u64, trainable: 0, multiply_adds }
 }
 
-/// Puts pooling and head behind `layer4`, or says why that does not work.
+/// Appends pooling and head after `layer4`; returns the mismatch if the head does not fit.
 fn add_head(stages: &mut Vec<Stage>, image_size: u32, HeadSpec { pooling, inputs }: HeadSpec) -> Option<Mismatch> {
     let side = layout::map_side(image_size);
     if let Some(pooling) = pooling {
@@ -178,7 +178,7 @@ fn add_head(stages: &mut Vec<Stage>, image_size: u32, HeadSpec { pooling, inputs
     mismatch
 }
 
-/// Why a head of so many inputs does not fit there, if it does not.
+/// The mismatch of a head with this number of inputs, if it does not fit.
 pub(crate) fn mismatch(image_size: u32, pooling: Option<Pooling>, inputs: usize) -> Option<Mismatch> {
     let side = layout::map_side(image_size);
     let expected = Shape(vec![inputs]);

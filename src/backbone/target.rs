@@ -1,4 +1,4 @@
-//! On what and in which arithmetic the network runs.
+//! The device and the precision of the network.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,10 +9,10 @@ use super::{BackboneError, about, device, device::DeviceChoice, int8};
 use crate::ffi::driver;
 use crate::kernels::{self, Isa};
 
-/// What the user asked for.
+/// The precision that the user selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PrecisionChoice {
-    /// bf16 on a processor with instructions for it, fp16 on a GPU that has those for it alone, else fp32; what it became
+    /// bf16 on a processor with instructions for it, fp16 on a GPU that has only those for fp16, else fp32; the choice
     /// is always shown.
     #[default]
     Auto,
@@ -22,33 +22,33 @@ pub enum PrecisionChoice {
     Bf16,
     /// 16-bit floats between the layers, 32-bit sums within them, on GPUs.
     Fp16,
-    /// Bytes between the layers, 32-bit sums within them, on CPUs with VNNI. `Auto` never takes it: what it costs depends on
-    /// the photos.
+    /// Bytes between the layers, 32-bit sums within them, on CPUs with VNNI. Never selected by `Auto`: the loss of
+    /// accuracy depends on the photos.
     Int8,
 }
 
-/// The arithmetic of the network's layers; features come out as 32-bit floats either way.
+/// The arithmetic of the network's layers; features are 32-bit floats in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Precision {
     /// 32-bit floats: within 1e-5 (relative) of tch's vision module.
     Fp32,
-    /// 16-bit brain floats between the layers: within 1e-2 (relative), and faster where the processor has instructions for
+    /// 16-bit brain floats between the layers: within 1e-2 (relative), faster on a processor with instructions for
     /// them.
     Bf16,
-    /// 16-bit floats between the layers: closer than bf16, but none above 65504, which is an error and never a number.
+    /// 16-bit floats between the layers: closer than bf16, but limited to 65504; an overflow is an error.
     Fp16,
-    /// Bytes between the layers, on CPUs with VNNI: the fastest, and the furthest from fp32.
+    /// Bytes between the layers, on CPUs with VNNI: the fastest, and the least accurate.
     Int8,
 }
 
-/// The device, the arithmetic, and the image size that weights are arranged for.
+/// The device, the precision, and the image size for which weights are arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Target {
     /// The device.
     pub device: Device,
-    /// The arithmetic.
+    /// The precision.
     pub precision: Precision,
-    /// Side of the input in pixels; others give the same features, perhaps more slowly.
+    /// The side of the input in pixels; other sizes give the same features, perhaps more slowly.
     pub image_size: u32,
 }
 
@@ -56,11 +56,11 @@ impl Target {
     /// 32-bit floats on the CPU for images of 224×224.
     pub(crate) const CPU: Self = Self { device: Device::Cpu, precision: Precision::Fp32, image_size: 224 };
 
-    /// Turns the user's choices into what is there, with all the devices that share the work; the target's is the first of
+    /// Resolves the user's choices to a target and all the devices that share the work; the target has the first of
     /// them.
     ///
     /// # Errors
-    /// [`BackboneError`] of [`device::resolve`], and as [`Target::on`].
+    /// [`BackboneError`] of [`device::resolve`] and of [`Target::on`].
     pub(crate) fn resolve(
         device: DeviceChoice,
         precision: PrecisionChoice,
@@ -72,7 +72,7 @@ impl Target {
         Ok((Self { device: first, precision, image_size }, devices))
     }
 
-    /// The target on a device that is known to be there.
+    /// The target on a device that is known to exist.
     ///
     /// # Errors
     /// [`BackboneError::NoBf16`], [`BackboneError::NoFp16`], [`BackboneError::NoInt8`].
@@ -80,14 +80,14 @@ impl Target {
         Ok(Self { device, precision: Processor::new(&[device]).precision(precision)?, image_size })
     }
 
-    /// The instructions that this program's own kernels compute with here; `None` where libtorch computes.
+    /// The instruction set of this program's own kernels for this target; `None` if libtorch is used.
     pub(super) fn kernels(&self) -> Option<Isa> {
         Isa::detect().filter(|_| self.device == Device::Cpu && self.precision == Precision::Fp32)
     }
 
-    /// A text that is the same for targets with the same features, to the bit: for cache keys. It names what computes
-    /// them, our kernels' and libtorch's version and the instructions or the generation of the card, so that a cache may
-    /// move to another machine or outlive an update.
+    /// An identifier that is the same for targets with bit-identical features, for cache keys. It contains the versions
+    /// of our kernels and of libtorch and the instruction set or the compute capability, so that a cache can be moved
+    /// to another machine and used after an update.
     pub(crate) fn id(&self) -> String {
         let of_bytes = (self.precision == Precision::Int8).then(|| format!(".{}", int8::VERSION));
         let of_kernels = self.kernels().map(|_| format!("-kernels{}", kernels::VERSION));
@@ -96,18 +96,18 @@ impl Target {
         format!("{processor}-{precision}{kernels}-network{network}-libtorch{}", about::version())
     }
 
-    /// The versions of what computes features, the same wherever this program runs.
+    /// The versions of the code that computes features, the same wherever this program runs.
     pub(crate) fn computation() -> String {
         format!("network {}, kernels {}, int8 {}", super::NETWORK_VERSION, kernels::VERSION, int8::VERSION)
     }
 
-    /// What of [`Target::id`] the machine decides: the processor, and whether our kernels compute on it or libtorch.
+    /// The machine's part of [`Target::id`]: the processor, and whether our kernels or libtorch are used.
     pub(crate) fn computed_on(&self) -> String {
         let by = if self.kernels().is_some() { "own kernels" } else { "libtorch" };
         format!("{} with {by}", self.processor())
     }
 
-    /// What decides the last bits of a feature besides the arithmetic: the instructions or the generation of the card.
+    /// The instruction set or compute capability, which affects the last bits of a feature besides the precision.
     pub(crate) fn processor(&self) -> String {
         match (self.device, Processor::new(&[self.device])) {
             (Device::Cpu, _) => format!("cpu-{}", about::instructions()),
@@ -118,16 +118,16 @@ impl Target {
     }
 }
 
-/// What the arithmetic can be chosen by.
+/// The properties of a device by which the precision is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Processor {
     Cpu {
         bf16: bool,
         vnni: bool,
     },
-    /// By its compute capability; of several cards, that of the oldest.
+    /// The compute capability; of several cards, the lowest.
     Gpu(i32, i32),
-    /// Apple's.
+    /// Apple's GPU.
     Mps,
 }
 
@@ -147,14 +147,14 @@ impl Processor {
                     Device::Cuda(number) => gpus.get(*number).map(|gpu| gpu.capability),
                     _ => None,
                 };
-                // A card that is not said to have more is given what every card can.
+                // A card of unknown capability gets the precision that every card supports.
                 let (major, minor) = devices.iter().map(capability).min().flatten().unwrap_or_default();
                 Self::Gpu(major, minor)
             }
         }
     }
 
-    /// bf16 has instructions of its own from capability 8.0 (Ampere), fp16 from 7.0 (Volta): CUDA C++ Programming Guide,
+    /// bf16 has its own instructions from capability 8.0 (Ampere), fp16 from 7.0 (Volta): CUDA C++ Programming Guide,
     /// "Features and Technical Specifications", tensor cores.
     fn precision(self, choice: PrecisionChoice) -> Result<Precision, BackboneError> {
         match (choice, self) {
@@ -176,12 +176,12 @@ impl Processor {
 }
 
 impl Precision {
-    /// Whether numbers between the layers have 16 bits.
+    /// Whether values between the layers have 16 bits.
     pub(crate) fn is_half(self) -> bool {
         matches!(self, Self::Bf16 | Self::Fp16)
     }
 
-    /// Of what goes into the layers and comes out of them.
+    /// The type of the inputs and outputs of the layers.
     pub(super) fn kind(self) -> Kind {
         match self {
             Self::Fp32 | Self::Int8 => Kind::Float,

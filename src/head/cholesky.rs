@@ -1,23 +1,23 @@
-//! The Cholesky factor of a symmetric positive definite matrix, by blocks so that matrix products do the work.
+//! Blocked Cholesky factorisation of a symmetric positive definite matrix; matrix products do most of the work.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 
-/// Columns factored at a time: small enough that the part without matrix products hardly counts.
+/// Columns factored at a time: few enough that the part without matrix products costs little.
 const BLOCK: usize = 32;
 
-/// L of A = L·Lᵀ, `[n, n]`, zeros above the diagonal.
+/// The factor L of A = L·Lᵀ, `[n, n]`, with zeros above the diagonal.
 #[derive(Debug)]
 pub(super) struct Cholesky {
     factor: Array2<f64>,
 }
 
 impl Cholesky {
-    /// Factors A, of which only the lower triangle is read; `None` if it is not positive definite.
+    /// Factors A, reading its lower triangle only; `None` if it is not positive definite.
     pub(super) fn new(mut matrix: Array2<f64>) -> Option<Self> {
         let size = matrix.nrows();
         for begin in (0..size).step_by(BLOCK) {
             let end = (begin + BLOCK).min(size);
-            // What the columns on the left explain comes off this block of columns, diagonal part included.
+            // Subtract the product of the columns to the left from this block of columns, the diagonal block included.
             let explained = matrix.slice(s![begin.., ..begin]).dot(&matrix.slice(s![begin..end, ..begin]).t());
             let mut columns = matrix.slice_mut(s![begin.., begin..end]);
             columns -= &explained;
@@ -30,7 +30,7 @@ impl Cholesky {
         Some(Self { factor: matrix })
     }
 
-    /// x of A·x = b, `[n]`.
+    /// Solves A·x = b for x, `[n]`.
     pub(super) fn solve(&self, right: &[f64]) -> Vec<f64> {
         let mut solution = Array1::from_vec(right.to_vec());
         let size = solution.len();
@@ -48,10 +48,10 @@ impl Cholesky {
     }
 }
 
-/// A block of at most [`BLOCK`] rows and columns as plain rows: in loops this short, views cost more than they save.
+/// A block of at most [`BLOCK`] rows and columns as plain arrays, faster than ndarray views in loops this short.
 type Rows = Vec<[f64; BLOCK]>;
 
-/// The factor of one diagonal block, element by element.
+/// The Cholesky factor of one diagonal block, computed element by element.
 fn factor_block(block: &ArrayView2<'_, f64>) -> Option<Rows> {
     let mut factor: Rows = Vec::with_capacity(block.nrows());
     for (row, given) in block.rows().into_iter().enumerate() {
@@ -87,7 +87,7 @@ fn inverse_of_lower(lower: &Rows) -> Rows {
     inverse
 }
 
-/// The used part of a block as a matrix.
+/// The first `len` columns of a block as a square matrix.
 fn to_matrix(block: &Rows) -> Array2<f64> {
     Array2::from_shape_fn((block.len(), block.len()), |(row, column)| block[row][column])
 }

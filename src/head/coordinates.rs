@@ -1,4 +1,4 @@
-//! The coordinates in which a head is looked for: one number an image, or one a feature, whichever are fewer.
+//! The coordinates of the optimisation problem: one per image (Gram matrix) or one per feature.
 
 use super::Examples;
 use super::gram::GramSystem;
@@ -6,10 +6,10 @@ use super::newton::{Problem, System};
 use super::rows::RowSystem;
 use super::scaling::Scaling;
 
-/// Most images for which an `[N, N]` system is factored rather than the features passed over again and again.
+/// The largest number of images for which an `[N, N]` system is factored instead of iterating over the feature rows.
 const MAX_IMAGES_FOR_GRAM: usize = 1000;
 
-/// The images `fitted` as a problem in N or D coordinates, whichever is the faster.
+/// The fit of the images `fitted` as a problem in N or D coordinates, whichever is faster.
 pub(super) fn problem<'a>(
     examples: &Examples<'a>,
     scaling: &Scaling,

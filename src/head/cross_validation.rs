@@ -1,10 +1,10 @@
-//! How well a strength does on images that the head was not fitted to.
+//! Cross-validation of the L2 penalty on images that the head was not fitted to.
 //!
-//! Fold by fold, the other folds are scaled and fitted and give the fold's images their logits, so every image
-//! ends with one logit from a head that never saw it. The folds are given: who makes them keeps byte-identical photos
-//! together and the classes in proportion. Along the grid each fold starts from its own last optimum.
+//! For each fold, the features of the other folds are scaled and fitted, and the fitted head computes the logits of the
+//! fold's images, so every image gets one out-of-fold logit. The caller assigns the folds, keeping byte-identical
+//! photos together and the classes in proportion. Along the grid each fold is warm-started from its previous optimum.
 //!
-//! Of many images the first fold alone chooses the strength: the others are fitted at the chosen one only.
+//! From `MANY` images on the first fold alone chooses the penalty; the others are fitted at that penalty only.
 
 use rayon::prelude::*;
 
@@ -15,68 +15,70 @@ use super::scaling::Scaling;
 use super::{Examples, HeadError, examples::require_positive};
 use crate::progress::{Progress, Unit};
 
-/// Gradient norm, as a part of its start, at which a fold is fitted: its log loss is then right to about 1e-6.
+/// Gradient norm ÷ that of the head of zeros at which a fold is fitted: its log loss is then right to about 1e-6.
 const TOLERANCE: f64 = 1e-5;
 
-/// Strengths in a row that are worse than the best one before the weaker ones are left out.
+/// Consecutive penalties worse than the best one after which the smaller ones are skipped.
 const WORSE_BEFORE_STOP: usize = 2;
 
-/// Images from which on the first fold alone chooses: a fifth of them are 10,000.
+/// Number of images from which the first fold alone chooses: a fifth of them are 10,000.
 const MANY: usize = 50_000;
 
-/// Features that the grid from 10³ was made for: those of ResNet-50, averaged.
+/// Number of features that the grid and the prior are made for: those of ResNet-50 with average pooling.
 const USUAL_WIDTH: f64 = 2048.0;
 
-/// The strength that suits averaged features of a ResNet-50 most often, on seven sets of 32 to 250 photos; it is what
-/// scikit-learn's `LogisticRegression` comes to as it comes on 200 of them.
+/// The L2 penalty that was most often best for average-pooled ResNet-50 features, on seven sets of 32 to 250 photos; it
+/// equals that of scikit-learn's `LogisticRegression` with its defaults on 200 of them.
 const USUAL_STRENGTH: f64 = 0.18;
 
-/// Standard deviation of the prior: half a decade away costs almost four nats of log loss over all images. Folds of a
-/// few hundred photos cannot tell strengths as near as that apart; what they choose without it is worse on new photos.
+/// Standard deviation, in decades, of the prior on the penalty: half a decade costs almost 4 nats of log loss over all
+/// images. Folds of a few hundred photos cannot tell such close penalties apart; without it their choice is worse on
+/// new photos.
 const USUAL_DECADES: f64 = 0.18;
 
-/// One strength and how it did.
+/// The cross-validation score of one L2 penalty.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Score {
-    /// The strength X.
+    /// The L2 penalty X.
     pub l2: f64,
-    /// Log loss of the out-of-fold logits, classes weighted as in the fit ([`log_loss`]).
+    /// Log loss of the out-of-fold logits, with the class weights of the fit ([`log_loss`]).
     pub log_loss: f64,
-    /// The same with the prior on the strength, shared among the images: the lowest is chosen.
+    /// `log_loss` plus the prior on the penalty divided by the number of images: the lowest is chosen.
     pub with_prior: f64,
 }
 
-/// What cross-validation found.
+/// The result of cross-validation.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CrossValidation {
-    /// The strength with the lowest [`Score::with_prior`], the strongest of equals.
+    /// The L2 penalty with the lowest [`Score::with_prior`]; of equal ones the largest.
     pub l2: f64,
-    /// The out-of-fold logit of every image at that strength, `[N]`.
+    /// The out-of-fold logits of all images at that penalty, `[N]`.
     pub logits: Vec<f64>,
-    /// Every strength that was tried, strongest first; of many images (`MANY`) those of the first fold.
+    /// The scores of all penalties that were tried, largest first; from `MANY` images on those of the first fold.
     pub scores: Vec<Score>,
     /// Number of folds.
     pub folds: usize,
 }
 
-/// The strengths that are tried for `width` features: `USUAL_STRENGTH` and four decades to either side by halves,
-/// strongest first.
+/// The L2 penalties to try for `width` features, largest first: `USUAL_STRENGTH` and four decades to either side in
+/// half-decade steps.
 ///
-/// The logits of scaled features grow with their number, and the strength that holds them with it: above
-/// `USUAL_WIDTH` the grid begins as much stronger, two decades for the flattened map of 224 pixels.
+/// The logits of scaled features grow with the number of features, and so does the penalty that suits them: above
+/// `USUAL_WIDTH` the grid starts correspondingly higher, by two decades for the flattened feature map of 224 pixels.
 pub(crate) fn grid(width: usize) -> Vec<f64> {
     let more = (2.0 * (width as f64 / USUAL_WIDTH).log10()).ceil().max(0.0) as i32;
     (-8..=8 + more).rev().map(|halves| USUAL_STRENGTH * 10_f64.powf(f64::from(halves) / 2.0)).collect()
 }
 
-/// The strength where nothing speaks for another one, for `width` features: it grows with their number as the [`grid`].
+/// The default L2 penalty for `width` features, in proportion to their number; used without cross-validation.
 pub(crate) fn usual_strength(width: usize) -> f64 {
     USUAL_STRENGTH * width as f64 / USUAL_WIDTH
 }
 
-/// What the prior adds to the mean log loss of `images` images: (decades from the usual strength ÷ [`USUAL_DECADES`])² / 2N.
+/// The addition of the prior to the mean log loss of N images: (decades from the usual penalty ÷ [`USUAL_DECADES`])² /
+/// 2N.
 ///
-/// Nothing for fewer features than a ResNet-50 has: they are of another kind, and no strength is usual for them.
+/// It is 0 for fewer features than a ResNet-50 has: they come from elsewhere, and no usual penalty is known for them.
 fn prior(l2: f64, width: usize, images: usize) -> f64 {
     if (width as f64) < USUAL_WIDTH {
         return 0.0;
@@ -85,15 +87,15 @@ fn prior(l2: f64, width: usize, images: usize) -> f64 {
     0.5 * distance * distance / images.max(1) as f64
 }
 
-/// Evaluates strengths by the folds that `folds` assigns, `[N]` ids.
+/// Evaluates L2 penalties by cross-validation with the fold ids `folds`, `[N]`.
 ///
-/// The curve of log loss over strength has one valley in practice: once two strengths in a row were worse than the
-/// best one, those after them are left out. `strengths` is best ordered from strong to weak, where fits are fast.
+/// The log loss as a function of the penalty has one minimum in practice: after two consecutive penalties that are
+/// worse than the best one, the remaining ones are skipped. Large ones are fitted fastest and should come first.
 ///
 /// # Errors
-/// [`HeadError::LabelCount`] if there is not one id an image, [`HeadError::FoldWithoutClass`] if a fold leaves only one
-/// class to fit (also for one fold only), [`HeadError::InvalidSetting`] for an empty grid or a strength that is not above 0,
-/// [`HeadError::NotConverged`], [`HeadError::Interrupted`].
+/// [`HeadError::LabelCount`] if there is not one id per image, [`HeadError::FoldWithoutClass`] if a fold leaves only
+/// one class to fit (also for a single fold), [`HeadError::InvalidSetting`] for an empty grid or a penalty that is not
+/// above 0, [`HeadError::NotConverged`], [`HeadError::Interrupted`].
 pub(crate) fn cross_validate(
     examples: &Examples<'_>,
     folds: &[usize],
@@ -109,7 +111,7 @@ pub(crate) fn cross_validate(
     found
 }
 
-/// Chooses among several strengths by the first fold where there are so `many` images, and by all folds otherwise.
+/// Chooses among several penalties by the first fold if there are at least `many` images, and by all folds otherwise.
 fn choose(
     examples: &Examples<'_>,
     folds: &mut [Fold<'_>],
@@ -125,7 +127,7 @@ fn choose(
     Ok(CrossValidation { scores, ..descend(examples, folds, &[l2], progress)? })
 }
 
-/// Goes along the grid until it only gets worse on the images of some folds; those of others have a logit of 0.
+/// Goes along the grid until the held-out log loss of `folds` only rises; images of other folds get a logit of 0.
 fn descend(
     examples: &Examples<'_>,
     folds: &mut [Fold<'_>],
@@ -166,14 +168,14 @@ fn descend(
     Ok(CrossValidation { l2, logits, scores, folds: folds.len() })
 }
 
-/// One fold: a problem without its images, and where the last strength ended.
+/// One fold: the problem of the other folds' images, and the optimum of the last penalty, the next starting point.
 struct Fold<'a> {
     held_out: Vec<usize>,
     problem: Problem<'a>,
     point: Point,
 }
 
-/// Sets the problem of every fold up, in the order of the ids.
+/// Builds the problem of every fold, in the order of the ids.
 fn prepare<'a>(examples: &Examples<'a>, ids: &[usize]) -> Result<Vec<Fold<'a>>, HeadError> {
     let labels = examples.labels();
     if ids.len() != labels.len() {
@@ -201,7 +203,7 @@ fn prepare<'a>(examples: &Examples<'a>, ids: &[usize]) -> Result<Vec<Fold<'a>>, 
         .collect())
 }
 
-/// Fits all folds at one strength and collects the logits of their images, `[N]`.
+/// Fits all folds at one penalty and returns the logits of their held-out images, `[N]`.
 fn out_of_fold_logits(
     count: usize,
     folds: &mut [Fold<'_>],

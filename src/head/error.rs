@@ -1,11 +1,11 @@
-//! Why no head could be fitted or applied.
+//! The errors of fitting and applying a head.
 
 use crate::progress::Interrupted;
 
 /// The largest gradient norm of a converged fit, relative to that of the head of zeros.
 pub(super) const REQUIRED_RATIO: f64 = 1e-6;
 
-/// Why no head could be fitted or applied.
+/// An error of fitting or applying a head.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadError {
@@ -54,7 +54,7 @@ pub enum HeadError {
     #[error("libtorch failed while {action}")]
     Torch {
         action: &'static str,
-        /// libtorch's reason.
+        /// The reason that libtorch gives.
         #[source]
         source: tch::TchError,
     },
@@ -63,7 +63,7 @@ pub enum HeadError {
 }
 
 impl HeadError {
-    /// What the user can do about it, where that is known.
+    /// Advice to the user on how to resolve the error, where there is any.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::OneClass { .. } => Some("put images of both classes into the training folder".to_owned()),

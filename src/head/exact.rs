@@ -1,8 +1,8 @@
-//! The exact solver: the one optimum of L2-regularised logistic regression, to convergence.
+//! The exact solver: the unique optimum of L2-regularised logistic regression, to convergence.
 //!
-//! Scale, minimise by `newton` in whichever coordinates are fewer, fold back. The promise is a gradient
-//! norm below 1e-6 of that of the head of zeros, measured on the weights themselves and reported in the [`Fit`]; what
-//! does not reach it is an error, not a model. Nothing random is in it: same input, same bytes.
+//! Features are scaled, the objective is minimised by `newton` in whichever coordinates are fewer, and the scaling is
+//! folded back. The gradient norm is guaranteed to be below 1e-6 of that of the head of zeros, measured on the weights
+//! and reported in the [`Fit`]; otherwise the fit is an error. The solver is deterministic: same input, same bytes.
 
 use super::coordinates::problem;
 use super::cross_validation::{CrossValidation, cross_validate, grid, usual_strength};
@@ -16,48 +16,48 @@ use crate::progress::{Progress, Unit};
 /// Far below [`REQUIRED_RATIO`]: Newton's last steps are cheap, and the stored f32 head is then the rounded optimum.
 const TOLERANCE: f64 = 1e-8;
 
-/// X of the penalty X/2 · ‖w‖² on the scaled weights.
+/// The L2 penalty: X in X/2 · ‖w‖², on the weights of the scaled features.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum L2 {
-    /// The one that does best in cross-validation. The default.
+    /// The penalty with the best cross-validation score. The default.
     #[default]
     Auto,
-    /// This one, above 0.
+    /// A fixed penalty, above 0.
     Fixed(f64),
 }
 
-/// How the exact solver is to fit.
+/// Options of the exact solver.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct ExactOptions {
-    /// Strength of the penalty. Default: [`L2::Auto`].
+    /// The L2 penalty. Default: [`L2::Auto`].
     pub l2: L2,
 }
 
-/// A head at its optimum, with the evidence.
+/// A fitted head with the evidence that it is the optimum.
 #[derive(Debug, Clone)]
 pub(crate) struct Fit {
-    /// On plain features, in f32.
+    /// The head on unscaled features, in f32.
     pub head: Head,
-    /// The strength it was fitted with.
+    /// The L2 penalty of the fit.
     pub l2: f64,
     /// The objective at the optimum, see [`super::objective`]; for the tests, which compare it with scikit-learn's.
     #[cfg_attr(not(test), expect(dead_code))]
     pub objective: f64,
-    /// Gradient norm ÷ that of the head of zeros, both by the scaled weights and the bias: below 1e-6.
+    /// Gradient norm ÷ that of the head of zeros, both with respect to the scaled weights and the bias: below 1e-6.
     #[cfg_attr(not(test), expect(dead_code))]
     pub gradient_ratio: f64,
-    /// How the strength did on images that were held out; `None` without folds.
+    /// The cross-validation of the penalty; `None` without folds.
     pub cross_validation: Option<CrossValidation>,
 }
 
 /// Fits a head to all `examples`.
 ///
-/// `folds` gives every image the id of its fold, `[N]`: [`L2::Auto`] chooses the strength by them
-/// ([`cross_validate`] over [`super::cross_validation::grid`]), [`L2::Fixed`] only evaluates its own. Without them
+/// `folds` assigns each image a fold id, `[N]`: [`L2::Auto`] chooses the penalty by cross-validation
+/// ([`cross_validate`] over [`super::cross_validation::grid`]), [`L2::Fixed`] only evaluates its own. Without folds
 /// (too few images of a class), [`L2::Auto`] is [`usual_strength`].
 ///
 /// # Errors
-/// [`HeadError::InvalidSetting`] for a strength that is not above 0, [`HeadError::FoldWithoutClass`],
+/// [`HeadError::InvalidSetting`] for a penalty that is not above 0, [`HeadError::FoldWithoutClass`],
 /// [`HeadError::NotConverged`], [`HeadError::Interrupted`].
 pub(crate) fn fit(
     examples: &Examples<'_>,
@@ -88,7 +88,7 @@ pub(crate) fn fit(
     Ok(Fit { cross_validation, ..fit? })
 }
 
-/// Fits at one strength.
+/// Fits with one L2 penalty.
 fn fit_at(examples: &Examples<'_>, l2: f64, progress: &dyn Progress) -> Result<Fit, HeadError> {
     let all: Vec<usize> = (0..examples.labels().len()).collect();
     let scaling = Scaling::new(examples.features(), &all);
@@ -96,7 +96,7 @@ fn fit_at(examples: &Examples<'_>, l2: f64, progress: &dyn Progress) -> Result<F
     let Minimum { point, steps } = problem.minimise(l2, problem.system.zero(), TOLERANCE, progress)?;
     let head = scaling.fold_back(&problem.system.weights(&point), point.bias);
 
-    // The evidence comes from the weights and the features, whatever coordinates the optimum was found in.
+    // The evidence is computed from the weights and the features, independently of the coordinates of the optimisation.
     let rows = RowSystem::new(examples.features(), scaling, &all, &[]);
     let found = rows.point(problem.system.weights(&point), point.bias);
     let (objective, gradient_ratio) =

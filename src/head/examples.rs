@@ -1,4 +1,4 @@
-//! What a head is fitted to, checked once at the door.
+//! Labelled feature rows to fit a head to, validated once.
 
 use rayon::prelude::*;
 
@@ -18,7 +18,7 @@ pub enum Balance {
 
 /// The weight of a positive: negatives ÷ positives for [`Balance::Auto`], otherwise 1.
 ///
-/// Also 1 where a class is empty, which [`Examples::new`] refuses anyway.
+/// It is 1 too if a class is empty, which [`Examples::new`] refuses anyway.
 pub(crate) fn pos_weight(labels: &[bool], balance: Balance) -> f64 {
     let positives = labels.iter().filter(|&&label| label).count();
     let negatives = labels.len() - positives;
@@ -28,7 +28,7 @@ pub(crate) fn pos_weight(labels: &[bool], balance: Balance) -> f64 {
     }
 }
 
-/// Labelled features that a head can be fitted to: finite, both classes there, one label a row.
+/// Labelled features that a head can be fitted to: finite values, both classes present, one label per row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Examples<'a> {
     features: &'a FeatureMatrix,
@@ -37,7 +37,7 @@ pub(crate) struct Examples<'a> {
 }
 
 impl<'a> Examples<'a> {
-    /// Checks features `[N, D]` and labels `[N]`, `true` for the positive class.
+    /// Validates features `[N, D]` and labels `[N]`, `true` for the positive class.
     ///
     /// # Errors
     /// [`HeadError::LabelCount`], [`HeadError::OneClass`] (also for no images at all), [`HeadError::NotFinite`] with
@@ -59,11 +59,11 @@ impl<'a> Examples<'a> {
         Ok(Self { features, labels, pos_weight })
     }
 
-    /// Refuses images that leave nothing to learn, for a head of them gives every image one probability.
+    /// Refuses images from which nothing can be learnt: their head would give every image the same probability.
     ///
     /// # Errors
-    /// [`HeadError::IdenticalRows`] where all rows are the same, [`HeadError::EqualClassMeans`] where both classes have the same
-    /// mean in every column: then the optimum is a weight of 0, whatever the strength.
+    /// [`HeadError::IdenticalRows`] if all rows are the same, [`HeadError::EqualClassMeans`] if both classes have the
+    /// same mean in every column: then the optimal weights are 0, whatever the L2 penalty.
     pub(crate) fn require_difference(&self) -> Result<(), HeadError> {
         let first = self.features.rows().next().unwrap_or_default();
         if self.features.rows().all(|row| row == first) {
@@ -79,17 +79,17 @@ impl<'a> Examples<'a> {
         if negative.zip(positive).all(is_same) { Err(HeadError::EqualClassMeans) } else { Ok(()) }
     }
 
-    /// `[N, D]`.
+    /// The features, `[N, D]`.
     pub(crate) fn features(&self) -> &'a FeatureMatrix {
         self.features
     }
 
-    /// `[N]`, `true` for the positive class.
+    /// The labels, `[N]`, `true` for the positive class.
     pub(crate) fn labels(&self) -> &'a [bool] {
         self.labels
     }
 
-    /// How much a positive counts against a negative.
+    /// The weight of a positive relative to a negative.
     pub(crate) fn pos_weight(&self) -> f64 {
         self.pos_weight
     }

@@ -1,9 +1,9 @@
-//! The system for few images with many features: w = Zᵀ·a, one coordinate an image.
+//! The linear system for few images with many features: w = Zᵀ·a, one coordinate per image.
 //!
 //! At the optimum w lies in the span of the scaled rows Z `[N, D]`, so N coordinates are enough and only the Gram
-//! matrix K = Z·Zᵀ `[N, N]` is needed, computed once for all strengths. The Newton step is the Laplace approximation's
-//! (Rasmussen & Williams 2006, "Gaussian Processes for Machine Learning", algorithm 3.1) with a free bias: everything
-//! goes through B = I + √H·K·√H / X, which is never worse than the identity, so a singular K does no harm.
+//! matrix K = Z·Zᵀ `[N, N]` is needed, computed once for all penalties. The Newton step is that of the Laplace
+//! approximation (Rasmussen & Williams 2006, "Gaussian Processes for Machine Learning", algorithm 3.1) with a free
+//! bias: it inverts only B = I + √H·K·√H / X, whose eigenvalues are at least 1, so a singular K does no harm.
 
 use std::ops::Range;
 
@@ -21,11 +21,11 @@ use crate::progress::Progress;
 /// Rows of K that one task computes.
 const ROWS_PER_TASK: usize = 64;
 
-/// Columns of Z that are in memory at a time: the features of a flatten head, in f64 and for five folds at once, would
+/// Columns of Z that are in memory at a time: all features of a flatten head, in f64 and for five folds at once, would
 /// take gigabytes.
 const COLUMNS: usize = 2048;
 
-/// Inner products of the scaled rows.
+/// The Gram matrix of the scaled rows, and their products with the held-out rows.
 pub(super) struct GramSystem<'a> {
     features: &'a FeatureMatrix,
     scaling: Scaling,
@@ -37,7 +37,7 @@ pub(super) struct GramSystem<'a> {
 }
 
 impl<'a> GramSystem<'a> {
-    /// For the images `fitted`, to be applied to the images `held_out`.
+    /// A system that is fitted to the images `fitted` and applied to the images `held_out`.
     pub(super) fn new(features: &'a FeatureMatrix, scaling: Scaling, fitted: &[usize], held_out: &[usize]) -> Self {
         let mut kernel = Array2::zeros((fitted.len(), fitted.len()));
         let mut products = Array2::zeros((held_out.len(), fitted.len()));
@@ -54,12 +54,12 @@ impl<'a> GramSystem<'a> {
     }
 }
 
-/// Ranges of at most [`COLUMNS`] columns that make up `width`.
+/// Ranges of at most [`COLUMNS`] columns that cover `width`.
 fn blocks(width: usize) -> impl Iterator<Item = Range<usize>> {
     (0..width).step_by(COLUMNS).map(move |begin| begin..(begin + COLUMNS).min(width))
 }
 
-/// Some columns of Z of some images, `[len, columns]`.
+/// Some columns of Z for some images, `[len, columns]`.
 pub(super) fn scaled(
     features: &FeatureMatrix,
     scaling: &Scaling,
@@ -74,7 +74,7 @@ pub(super) fn scaled(
     scaled
 }
 
-/// Adds Z·Zᵀ of some columns, with half the products.
+/// Adds Z·Zᵀ for some columns, computing half of the symmetric product.
 fn add_symmetric_product(product: &mut Array2<f64>, rows: &Array2<f64>) {
     let count = rows.nrows();
     let begins: Vec<usize> = (0..count).step_by(ROWS_PER_TASK).collect();
@@ -89,7 +89,7 @@ fn add_symmetric_product(product: &mut Array2<f64>, rows: &Array2<f64>) {
         let (height, end) = strip.dim();
         let mut below = product.slice_mut(s![begin..begin + height, ..end]);
         below += strip;
-        // What lies on the diagonal is symmetric in itself and was added already.
+        // The diagonal blocks are complete already.
         let mut above = product.slice_mut(s![..begin, begin..begin + height]);
         above += &strip.slice(s![.., ..begin]).t();
     }
@@ -112,7 +112,7 @@ impl System for GramSystem<'_> {
         dot(left, products)
     }
 
-    /// By w it is Zᵀ·u with u = X·a + slopes, so its norm is √(uᵀ·K·u).
+    /// The gradient with respect to w is Zᵀ·u with u = X·a + slopes, so its norm is √(uᵀ·K·u).
     fn gradient(&self, point: &Point, slopes: &[f64], l2: f64) -> Gradient {
         let coordinates: Vec<f64> =
             point.coordinates.iter().zip(slopes).map(|(coordinate, slope)| l2 * coordinate + slope).collect();
@@ -122,7 +122,7 @@ impl System for GramSystem<'_> {
         Gradient { coordinates, products, bias, norm }
     }
 
-    /// Solves (X·I + H·K)·δa = -u - δb·h with Σ(a + δa) = 0, which a zero gradient by the bias demands.
+    /// Solves (X·I + H·K)·δa = -u - δb·h with Σ(a + δa) = 0, since the gradient by the bias becomes 0.
     ///
     /// With M = (H⁻¹ + K/X)⁻¹ = √H·B⁻¹·√H: X·δa = -(u - M·K·u/X) - δb·M·1.
     fn step(&self, task: &StepTask<'_>, _progress: &dyn Progress) -> Result<Point, HeadError> {

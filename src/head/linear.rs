@@ -4,22 +4,22 @@ use super::{HeadError, product};
 use crate::decision::calibration::logistic;
 use crate::features::FeatureMatrix;
 
-/// `Linear(D, 1)`: one logit an image.
+/// The head, `Linear(D, 1)`: one logit per image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
-    /// `[D]`, stored as `head.weight` `[1, D]`.
+    /// The weights, `[D]`, stored as `head.weight` `[1, D]`.
     pub weight: Vec<f32>,
-    /// Stored as `head.bias` `[1]`.
+    /// The bias, stored as `head.bias` `[1]`.
     pub bias: f32,
 }
 
 impl Head {
-    /// The logit of one image's features `[D]`; above 0 the positive class is the more likely one.
+    /// The logit of one feature vector, `[D]`; above 0 the positive class is the more likely one.
     ///
-    /// Summed in f64 and always in the same order: the same features give the same bits, alone or in a batch.
+    /// The sum is in f64 and always in the same order: the same features give the same bits, alone or in a batch.
     ///
     /// # Errors
-    /// `HeadError::Width` if the features have another width than the head.
+    /// `HeadError::Width` if the number of features is not that of the head.
     pub fn logit(&self, features: &[f32]) -> Result<f64, HeadError> {
         if features.len() != self.weight.len() {
             return Err(HeadError::Width { expected: self.weight.len(), given: features.len() });

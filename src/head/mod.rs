@@ -1,9 +1,9 @@
-//! The classifier itself: a `Linear(D, 1)` on frozen features, and the two ways to fit it.
+//! The classifier head, a `Linear(D, 1)` on frozen features, and two solvers to fit it.
 //!
-//! Features `[N, D]` and labels go in as [`Examples`], checked once at the door; a [`Head`] comes out, D weights and a
-//! bias in f32 that act on the features as the backbone gives them. [`exact`] solves the convex problem to convergence,
-//! [`sgd`] takes mini-batch steps on it, [`cross_validation`] chooses the strength of the penalty. Both solvers work on
-//! scaled features and fold the scaling back, so nothing but the head has to be stored.
+//! Features `[N, D]` and labels are validated as [`Examples`]; the result is a [`Head`], D weights and a bias in f32
+//! that apply to the features as the backbone computes them. [`exact`] solves the convex problem to convergence,
+//! [`sgd`] minimises it by mini-batch steps, [`cross_validation`] chooses the L2 penalty. Both solvers work on scaled
+//! features and fold the scaling back, so only the head has to be stored.
 //!
 //! ```text
 //! examples ─ scale ───────┬─ gram (N ≤ D) ─┬─ newton ─ exact ─┬─ fold back ─ Head

@@ -1,25 +1,25 @@
-//! Newton's method with a line search on the objective of [`super::objective`], whatever coordinates w is written in.
+//! Newton's method with a line search on the objective of [`super::objective`], in any coordinates of w.
 //!
 //! A [`System`] supplies the linear algebra: [`super::gram`] writes w as a combination of the images (few images),
-//! [`super::rows`] as itself (many images). The promise is the optimum: from any start, since the objective is convex
-//! and strictly so in w, every step decreases it and the gradient goes to 0.
+//! [`super::rows`] uses w itself (many images). Convergence to the optimum is guaranteed from any start: the objective
+//! is convex, and strictly so in w, so every step decreases it and the gradient goes to 0.
 
 use super::objective;
 use super::{HeadError, error::REQUIRED_RATIO, objective::derivatives};
 use crate::progress::Progress;
 
-/// Steps after which a fit is given up; about ten are usual.
+/// The largest number of steps of a fit; about ten are usual.
 const MAX_STEPS: usize = 200;
 
-/// The least gradient norm that a start is taken to have: scaled features make it about 1 where they tell anything.
+/// Lower bound of the initial gradient norm, which is about 1 for scaled features that differ between the classes.
 const MIN_START: f64 = 1e-8;
 
-/// A head in the coordinates of a system, or a difference of two.
+/// A head in the coordinates of a system, or a difference of two heads.
 #[derive(Debug, Clone)]
 pub(super) struct Point {
-    /// w, in whatever coordinates the system uses.
+    /// w in the coordinates of the system.
     pub(super) coordinates: Vec<f64>,
-    /// The free bias.
+    /// The bias, which is not penalised.
     pub(super) bias: f64,
     /// Z·w, the logits of the fitted images without the bias, `[N]`.
     pub(super) products: Vec<f64>,
@@ -37,16 +37,16 @@ impl Point {
     }
 }
 
-/// The gradient of the objective in a system's own form.
+/// The gradient of the objective in the form that the system needs.
 #[derive(Debug)]
 pub(super) struct Gradient {
-    /// By the coordinates (rows) or by the images (gram).
+    /// The gradient with respect to w (rows), or u of the gradient Zᵀ·u (gram).
     pub(super) coordinates: Vec<f64>,
-    /// K times the former where the system needs it.
+    /// K times `coordinates` (gram); empty (rows).
     pub(super) products: Vec<f64>,
-    /// By the bias.
+    /// The derivative with respect to the bias.
     pub(super) bias: f64,
-    /// Its Euclidean norm in the space of (w, bias), the same in every system.
+    /// The Euclidean norm in the space of (w, bias), the same in every system.
     pub(super) norm: f64,
 }
 
@@ -54,36 +54,36 @@ pub(super) struct Gradient {
 pub(super) trait System: Send + Sync {
     /// The head of zeros.
     fn zero(&self) -> Point;
-    /// The inner product of two w; `products` are Z times the second.
+    /// The inner product of two w; `products` are Z times the second one.
     fn inner(&self, left: &[f64], right: &[f64], products: &[f64]) -> f64;
-    /// Gradient of the objective at `point`, `slopes` being the derivatives of the mean loss by the logits.
+    /// The gradient of the objective at `point`; `slopes` are the derivatives of the mean loss by the logits.
     fn gradient(&self, point: &Point, slopes: &[f64], l2: f64) -> Gradient;
-    /// The step to the minimum of the quadratic model, or close enough to it for `forcing` (relative residual).
+    /// The step to the minimum of the quadratic model, exact or up to the relative residual `forcing`.
     fn step(&self, task: &StepTask<'_>, progress: &dyn Progress) -> Result<Point, HeadError>;
-    /// Logits of the images that are held out.
+    /// The logits of the held-out images.
     fn held_out_logits(&self, point: &Point) -> Vec<f64>;
     /// w on the scaled features, `[D]`.
     fn weights(&self, point: &Point) -> Vec<f64>;
 }
 
-/// One Newton step to find.
+/// The input of one Newton step.
 pub(super) struct StepTask<'a> {
     pub(super) point: &'a Point,
     pub(super) gradient: &'a Gradient,
-    /// Second derivatives of the mean loss by the logits, `[N]`.
+    /// Second derivatives of the mean loss with respect to the logits, `[N]`.
     pub(super) curvatures: &'a [f64],
     pub(super) l2: f64,
     pub(super) forcing: f64,
 }
 
-/// Where a minimisation ended.
+/// The result of a minimisation.
 #[derive(Debug)]
 pub(super) struct Minimum {
     pub(super) point: Point,
     pub(super) steps: usize,
 }
 
-/// A problem to be solved for one strength or several.
+/// A problem to be solved for one or several L2 penalties.
 pub(super) struct Problem<'a> {
     pub(super) system: Box<dyn System + 'a>,
     labels: Vec<bool>,
@@ -92,19 +92,19 @@ pub(super) struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    /// `labels` are those of the fitted images.
+    /// A problem with the `labels` of the fitted images.
     pub(super) fn new(system: Box<dyn System + 'a>, labels: Vec<bool>, pos_weight: f64) -> Self {
         let mut problem = Self { system, labels, pos_weight, start_norm: 0.0 };
-        // The strength does not matter at the head of zeros.
+        // The L2 penalty does not matter at the head of zeros.
         let zero = problem.system.zero();
         let (slopes, _) = problem.derivatives(&zero);
         let norm = problem.system.gradient(&zero, &slopes, 0.0).norm;
-        // Where the features do not tell the classes apart only rounding is left of it: the head of zeros is the optimum.
+        // If the features do not separate the classes, the norm is rounding error and the head of zeros the optimum.
         problem.start_norm = norm.max(MIN_START);
         problem
     }
 
-    /// Goes from `start` to where the gradient norm is `tolerance` times that of the head of zeros.
+    /// Minimises from `start` until the gradient norm is `tolerance` times that of the head of zeros.
     pub(super) fn minimise(
         &self,
         l2: f64,
@@ -119,7 +119,7 @@ impl<'a> Problem<'a> {
             let (slopes, curvatures) = self.derivatives(&point);
             let gradient = self.system.gradient(&point, &slopes, l2);
             let ratio = gradient.norm / self.start_norm;
-            // A fit that rounding stops below the required ratio is as good as converged.
+            // A fit below the required ratio that rounding keeps from improving counts as converged.
             let at_the_floor = ratio <= REQUIRED_RATIO && ratio >= 0.5 * smallest;
             if ratio <= tolerance || at_the_floor {
                 return Ok(Minimum { point, steps });
@@ -145,7 +145,7 @@ impl<'a> Problem<'a> {
         (loss + 0.5 * l2 * square, norm / self.start_norm)
     }
 
-    /// First and second derivatives of the mean loss by the logits, `[N]` each.
+    /// First and second derivatives of the mean loss with respect to the logits, `[N]` each.
     fn derivatives(&self, point: &Point) -> (Vec<f64>, Vec<f64>) {
         let total = objective::total_weight(&self.labels, self.pos_weight).max(f64::MIN_POSITIVE);
         point
@@ -157,7 +157,7 @@ impl<'a> Problem<'a> {
             .unzip()
     }
 
-    /// The longest of 1, 1/2, 1/4, … that decreases the objective enough (Armijo's rule), if there is one.
+    /// The largest step length of 1, 1/2, 1/4, … that satisfies the Armijo condition, if there is one.
     fn line_search(&self, point: &Point, step: &Point, slopes: &[f64], l2: f64) -> Option<f64> {
         let inner =
             |left: &Point, right: &Point| self.system.inner(&left.coordinates, &right.coordinates, &right.products);
@@ -171,7 +171,7 @@ impl<'a> Problem<'a> {
         };
         let here = value_at(0.0);
         let descent = super::product::dot(slopes, &changes) + l2 * cross;
-        // Near the optimum the decrease is smaller than the rounding of the objective, which must not stop it.
+        // Near the optimum the decrease is below the rounding error of the objective, which must not stop the search.
         let rounding = 1e-13 * here.abs();
         (0..60).map(|halvings| 0.5_f64.powi(halvings)).find(|&length| {
             let value = value_at(length);

@@ -1,18 +1,18 @@
-//! What both solvers minimise, written once.
+//! The objective that both solvers minimise.
 //!
-//! For logits z `[N]`, labels y and positives that weigh p, of which W = Σ [ p·y + (1 - y) ] is the sum of the weights:
+//! For logits z `[N]`, labels y, the weight p of a positive, and W = Σ [ p·y + (1 - y) ], the sum of the weights:
 //!
 //! ```text
 //! objective = 1/W · Σ [ p·y·ln(1 + e^-z) + (1 - y)·ln(1 + e^z) ]  +  X/2 · ‖w‖²
 //! ```
 //!
 //! The first part is the log loss with a weight for each class, as scikit-learn's `log_loss(sample_weight=…)`. It is
-//! divided by the weights and not, as in `torch.nn.BCEWithLogitsLoss(pos_weight=p)`, by N: so calling the other class
-//! the positive one, with 1/p for p, is the same objective, and the optimum is the same head with its sign turned.
-//! X (`--l2`) acts on the weights of the scaled features, the bias is free. With w and the bias of scaled features it
-//! is scikit-learn's `LogisticRegression(C = 1/(W·X), class_weight={1: p})`, divided by W·C.
+//! divided by the sum of the weights and not, as in `torch.nn.BCEWithLogitsLoss(pos_weight=p)`, by N: swapping the
+//! classes, with 1/p for p, then gives the same objective, and the same optimum with its sign flipped. The L2 penalty X
+//! (`--l2`) applies to the weights of the scaled features, not to the bias. For w and the bias of scaled features the
+//! objective is that of scikit-learn's `LogisticRegression(C = 1/(W·X), class_weight={1: p})`, divided by W·C.
 
-/// ln(1 + e^x) without overflow, exact in both tails.
+/// ln(1 + e^x) without overflow, accurate in both tails.
 fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
@@ -27,17 +27,17 @@ pub(super) fn total_weight(labels: &[bool], pos_weight: f64) -> f64 {
     labels.iter().map(|&label| if label { pos_weight } else { 1.0 }).sum()
 }
 
-/// The log loss of logits `[N]`, positives weighted by `pos_weight`: the weighted mean, so that of a coin is always ln 2;
-/// 0 for none.
+/// The weighted mean log loss of logits `[N]`, positives weighted by `pos_weight`: ln 2 for logits of 0; 0 for no
+/// images.
 pub(crate) fn log_loss(logits: &[f64], labels: &[bool], pos_weight: f64) -> f64 {
     let total: f64 = logits.iter().zip(labels).map(|(&logit, &label)| loss(logit, label, pos_weight)).sum();
     total / total_weight(labels, pos_weight).max(f64::MIN_POSITIVE)
 }
 
-/// First and second derivative of [`loss`] by the logit.
+/// First and second derivative of [`loss`] with respect to the logit.
 pub(super) fn derivatives(logit: f64, label: bool, pos_weight: f64) -> (f64, f64) {
     let weight = if label { pos_weight } else { 1.0 };
-    // The side that is wrong keeps full relative precision: 1 - p would lose it near p = 1.
+    // The probability of the wrong class keeps full relative precision; 1 - p would lose it near p = 1.
     let wrong = super::probability(if label { -logit } else { logit });
     let slope = if label { -weight * wrong } else { weight * wrong };
     (slope, weight * wrong * (1.0 - wrong))

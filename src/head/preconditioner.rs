@@ -1,9 +1,9 @@
 //! A cheap approximation of the Hessian, so that conjugate gradients need few passes over many images.
 //!
-//! The Hessian is X·I + Zᵀ·H·Z; a sample S of the rows stands for all of them, each with its share more weight. That
-//! is of low rank plus a multiple of I, whose inverse needs one Cholesky factor of the size of the sample (Woodbury's
-//! identity). The largest directions, which make conjugate gradients slow, are the ones that a sample knows well. It
-//! changes how fast the optimum is found, not which one.
+//! The Hessian is X·I + Zᵀ·H·Z; here a sample S of the rows, with weights increased accordingly, replaces all rows. The
+//! result is a low-rank matrix plus a multiple of I, whose inverse needs one Cholesky factor of the size of the sample
+//! (Woodbury's identity). The directions of largest curvature, which slow conjugate gradients down, are approximated
+//! well by a sample. The preconditioner changes the speed of convergence, not the optimum.
 
 use ndarray::Array2;
 
@@ -13,30 +13,30 @@ use super::product::{add_scaled, dot};
 use super::scaling::Scaling;
 use crate::features::matrix::FeatureMatrix;
 
-/// Rows in the sample at most.
+/// The largest number of rows in the sample.
 const SAMPLE: usize = 512;
 
-/// Numbers in the sample at most, 8 bytes each: rows of a flatten head are long, and every fold has a sample.
+/// The largest number of values in the sample, 8 bytes each: flatten heads have long rows, and each fold a sample.
 const SAMPLE_NUMBERS: usize = 1 << 24;
 
-/// Curvature assumed where the sample sees nothing, as a part of the average over all directions of scaled
-/// features. Without it the directions outside the sample would count as flat; from 0.1 to 1 it hardly matters.
+/// Curvature of directions outside the sample, as a fraction of the mean over all directions of scaled features.
+/// Without it those directions would count as flat; values from 0.1 to 1 hardly differ.
 const UNSEEN: f64 = 0.3;
 
-/// The sample: every k-th of the fitted rows, scaled, and their inner products.
+/// The sample: every k-th of the fitted rows, scaled, and their Gram matrix.
 pub(super) struct Sample {
-    /// Which of the fitted rows, `[M]`.
+    /// Indices into the fitted rows, `[M]`.
     members: Vec<usize>,
-    /// Z of them, `[M, D]`.
+    /// The scaled rows, `[M, D]`.
     rows: Array2<f64>,
-    /// `[M, M]`.
+    /// The Gram matrix, `[M, M]`.
     kernel: Array2<f64>,
-    /// Fitted rows that one of the sample stands for.
+    /// Fitted rows per row of the sample.
     share: f64,
 }
 
 impl Sample {
-    /// Of the images `fitted`.
+    /// A sample of the images `fitted`.
     pub(super) fn new(features: &FeatureMatrix, scaling: &Scaling, fitted: &[usize]) -> Self {
         let width = features.width();
         let size = SAMPLE.min(fitted.len()).min(width).min((SAMPLE_NUMBERS / width.max(1)).max(1));
@@ -47,7 +47,7 @@ impl Sample {
         Self { members, rows, kernel, share: fitted.len() as f64 / size.max(1) as f64 }
     }
 
-    /// For the curvatures `[N]` of the fitted images; `None` where rounding leaves no factor.
+    /// The preconditioner for the curvatures `[N]` of the fitted images; `None` if rounding prevents the factorisation.
     pub(super) fn preconditioner(&self, curvatures: &[f64], l2: f64) -> Option<Preconditioner<'_>> {
         let roots: Vec<f64> = self.members.iter().map(|&member| (curvatures[member] * self.share).sqrt()).collect();
         let floor = l2 + UNSEEN * curvatures.iter().sum::<f64>();
@@ -60,17 +60,17 @@ impl Sample {
     }
 }
 
-/// The approximate Hessian by w, ready to be inverted.
+/// The approximate Hessian with respect to w, factorised.
 pub(super) struct Preconditioner<'a> {
     sample: &'a Sample,
     roots: Vec<f64>,
     factor: Cholesky,
-    /// Curvature of every direction that the sample does not see.
+    /// Curvature of every direction outside the sample.
     floor: f64,
 }
 
 impl Preconditioner<'_> {
-    /// Its inverse times a vector `[D]`: `(v - Zᵀ·R·(I + R·K·R/f)⁻¹·R·Z·v / f) / f` with Z, K of the sample, f the floor.
+    /// The inverse times v `[D]`: `(v - Zᵀ·R·(I + R·K·R/f)⁻¹·R·Z·v / f) / f` with Z, K of the sample, f the floor.
     pub(super) fn apply(&self, vector: &[f64]) -> Vec<f64> {
         let Sample { rows, .. } = self.sample;
         let width = vector.len();

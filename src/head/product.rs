@@ -1,14 +1,14 @@
 //! Inner products over feature rows: the inner loops of fitting and predicting, in f64 and in a fixed order.
 //!
-//! Eight running sums let the compiler use vector instructions without reordering anything: `pulp` picks the widest
-//! ones that the processor has, and none of them fuses or regroups operations, so every one gives the same bits.
+//! Eight partial sums let the compiler use vector instructions without reordering anything: `pulp` picks the widest
+//! ones that the processor has, and none of them fuses or regroups operations, so all give the same bits.
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Running sums side by side.
+/// The number of partial sums.
 const LANES: usize = 8;
 
-/// Σ left·right of two vectors `[D]`, each factor taken to f64 first.
+/// Σ left·right of two vectors `[D]`, each factor converted to f64 first.
 pub(super) fn dot<L: Into<f64> + Copy, R: Into<f64> + Copy>(left: &[L], right: &[R]) -> f64 {
     Arch::new().dispatch(Dot { left, right })
 }

@@ -1,8 +1,8 @@
-//! The system for many images: w itself, and passes over the feature rows as they lie in memory.
+//! The linear system for many images: w itself, and passes over the feature rows in memory.
 //!
-//! No copy of the features is made: scaling is applied to the vectors that meet them. The Newton step is found
-//! by conjugate gradients, one pass over the rows each, and only as exactly as the outer iteration can use
-//! (Nocedal & Wright 2006, "Numerical Optimization", algorithm 7.1); [`super::preconditioner`] keeps the passes few.
+//! The features are not copied: the scaling is applied to the vectors that they are multiplied with. The Newton step is
+//! found by conjugate gradients, one pass per iteration, and only as accurately as the outer iteration can use (Nocedal
+//! & Wright 2006, "Numerical Optimization", algorithm 7.1); [`super::preconditioner`] keeps the passes few.
 
 use std::sync::OnceLock;
 
@@ -16,34 +16,34 @@ use super::scaling::Scaling;
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::Progress;
 
-/// Rows that one task goes over; fixed, so that sums do not depend on the number of threads.
+/// Rows per task; fixed, so that sums do not depend on the number of threads.
 const ROWS_PER_TASK: usize = 256;
 
-/// Conjugate-gradient iterations in one Newton step; what is found until then is a step downhill all the same.
+/// The largest number of conjugate-gradient iterations per Newton step; a truncated step is a descent direction too.
 const MAX_ITERATIONS: usize = 1000;
 
-/// Features and which of their rows are fitted.
+/// The features and the indices of the fitted and held-out rows.
 pub(super) struct RowSystem<'a> {
     features: &'a FeatureMatrix,
     scaling: Scaling,
     fitted: Vec<usize>,
     held_out: Vec<usize>,
-    /// Made for the first step: a system that only evaluates needs none.
+    /// The sample for the preconditioner, created at the first step: a system that only evaluates needs none.
     sample: OnceLock<Sample>,
 }
 
 impl<'a> RowSystem<'a> {
-    /// For the images `fitted`, to be applied to the images `held_out`.
+    /// A system that is fitted to the images `fitted` and applied to the images `held_out`.
     pub(super) fn new(features: &'a FeatureMatrix, scaling: Scaling, fitted: &[usize], held_out: &[usize]) -> Self {
         Self { features, scaling, fitted: fitted.to_vec(), held_out: held_out.to_vec(), sample: OnceLock::new() }
     }
 
-    /// A head given by its weights on the scaled features.
+    /// The point with these weights on the scaled features.
     pub(super) fn point(&self, weights: Vec<f64>, bias: f64) -> Point {
         Point { products: self.products(&weights, &self.fitted), coordinates: weights, bias }
     }
 
-    /// w on plain features, `[D]`, and what the means take from the bias.
+    /// The weights on unscaled features, `[D]`, and the shift of the logits by the means.
     fn folded(&self, weights: &[f64]) -> (Vec<f64>, f64) {
         let folded: Vec<f64> = weights.iter().zip(&self.scaling.scale).map(|(weight, scale)| weight * scale).collect();
         let shift = -dot(&folded, &self.scaling.mean);
@@ -56,7 +56,7 @@ impl<'a> RowSystem<'a> {
         rows.par_iter().with_min_len(64).map(|&row| dot(self.features.row(row), &folded) + shift).collect()
     }
 
-    /// Zᵀ·s `[D]` and Σ s for numbers s of the fitted images, each of which `factor` gives from the image's features.
+    /// Zᵀ·s `[D]` and Σ s, where `factor` gives the s of each fitted image from its index and its features.
     fn transposed(&self, factor: impl Fn(usize, &[f32]) -> f64 + Sync) -> (Vec<f64>, f64) {
         let parts: Vec<(Vec<f64>, f64)> = self
             .fitted

@@ -1,11 +1,11 @@
-//! Features centred and brought to one scale for the solvers, and taken back into the head afterwards.
+//! Centring and scaling of the features for the solvers, and folding the scaling back into the head.
 //!
-//! All columns are divided by the same number, the root of their mean variance, so a strength of the penalty means the
-//! same on any features while the columns keep their differences: the channels of a trained network that vary most say
-//! most. Over five sets of photos dividing each row by its length did no better, nor did dividing each column by the root of
-//! its standard deviation; by the standard deviation itself was clearly worse on three. The statistics are those of the rows that are
-//! fitted, never of rows that are held out. A column that does not vary there carries nothing: it becomes zeros and
-//! gets weight 0, whatever it holds in other images.
+//! All columns are divided by the same number, the root of their mean variance, so that an L2 penalty means the same
+//! for any features while the columns keep their relative scale: the channels of a trained network that vary most are
+//! the most informative. On five sets of photos, dividing each row by its length was no better, nor was dividing each
+//! column by the root of its standard deviation; dividing it by the standard deviation was clearly worse on three. The
+//! statistics are those of the fitted rows, never of held-out rows. A column that is constant over the fitted rows
+//! becomes zeros and gets weight 0, whatever its values in other images.
 
 use std::ops::Range;
 
@@ -14,10 +14,10 @@ use rayon::prelude::*;
 use super::{Head, product};
 use crate::features::matrix::FeatureMatrix;
 
-/// Rows summed by one task; fixed, so that sums do not depend on the number of threads.
+/// Rows per task; fixed, so that sums do not depend on the number of threads.
 const ROWS_PER_TASK: usize = 256;
 
-/// Mean and scale of every column, `[D]` each; the scale is the same for all that vary and 0 for those that do not.
+/// Mean and scale of every column, `[D]` each; the scale is the same for all columns that vary and 0 for the others.
 #[derive(Debug, Clone)]
 pub(super) struct Scaling {
     pub(super) mean: Vec<f64>,
@@ -25,14 +25,14 @@ pub(super) struct Scaling {
 }
 
 impl Scaling {
-    /// Of some rows of `features`: the mean variance of the D columns becomes 1.
+    /// The scaling by some rows of `features`: the mean variance of the D columns becomes 1.
     pub(super) fn new(features: &FeatureMatrix, rows: &[usize]) -> Self {
         let count = rows.len().max(1) as f64;
         let mut mean = column_sums(features, rows, |sums, row| product::add_scaled(sums, 1.0, row));
         for sum in &mut mean {
             *sum /= count;
         }
-        // Around the mean in a second pass: sums of squares would cancel where the mean is large.
+        // Squares around the mean, in a second pass: plain sums of squares would cancel where the mean is large.
         let squares = column_sums(features, rows, |sums, row| {
             for ((sum, &value), mean) in sums.iter_mut().zip(row).zip(&mean) {
                 let distance = f64::from(value) - mean;
@@ -53,22 +53,22 @@ impl Scaling {
         values.map(|((&value, mean), scale)| (f64::from(value) - mean) * scale)
     }
 
-    /// The head on plain features that equals `weights` `[D]` and `bias` on scaled ones.
+    /// The head on unscaled features that is equivalent to `weights` `[D]` and `bias` on scaled ones.
     pub(super) fn fold_back(&self, weights: &[f64], bias: f64) -> Head {
         let weight: Vec<f32> = weights.iter().zip(&self.scale).map(|(weight, scale)| (weight * scale) as f32).collect();
-        // From the weights as they are stored: their rounding then costs nothing for the average image.
+        // Computed from the rounded weights: their rounding then does not shift the logit of the mean image.
         let shift = product::dot(&weight, &self.mean);
         Head { weight, bias: (bias - shift) as f32 }
     }
 }
 
-/// The variance of a column, 0 where only rounding moves it (the bound of scikit-learn's `StandardScaler`).
+/// The variance of a column, or 0 if it is within rounding error (the bound of scikit-learn's `StandardScaler`).
 fn without_rounding(variance: f64, mean: f64, count: f64) -> f64 {
     let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
     if variance > rounding { variance } else { 0.0 }
 }
 
-/// Sums over rows, `[D]`, in tasks of fixed size added up in order.
+/// Column sums over rows, `[D]`, added up in order from tasks of fixed size.
 pub(super) fn column_sums(
     features: &FeatureMatrix,
     rows: &[usize],

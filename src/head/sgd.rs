@@ -1,10 +1,10 @@
-//! The other solver: tch's `AdamW` on mini-batches, for comparison with the exact one and for those used to epochs.
+//! The SGD solver: tch's `AdamW` on mini-batches, for comparison with the exact solver and for users who prefer epochs.
 //!
-//! The same loss ([`super::objective`]) without its penalty, which `AdamW`'s decoupled weight decay stands in for; the
-//! bias decays too, as in `torch.optim.AdamW(linear.parameters())`. Features are scaled by the training images
-//! and the head folded back. Steps begin at the head of zeros: the problem is convex, and from there neither class is
-//! nearer. With images to stop by the best epoch is kept and fitting ends when it stays the best. Deterministic: every
-//! shuffle comes from one seeded `ChaCha` stream, libtorch's own generator is never asked.
+//! It minimises the loss of [`super::objective`] with the decoupled weight decay of `AdamW` in place of the L2 penalty;
+//! the bias decays too, as in `torch.optim.AdamW(linear.parameters())`. Features are scaled by the statistics of the
+//! training images and the scaling is folded back into the head. Fitting starts at the head of zeros: the problem is
+//! convex, and zeros favour neither class. With held-out images, the best epoch is kept and fitting stops early. The
+//! solver is deterministic: all shuffles come from one seeded `ChaCha` stream, libtorch's own generator is not used.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,20 +17,20 @@ use super::{Examples, Head, HeadError, examples::require_positive};
 use crate::features::matrix::FeatureMatrix;
 use crate::progress::{Progress, Unit};
 
-/// How the SGD solver is to fit.
+/// Options of the SGD solver.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SgdOptions {
-    /// Most passes over the training images. Default: 200.
+    /// The largest number of passes over the training images. Default: 100.
     pub epochs: usize,
-    /// Default: 0.001, `AdamW`'s own.
+    /// The learning rate. Default: 0.001, that of `AdamW`.
     pub learning_rate: f64,
-    /// Images a step; the last batch of an epoch may be smaller. Default: 32.
+    /// Images per step; the last batch of an epoch may be smaller. Default: 32.
     pub batch_size: usize,
-    /// Decoupled weight decay, multiplied by the learning rate at every step. Default: 0.01, `AdamW`'s own.
+    /// Decoupled weight decay, multiplied by the learning rate at every step. Default: 0.01, that of `AdamW`.
     pub weight_decay: f64,
-    /// Epochs without a lower loss on the images to stop by before fitting stops. Default: 20.
+    /// Epochs without a lower loss on the held-out images after which fitting stops. Default: 20.
     pub patience: usize,
-    /// Of the shuffles. Default: 0.
+    /// The seed of the shuffles. Default: 0.
     pub seed: u64,
 }
 
@@ -49,7 +49,7 @@ impl SgdOptions {
         }
         require_positive("lr", self.learning_rate)?;
         for (name, value) in [("lr", self.learning_rate), ("weight-decay", self.weight_decay)] {
-            // Far above anything useful, and far below where libtorch's own f32 arithmetic refuses to go on.
+            // Far above anything useful, and far below where libtorch's f32 arithmetic fails.
             if !(0.0..=1000.0).contains(&value) {
                 return Err(HeadError::InvalidSetting {
                     name,
@@ -62,28 +62,28 @@ impl SgdOptions {
     }
 }
 
-/// One epoch's losses: means over images, weighted by class.
+/// The mean losses of one epoch, weighted by class.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Epoch {
-    /// Over the training images, while the weights were moving.
+    /// The loss of the training images, averaged over the steps of the epoch.
     pub training_loss: f64,
-    /// Over the images to stop by, at the end of the epoch.
+    /// The loss of the held-out images at the end of the epoch.
     pub stopping_loss: Option<f64>,
 }
 
 /// A head fitted by mini-batch steps.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SgdFit {
-    /// That of the best epoch, on plain features.
+    /// The head of the best epoch, on unscaled features.
     pub head: Head,
-    /// Its number, counted from 1: of the lowest loss on the images to stop by, or the last one where there are none.
+    /// Its number, from 1: the epoch of the lowest loss on the held-out images, or the last one without them.
     pub best_epoch: usize,
-    /// All epochs that were run.
+    /// The losses of all epochs that were run.
     pub history: Vec<Epoch>,
 }
 
-/// Fits a head to `training`, stopping by the loss on `held_out` where it is given: these images choose the epoch, so no
-/// numbers should be taken on them.
+/// Fits a head to `training`, with early stopping by the loss on `held_out` if there are any: these images choose the
+/// epoch, so no metrics should be computed on them.
 ///
 /// # Errors
 /// [`HeadError::InvalidSetting`], [`HeadError::WidthsDiffer`], [`HeadError::Diverged`],
@@ -147,7 +147,7 @@ fn descend(
         }
         history.push(Epoch { training_loss, stopping_loss });
         progress.advance(1);
-        // Without images to stop by every epoch counts as better than the one before.
+        // Without held-out images every epoch counts as better than the one before.
         let score = stopping_loss.unwrap_or(f64::NEG_INFINITY);
         match &best {
             Some((lowest, at, ..)) if stopping_loss.is_some() && score >= *lowest => {
@@ -185,7 +185,7 @@ impl Batch {
         make().map_err(during("copying the features to the device"))
     }
 
-    /// Some of the images.
+    /// The images at `indices`.
     fn select(&self, indices: &Tensor) -> Result<Self, TchError> {
         Ok(Self {
             features: self.features.f_index_select(0, indices)?,
@@ -203,7 +203,7 @@ fn to_tensor(features: &FeatureMatrix, scaling: &Scaling) -> Result<Tensor, TchE
     Tensor::f_from_slice(&values)?.f_reshape([size(features.len()), size(features.width())])
 }
 
-/// What the images of each class weigh in the mean over a batch.
+/// The weight of an image of each class in the mean over a batch.
 #[derive(Debug, Clone, Copy)]
 struct ClassWeights {
     positive: f64,
@@ -211,22 +211,22 @@ struct ClassWeights {
 }
 
 impl ClassWeights {
-    /// As [`super::objective`] has it, times N: the mean over all images is then the mean over the weights.
+    /// The weights of [`super::objective`] times N / W: the plain mean over all images is then the weighted mean.
     fn new(labels: &[bool], pos_weight: f64) -> Self {
         let negative = labels.len() as f64 / total_weight(labels, pos_weight);
         Self { positive: pos_weight * negative, negative }
     }
 }
 
-/// tch's `Linear(D, 1)` in a store of its own, and the optimiser that moves it.
+/// A tch `Linear(D, 1)` in its own variable store, and its optimiser.
 struct Trainer {
     /// Owns the variables that `linear` and `optimizer` share.
     _store: nn::VarStore,
     linear: nn::Linear,
     optimizer: nn::Optimizer,
-    /// Of a negative, `[1]`.
+    /// The weight of a negative, `[1]`.
     weight: Tensor,
-    /// Of a positive ÷ of a negative, `[1]`.
+    /// The weight of a positive ÷ that of a negative, `[1]`.
     pos_weight: Tensor,
 }
 
@@ -239,7 +239,7 @@ impl Trainer {
         device: Device,
     ) -> Result<Self, TchError> {
         let store = nn::VarStore::new(device);
-        // Constants, so that libtorch's own random generator is not asked.
+        // Constants, so that libtorch's random generator is not used.
         let constant = nn::Init::Const(0.0);
         let config = nn::LinearConfig { ws_init: constant, bs_init: Some(constant), bias: true };
         let mut linear = nn::linear(store.root(), size(weight.len()), 1, config);
@@ -254,10 +254,10 @@ impl Trainer {
         Ok(Self { _store: store, linear, optimizer, weight: number(class.negative)?, pos_weight })
     }
 
-    /// One pass in the given order; the mean loss over the images.
+    /// One pass over the images in the given order; returns their mean loss.
     fn epoch(&mut self, all: &Batch, order: &[usize], batch_size: usize, device: Device) -> Result<f64, TchError> {
-        // Kept on the device: reading every step's loss would make a GPU wait at every step. Not added up there, for the sum
-        // is of 64 bits, which Apple's GPUs lack.
+        // Losses stay on the device during the epoch: reading each one would make a GPU wait at every step. They are
+        // summed on the CPU in f64, which Apple's GPUs lack.
         let (mut losses, mut total) = (Vec::with_capacity(order.len().div_ceil(batch_size)), 0.0);
         for indices in order.chunks(batch_size) {
             let indices: Vec<i64> = indices.iter().map(|&index| size(index)).collect();
@@ -274,7 +274,7 @@ impl Trainer {
         Ok(total / order.len() as f64)
     }
 
-    /// One step; the mean loss of the batch before it, a number of 32 bits without gradient on the device.
+    /// One optimiser step; returns the mean loss of the batch before it, an f32 tensor without gradient on the device.
     fn step(&mut self, batch: &Batch) -> Result<Tensor, TchError> {
         let logits = self.forward(&batch.features)?; // [B, 1]
         let loss = logits.f_binary_cross_entropy_with_logits(
@@ -289,7 +289,7 @@ impl Trainer {
         loss.f_detach()
     }
 
-    /// `[B, D]` → `[B, 1]`.
+    /// The logits `[B, 1]` of features `[B, D]`.
     fn forward(&self, features: &Tensor) -> Result<Tensor, TchError> {
         features.f_linear(&self.linear.ws, self.linear.bs.as_ref())
     }
@@ -297,11 +297,11 @@ impl Trainer {
     /// The logits of all images, `[N]`.
     fn logits(&self, features: &Tensor) -> Result<Vec<f64>, TchError> {
         let logits = tch::no_grad(|| self.forward(features))?;
-        // To the CPU first: Apple's GPUs have no numbers of 64 bits.
+        // Moved to the CPU first: Apple's GPUs have no f64.
         Vec::try_from(logits.f_reshape([-1])?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)
     }
 
-    /// Weights `[D]` and bias as they are now.
+    /// The current weights `[D]` and bias.
     fn parameters(&self) -> Result<(Vec<f32>, f32), TchError> {
         let read = |tensor: &Tensor| -> Result<Vec<f32>, TchError> {
             Vec::try_from(tensor.f_detach()?.f_reshape([-1])?.f_to_device(Device::Cpu)?)
@@ -311,7 +311,7 @@ impl Trainer {
     }
 }
 
-/// Fisher and Yates' shuffle, written out so that no release of a crate changes the order of a seed.
+/// The Fisher–Yates shuffle, written here so that no release of a crate changes the order that a seed gives.
 fn shuffle(order: &mut [usize], random: &mut ChaCha8Rng) {
     for last in (1..order.len()).rev() {
         let below = last as u128 + 1;
@@ -320,12 +320,12 @@ fn shuffle(order: &mut [usize], random: &mut ChaCha8Rng) {
     }
 }
 
-/// A size as libtorch counts; no allocation reaches the end of i64, where libtorch itself would refuse.
+/// A size in libtorch's integer type; no allocation reaches the maximum of i64.
 fn size(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Names what libtorch was doing when it failed.
+/// Wraps an error of libtorch with the action that failed.
 fn during(action: &'static str) -> impl FnOnce(TchError) -> HeadError {
     move |source| HeadError::Torch { action, source }
 }

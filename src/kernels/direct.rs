@@ -1,13 +1,12 @@
-//! The windows of 3×3, 7×7 and strided convolutions, gathered into rows for one product (im2row).
+//! The windows of 3×3, 7×7 and strided convolutions, gathered into rows for a matrix product (im2row).
 //!
-//! A row of a window is `[K, K, I]`: for each of its pixels all channels, as they lie in an NHWC map; zeros stand for
-//! what is outside of the map.
+//! A row is a window `[K, K, I]`: all channels of each of its pixels, as in an NHWC map, with zeros outside the map.
 
 use std::ops::Range;
 
 use super::simd::{Kernel, Simd};
 
-/// How the pixels of an output see the input.
+/// The geometry that maps output pixels to input windows.
 #[derive(Clone, Copy)]
 pub(super) struct Window {
     /// Height, width and channels of the input.
@@ -25,14 +24,14 @@ impl Window {
     }
 }
 
-/// Gathers numbers `steps` of windows, one window a row.
+/// Gathers the values `steps` of windows, one window per row.
 pub(super) struct Gather<'a> {
     pub(super) window: Window,
     pub(super) input: &'a [f32],
-    /// The output's pixel of the first row, counted through the batch.
+    /// The output pixel of the first row, counted through the batch.
     pub(super) first: usize,
     pub(super) steps: Range<usize>,
-    /// Rows, `stride` apart: all of them are filled.
+    /// Rows at intervals of `stride`, all of which are filled.
     pub(super) rows: &'a mut [f32],
     pub(super) stride: usize,
 }
@@ -64,7 +63,7 @@ impl Kernel for Gather<'_> {
 }
 
 impl Window {
-    /// Whether the window of column `x` lies between the left and the right side of the map.
+    /// Whether the window of column `x` lies horizontally inside the map.
     #[inline(always)]
     fn is_inside(&self, x: usize) -> bool {
         let [_, width, _] = self.input;
@@ -72,7 +71,7 @@ impl Window {
         left >= padding && left + padding < width
     }
 
-    /// Numbers `steps` of the window of output pixel (`y`, `x`), tap by tap.
+    /// Gathers the values `steps` of the window of output pixel (`y`, `x`), tap by tap.
     #[inline(always)]
     fn gather_taps(&self, map: &[f32], y: usize, x: usize, steps: &Range<usize>, row: &mut [f32]) {
         let [height, width, channels] = self.input;
@@ -81,7 +80,7 @@ impl Window {
             let (tap, channel) = (step / channels, step % channels);
             let many = (channels - channel).min(steps.end - step);
             let row = &mut row[step - steps.start..][..many];
-            // Before the first side these wrap around and are past the last one.
+            // Negative coordinates wrap around to beyond the far edge.
             let y = (y * self.stride + tap / self.kernel).wrapping_sub(padding);
             let x = (x * self.stride + tap % self.kernel).wrapping_sub(padding);
             if y < height && x < width {
@@ -93,8 +92,7 @@ impl Window {
         }
     }
 
-    /// All 147 numbers of the window of the stem, which lies between the sides: in each of its rows, 21 numbers side by
-    /// side.
+    /// Gathers all 147 values of a stem window that lies horizontally inside the map: 21 contiguous values per row.
     #[inline(always)]
     fn gather_stem(&self, map: &[f32], y: usize, x: usize, row: &mut [f32]) {
         let [height, width, _] = self.input;

@@ -1,9 +1,9 @@
-//! The product that every convolution here comes down to: rows of pixels times panels of packed weights.
+//! The matrix product of all convolutions here: rows of pixels times panels of packed weights.
 //!
 //! `out[M, P] = max(floor, bias[P] + a[M, K] panel[K, P] (+ out[M, P]))`, with `P` = [`Simd::PANEL`] columns in two
-//! vectors. A tile of up to [`Simd::ROWS`] rows by `P` columns stays in registers while `K` runs. One number of `out`
-//! is the same chain of fused multiply-adds whichever tile it is in: how rows are shared out among tiles, and images
-//! among calls, never shows in a bit.
+//! vectors. A tile of up to [`Simd::ROWS`] rows by `P` columns stays in registers over the loop along `K`. A value of
+//! `out` is the same chain of fused multiply-adds in any tile: the division of rows into tiles, and of images into
+//! calls, does not change a bit.
 
 use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -17,19 +17,19 @@ pub(super) struct Rows<'a> {
     pub(super) count: usize,
 }
 
-/// What happens to a sum on its way to memory.
+/// The last operations on a sum before it is stored.
 #[derive(Clone, Copy)]
 pub(super) struct Epilogue<'a> {
-    /// One number a column of the panel, where the sums start.
+    /// One value per column of the panel, the initial value of its sums.
     pub(super) bias: &'a [f32],
-    /// Whether what is in `out` already is added, after the products.
+    /// Whether the previous content of `out` is added after the products.
     pub(super) accumulate: bool,
-    /// The least result: 0 is ReLU, −∞ is none.
+    /// The minimum of the results: 0 for ReLU, −∞ for none.
     pub(super) floor: f32,
 }
 
-/// `rows` times one `panel` of `[K, P]` packed weights, into rows of `out` that are `out_stride` apart. `next` is what
-/// will be read soon; it is fetched meanwhile.
+/// `rows` times one `panel` of `[K, P]` packed weights, into rows of `out` at intervals of `out_stride`. `next`, the
+/// data that will be read next, is prefetched.
 pub(super) fn multiply<S: Simd>(
     simd: S,
     rows: Rows,
@@ -46,7 +46,7 @@ pub(super) fn multiply<S: Simd>(
     assert!(depth > 0 && panel.len() == depth * S::PANEL && epilogue.bias.len() >= S::PANEL, "the panel is whole");
     assert!(rows.numbers.len() >= (rows.count - 1) * rows.stride + depth, "the rows end inside of their numbers");
     assert!(out.len() >= (rows.count - 1) * out_stride + S::PANEL, "the results have a place");
-    // As equal as can be: `tall` tiles of `height` rows, then `short` ones of a row less.
+    // Tiles of nearly equal size: `tall` ones of `height` rows, then `short` ones of a row less.
     let tiles = rows.count.div_ceil(S::ROWS);
     let height = rows.count.div_ceil(tiles);
     let short = height * tiles - rows.count;
@@ -57,7 +57,7 @@ pub(super) fn multiply<S: Simd>(
         panel: panel.as_ptr(),
         depth,
         next: next.as_ptr_range(),
-        // Each tile fetches its share, but no less than a line in four steps.
+        // Each tile prefetches its share, but at least one cache line in four steps.
         ahead: next.len().div_ceil(tiles * depth).max(4),
         bias: epilogue.bias.as_ptr(),
         accumulate: epilogue.accumulate,
@@ -78,7 +78,7 @@ pub(super) fn multiply<S: Simd>(
     }
 }
 
-/// Tiles of equally many rows, one below the other, times one panel.
+/// Tiles of equal height, one below the other, times one panel.
 #[derive(Clone)]
 struct Stripe {
     a: *const f32,
@@ -86,7 +86,7 @@ struct Stripe {
     panel: *const f32,
     depth: usize,
     next: std::ops::Range<*const f32>,
-    /// Numbers of `next` that are fetched in a step.
+    /// Values of `next` that are prefetched per step.
     ahead: usize,
     bias: *const f32,
     accumulate: bool,
@@ -100,8 +100,8 @@ impl Stripe {
     /// Multiplies `tiles` tiles of `height` rows.
     ///
     /// # Safety
-    /// `height` is 1 to [`Simd::ROWS`]; all rows of `a` and `out`, the panel and the bias can be read, `out` be
-    /// written.
+    /// `height` is 1 to [`Simd::ROWS`]; all rows of `a` and `out`, the panel and the bias are valid for reading, the
+    /// rows of `out` also for writing.
     unsafe fn run<S: Simd>(self, simd: S, height: usize) {
         macro_rules! tiles_of {
             ($($rows:literal)*) => {
@@ -114,7 +114,7 @@ impl Stripe {
         tiles_of!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     }
 
-    /// Steps over `tiles` tiles of `height` rows.
+    /// Advances by `tiles` tiles of `height` rows.
     #[inline(always)]
     fn skip(&mut self, tiles: usize, height: usize) {
         self.a = self.a.wrapping_add(tiles * height * self.a_stride);
@@ -144,12 +144,12 @@ impl<const R: usize> Kernel for Tiles<R> {
 /// The micro-kernel: `R` rows times a panel.
 ///
 /// # Safety
-/// `R` rows of `a` and `out`, the panel and the bias can be read, `out` be written.
+/// `R` rows of `a` and `out`, the panel and the bias are valid for reading, the rows of `out` also for writing.
 #[inline(always)]
 unsafe fn tile<S: Simd, const R: usize>(simd: S, stripe: &Stripe) {
     let &Stripe { panel, depth, ahead, out_stride, .. } = stripe;
     let mut next = stripe.next.start;
-    // Loops all over: a closure that goes through `std` is not compiled with the token's instructions.
+    // Plain loops throughout: a closure called by `std` is not compiled with the token's instructions.
     let (mut a, mut out) = ([stripe.a; R], [stripe.out; R]);
     for r in 1..R {
         a[r] = a[r - 1].wrapping_add(stripe.a_stride);
@@ -168,7 +168,7 @@ unsafe fn tile<S: Simd, const R: usize>(simd: S, stripe: &Stripe) {
         let mut b = panel;
         let unrolled = if S::UNROLL { depth - depth % 4 } else { 0 };
         for k in (0..unrolled).step_by(4) {
-            // Written out: a loop here is not always unrolled, and then the sums go through memory.
+            // Unrolled by hand: LLVM does not always unroll such a loop, and then the sums go through memory.
             simd.prefetch(next);
             simd.prefetch(next.wrapping_add(16));
             step(simd, &mut sums, &a, k, b);
@@ -205,7 +205,7 @@ unsafe fn tile<S: Simd, const R: usize>(simd: S, stripe: &Stripe) {
 /// Adds the outer product of column `k` of `a` and row `b` of the panel.
 ///
 /// # Safety
-/// The column and the row can be read.
+/// The column and the row are valid for reading.
 #[inline(always)]
 unsafe fn step<S: Simd, const R: usize>(
     simd: S,
@@ -214,7 +214,7 @@ unsafe fn step<S: Simd, const R: usize>(
     k: usize,
     b: *const f32,
 ) {
-    // Keeps the loads of later steps where they are: there are no registers to move them up to.
+    // Prevents moving up the loads of later steps, for which there are no registers.
     compiler_fence(Ordering::SeqCst);
     // SAFETY: the caller's promise.
     unsafe {

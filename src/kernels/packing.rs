@@ -1,12 +1,12 @@
-//! Weights in the order in which the micro-kernel reads them: panels of [`Simd::PANEL`] outputs, and in each panel a
-//! row of `PANEL` numbers for each step of the product's depth.
+//! Packing of weights in the order in which the micro-kernel reads them: panels of [`Simd::PANEL`] outputs, in which
+//! there is a row of `PANEL` values for each step of the product's depth.
 
 use std::ops::Range;
 
 use super::simd::Simd;
 use super::workspace::Aligned;
 
-/// Inputs that are turned around together, so that their rows stay in the first cache.
+/// Inputs that are transposed together, so that their rows stay in the L1 cache.
 const BLOCK: usize = 32;
 
 /// Packed weights `[outputs / P][depth][P]` of a product, and its bias.
@@ -19,8 +19,8 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// Packs `weight`, `[O, I, taps]`, so that depth runs over the taps and in each tap over the inputs: as a window of
-    /// an NHWC map lies in memory.
+    /// Packs `weight`, `[O, I, taps]`, with the depth running over the taps and within each tap over the inputs, as in
+    /// a window of an NHWC map.
     pub(super) fn pack<S: Simd>(weight: &[f32], bias: &[f32], inputs: usize, taps: usize) -> Self {
         let (outputs, depth) = (bias.len(), inputs * taps);
         assert!(weight.len() == outputs * depth && outputs.is_multiple_of(S::PANEL), "the weights fill panels");
@@ -42,7 +42,7 @@ impl Panels {
         Self { depth, outputs, bias: Aligned::from_slice(bias), numbers }
     }
 
-    /// How many panels there are.
+    /// The number of panels.
     pub(super) fn count<S: Simd>(&self) -> usize {
         self.outputs / S::PANEL
     }

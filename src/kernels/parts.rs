@@ -1,12 +1,12 @@
 //! The division of an output among threads.
 //!
-//! Promise: every part is cut between two units and computed alone, so that the parts together are the whole to the bit,
-//! whatever their number.
+//! Guarantee: the parts consist of whole units and are computed independently, so the result is the same to the bit for
+//! any number of parts.
 
 use rayon::prelude::*;
 
-/// Cuts `output` into nearly equal parts of whole units and calls `work` with each, and with where in `output` it begins;
-/// each on a thread of rayon's pool, or the only one on this. `start` tells where a unit begins.
+/// Cuts `output` into nearly equal parts of whole units and calls `work` with the offset of each part and the part, on
+/// rayon's pool or, if there is only one, on this thread. `start` gives the offset of a unit.
 pub(super) fn run(
     output: &mut [f32],
     (threads, units): (usize, usize),

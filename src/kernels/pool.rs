@@ -1,10 +1,10 @@
-//! The pooling behind the stem.
+//! The max pooling after the stem.
 
 use super::parts;
 use super::simd::{Isa, Kernel, Simd};
 
-/// Takes the largest of 3×3 pixels at every other pixel, with a padding of 1: `[n, h, w, channels]` to
-/// `[n, ⌈h/2⌉, ⌈w/2⌉, channels]`. A number that is not one (NaN) may pass or not.
+/// 3×3 max pooling of stride 2 with a padding of 1: `[n, h, w, channels]` to `[n, ⌈h/2⌉, ⌈w/2⌉, channels]`. A NaN may
+/// propagate or not.
 pub(crate) fn max_pool_3x3_s2(
     isa: Isa,
     input: &[f32],
@@ -37,7 +37,7 @@ pub(crate) fn max_pool_3x3_s2(
     );
 }
 
-/// One row of the output from three of the input, of which a missing one is replaced by its neighbour.
+/// One row of the output from three rows of the input; at the edges a missing one is replaced by its neighbour.
 struct Row<'a> {
     rows: [&'a [f32]; 3],
     channels: usize,

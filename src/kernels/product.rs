@@ -1,9 +1,8 @@
-//! Convolutions as one product: 1×1 of stride 1 on the map as it is, the others on rows that are gathered first
-//! (im2row).
+//! Convolutions as a matrix product: 1×1 of stride 1 directly on the map, the others on gathered rows (im2row).
 //!
 //! `[pixels, depth] × [depth, outputs]` in blocks of [`ROWS`] pixels and [`DEPTH`] steps, so that the rows of a block
-//! stay in the second cache while all panels of weights pass by. Each block of depth is a sum of its own, added to
-//! those before it: that depends on the layer alone, and is more exact than one long sum.
+//! stay in the L2 cache during the loop over the panels of weights. Each block of depth has a sum of its own, added to
+//! the previous ones: the blocks depend on the layer only, and this is more accurate than one long sum.
 
 use std::ops::Range;
 
@@ -13,11 +12,11 @@ use super::packing::Panels;
 use super::simd::Simd;
 use super::workspace::Aligned;
 
-/// Pixels of a block: a multiple of the 14 and, nearly, of the 6 rows of a tile.
+/// Pixels per block: a multiple of the 14 rows of an AVX-512 tile and, nearly, of the 6 of an AVX2 tile.
 const ROWS: usize = 112;
-/// Steps of depth in a block, at most.
+/// The largest number of steps of depth in a block.
 const DEPTH: usize = 512;
-/// Where sums start after the first block of depth.
+/// The initial values of the sums after the first block of depth.
 const ZEROS: [f32; 64] = [0.0; 64];
 
 /// `output = max(floor, bias (+ output) + windows of input × panels)`, from pixel `start` of the whole output on.
@@ -51,7 +50,7 @@ pub(super) fn run<S: Simd>(
                     floor: if is_last { floor } else { f32::NEG_INFINITY },
                 };
                 let next = if in_place && is_first && index == 0 {
-                    // Nobody has read these rows yet.
+                    // These rows have not been read yet.
                     &a.numbers[S::ROWS.min(count) * a.stride..count * a.stride]
                 } else {
                     panels.panel::<S>((index + 1) % panels.count::<S>(), &steps)
@@ -63,13 +62,13 @@ pub(super) fn run<S: Simd>(
     }
 }
 
-/// `0..depth` in blocks of at most [`DEPTH`]: whole taps, where several fit into one.
+/// `0..depth` in blocks of at most [`DEPTH`]: whole taps, if at least one fits.
 fn blocks_of_depth(depth: usize, channels: usize) -> impl Iterator<Item = Range<usize>> {
     let block = if channels <= DEPTH { DEPTH / channels * channels } else { DEPTH };
     (0..depth).step_by(block).map(move |start| start..(start + block).min(depth))
 }
 
-/// Numbers `steps` of the windows of `pixels`, a row each.
+/// The values `steps` of the windows of `pixels`, one row each.
 fn gather<'a, S: Simd>(
     simd: S,
     window: Window,
@@ -78,7 +77,7 @@ fn gather<'a, S: Simd>(
     steps: &Range<usize>,
     scratch: &'a mut Aligned,
 ) -> Rows<'a> {
-    // A line more than is needed, so that rows do not share the sets of a cache.
+    // Padded by one cache line, so that rows do not map to the same cache sets.
     let stride = steps.len().next_multiple_of(16) + 16;
     let count = pixels.len();
     let rows = scratch.at_least(count * stride);

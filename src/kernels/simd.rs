@@ -1,18 +1,17 @@
-//! Vectors of `f32` for two generations of x86-64 behind one trait, so that each kernel is written once.
+//! `f32` vectors for two generations of x86-64 behind one trait, so that each kernel is written once.
 //!
-//! A token (`Avx2`, `Avx512`) is a proof: nothing makes one but its `detect`, which asks the processor. What
-//! [`Simd::vectorize`] runs is compiled with the token's instructions, as far as it is inlined: every function from
-//! there to a vector is `inline(always)` and no closure goes through `std`, or the vectors would travel through memory.
+//! A token (`Avx2`, `Avx512`) proves that the processor has the instructions: only its `detect` creates one. Code run
+//! by [`Simd::vectorize`] is compiled with the token's instructions as far as it is inlined: every function from there
+//! to a vector is `inline(always)` and `std` calls no closure, or vectors would pass through memory.
 
-/// What a set of instructions offers. `V` holds `LANES` numbers; the products and sums of a fused multiply-add are
-/// rounded once on every processor, so all of them agree to the bit.
+/// The operations of an instruction set. `V` holds `LANES` values; a fused multiply-add is rounded once on every
+/// processor, so all give the same bits.
 pub(super) trait Simd: Copy {
     type V: Copy;
     const LANES: usize;
-    /// Rows of the micro-kernel's tile, which is two vectors wide: as many as the registers hold.
+    /// Rows of the micro-kernel's tile, which is two vectors wide: as many as fit the registers.
     const ROWS: usize;
-    /// Whether four steps of the micro-kernel are written out. With registers to spare, LLVM would load ahead more than
-    /// fits.
+    /// Whether four steps of the micro-kernel are unrolled. With more registers, LLVM would move up too many loads.
     const UNROLL: bool;
     /// Columns of the micro-kernel's tile and of a panel of packed weights.
     const PANEL: usize = 2 * Self::LANES;
@@ -23,38 +22,38 @@ pub(super) trait Simd: Copy {
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a − b`.
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The larger one lane by lane; `b` where one of the two is not a number (NaN).
+    /// The maximum per lane; `b` if one of the two is NaN.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a b + c`.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c − a b`.
     fn neg_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// Asks for the line of `at` in the first cache; any address will do.
+    /// Prefetches the cache line of `at` into the L1 cache; any address is allowed.
     fn prefetch(self, at: *const f32);
-    /// `LANES` numbers from `from`.
+    /// Loads `LANES` values from `from`.
     ///
     /// # Safety
-    /// They can be read.
+    /// `from` is valid for reading `LANES` values.
     unsafe fn load(self, from: *const f32) -> Self::V;
-    /// `LANES` numbers to `to`.
+    /// Stores `LANES` values to `to`.
     ///
     /// # Safety
-    /// They can be written.
+    /// `to` is valid for writing `LANES` values.
     unsafe fn store(self, to: *mut f32, v: Self::V);
     /// Runs `kernel` compiled with these instructions.
     fn vectorize<K: Kernel>(self, kernel: K);
 }
 
-/// A piece of work that is written once for all instructions.
+/// A computation that is written once for all instruction sets.
 pub(super) trait Kernel {
     fn run<S: Simd>(self, simd: S);
 }
 
-/// A set of instructions that this processor has and that there are kernels for.
+/// An instruction set that this processor has and for which there are kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Isa(Token);
 
-/// The proof that the processor has them.
+/// The proof that the processor has the instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token {
     #[cfg(target_arch = "x86_64")]
@@ -64,12 +63,12 @@ enum Token {
 }
 
 impl Isa {
-    /// The fastest one of this processor; `None` where there are no kernels for it.
+    /// The fastest instruction set of this processor; `None` if it has none with kernels.
     pub(crate) fn detect() -> Option<Self> {
         Self::all().pop()
     }
 
-    /// All that this processor has, the fastest one last.
+    /// All instruction sets of this processor with kernels, the fastest last.
     pub(super) fn all() -> Vec<Self> {
         #[cfg(target_arch = "x86_64")]
         let all = [Avx2::detect().map(Token::Avx2), Avx512::detect().map(Token::Avx512)];
@@ -78,8 +77,7 @@ impl Isa {
         all.into_iter().flatten().map(Self).collect()
     }
 
-    /// Runs `kernel` with the token of these instructions, compiled as any code; what is in it may call
-    /// [`Simd::vectorize`].
+    /// Runs `kernel` with the token of these instructions, compiled without them; it may call [`Simd::vectorize`].
     pub(super) fn dispatch<K: Kernel>(self, kernel: K) {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
@@ -95,7 +93,7 @@ impl Isa {
     }
 }
 
-/// [`Isa::vectorize`] on its way.
+/// The kernel of [`Isa::vectorize`].
 struct Vectorized<K>(K);
 
 impl<K: Kernel> Kernel for Vectorized<K> {
@@ -122,7 +120,7 @@ mod x86 {
     pub(super) struct Avx2(());
 
     impl Avx2 {
-        /// Asks the processor.
+        /// The token, if the processor has the instructions.
         pub(super) fn detect() -> Option<Self> {
             (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
         }
@@ -133,7 +131,7 @@ mod x86 {
     pub(super) struct Avx512(());
 
     impl Avx512 {
-        /// Asks the processor.
+        /// The token, if the processor has the instructions.
         pub(super) fn detect() -> Option<Self> {
             Avx2::detect().filter(|_| is_x86_feature_detected!("avx512f")).map(|_| Self(()))
         }

@@ -1,9 +1,9 @@
-//! 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3): 36 multiplications for 16 results that take 144 directly.
+//! 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3): 36 multiplications for 16 results instead of 144.
 //!
-//! A block of tiles at a time, across rows and images: the tiles are transformed, `V[36][tile][I]`; 36 products with
-//! the transformed weights follow, `M[36][tile][slab] = V[36] U[slab][36]`, a slab of outputs at a time; each slab is
-//! transformed back. In all of them a tile has rows of its own, so that no other tile shows in its bits. What is not
-//! finite spreads over the tiles that see it, and no further.
+//! The tiles are processed in blocks, across rows and images: they are transformed to `V[36][tile][I]`; 36 products
+//! with the transformed weights follow, `M[36][tile][slab] = V[36] U[slab][36]`, a slab of outputs at a time; and each
+//! slab is transformed back. A tile has its own rows throughout, so its bits do not depend on other tiles. Values that
+//! are not finite affect the tiles that read them, and no others.
 
 mod transform;
 
@@ -12,10 +12,10 @@ use super::simd::Simd;
 use super::workspace::{Aligned, Workspace};
 use transform::{INPUTS, Input, OUTPUTS, Output, PLANES, Weights};
 
-/// Rows of the output that a row of tiles has.
+/// Rows of the output per row of tiles.
 pub(super) const ROWS: usize = OUTPUTS;
 
-/// Tiles of a block, at most. From 24 to 64 the layers of ResNet-50 differ by a few parts in a hundred.
+/// The largest number of tiles in a block. From 24 to 64 the times of the layers of ResNet-50 differ by a few percent.
 const BLOCK: usize = 32;
 
 /// Transformed weights `[O / slab][36][slab / P][I][P]`, and the bias.
@@ -28,7 +28,7 @@ pub(super) struct Winograd {
     bias: Aligned,
 }
 
-/// 36 planes of rows in the workspace, a row for each tile of a block.
+/// 36 planes in the workspace, each with a row for each tile of a block.
 struct Planes<'a> {
     numbers: &'a mut [f32],
     row: usize,
@@ -36,8 +36,8 @@ struct Planes<'a> {
 }
 
 impl<'a> Planes<'a> {
-    /// Rows of `numbers` for `tiles` tiles; a line more for each row and plane, so that they do not share the sets of a
-    /// cache.
+    /// Planes with `numbers` values for each of `tiles` tiles; rows and planes are padded by one cache line, so that
+    /// they do not map to the same cache sets.
     fn new(memory: &'a mut Aligned, tiles: usize, numbers: usize) -> Self {
         let row = numbers + 16;
         let plane = tiles * row + 16;
@@ -62,8 +62,8 @@ impl Winograd {
         Self { inputs, outputs, slab, weights, bias: Aligned::from_slice(bias) }
     }
 
-    /// `output = max(floor, bias (+ output) + input ∗ weight)` for maps of `height` × `width`, from
-    /// pixel `start` of the whole output on, which begins a row of tiles.
+    /// `output = max(floor, bias (+ output) + input ∗ weight)` for maps of `height` × `width`, from pixel `start` of
+    /// the whole output on, which must begin a row of tiles.
     pub(super) fn run<S: Simd>(
         &self,
         simd: S,
@@ -101,7 +101,7 @@ impl Winograd {
         }
     }
 
-    /// `V` of a block of tiles.
+    /// Computes `V` for a block of tiles.
     fn transform_input<S: Simd>(
         &self,
         simd: S,
@@ -122,7 +122,7 @@ impl Winograd {
         }
     }
 
-    /// `M`: the 36 products of `count` tiles with one slab of weights.
+    /// Computes `M`: the 36 products of `count` tiles with one slab of weights.
     fn multiply<S: Simd>(&self, simd: S, weights: &[f32], count: usize, v: &Planes, m: &mut Planes) {
         let epilogue = Epilogue { bias: &[0.0; 64], accumulate: false, floor: f32::NEG_INFINITY };
         let panels = self.slab / S::PANEL;
@@ -136,7 +136,7 @@ impl Winograd {
         }
     }
 
-    /// Results of a block of tiles, of the slab of outputs that begins at `column`.
+    /// Computes the results of a block of tiles for the slab of outputs that begins at `column`.
     #[expect(clippy::too_many_arguments, reason = "where from, which, and where to")]
     fn transform_output<S: Simd>(
         &self,
@@ -168,7 +168,7 @@ impl Winograd {
     }
 }
 
-/// The sides of a map.
+/// The size of a map.
 #[derive(Clone, Copy)]
 struct Map {
     height: usize,
@@ -176,7 +176,7 @@ struct Map {
 }
 
 impl Map {
-    /// Tiles of one map; those at its right and lower side reach over it.
+    /// The number of tiles of one map; those at the right and lower edges extend beyond it.
     fn tiles(self) -> usize {
         self.height.div_ceil(OUTPUTS) * self.width.div_ceil(OUTPUTS)
     }
@@ -187,15 +187,15 @@ impl Map {
         row / self.height * self.tiles() + row % self.height / OUTPUTS * self.width.div_ceil(OUTPUTS)
     }
 
-    /// Where the `N` × `N` pixels of tile `index` of a batch lie, counted through the batch, from its corner less
-    /// `padding` on; `None` for those outside of the map.
+    /// The indices of the `N` × `N` pixels of tile `index`, counted through the batch, from its corner minus `padding`;
+    /// `None` for those outside the map.
     fn pixels<const N: usize>(self, index: usize, padding: usize) -> [[Option<usize>; N]; N] {
         let across = self.width.div_ceil(OUTPUTS);
         let (image, tile) = (index / self.tiles(), index % self.tiles());
         let (top, left) = (tile / across * OUTPUTS, tile % across * OUTPUTS);
         let mut pixels = [[None; N]; N];
         for (y, row) in pixels.iter_mut().enumerate() {
-            // Before the first side these wrap around and are past the last one.
+            // Negative coordinates wrap around to beyond the far edge.
             let y = (top + y).wrapping_sub(padding);
             if y < self.height {
                 let start = (image * self.height + y) * self.width;

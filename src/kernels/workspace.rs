@@ -1,35 +1,35 @@
-//! Memory of the kernels: numbers that begin a cache line, and the scratch space that a thread keeps.
+//! Memory of the kernels: cache-aligned buffers, and the scratch space of a thread.
 
 use std::cell::RefCell;
 
-/// A line of the cache in bytes.
+/// The size of a cache line in bytes.
 const LINE: usize = 64;
 
-/// Numbers whose first one lies at the start of a cache line.
+/// A buffer that begins at a cache line.
 #[derive(Default)]
 pub(super) struct Aligned {
-    /// As many zeros as `Vec` takes from the system without writing them, with room in front for the alignment.
+    /// Zeros that `Vec` gets from the system without writing them, with extra space for the alignment.
     numbers: Vec<f32>,
     start: usize,
     len: usize,
 }
 
 impl Aligned {
-    /// `len` zeros.
+    /// A buffer of `len` zeros.
     pub(super) fn zeros(len: usize) -> Self {
         let numbers = vec![0.0; len + LINE / size_of::<f32>()];
         let start = numbers.as_ptr().align_offset(LINE).min(numbers.len() - len);
         Self { numbers, start, len }
     }
 
-    /// `values`, copied.
+    /// A copy of `values`.
     pub(super) fn from_slice(values: &[f32]) -> Self {
         let mut aligned = Self::zeros(values.len());
         aligned.copy_from_slice(values);
         aligned
     }
 
-    /// Its first `len` numbers, with whatever was in them; grows where that is needed.
+    /// The first `len` values with arbitrary content; reallocates if there are fewer.
     pub(super) fn at_least(&mut self, len: usize) -> &mut [f32] {
         if self.len < len {
             *self = Self::zeros(len);
@@ -58,14 +58,14 @@ impl std::ops::DerefMut for Aligned {
     }
 }
 
-/// The scratch space of one thread. It grows to what the largest layer needs and stays.
+/// The scratch space of one thread. It grows to the size that the largest layer needs and is kept.
 #[derive(Default)]
 pub(super) struct Workspace {
     /// Gathered rows of the input, or the transformed tiles `V` of Winograd.
     pub(super) rows: Aligned,
     /// The products `M` of Winograd.
     pub(super) products: Aligned,
-    /// A pixel of zeros, for what lies outside of the map, and one for what nobody reads.
+    /// A pixel of zeros for positions outside the map, and one for results that are discarded.
     pub(super) outside: Aligned,
 }
 

@@ -1,12 +1,12 @@
-//! Intervals of measures that have no formula: the validation images drawn anew, thousands of times.
+//! Bootstrap intervals of the metrics without a closed formula, by thousands of resamples of the validation images.
 //!
-//! Stratified: each resample draws, with replacement, as many positive images from the positive ones and as many
-//! negative ones from the negative as there are, so that no resample lacks a class. Images that belong together are drawn
-//! together: what is drawn is groups, and those that hold both classes are a stratum of their own. Resample `i` has a
-//! random stream of its own, so the result depends on the seed alone, not on the number of threads.
+//! The bootstrap is stratified: each resample draws, with replacement, as many positive images from the positives and
+//! as many negatives from the negatives as there are, so that no resample lacks a class. Groups of images are drawn as
+//! a whole; those with both classes are a stratum of their own. Resample `i` has its own random stream, so the result
+//! depends on the seed only, not on the number of threads.
 //!
-//! A few images that all are answered rightly say nothing of what a mistake costs, and no resample of them does. So the
-//! deviation of a loss is at least what it would be if the probabilities were right and chance drew the labels.
+//! If a few images are all classified correctly, no resample shows what a mistake costs. So the standard deviation of a
+//! loss is at least that of labels drawn from the predicted probabilities.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,16 +20,15 @@ use super::probability::{Bins, MAX_LOG_LOSS, brier_of, log_loss_of};
 use super::ranking::Ranking;
 use super::{Answers, MIN_GROUPS, MIN_GROUPS_OF_BINS, MIN_GROUPS_OF_LOSSES, Scores, Undefined, probability, ranking};
 
-/// With fewer, the outer 2.5 % are one or two resamples.
+/// With fewer, each 2.5 % tail has one or two resamples.
 pub(crate) const MIN_RESAMPLES: u32 = 100;
 
-/// How often to resample, and the seed that makes it repeatable.
+/// The number of bootstrap resamples, and the seed that makes them reproducible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bootstrap {
-    /// Resamples, at least 100; 2000 leave the ends of an interval steady to a few hundredths of its
-    /// width.
+    /// The number of resamples, at least 100; with 2000 the ends of an interval vary by a few hundredths of its width.
     pub resamples: u32,
-    /// Same seed, same intervals.
+    /// The seed of the random streams.
     pub seed: u64,
 }
 
@@ -39,10 +38,10 @@ impl Default for Bootstrap {
     }
 }
 
-/// Differences below it are those of the order of a sum.
+/// Differences below it come from the order of a sum.
 const ROUNDING: f64 = 1e-9;
 
-/// The four measures of this module's bootstrap, from the same resamples.
+/// The estimates of the four metrics with bootstrap intervals, from the same resamples.
 pub(super) struct Resampled {
     pub(super) average_precision: Result<Estimate, Undefined>,
     pub(super) log_loss: Result<Estimate, Undefined>,
@@ -66,7 +65,7 @@ impl Resampled {
             };
         }
         let Columns { precisions, losses, briers, errors, chance_errors } = resample(scores, bootstrap);
-        // Resamples of n have the variance of n − 1.
+        // The variance of resamples of n groups is too small by the factor (n − 1) / n.
         let few = (groups as f64 / (groups - 1) as f64).sqrt();
         let larger = |resampled: &[f64], cost: fn(bool, f64) -> f64| {
             few * deviation(resampled).max(deviation_by_chance(scores, cost))
@@ -94,30 +93,31 @@ impl Resampled {
     }
 }
 
-/// From the deviation over the resamples, on the logit scale: it holds its promise on fewer images than the plain
-/// quantiles do. At 0 and 1 every resample says the same; there it is Wilson's interval of so many trials
-/// (for the average precision the binomial interval of Boyd, Eng and Page 2013, ECML PKDD).
+/// The interval on the logit scale by the standard deviation of the resamples: its coverage with few images is better
+/// than that of the plain quantiles. At 0 and 1 all resamples are equal; there it is Wilson's interval of `trials` (for
+/// the average precision the binomial interval of Boyd, Eng and Page 2013, ECML PKDD).
 fn share(value: f64, deviation: f64, trials: f64) -> Estimate {
     if value > 0.0 && value < 1.0 { on_logit_scale(value, deviation) } else { score_interval(value, trials) }
 }
 
-/// By how much the share of wrong answers may be larger than it was here.
+/// The distance from the error rate to the upper end of its interval.
 fn unseen_errors(answers: &Answers) -> f64 {
     let accuracy = answers.accuracy().ok();
     accuracy.and_then(|accuracy| Some(accuracy.value - accuracy.low?)).unwrap_or(0.0)
 }
 
-/// The middle 95 % of the resamples mirrored at the value (basic bootstrap, Davison and Hinkley 1997, 5.2).
+/// The basic bootstrap interval: the middle 95 % of the resamples mirrored at the value (Davison and Hinkley 1997,
+/// 5.2).
 ///
-/// A calibration error is never negative, so noise alone makes it larger, and a resample has the noise twice. What the
-/// resamples gained over the value is taken off it again. Where perfect calibration would give as large a value in
-/// 2.5 % of draws (consistency resampling, Bröcker and Smith 2007), the interval begins at 0. Wrong answers that the few
-/// images do not show would go into it whole, `unseen` at most: so far it reaches at least.
+/// A calibration error is never negative, so noise increases it, twice in a resample; mirroring subtracts that
+/// increase. If perfect calibration gives as large a value in 2.5 % of draws (consistency resampling, Bröcker and Smith
+/// 2007), the interval starts at 0. Errors that the few images do not show would add to the value in full, by `unseen`
+/// at most, so the upper end is at least `value + unseen`.
 fn mirrored(value: f64, resamples: Vec<f64>, by_chance: Vec<f64>, unseen: f64) -> Estimate {
     let [low, high] = tails(resamples);
     let [_, chance] = tails(by_chance);
     let end = |end: f64| (2.0 * value - end).clamp(0.0, 1.0);
-    // A few images have few possible values, equal but for the order in which they were summed.
+    // Few images have few possible values, which differ only by the order of summation.
     let low_end = if value <= chance + ROUNDING { 0.0 } else { end(high).min(value) };
     Estimate::new(value, low_end, end(low).max((value + unseen).min(1.0)))
 }
@@ -130,7 +130,7 @@ fn deviation(resamples: &[f64]) -> f64 {
     (squares / (count - 1.0)).sqrt()
 }
 
-/// The 2.5 % and 97.5 % quantiles, between neighbours by linear interpolation (numpy's default).
+/// The 2.5 % and 97.5 % quantiles, linearly interpolated (numpy's default).
 fn tails(mut values: Vec<f64>) -> [f64; 2] {
     values.sort_by(f64::total_cmp);
     [25, 975].map(|thousandths| {
@@ -141,8 +141,8 @@ fn tails(mut values: Vec<f64>) -> [f64; 2] {
     })
 }
 
-/// The standard deviation of a mean cost where each label is drawn by its probability, once for all images of a group:
-/// copies of one photo have one label.
+/// The standard deviation of a mean cost if labels are drawn from the probabilities, once for all images of a group:
+/// copies of one photo have the same label.
 fn deviation_by_chance(scores: &Scores<'_>, cost: fn(bool, f64) -> f64) -> f64 {
     let of_image = |probability: f64| {
         (probability * (1.0 - probability)).sqrt() * (cost(true, probability) - cost(false, probability)).abs()
@@ -154,8 +154,7 @@ fn deviation_by_chance(scores: &Scores<'_>, cost: fn(bool, f64) -> f64) -> f64 {
     groups.values().map(|deviation: &f64| deviation.powi(2)).sum::<f64>().sqrt() / scores.count() as f64
 }
 
-/// What the resamples gave, one number each; `chance_errors` with labels drawn from the probabilities themselves. What is
-/// undefined is NaN.
+/// The metrics of all resamples; `chance_errors` with labels drawn from the probabilities. Undefined values are NaN.
 #[derive(Default)]
 struct Columns {
     precisions: Vec<f64>,
@@ -166,7 +165,7 @@ struct Columns {
 }
 
 fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> Columns {
-    // In order of rank: each resample then walks through memory once, and the images' own order does not matter.
+    // Sorted by rank: each resample then reads memory sequentially, and the order of the images does not matter.
     let mut images: Vec<((bool, f64), usize)> = scores.pairs().zip(scores.groups()).collect();
     images.sort_by(|((label, probability), _), ((other_label, other), _)| {
         other.total_cmp(probability).then(label.cmp(other_label))
@@ -190,7 +189,7 @@ fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> Columns {
         let weighted = costs.iter().zip(&*times).map(|(cost, &count)| cost.map(|cost| cost * f64::from(count)));
         let [loss, brier] = sum(weighted).map(|sum| sum / all);
         for group in &groups {
-            // One draw for all of a group: copies of one photo have one label.
+            // One draw per group: copies of one photo have the same label.
             let drawn: f64 = random.random();
             for &image in group {
                 if let Some(label) = by_chance.get_mut(image as usize) {
@@ -213,7 +212,7 @@ fn resample(scores: &Scores<'_>, bootstrap: Bootstrap) -> Columns {
     columns
 }
 
-/// The images of each group, in the order of its first one.
+/// The images of each group, in the order of the groups' first images.
 fn members(groups: &[usize]) -> Vec<Vec<u32>> {
     let mut places = HashMap::new();
     let mut members: Vec<Vec<u32>> = Vec::new();
@@ -229,7 +228,7 @@ fn members(groups: &[usize]) -> Vec<Vec<u32>> {
     members
 }
 
-/// The groups of negative images, of positive ones, and those that hold both.
+/// The groups of negative images, of positive ones, and those that contain both.
 fn strata<'a>(scores: &Scores<'_>, groups: &'a [Vec<u32>]) -> [Vec<&'a [u32]>; 3] {
     let mut strata: [Vec<&[u32]>; 3] = Default::default();
     let [negatives, positives, both] = &mut strata;

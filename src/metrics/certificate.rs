@@ -1,4 +1,4 @@
-//! What a cheaper arithmetic costs: the same photos in both, side by side.
+//! The cost of reduced precision: the same photos in reduced precision and in fp32, compared.
 
 use std::fmt;
 
@@ -7,44 +7,44 @@ use serde::{Deserialize, Serialize};
 use super::interval::wilson;
 use super::{Estimate, MetricsError, Scores, ranking};
 
-/// A ROC-AUC that falls by no more has not fallen.
+/// The largest fall of the ROC-AUC that does not count as a loss.
 const MAX_FALL: f64 = 0.002;
 
-/// What became of some photos in one arithmetic, `[N]` each.
+/// The results of some photos in one precision, `[N]` each.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered<'a> {
-    /// Features, each `[D]`.
+    /// The features, each `[D]`.
     pub rows: Vec<&'a [f32]>,
-    /// The head's outputs.
+    /// The logits of the head.
     pub logits: Vec<f64>,
-    /// Of the positive class.
+    /// The probabilities of the positive class.
     pub probabilities: Vec<f64>,
 }
 
-/// Some photos in a cheaper arithmetic beside themselves in fp32, answered by one head.
+/// The comparison of some photos in reduced precision and in fp32, with the same head.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Certificate {
-    /// How many.
+    /// The number of photos.
     pub photos: usize,
-    /// The least cosine of a photo's features in both.
+    /// The lowest cosine between a photo's features in the two precisions.
     pub least_cosine: f64,
     /// The median of these cosines.
     pub median_cosine: f64,
-    /// The largest distance of a photo's logits in both.
+    /// The largest absolute difference between a photo's two logits.
     pub largest_logit_change: f64,
-    /// Photos with another answer than in fp32.
+    /// The number of photos whose answer differs from that in fp32.
     pub answers_changed: usize,
-    /// Their share, with Wilson's interval.
+    /// The fraction of such photos, with Wilson's interval.
     pub share_changed: Estimate,
-    /// ROC-AUC less that in fp32; `None` where a class has no photo.
+    /// ROC-AUC minus that in fp32; `None` if a class has no photo.
     pub roc_auc_change: Option<f64>,
 }
 
 impl Certificate {
-    /// Compares `[N]` photos with these labels, decided at one threshold; `None` for no photos.
+    /// Compares `[N]` photos with these labels at one threshold; `None` for no photos.
     ///
     /// # Errors
-    /// [`MetricsError`] for other lengths, and for numbers that are no probabilities.
+    /// [`MetricsError`] for different lengths, and for values that are not probabilities.
     pub(crate) fn new(
         labels: &[bool],
         threshold: f64,
@@ -75,7 +75,7 @@ impl Certificate {
         }))
     }
 
-    /// What of it should be known before the model is used; `None` where nothing was lost.
+    /// The losses that a user should know before using the model; `None` if there are none.
     pub(crate) fn loss(&self) -> Option<String> {
         let Self { photos, answers_changed, .. } = *self;
         let are = if answers_changed == 1 { "is" } else { "are" };
@@ -107,7 +107,7 @@ impl fmt::Display for Certificate {
     }
 }
 
-/// Of two rows `[D]`; 1 for a row of zeros and itself.
+/// The cosine of two rows `[D]`; for a row of zeros 1 with itself, otherwise 0.
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     let lengths = (product(a, a) * product(b, b)).sqrt();

@@ -1,4 +1,4 @@
-//! Answers at a threshold, counted, and the measures that follow from the four counts.
+//! The confusion matrix at a threshold, and the metrics that follow from its four counts.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,21 @@ use super::groups::Design;
 use super::interval::{Estimate, combine, score_interval};
 use super::{MIN_GROUPS, Scores, Undefined};
 
-/// How many images of each kind got which answer.
+/// The confusion matrix at a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Confusion {
-    /// Positive images answered positive.
+    /// Positive images classified as positive.
     pub true_positive: usize,
-    /// Negative images answered positive.
+    /// Negative images classified as positive.
     pub false_positive: usize,
-    /// Negative images answered negative.
+    /// Negative images classified as negative.
     pub true_negative: usize,
-    /// Positive images answered negative.
+    /// Positive images classified as negative.
     pub false_negative: usize,
 }
 
 impl Confusion {
-    /// Counts the answers: positive where the probability is at or above the threshold.
+    /// The confusion matrix with a positive answer where the probability is at or above the threshold.
     pub(crate) fn at(scores: &Scores<'_>, threshold: f64) -> Self {
         let mut counts = Self::default();
         for (is_positive, probability) in scores.pairs() {
@@ -35,22 +35,22 @@ impl Confusion {
         counts
     }
 
-    /// Positive images.
+    /// The number of positive images.
     pub fn positives(&self) -> usize {
         self.true_positive + self.false_negative
     }
 
-    /// Negative images.
+    /// The number of negative images.
     pub fn negatives(&self) -> usize {
         self.true_negative + self.false_positive
     }
 
-    /// All images.
+    /// The number of all images.
     pub fn count(&self) -> usize {
         self.positives() + self.negatives()
     }
 
-    /// Share of right answers: (TP + TN) / all.
+    /// The fraction of correct answers: (TP + TN) / all.
     ///
     /// # Errors
     /// [`Undefined`] without images.
@@ -58,7 +58,7 @@ impl Confusion {
         share(self.true_positive + self.true_negative, self.count()).ok_or(Undefined::NoImages)
     }
 
-    /// Share of the positive images that were found, recall: TP / (TP + FN).
+    /// The fraction of the positive images that were found, recall: TP / (TP + FN).
     ///
     /// # Errors
     /// [`Undefined`] without positive images.
@@ -66,7 +66,7 @@ impl Confusion {
         share(self.true_positive, self.positives()).ok_or(Undefined::NoPositives)
     }
 
-    /// Share of the negative images that were left alone: TN / (TN + FP).
+    /// The fraction of the negative images classified as negative: TN / (TN + FP).
     ///
     /// # Errors
     /// [`Undefined`] without negative images.
@@ -74,23 +74,23 @@ impl Confusion {
         share(self.true_negative, self.negatives()).ok_or(Undefined::NoNegatives)
     }
 
-    /// Share of the positive answers that are right: TP / (TP + FP).
+    /// The fraction of the positive answers that are correct: TP / (TP + FP).
     ///
     /// # Errors
-    /// [`Undefined`] without positive answers (scikit-learn warns and says 0).
+    /// [`Undefined`] without positive answers (scikit-learn warns and returns 0).
     pub fn precision(&self) -> Result<f64, Undefined> {
         share(self.true_positive, self.true_positive + self.false_positive).ok_or(Undefined::NoPositiveAnswers)
     }
 
-    /// Mean of sensitivity and specificity: 0.5 for a guess, whatever the balance of the classes.
+    /// The mean of sensitivity and specificity: 0.5 for guessing, whatever the balance of the classes.
     ///
     /// # Errors
-    /// [`Undefined`] where a class has no images.
+    /// [`Undefined`] if a class has no images.
     pub fn balanced_accuracy(&self) -> Result<f64, Undefined> {
         Ok(f64::midpoint(self.sensitivity()?, self.specificity()?))
     }
 
-    /// Harmonic mean of precision and sensitivity: 2 TP / (2 TP + FP + FN), which is 0 without positive answers.
+    /// The harmonic mean of precision and sensitivity: 2 TP / (2 TP + FP + FN), which is 0 without positive answers.
     ///
     /// # Errors
     /// [`Undefined`] without positive images.
@@ -101,11 +101,11 @@ impl Confusion {
     }
 }
 
-/// The answers at a threshold, and how sure what follows from them is: groups of images count as what they tell
+/// The confusion matrix at a threshold with intervals for its metrics, by the effective sample sizes of groups
 /// (`metrics::groups`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answers {
-    /// The answers, counted.
+    /// The confusion matrix.
     pub confusion: Confusion,
     right: Option<Estimate>,
     found: Option<Estimate>,
@@ -114,7 +114,7 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Takes the answers: positive where the probability is at or above the threshold.
+    /// Classifies the images: positive where the probability is at or above the threshold.
     pub(crate) fn at(scores: &Scores<'_>, threshold: f64) -> Self {
         let share = |counts: &dyn Fn(bool, bool) -> bool| {
             let images = scores.pairs().zip(scores.groups());
@@ -133,32 +133,32 @@ impl Answers {
         }
     }
 
-    /// [`Confusion::accuracy`].
+    /// [`Confusion::accuracy`] with its interval.
     pub(crate) fn accuracy(&self) -> Result<Estimate, Undefined> {
         self.right.ok_or(Undefined::NoImages)
     }
 
-    /// [`Confusion::sensitivity`].
+    /// [`Confusion::sensitivity`] with its interval.
     pub(crate) fn sensitivity(&self) -> Result<Estimate, Undefined> {
         self.found.ok_or(Undefined::NoPositives)
     }
 
-    /// [`Confusion::specificity`].
+    /// [`Confusion::specificity`] with its interval.
     pub(crate) fn specificity(&self) -> Result<Estimate, Undefined> {
         self.left_alone.ok_or(Undefined::NoNegatives)
     }
 
-    /// [`Confusion::precision`].
+    /// [`Confusion::precision`] with its interval.
     pub(crate) fn precision(&self) -> Result<Estimate, Undefined> {
         self.right_positive.ok_or(Undefined::NoPositiveAnswers)
     }
 
-    /// [`Confusion::balanced_accuracy`].
+    /// [`Confusion::balanced_accuracy`] with its interval.
     pub(crate) fn balanced_accuracy(&self) -> Result<Estimate, Undefined> {
         Ok(combine(self.sensitivity()?, self.specificity()?, f64::midpoint))
     }
 
-    /// [`Confusion::f1`]. Without negative images the interval is that of the sensitivity alone.
+    /// [`Confusion::f1`] with its interval; without negative images that of the sensitivity alone.
     pub(crate) fn f1(&self) -> Result<Estimate, Undefined> {
         let (positives, negatives) = (self.confusion.positives() as f64, self.confusion.negatives() as f64);
         let sensitivity = self.sensitivity()?;
@@ -171,11 +171,11 @@ impl Answers {
         Ok(Estimate { value: self.confusion.f1()?, ..combine(sensitivity, specificity, f1) }.within(0.0, 1.0))
     }
 
-    /// Matthews' correlation of labels and answers, from −1 to 1; 0 where all answers are the same (its limit, and
-    /// scikit-learn's value). Matthews (1975), BBA 405.
+    /// Matthews' correlation coefficient of labels and answers, from −1 to 1; 0 if all answers are the same (its limit,
+    /// and scikit-learn's value). Matthews (1975), BBA 405.
     ///
     /// # Errors
-    /// [`Undefined`] where a class has no images.
+    /// [`Undefined`] if a class has no images.
     pub(crate) fn matthews(&self) -> Result<Estimate, Undefined> {
         let (positives, negatives) = (self.confusion.positives() as f64, self.confusion.negatives() as f64);
         let (sensitivity, specificity) = (self.sensitivity()?, self.specificity()?);
@@ -196,7 +196,7 @@ fn share(successes: usize, trials: usize) -> Option<f64> {
     (trials > 0).then(|| successes as f64 / trials as f64)
 }
 
-/// A share with Wilson's interval for as many trials as the groups are worth; `None` of nothing.
+/// A proportion with Wilson's interval for the effective sample size of the groups; `None` without values.
 pub(super) fn share_of(right: &[(f64, usize)]) -> Option<Estimate> {
     let design = Design::new(right)?;
     if design.groups < MIN_GROUPS {

@@ -1,27 +1,27 @@
-//! What the pictures of a classifier are drawn from: the counts at every threshold, and the bins of the calibration.
+//! The data of the plots: the confusion matrix at every threshold, and the bins of the calibration curve.
 
 use super::confusion::share_of;
 use super::probability::{CALIBRATION_BINS, bin_of};
 use super::ranking::Ranking;
 use super::{Confusion, Estimate, Scores, Undefined};
 
-/// The answers at a threshold.
+/// The confusion matrix at a threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Step {
-    /// The answer is positive at or above it; infinite at the first step, where no answer is.
+    /// The answer is positive at or above it; infinite at the first step, where all answers are negative.
     pub threshold: f64,
-    /// The answers, counted.
+    /// The confusion matrix.
     pub confusion: Confusion,
 }
 
-/// The answers at every threshold that makes a difference, from the highest down: none positive at the first step, all
-/// at the last. The ROC curve and the precision-recall curve are two views of it.
+/// The confusion matrix at every distinct threshold in descending order: no positive answers at the first step, only
+/// positive ones at the last. The ROC and precision-recall curves are computed from it.
 pub(crate) fn steps(scores: &Scores<'_>) -> Vec<Step> {
     let positives = scores.positives();
     let mut confusion =
         Confusion { false_negative: positives, true_negative: scores.count() - positives, ..Confusion::default() };
     let mut steps = vec![Step { threshold: f64::INFINITY, confusion }];
-    // A threshold cannot tell tied images apart: they change sides together.
+    // A threshold cannot separate tied images: their answers change together.
     for tied in Ranking::new(scores).tied() {
         let found = tied.iter().filter(|&&image| scores.is_positive(image)).count();
         confusion.true_positive += found;
@@ -37,17 +37,17 @@ pub(crate) fn steps(scores: &Scores<'_>) -> Vec<Step> {
 /// The images whose probability lies in one bin.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct CalibrationBin {
-    /// Images.
+    /// The number of images.
     pub images: usize,
-    /// Positive images among them.
+    /// The number of positive images among them.
     pub positives: usize,
-    /// Mean probability of the positive class; 0 without images.
+    /// The mean probability of the positive class; 0 without images.
     pub mean_probability: f64,
-    /// The share that is positive; `None` without images.
+    /// The fraction of positive images; `None` without images.
     pub share: Option<Estimate>,
 }
 
-/// The [`CALIBRATION_BINS`] bins of the calibration error, from probability 0 to 1; an edge belongs to the bin below it.
+/// The [`CALIBRATION_BINS`] bins of the calibration error in ascending order; an edge belongs to the bin below it.
 ///
 /// # Errors
 /// [`Undefined`] without images.

@@ -1,8 +1,8 @@
-//! Why there are no numbers: inputs that cannot be measured, and measures that do not exist on them.
+//! Errors in the input of the metrics, and reasons why a metric is undefined.
 
 use super::bootstrap;
 
-/// Labels and probabilities that cannot be measured at all: a flaw of whoever made them.
+/// Labels and probabilities that cannot be evaluated: a bug in the caller.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricsError {
@@ -10,7 +10,7 @@ pub enum MetricsError {
     Lengths { labels: usize, probabilities: usize },
     #[error("image {image} has the probability {value}: expected a number from 0 to 1")]
     NotAProbability {
-        /// Its place, from 0.
+        /// The index of the image, from 0.
         image: usize,
         value: f64,
     },
@@ -24,20 +24,20 @@ pub enum MetricsError {
     TooMany(usize),
 }
 
-/// Why a measure has no value on these images.
+/// The reason why a metric is undefined for these images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Undefined {
-    /// Nothing to measure.
+    /// There are no images.
     #[error("there are no images")]
     NoImages,
-    /// It is about positive images.
+    /// The metric needs positive images.
     #[error("there are no positive images")]
     NoPositives,
-    /// It is about negative images.
+    /// The metric needs negative images.
     #[error("there are no negative images")]
     NoNegatives,
-    /// It is about positive answers.
+    /// The metric needs positive answers.
     #[error("no image was answered positive")]
     NoPositiveAnswers,
 }

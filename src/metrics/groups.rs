@@ -1,33 +1,33 @@
-//! Images that belong together (copies, one burst, one patient) are fewer trials than they are images.
+//! The effective sample size of images in groups (near-duplicates, one burst, one patient), which are not independent.
 //!
-//! [`Design::new`] takes numbers in groups and says how the variance of their mean compares with that of as many
-//! independent numbers: the design effect of survey sampling (Kish 1965). It is estimated from the sums over the groups
-//! (the cluster-robust variance), with the quantile of t for so few groups (Korn and Graubard 1998, Survey Methodology
-//! 24), and kept between 1, where groups are of no matter, and Kish's Σm² / n, where all of a group are the same. The
-//! latter it is too where all numbers are equal, since nothing can be estimated from them. With groups of one image all
-//! of it is exact: an effect of 1.
+//! [`Design::new`] computes the ratio of the variance of the mean of grouped values to that of as many independent
+//! values: the design effect of survey sampling (Kish 1965). It is estimated from the sums over the groups (the
+//! cluster-robust variance), with the quantile of t for few groups (Korn and Graubard 1998, Survey Methodology 24), and
+//! clamped between 1, where groups do not matter, and Kish's Σm² / n, where all values of a group are the same. It is
+//! the latter too if all values are equal, since nothing can be estimated from them. With groups of one image the
+//! result is exact: an effect of 1.
 
 use std::collections::BTreeMap;
 
 use super::interval::Z;
 
-/// What grouping does to the mean of some numbers.
+/// The effect of grouping on the mean of some values.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Design {
-    /// Groups.
+    /// The number of groups.
     pub(super) groups: usize,
-    /// Mean of the numbers.
+    /// The mean of the values.
     pub(super) mean: f64,
-    /// By how much the groups make the variance of the mean larger, at least 1.
+    /// The design effect: the factor by which grouping increases the variance of the mean, at least 1.
     pub(super) effect: f64,
-    /// As many independent numbers say as much, if all of a group are the same.
+    /// The effective sample size if all values of a group were the same.
     pub(super) least_trials: f64,
-    /// Variance of the mean; `None` of fewer than two groups.
+    /// The variance of the mean; `None` for fewer than two groups.
     pub(super) variance: Option<f64>,
 }
 
 impl Design {
-    /// Of numbers with the ids of their groups; `None` of none.
+    /// The effect for values with their group ids; `None` for no values.
     pub(super) fn new(values: &[(f64, usize)]) -> Option<Self> {
         if values.is_empty() {
             return None;
@@ -51,7 +51,7 @@ impl Design {
     }
 }
 
-/// For each group the sum of what its numbers lie above `mean`, and how many they are.
+/// For each group, the sum of the deviations of its values from `mean`, and their number.
 pub(super) fn sums(values: &[(f64, usize)], mean: f64) -> BTreeMap<usize, (f64, f64)> {
     let mut sums = BTreeMap::new();
     for (value, group) in values {
@@ -62,8 +62,8 @@ pub(super) fn sums(values: &[(f64, usize)], mean: f64) -> BTreeMap<usize, (f64, 
     sums
 }
 
-/// The 97.5 % quantile of t with one degree of freedom less than there are groups, over that of the normal distribution:
-/// the first terms of its expansion (Abramowitz and Stegun 26.7.5), right to 2 % from five groups up.
+/// The 97.5 % quantile of t with one degree of freedom fewer than there are groups ÷ that of the normal distribution:
+/// the first terms of its expansion (Abramowitz and Stegun 26.7.5), accurate to 2 % from five groups up.
 fn for_few(groups: usize) -> f64 {
     let freedom = groups.saturating_sub(1).max(1) as f64;
     let square = Z * Z;

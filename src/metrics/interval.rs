@@ -1,38 +1,38 @@
-//! Intervals that hold the true value in 95 % of repetitions, from counts and variances alone.
+//! 95 % confidence intervals from counts and variances alone.
 
 use serde::{Deserialize, Serialize};
 
-/// The 97.5 % quantile of the normal distribution: both tails together leave 5 %.
+/// The 97.5 % quantile of the standard normal distribution: both tails together have 5 %.
 pub(crate) const Z: f64 = 1.959_963_984_540_054;
 
-/// A number and its 95 % interval, where there are photos enough for one.
+/// A metric with its 95 % interval, if there are enough photos for one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The number itself.
+    /// The value of the metric.
     pub value: f64,
-    /// Lower end of the interval; `None` where there are too few photos for it.
+    /// The lower end of the interval; `None` if there are too few photos.
     pub low: Option<f64>,
-    /// Upper end of the interval; there where the lower one is.
+    /// The upper end of the interval; `None` if `low` is.
     pub high: Option<f64>,
 }
 
 impl Estimate {
-    /// A number with both ends.
+    /// An estimate with an interval.
     pub(crate) fn new(value: f64, low: f64, high: f64) -> Self {
         Self { value, low: Some(low), high: Some(high) }
     }
 
-    /// A number alone.
+    /// An estimate without an interval.
     pub(crate) fn without_interval(value: f64) -> Self {
         Self { value, low: None, high: None }
     }
 
-    /// Both ends.
+    /// Both ends of the interval.
     pub fn interval(&self) -> Option<[f64; 2]> {
         Some([self.low?, self.high?])
     }
 
-    /// The same with both ends no further out than the measure can go.
+    /// The estimate with the interval clamped to the range of the metric.
     #[must_use]
     pub(crate) fn within(self, least: f64, most: f64) -> Self {
         Self { low: self.low.map(|low| low.max(least)), high: self.high.map(|high| high.min(most)), ..self }
@@ -41,31 +41,31 @@ impl Estimate {
 
 /// Wilson's score interval of `successes / trials`; `None` without trials.
 ///
-/// Unlike the textbook's `p ± 1.96 √(p (1 − p) / n)` it never leaves \[0, 1\] and has a width at 0 and at 1, where a
-/// small validation split often is. Wilson (1927), JASA 22.
+/// Unlike the textbook's `p ± 1.96 √(p (1 − p) / n)` it never leaves \[0, 1\] and has a width at 0 and at 1, values
+/// that are common in a small validation split. Wilson (1927), JASA 22.
 pub(crate) fn wilson(successes: usize, trials: usize) -> Option<Estimate> {
     (trials > 0).then(|| score_interval(successes as f64 / trials as f64, trials as f64))
 }
 
-/// Wilson's interval of a share that stands on so many independent trials, which need not be a whole number.
+/// Wilson's interval of a proportion with an effective number of independent trials, which need not be an integer.
 pub(crate) fn score_interval(value: f64, trials: f64) -> Estimate {
     let n = trials;
     let spread = Z * Z / n;
     let centre = value + spread / 2.0;
     let half = Z * (value * (1.0 - value) / n + spread / (4.0 * n)).sqrt();
     let end = |end: f64| (end / (1.0 + spread)).clamp(0.0, 1.0);
-    // At 0 and 1 rounding would leave the ends a hair inside.
+    // At 0 and 1 the exact ends, without rounding errors.
     let low = if value <= 0.0 { 0.0 } else { end(centre - half) };
     let high = if value >= 1.0 { 1.0 } else { end(centre + half) };
     Estimate::new(value, low, high)
 }
 
-/// The interval of `measure(a, b)`, which grows with both, from those of two independent proportions.
+/// The interval of `measure(a, b)`, which increases with both, from those of two independent proportions.
 ///
-/// Square and add: each end lies as far from the value as the two changes together, `√(Δa² + Δb²)`, where Δa is what
-/// the measure loses (gains) when `a` alone goes to its own low (high) end. For a sum this is Newcombe's hybrid score
-/// interval (1998, Statistics in Medicine 17), in general the MOVER of Zou and Donner (2008, ibid. 27). It keeps a
-/// width where no error was seen, and a bootstrap would claim certainty. There is none where one of the two has none.
+/// The distances of the ends from the value are `√(Δa² + Δb²)`, where Δa is the decrease (increase) of the measure if
+/// `a` alone moves to its lower (upper) end. For a sum this is Newcombe's hybrid score interval (1998, Statistics in
+/// Medicine 17), in general the MOVER of Zou and Donner (2008, ibid. 27). Unlike a bootstrap interval it has a width
+/// even if no error was observed. There is no interval if one of the two proportions has none.
 pub(crate) fn combine(a: Estimate, b: Estimate, measure: impl Fn(f64, f64) -> f64) -> Estimate {
     let value = measure(a.value, b.value);
     let (Some([a_low, a_high]), Some([b_low, b_high])) = (a.interval(), b.interval()) else {
@@ -76,11 +76,11 @@ pub(crate) fn combine(a: Estimate, b: Estimate, measure: impl Fn(f64, f64) -> f6
     Estimate::new(value, value - down, value + up)
 }
 
-/// Newcombe's interval of a ROC-AUC of `value` on so many independent positive and negative images.
+/// Newcombe's interval of a ROC-AUC of `value` for these effective numbers of positive and negative images.
 ///
-/// The score interval that solves |θ − value| = z·√V(θ), V being Hanley and `McNeil`'s variance at the true θ with both
-/// counts replaced by their mean; wide even at 1, where no variance can be estimated from the scores.
-/// Newcombe (2006), Statistics in Medicine 25, part 2, method 5.
+/// The score interval that solves |θ − value| = z·√V(θ), where V is Hanley and `McNeil`'s variance at the true θ with
+/// both counts replaced by their mean; wide even at 1, where no variance can be estimated from the scores. Newcombe
+/// (2006), Statistics in Medicine 25, part 2, method 5.
 pub(crate) fn newcombe_auc(value: f64, positives: f64, negatives: f64) -> Estimate {
     let (m, n) = (positives, negatives);
     let other_pairs = f64::midpoint(m, n) - 1.0;
@@ -92,9 +92,9 @@ pub(crate) fn newcombe_auc(value: f64, positives: f64, negatives: f64) -> Estima
     Estimate::new(value, boundary(value, 0.0, is_within), boundary(value, 1.0, is_within))
 }
 
-/// The last point from `inside` towards `outside` at which the condition holds.
+/// The last point from `inside` towards `outside` at which the condition holds, by bisection.
 fn boundary(mut inside: f64, mut outside: f64, holds: impl Fn(f64) -> bool) -> f64 {
-    // Halved so often, two numbers of [0, 1] are neighbours.
+    // After 60 bisections the ends are adjacent floats of [0, 1].
     for _ in 0..60 {
         let middle = f64::midpoint(inside, outside);
         if holds(middle) {
@@ -106,18 +106,18 @@ fn boundary(mut inside: f64, mut outside: f64, holds: impl Fn(f64) -> bool) -> f
     inside
 }
 
-/// The interval `value ± z·deviation`, taken on the logit scale, so that it stays within \[0, 1\] and is wider towards
-/// the middle, as the distribution of a share near its end is. `value` lies strictly between 0 and 1.
+/// The interval `value ± z·deviation` transformed to the logit scale, so that it stays within \[0, 1\] and is wider
+/// towards the middle, like the distribution of a proportion near 0 or 1. `value` lies strictly between 0 and 1.
 pub(crate) fn on_logit_scale(value: f64, deviation: f64) -> Estimate {
     let logit = (value / (1.0 - value)).ln();
     let half = Z * deviation / (value * (1.0 - value));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    // Where the deviation is 0, rounding could leave the value outside.
+    // If the standard deviation is 0, rounding could put the value outside.
     Estimate::new(value, sigmoid(logit - half).min(value), sigmoid(logit + half).max(value))
 }
 
-/// The interval of a positive `value` that has no upper bound, taken on the logarithmic scale; none where it would reach
-/// over a hundred times the value, for then it says nothing.
+/// The interval of a positive `value` without an upper bound, on the logarithmic scale; no interval if it would reach
+/// more than 100 times the value, where it would be useless.
 pub(crate) fn on_log_scale(value: f64, deviation: f64) -> Estimate {
     const MAX: f64 = 100.0;
     let factor = (Z * deviation / value).exp();

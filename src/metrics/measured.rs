@@ -1,4 +1,4 @@
-//! Every measure of one set of images at one threshold, gathered.
+//! All metrics of one set of images at one threshold.
 
 use std::collections::BTreeMap;
 
@@ -6,60 +6,60 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answers, Bootstrap, Confusion, Estimate, MetricsError, Scores, Undefined, bootstrap, ranking};
 
-/// Every measure of one set of images at one threshold; `None` where it is undefined, for the reason in `undefined`.
+/// All metrics of one set of images at one threshold; `None` if undefined, with the reason in `undefined`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Images.
+    /// The number of images.
     pub count: usize,
-    /// Positive images among them.
+    /// The number of positive images.
     pub positives: usize,
-    /// Groups of images that belong together, negative and positive ones; as many as images where none do.
+    /// The numbers of groups with negative and with positive images; without grouping, the numbers of such images.
     #[serde(default)]
     pub groups: [usize; 2],
-    /// The answer is positive at or above it.
+    /// The answer is positive where the probability is at or above it.
     pub threshold: f64,
-    /// The answers, counted.
+    /// The confusion matrix.
     pub confusion: Confusion,
-    /// Share of right answers.
+    /// The fraction of correct answers.
     pub accuracy: Option<Estimate>,
-    /// Mean of sensitivity and specificity.
+    /// The mean of sensitivity and specificity.
     pub balanced_accuracy: Option<Estimate>,
-    /// Share of the positive images that were found (recall).
+    /// The fraction of the positive images that were found (recall).
     pub sensitivity: Option<Estimate>,
-    /// Share of the negative images that were left alone.
+    /// The fraction of the negative images classified as negative.
     pub specificity: Option<Estimate>,
-    /// Share of the positive answers that are right.
+    /// The fraction of the positive answers that are correct.
     pub precision: Option<Estimate>,
-    /// Harmonic mean of precision and sensitivity.
+    /// The harmonic mean of precision and sensitivity.
     pub f1: Option<Estimate>,
     /// Matthews' correlation coefficient.
     pub mcc: Option<Estimate>,
-    /// Area under the ROC curve.
+    /// The area under the ROC curve.
     pub roc_auc: Option<Estimate>,
-    /// Area under the precision-recall curve (average precision).
+    /// The area under the precision-recall curve (average precision).
     pub pr_auc: Option<Estimate>,
-    /// Mean negative log likelihood in nats.
+    /// The mean negative log likelihood in nats.
     pub log_loss: Option<Estimate>,
-    /// Mean squared error of the probability.
+    /// The mean squared error of the probability.
     pub brier: Option<Estimate>,
-    /// Expected calibration error over ten bins.
+    /// The expected calibration error over ten bins.
     pub expected_calibration_error: Option<Estimate>,
-    /// Name of each measure that has no value → why.
+    /// The name of each undefined metric → the reason.
     pub undefined: BTreeMap<String, String>,
-    /// Name of each measure that has a value and no interval → why.
+    /// The name of each metric that has a value but no interval → the reason.
     #[serde(default)]
     pub without_interval: BTreeMap<String, String>,
-    /// What the bootstrap intervals were made with.
+    /// The settings of the bootstrap intervals.
     pub bootstrap: Bootstrap,
 }
 
-/// Why a number stands without an interval, in every view.
+/// The reason for a missing interval, as all reports show it.
 pub(crate) const TOO_FEW: &str = "too few photos for an interval";
 
-/// Measures the probabilities of the positive class against the labels.
+/// Computes all metrics of the probabilities of the positive class.
 ///
 /// # Errors
-/// [`MetricsError`] for a threshold that is no number and too few resamples.
+/// [`MetricsError`] for a threshold that is not finite and for too few resamples.
 pub(crate) fn evaluate(scores: &Scores<'_>, threshold: f64, bootstrap: Bootstrap) -> Result<Metrics, MetricsError> {
     if !threshold.is_finite() {
         return Err(MetricsError::Threshold(threshold));

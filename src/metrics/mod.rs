@@ -1,9 +1,9 @@
-//! Labels and probabilities → numbers with 95 % intervals.
+//! Metrics with 95 % intervals from labels and probabilities.
 //!
-//! [`Scores`] checks the pairs once; every measure then takes them and gives a number or the reason why there is none
-//! ([`Undefined`]): a ROC-AUC without negatives is not 0.5, it does not exist. [`evaluate`] gathers all measures into
-//! one [`Metrics`], each with an interval. The numbers equal scikit-learn's on the same scores (`tests.rs`).
-//! This module imports nothing of the crate, so that every other one may use it.
+//! [`Scores`] validates the pairs once; every metric then returns a value or the reason why it is undefined
+//! ([`Undefined`]): a ROC-AUC without negatives is not 0.5 but undefined. [`evaluate`] computes all metrics, each with
+//! an interval, as one [`Metrics`]. The values equal those of scikit-learn (`tests.rs`). This module does not
+//! depend on the rest of the crate, so that every other module may use it.
 //!
 //! | measure | interval |
 //! | --- | --- |
@@ -12,19 +12,18 @@
 //! | ROC-AUC | `DeLong`'s variance on the logit scale; Newcombe's where it is 0 ([`ranking::roc_auc_interval`]) |
 //! | PR-AUC, log loss, Brier score, calibration error | stratified bootstrap of groups, seeded ([`bootstrap`]) |
 //!
-//! A measure that depends on how many images of each class there are (F1, MCC, PR-AUC, log loss, Brier score) has an
-//! interval for the balance of the classes at hand. Images that belong together ([`Scores::in_groups`]) are fewer trials
-//! than they are images: shares and the ROC-AUC stand on the trials that the groups come to (`groups`), the bootstrap
-//! draws groups.
+//! The interval of a metric that depends on the class proportions (F1, MCC, PR-AUC, log loss, Brier score) is for the
+//! proportions of these images. Images in groups ([`Scores::in_groups`]) are not independent: the intervals of
+//! proportions and of the ROC-AUC use their effective sample sizes (`groups`), and the bootstrap draws whole groups.
 //!
 //! # Few images
-//! How often the intervals hold the true value is measured by simulation in `tests.rs`. On 250 images it is 93 to
-//! 98 %. On few it depends on what the truth is, above all near 1, where a share has few possible values; from a ROC-AUC of
-//! 0.76 to one of 0.999, with probabilities that hold and with a head four times too sure of itself, it is 84 % and more
-//! from 2 of each class on wherever there is an interval. There is none on one image of a class, none of the log loss and
-//! the Brier score below [`MIN_GROUPS_OF_LOSSES`] of each, nor where that of the log loss would reach to a hundred
-//! times the value, and none of the calibration error below [`MIN_GROUPS_OF_BINS`]. In groups of 1 to 20 images, from
-//! copies to images with a third of their noise in common, it is 91 % and more on 30 groups of each class.
+//! The coverage of the intervals is measured by simulation in `tests.rs`. With 250 images it is 93 to 98 %.
+//! With few it depends on the true value, above all near 1, where a proportion has few possible values; for ROC-AUCs
+//! from 0.76 to 0.999, with calibrated probabilities and with logits four times too large, it is at least 84 % from 2
+//! images of each class on, wherever there is an interval. There is none with one image of a class, none for the log
+//! loss and the Brier score below [`MIN_GROUPS_OF_LOSSES`] of each, nor if that of the log loss would reach 100 times
+//! the value, and none for the calibration error below [`MIN_GROUPS_OF_BINS`]. In groups of 1 to 20 images, from copies
+//! to images that share a third of their noise, it is at least 91 % with 30 groups of each class.
 //!
 //! Throughout, the answer is positive where the probability is at or above the threshold.
 
@@ -53,14 +52,14 @@ pub(crate) use measured::TOO_FEW;
 pub(crate) use measured::evaluate;
 pub(crate) use scores::Scores;
 
-/// Groups of images of each class that every interval takes: one alone says nothing of what others are like.
+/// The number of groups of each class that every interval needs: one group does not show the variance between groups.
 pub(crate) const MIN_GROUPS: usize = 2;
 
-/// Groups of images of each class that the intervals of log loss and Brier score take: fewer do not show what a mistake
-/// costs.
+/// The number of groups of each class that the intervals of log loss and Brier score need: fewer do not show the cost
+/// of a mistake.
 pub(crate) const MIN_GROUPS_OF_LOSSES: usize = 10;
 
-/// Groups of images of each class that the interval of the calibration error takes: with fewer its bins are empty.
+/// The number of groups of each class that the interval of the calibration error needs: with fewer its bins are empty.
 pub(crate) const MIN_GROUPS_OF_BINS: usize = 20;
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Whether the probabilities themselves can be believed, not only their order.
+//! Metrics of the probabilities themselves, not only of their order.
 
 use super::{Scores, Undefined};
 
-/// Bins of the calibration error, equally wide.
+/// The number of bins of the calibration error, equally wide.
 pub(crate) const CALIBRATION_BINS: usize = 10;
 
-/// What one certain mistake costs: −ln(2.2e-16).
+/// The log loss of a wrong answer with probability 1: −ln(2.2e-16).
 pub(super) const MAX_LOG_LOSS: f64 = 36.043_653_389_117_15;
 
-/// Mean of −ln(probability given to what is true), in nats: what the head minimises.
+/// The mean of −ln(probability of the true class), in nats: the loss that the head minimises.
 ///
-/// Probabilities are kept 2.2e-16 away from 0 and 1, as scikit-learn does: one certain mistake costs 36, not infinity.
+/// Probabilities are clamped to 2.2e-16 from 0 and 1, as in scikit-learn: a wrong answer with probability 1 costs 36.
 ///
 /// # Errors
 /// [`Undefined`] without images.
@@ -18,7 +18,7 @@ pub(crate) fn log_loss(scores: &Scores<'_>) -> Result<f64, Undefined> {
     mean(scores, log_loss_of)
 }
 
-/// Mean of (probability − label)², from 0 to 1. Brier (1950), Monthly Weather Review 78.
+/// The mean of (probability − label)², from 0 to 1. Brier (1950), Monthly Weather Review 78.
 ///
 /// # Errors
 /// [`Undefined`] without images.
@@ -26,8 +26,8 @@ pub(crate) fn brier(scores: &Scores<'_>) -> Result<f64, Undefined> {
     mean(scores, brier_of)
 }
 
-/// Expected calibration error: over [`CALIBRATION_BINS`] bins of the probability of the positive class, the mean gap
-/// between its average and the share of positive images, weighted by the images in the bin.
+/// The expected calibration error: over [`CALIBRATION_BINS`] bins of the probability of the positive class, the mean
+/// gap between its average and the fraction of positive images, weighted by the images in the bin.
 ///
 /// An edge belongs to the bin below it, as in scikit-learn's `calibration_curve`. Naeini et al. (2015), AAAI.
 ///
@@ -62,7 +62,7 @@ impl Bins {
         Self(scores.pairs().map(|(is_positive, probability)| (bin_of(probability), probability, is_positive)).collect())
     }
 
-    /// The calibration error where image `i` counts `times[i]` times.
+    /// The calibration error with image `i` repeated `times[i]` times.
     pub(super) fn error(&self, times: &[u32]) -> f64 {
         let rows = self.0.iter().zip(times);
         error(rows.map(|(&(bin, probability, is_positive), &count)| (bin, probability, is_positive, f64::from(count))))
@@ -75,7 +75,7 @@ impl Bins {
     }
 }
 
-/// From the bin, probability, label and weight of each image.
+/// The calibration error of the bins, probabilities, labels and weights of all images.
 fn error(rows: impl Iterator<Item = (usize, f64, bool, f64)>) -> f64 {
     let mut gaps = [0.0; CALIBRATION_BINS];
     let mut images = 0.0;
@@ -88,7 +88,7 @@ fn error(rows: impl Iterator<Item = (usize, f64, bool, f64)>) -> f64 {
     gaps.iter().map(|gap: &f64| gap.abs()).sum::<f64>() / images
 }
 
-/// How many inner edges lie below the probability; an edge is k · 0.1 in f64, as numpy's `linspace` has it.
+/// The number of inner edges below the probability; an edge is k · 0.1 in f64, as in numpy's `linspace`.
 pub(super) fn bin_of(probability: f64) -> usize {
     let width = 1.0 / CALIBRATION_BINS as f64;
     (1..CALIBRATION_BINS).filter(|&edge| edge as f64 * width < probability).count()

@@ -1,23 +1,23 @@
-//! How well the probabilities put positive images above negative ones, whatever the threshold.
+//! Metrics of the order of positive and negative images by probability, independent of a threshold.
 
 use super::groups::{Design, sums};
 use super::interval::{Estimate, newcombe_auc, on_logit_scale};
 use super::{MIN_GROUPS, Scores, Undefined};
 
-/// The probability that a positive image scores above a negative one, ties counting half: area under the ROC curve.
+/// The area under the ROC curve: the probability that a positive image scores above a negative one, ties counting half.
 ///
 /// # Errors
-/// [`Undefined`] where a class has no images.
+/// [`Undefined`] if a class has no images.
 pub(crate) fn roc_auc(scores: &Scores<'_>) -> Result<f64, Undefined> {
     Ok(Placements::new(scores)?.area())
 }
 
-/// [`roc_auc`] with its interval: `DeLong`'s variance on the logit scale (Pepe 2003, The Statistical Evaluation of
-/// Medical Tests, 5.2.4), which keeps its promise near 1 better than on the plain scale; where that variance is 0
-/// (perfect separation), Newcombe's ([`newcombe_auc`]). None where a class has fewer than [`MIN_GROUPS`].
+/// [`roc_auc`] with its interval by `DeLong`'s variance on the logit scale (Pepe 2003, The Statistical Evaluation of
+/// Medical Tests, 5.2.4), whose coverage near 1 is better than on the plain scale; if the variance is 0 (perfect
+/// separation), by Newcombe's method ([`newcombe_auc`]). No interval if a class has fewer groups than [`MIN_GROUPS`].
 ///
 /// # Errors
-/// [`Undefined`] where a class has no images.
+/// [`Undefined`] if a class has no images.
 pub(crate) fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefined> {
     let placements = Placements::new(scores)?;
     let area = placements.area();
@@ -34,11 +34,12 @@ pub(crate) fn roc_auc_interval(scores: &Scores<'_>) -> Result<Estimate, Undefine
     })
 }
 
-/// The precision at each positive image, averaged: Σ (Rₖ − Rₖ₋₁) Pₖ over the distinct probabilities from high to low.
-/// Area under the precision-recall curve without interpolation, which would be too kind (Davis and Goadrich 2006).
+/// The mean precision over the positive images: Σ (Rₖ − Rₖ₋₁) Pₖ over the distinct probabilities in descending order.
+/// It is the area under the precision-recall curve without interpolation, which is too optimistic (Davis and Goadrich
+/// 2006).
 ///
 /// # Errors
-/// [`Undefined`] where a class has no images.
+/// [`Undefined`] if a class has no images.
 pub(crate) fn average_precision(scores: &Scores<'_>) -> Result<f64, Undefined> {
     scores.both_classes()?;
     let ranking = Ranking::new(scores);
@@ -46,7 +47,7 @@ pub(crate) fn average_precision(scores: &Scores<'_>) -> Result<f64, Undefined> {
     Ok(ranking.average_precision(&once))
 }
 
-/// The images from the highest probability to the lowest.
+/// The images in descending order of probability.
 pub(super) struct Ranking<'a> {
     scores: &'a Scores<'a>,
     order: Vec<u32>,
@@ -59,13 +60,13 @@ impl<'a> Ranking<'a> {
         Self { scores, order }
     }
 
-    /// The images from the highest probability to the lowest, those of one probability together.
+    /// The images in descending order of probability, tied ones together.
     pub(super) fn tied(&self) -> impl Iterator<Item = &[u32]> {
         let same = |a: &u32, b: &u32| self.scores.probability(*a).total_cmp(&self.scores.probability(*b)).is_eq();
         self.order.chunk_by(same)
     }
 
-    /// Average precision where image `i` counts `times[i]` times; some positive image counts.
+    /// The average precision with image `i` repeated `times[i]` times, at least one positive image among them.
     pub(super) fn average_precision(&self, times: &[u32]) -> f64 {
         let (mut area, mut found, mut answered, mut found_before) = (0.0, 0u64, 0u64, 0u64);
         let mut rest = self.order.iter().peekable();
@@ -76,7 +77,7 @@ impl<'a> Ranking<'a> {
                 found += count;
             }
             let here = self.scores.probability(image);
-            // A threshold cannot tell tied images apart: they enter together.
+            // A threshold cannot separate tied images: they count together.
             let is_tied = rest.peek().is_some_and(|&&next| self.scores.probability(next).total_cmp(&here).is_eq());
             if !is_tied && found > found_before {
                 area += (found - found_before) as f64 * (found as f64 / answered as f64);
@@ -87,14 +88,15 @@ impl<'a> Ranking<'a> {
     }
 }
 
-/// For each image the share of the other class that it is rightly ranked against, ties counting half, and its group.
+/// The placement of each image, the fraction of the other class that it is ranked correctly against, and its group.
 pub(super) struct Placements {
     positives: Vec<(f64, usize)>,
     negatives: Vec<(f64, usize)>,
 }
 
 impl Placements {
-    /// By one sort, as Sun and Xu (2014, IEEE Signal Processing Letters 21) do, so that 100,000 images are no matter.
+    /// Computes the placements by one sort, as Sun and Xu (2014, IEEE Signal Processing Letters 21), fast for 100,000
+    /// images.
     pub(super) fn new(scores: &Scores<'_>) -> Result<Self, Undefined> {
         let (m, n) = scores.both_classes()?;
         let ranking = Ranking::new(scores);
@@ -123,17 +125,17 @@ impl Placements {
         self.positives.iter().map(|(placement, _)| placement).sum::<f64>() / self.positives.len() as f64
     }
 
-    /// `DeLong`'s variance of the ROC-AUC; `None` where a class has fewer than two groups of images.
+    /// `DeLong`'s variance of the ROC-AUC; `None` if a class has fewer than two groups of images.
     ///
-    /// `DeLong` et al. (1988), Biometrics 44: S₁₀ / m + S₀₁ / n, the variances of the means of the two kinds of placements.
-    /// Groups make each larger by its design effect, and those that hold both classes add twice the covariance of the two
-    /// means, as in Obuchowski (1997), Biometrics 53; where it is negative, nothing.
+    /// `DeLong` et al. (1988), Biometrics 44: S₁₀ / m + S₀₁ / n, the variances of the mean placements of the two
+    /// classes. Each is multiplied by its design effect, and groups that contain both classes add twice the covariance
+    /// of the two means, as in Obuchowski (1997), Biometrics 53; a negative covariance counts as 0.
     pub(super) fn variance(&self) -> Option<f64> {
         let (positives, negatives) = (Design::new(&self.positives)?, Design::new(&self.negatives)?);
         Some(positives.variance? + negatives.variance? + self.shared_groups().max(0.0))
     }
 
-    /// Twice the covariance of the two means by the groups that hold both classes.
+    /// Twice the covariance of the two means due to the groups that contain both classes.
     fn shared_groups(&self) -> f64 {
         let area = self.area();
         let of_negatives = sums(&self.negatives, area);

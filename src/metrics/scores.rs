@@ -1,24 +1,24 @@
-//! Labels and probabilities, checked once, and which images belong together.
+//! Validated labels and probabilities, with the grouping of the images.
 
 use std::collections::HashSet;
 
 use super::{MetricsError, Undefined, groups};
 
-/// One probability of the positive class for each label: as many, none NaN, all within \[0, 1\]; and which images belong
-/// together, so that they do not count as independent ones.
+/// Labels and as many probabilities of the positive class, all within \[0, 1\], and optionally the groups of images
+/// that are not independent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scores<'a> {
     pub(super) labels: &'a [bool],
     pub(super) probabilities: &'a [f64],
-    /// `[N]` ids; `None` where each image stands for itself.
+    /// Group ids, `[N]`; `None` if all images are independent.
     pub(super) groups: Option<&'a [usize]>,
 }
 
 impl<'a> Scores<'a> {
-    /// Checks the pairs; `true` is the positive class.
+    /// Validates the labels, `true` for the positive class, and their probabilities.
     ///
     /// # Errors
-    /// [`MetricsError`] for other lengths and numbers.
+    /// [`MetricsError`] for different lengths, too many images, and values outside \[0, 1\].
     pub(crate) fn new(labels: &'a [bool], probabilities: &'a [f64]) -> Result<Self, MetricsError> {
         if labels.len() != probabilities.len() {
             return Err(MetricsError::Lengths { labels: labels.len(), probabilities: probabilities.len() });
@@ -35,10 +35,10 @@ impl<'a> Scores<'a> {
         }
     }
 
-    /// The same with `[N]` ids, equal for images that belong together: copies, one burst, one patient.
+    /// The scores with group ids `[N]`, equal for images that belong together: near-duplicates, one burst, one patient.
     ///
     /// # Errors
-    /// [`MetricsError::Groups`] for another number of them.
+    /// [`MetricsError::Groups`] if the number of ids is not that of the labels.
     pub(crate) fn in_groups(self, groups: &'a [usize]) -> Result<Self, MetricsError> {
         if groups.len() == self.labels.len() {
             Ok(Self { groups: Some(groups), ..self })
@@ -47,17 +47,17 @@ impl<'a> Scores<'a> {
         }
     }
 
-    /// How many images.
+    /// The number of images.
     pub(crate) fn count(&self) -> usize {
         self.labels.len()
     }
 
-    /// How many of them are positive.
+    /// The number of positive images.
     pub(crate) fn positives(&self) -> usize {
         self.labels.iter().filter(|&&label| label).count()
     }
 
-    /// Label and probability of each image, in order.
+    /// The label and probability of each image, in order.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (bool, f64)> {
         self.labels.iter().copied().zip(self.probabilities.iter().copied())
     }
@@ -72,7 +72,7 @@ impl<'a> Scores<'a> {
         (0..self.count()).map(|image| self.group(image))
     }
 
-    /// Groups that hold a negative image, groups that hold a positive one, and all groups.
+    /// The numbers of groups with negative images, of groups with positive images, and of all groups.
     pub(crate) fn count_groups(&self) -> [usize; 3] {
         let of = |counts: &dyn Fn(bool) -> bool| {
             let images = self.labels.iter().zip(self.groups()).filter(|(label, _)| counts(**label));
@@ -81,13 +81,13 @@ impl<'a> Scores<'a> {
         [of(&|label| !label), of(&|label| label), of(&|_| true)]
     }
 
-    /// Groups of the class that has fewer of them, of those that are there.
+    /// The number of groups of the class that has fewer of them; a class without images does not count.
     pub(super) fn fewest_groups(&self) -> usize {
         let [negatives, positives, _] = self.count_groups();
         [negatives, positives].into_iter().filter(|&groups| groups > 0).min().unwrap_or(0)
     }
 
-    /// As many positive images, and as many images, would say as much if all images of a group were the same.
+    /// The effective numbers of positive images and of all images if all images of a group were the same.
     pub(super) fn least_trials(&self) -> [f64; 2] {
         let of = |counts: &dyn Fn(bool) -> bool| {
             let images = self.labels.iter().zip(self.groups()).filter(|(label, _)| counts(**label));
@@ -97,13 +97,13 @@ impl<'a> Scores<'a> {
         [of(&|label| label), of(&|_| true)]
     }
 
-    /// Of an image below [`Self::count`].
+    /// The probability of an image below [`Self::count`].
     pub(super) fn probability(&self, image: u32) -> f64 {
-        // 0.0 and -0.0 are one probability, but two places in a total order.
+        // 0.0 and -0.0 are the same probability, but differ in the total order.
         self.probabilities.get(image as usize).map_or(f64::NAN, |probability| probability + 0.0)
     }
 
-    /// Of an image below [`Self::count`].
+    /// The label of an image below [`Self::count`].
     pub(super) fn is_positive(&self, image: u32) -> bool {
         self.labels.get(image as usize).is_some_and(|&label| label)
     }

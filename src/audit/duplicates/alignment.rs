@@ -1,48 +1,48 @@
-//! Whether one thumbnail shows the same picture as another: laid over it, shifted, scaled or mirrored.
+//! The comparison of two thumbnails, aligned by shift, scale and mirroring.
 //!
-//! A copy that was cropped shows its original shifted and larger, so the search is for the shift and the scale with the
-//! highest correlation, first coarsely at a quarter of the pixels. Correlation does not see a change of brightness or
-//! contrast. Smooth pictures (a flower before green, sky above land) correlate without being copies, so their details,
-//! which is what is left when the mean around each pixel is taken away, must correlate too.
+//! A cropped copy shows its original shifted and enlarged, so the shift and the scale with the highest correlation are
+//! searched, first at half the resolution. Correlation is invariant to changes of brightness and contrast. Smooth
+//! images (a flower before green, sky above land) correlate without being copies, so their details, the differences
+//! from the local mean, must correlate too.
 
 use crate::pixels::Thumbnail;
 
-/// Side of the coarse picture.
+/// The side of the coarse image.
 const COARSE: usize = 16;
 
-/// Side of the fine picture.
+/// The side of the fine image.
 const FINE: usize = Thumbnail::SIDE;
 
-/// Furthest shift, as a part of the side: a crop that keeps 90 % of a photo of 16:9 moves it by no more.
+/// The largest shift as a fraction of the side: a crop that keeps 90 % of a 16:9 photo moves it by no more.
 const FURTHEST: f32 = 0.125;
 
-/// Scales that are tried, either way round.
+/// The range of scales, from either image to the other.
 const SCALES: std::ops::RangeInclusive<f32> = 0.87..=1.15;
 
-/// A pair below it at the coarse picture's best whole shift is not looked at any more.
+/// The lowest correlation at the best whole-pixel shift of the coarse images at which a pair is aligned further.
 const MIN_AT_A_GLANCE: f32 = 0.6;
 
-/// The same for the best coarse shift and scale, by steps of a pixel, of half a pixel and so on: what comes of finer steps
-/// is hardly ever much more. Of 6325 pairs that are found without these limits and the two below among 8000 crops of photos
-/// 6307 are found with them, in a third of the time.
+/// The lowest correlations of the coarse images after steps of a pixel, half a pixel and so on; finer steps hardly
+/// increase it. Of 6325 pairs among 8000 crops of photos that are found without these limits and the next two, 6307 are
+/// found with them, in a third of the time.
 const LEAST_COARSE: [f32; 4] = [0.7, 0.8, 0.83, 0.85];
 
-/// The same for the details of the coarse pictures.
+/// The lowest correlation of the details of the coarse images.
 const MIN_OF_COARSE_DETAILS: f32 = 0.4;
 
-/// The same for the fine pictures; from the last on two may be one.
+/// The lowest correlations of the fine images; a duplicate reaches the last one.
 const LEAST_FINE: [f32; 3] = [0.8, 0.87, 0.9];
 
-/// Correlation of the details from which they are.
+/// The lowest correlation of the details of a duplicate.
 const MIN_OF_DETAILS: f32 = 0.65;
 
-/// Standard deviation, in levels, below which a picture shows nothing that could be compared.
+/// The standard deviation, in grey levels, below which an image is too uniform to be compared.
 const MIN_CONTRAST: f32 = 2.5;
 
-/// Differences of the mean level above this are another light, not another brightness of one photo.
+/// The largest difference of the mean levels: above it the light differs, and not only the brightness of one photo.
 const MAX_BRIGHTER: f32 = 100.0;
 
-/// A thumbnail made ready for comparing; its fine picture is made where the coarse ones agree, for memory's sake.
+/// A thumbnail prepared for comparison; the fine image is computed only if the coarse ones agree, to save memory.
 pub(super) struct Picture<'a> {
     coarse: Grid<COARSE>,
     thumbnail: &'a Thumbnail,
@@ -50,11 +50,11 @@ pub(super) struct Picture<'a> {
     mean: f32,
 }
 
-/// Levels by row and column.
+/// Grey levels by row and column.
 type Grid<const SIDE: usize> = Box<[[f32; SIDE]; SIDE]>;
 
 impl<'a> Picture<'a> {
-    /// `None` where there is nothing to compare.
+    /// `None` if the thumbnail is too uniform to be compared.
     pub(super) fn new(thumbnail: &'a Thumbnail) -> Option<Self> {
         let fine = fine(thumbnail);
         let levels = fine.as_flattened();
@@ -78,7 +78,7 @@ impl<'a> Picture<'a> {
         fine
     }
 
-    /// The correlation of the two at the best shift and scale, if they show the same.
+    /// The correlation of the two at the best shift and scale if they are duplicates.
     pub(super) fn same_as(&self, other: &Self) -> Option<f32> {
         if (self.mean - other.mean).abs() > MAX_BRIGHTER {
             return None;
@@ -98,8 +98,8 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// How one picture lies on the other: its pixel at `u` from the middle lies at `scale · u + shift`, shifts as parts of the
-/// side.
+/// The alignment of two images: the pixel of the narrow one at `u` from the centre lies at `scale · u + shift` in the
+/// wide one, shifts as fractions of the side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Placing {
     scale: f32,
@@ -107,13 +107,13 @@ struct Placing {
     down: f32,
 }
 
-/// Most whole pixels that the coarse pictures are shifted by, either way.
+/// The largest shift of the coarse images in whole pixels, in both directions.
 const SHIFTS: usize = 2;
 
-/// Side of the middle of a coarse picture, which stays inside the other one at every shift.
+/// The side of the centre of a coarse image, which stays inside the other one at every shift.
 const MIDDLE: usize = COARSE - 2 * SHIFTS;
 
-/// The best shift by whole pixels, by the middle of the narrow picture.
+/// The best whole-pixel shift by the correlation of the centre of the narrow image.
 fn at_a_glance(wide: &Grid<COARSE>, narrow: &Grid<COARSE>) -> (f32, Placing) {
     pulp::Arch::new().dispatch(Glance { wide, narrow })
 }
@@ -130,7 +130,7 @@ impl pulp::WithSimd for Glance<'_> {
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
         let mut best = (f32::NEG_INFINITY, Placing { scale: 1.0, right: 0.0, down: 0.0 });
-        // As wide as a register, with zeros behind the middle.
+        // Padded with zeros to the width of a vector register.
         let mut middle = [[0.0_f32; COARSE]; MIDDLE];
         let mut is_in = [0.0_f32; COARSE];
         is_in[..MIDDLE].fill(1.0);
@@ -166,8 +166,8 @@ impl pulp::WithSimd for Glance<'_> {
     }
 }
 
-/// Goes from one placing to better ones beside it, in steps that are halved once for each number of `least`; `None` as soon
-/// as the best of one size of step is below its number.
+/// Hill climbing from `start` to better adjacent placings, with a step that is halved after each value of `least`;
+/// `None` as soon as the best correlation at a step size is below its value.
 fn climb<const SIDE: usize>(
     wide: &Grid<SIDE>,
     narrow: &Grid<SIDE>,
@@ -193,7 +193,7 @@ impl<const SIDE: usize> pulp::WithSimd for Climb<'_, SIDE> {
         const WAYS: [[f32; 3]; 6] =
             [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0]];
         let mut best = (f32::NEG_INFINITY, self.start);
-        // A pixel of the picture, and a scale that moves its edge by about as much.
+        // One pixel of the image, and a scale that moves its edge by about as much.
         let mut step = 1.0 / SIDE as f32;
         for (halvings, &least) in self.least.iter().enumerate() {
             for steps in 0..MAX_STEPS {
@@ -205,7 +205,7 @@ impl<const SIDE: usize> pulp::WithSimd for Climb<'_, SIDE> {
                         right: from.right + right * step,
                         down: from.down + down * step,
                     };
-                    // No closure here: it would not be compiled for the processor that was found.
+                    // No closure here: it would not be compiled for the instructions of the detected processor.
                     let Some(overlap) = Overlap::new(self.wide, placing) else { continue };
                     let found = overlap.correlation(self.narrow);
                     if found > best.0 {
@@ -225,7 +225,7 @@ impl<const SIDE: usize> pulp::WithSimd for Climb<'_, SIDE> {
     }
 }
 
-/// The wide picture where the pixels of the narrow one lie.
+/// The wide image resampled at the pixels of the narrow one.
 struct Overlap<'a, const SIDE: usize> {
     wide: &'a [[f32; SIDE]; SIDE],
     columns: Axis<SIDE>,
@@ -233,7 +233,7 @@ struct Overlap<'a, const SIDE: usize> {
 }
 
 impl<'a, const SIDE: usize> Overlap<'a, SIDE> {
-    /// `None` for a placing that is not tried, or if too little of the narrow picture lies in the wide one.
+    /// `None` for a placing outside the limits, or if too little of the narrow image lies in the wide one.
     #[expect(clippy::inline_always, reason = "as `Climb`")]
     #[inline(always)]
     fn new(wide: &'a [[f32; SIDE]; SIDE], placing: Placing) -> Option<Self> {
@@ -244,7 +244,7 @@ impl<'a, const SIDE: usize> Overlap<'a, SIDE> {
         (4 * columns.count.min(rows.count) >= 3 * SIDE).then_some(Self { wide, columns, rows })
     }
 
-    /// Levels at a row of the narrow picture, 0 where it is outside.
+    /// The levels at a row of the narrow image, 0 outside the wide one.
     #[expect(clippy::inline_always, reason = "as `Climb`")]
     #[inline(always)]
     fn row(&self, row: usize) -> [f32; SIDE] {
@@ -282,7 +282,7 @@ impl<'a, const SIDE: usize> Overlap<'a, SIDE> {
         Sums::of((rows.count * self.columns.count) as f32, sums).correlation()
     }
 
-    /// The correlation of what is left when the mean of the 3 x 3 pixels around each is taken away.
+    /// The correlation of the details: the differences from the mean of the surrounding 3 × 3 pixels.
     fn details(&self, narrow: &[[f32; SIDE]; SIDE]) -> f32 {
         let Self { rows, columns, .. } = self;
         let wide: Vec<[f32; SIDE]> = (0..SIDE).map(|row| self.row(row)).collect();
@@ -301,8 +301,8 @@ impl<'a, const SIDE: usize> Overlap<'a, SIDE> {
     }
 }
 
-/// Where along one axis pixels of the narrow picture lie in the wide one: between which two, and the part of the way from
-/// one to the other; which of them do, `count` from the `first` on, as 1 and 0.
+/// The positions of the pixels of the narrow image along one axis of the wide one: the two adjacent pixels and the
+/// fraction between them; and which positions are inside, `count` from `first` on, as 1 and 0.
 struct Axis<const SIDE: usize> {
     first: usize,
     count: usize,
@@ -322,7 +322,7 @@ impl<const SIDE: usize> Axis<SIDE> {
         let (mut before, mut after, mut part, mut is_in) = ([0; SIDE], [0; SIDE], [0.0; SIDE], [0.0; SIDE]);
         for pixel in 0..SIDE {
             let place = (pixel as f32 - middle) * scale + offset;
-            // Half a pixel over the edge is still the edge's pixel.
+            // Up to half a pixel beyond the edge still counts as the edge pixel.
             is_in[pixel] = if place >= -0.5 && place <= last + 0.5 { 1.0 } else { 0.0 };
             let place = place.clamp(0.0, last);
             before[pixel] = place as u32;
@@ -353,7 +353,7 @@ fn mirror<const SIDE: usize>(grid: &mut Grid<SIDE>) {
     grid.iter_mut().for_each(|row| row.reverse());
 }
 
-/// The five sums of a correlation.
+/// The sums from which a correlation is computed.
 #[derive(Default)]
 struct Sums {
     count: f32,
@@ -374,12 +374,12 @@ impl Sums {
         self.product += left * right;
     }
 
-    /// From sums side by side.
+    /// Reduces partial sums per lane.
     #[expect(clippy::inline_always, reason = "as `Climb`")]
     #[inline(always)]
     fn of<const LANES: usize>(count: f32, sums: [[f32; LANES]; 5]) -> Self {
         let mut sums = sums;
-        // By halves, so that additions do not wait for each other; the order is the same everywhere.
+        // By pairwise halving, so that additions do not wait for each other; the order is the same everywhere.
         let mut lanes = LANES;
         while lanes > 1 {
             let half = lanes.div_ceil(2);
@@ -401,7 +401,7 @@ impl Sums {
         }
     }
 
-    /// From -1 to 1; 0 where one side does not vary.
+    /// The correlation, from -1 to 1; 0 if one side is constant.
     fn correlation(&self) -> f32 {
         let product = self.product - self.left * self.right / self.count;
         let left = self.left_squared - self.left * self.left / self.count;

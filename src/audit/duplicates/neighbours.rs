@@ -1,19 +1,19 @@
-//! For each of many images the few that are most like it, by the cosine of short rows of numbers.
+//! Nearest neighbours of many images by the cosine of short vectors.
 //!
-//! Up to 100,000 rows every one is compared with every other. With rows this short that is bearable (ten seconds of
-//! processor time for 50,000 photos and their mirror images), it finds what an index would miss, and it needs memory for
-//! the few that are kept only. Of more rows each is compared with those in the cells around it: time then grows as
-//! N^1.5, and what is nearest is nearly always there (Sivic & Zisserman 2003, "Video Google": inverted files).
+//! Up to 100,000 rows all pairs are compared. With vectors this short that is affordable (ten seconds of processor time
+//! for 50,000 photos and their mirror images), it is exact, and it needs memory for the nearest neighbours only. Of
+//! more rows, each is compared with those in the cells nearest to it: the time then grows as N^1.5, and the nearest
+//! rows are nearly always found (inverted files, Sivic & Zisserman 2003, "Video Google").
 
 use rayon::prelude::*;
 
-/// Numbers of a row.
+/// The width of a row.
 pub(super) const WIDTH: usize = 32;
 
-/// A unit row, or zeros for an image that is like nothing.
+/// A unit vector, or zeros for an image that is similar to none.
 pub(super) type Row = [f32; WIDTH];
 
-/// Scaled to length 1; zeros stay zeros.
+/// The row scaled to length 1; zeros stay zeros.
 pub(super) fn unit(mut row: Row) -> Row {
     let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
     let factor = if length.is_finite() && length > 1e-6 { length.recip() } else { 0.0 };
@@ -31,30 +31,30 @@ pub(super) fn cosine(left: &Row, right: &Row) -> f32 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
-/// Pairs `(image, other)` for the `most` others with the highest cosine of at least `least`, each pair once, in order.
+/// Pairs of each image and its at most `most` nearest neighbours by cosine, at least `least`, each pair once, sorted.
 ///
-/// Of rows that `turned` turns into those of the mirrored images the mirrored ones count too.
+/// With `turned`, which gives the row of the mirrored image, the neighbours of mirrored images are included.
 pub(super) fn pairs(rows: &[Row], turned: Option<fn(&Row) -> Row>, most: usize, least: f32) -> Vec<(usize, usize)> {
     let cells = if rows.len() <= MOST_IN_ONE { Cells::one(rows) } else { Cells::new(rows) };
     cells.pairs(rows, turned, most, least)
 }
 
-/// Rows up to which every one is compared with every other.
+/// The largest number of rows of which all pairs are compared.
 const MOST_IN_ONE: usize = 100_000;
 
-/// Cells that are looked into for a row where there are several.
+/// The number of nearest cells that are searched for a row.
 const LOOKED_INTO: usize = 32;
 
-/// Rows compared at once: as many as fill the registers, so that the comparing loop waits for nothing.
+/// Rows compared at once: as many as the registers hold, so that the inner loop does not stall.
 const BLOCK: usize = 64;
 
-/// Images whose neighbours are searched together, so that a block is fetched once for all of them.
+/// Images whose neighbours are searched together, so that a block is loaded once for all of them.
 const ASKED: usize = 16;
 
-/// The first number of each row, then the second of each: one of the asked row's is multiplied with all of them.
+/// A block of rows, transposed: each value of the query row is multiplied with one value of all rows at once.
 type Block = [[f32; BLOCK]; WIDTH];
 
-/// Some images with their rows in blocks; the last is filled up with zeros.
+/// Some images with their rows in blocks; the last one is padded with zeros.
 struct Cell {
     images: Vec<usize>,
     blocks: Vec<Block>,
@@ -72,7 +72,7 @@ impl Cell {
         Self { blocks: images.par_chunks(BLOCK).map(block).collect(), images }
     }
 
-    /// Compares all rows with those of `asked` that are meant.
+    /// Compares all rows with those of `asked` at the indices `meant`.
     fn search(&self, asked: &mut [Nearest], meant: &(impl Iterator<Item = usize> + Clone)) {
         let mut cosines = [0.0_f32; BLOCK];
         for (block, images) in self.blocks.iter().zip(self.images.chunks(BLOCK)) {
@@ -88,7 +88,7 @@ impl Cell {
 /// All images, each in one cell.
 struct Cells {
     cells: Vec<Cell>,
-    /// What each cell is around, if there are several; its "images" are the cells.
+    /// The centres of the cells, if there are several; its "images" are the cells.
     centres: Option<Cell>,
 }
 
@@ -97,11 +97,11 @@ impl Cells {
         Self { cells: vec![Cell::new(rows, (0..rows.len()).collect())], centres: None }
     }
 
-    /// Each row with the nearest of some of them, which are taken evenly from the list: many where rows are many.
+    /// Assigns each row to the nearest of 4·√N centres, which are rows taken evenly from the list.
     fn new(rows: &[Row]) -> Self {
         let images: Vec<usize> =
             (0..rows.len()).filter(|&image| rows[image].iter().any(|value| value.abs() > 0.0)).collect();
-        // Looking for the cell and looking into cells then grow alike.
+        // The cost of finding the cell and of searching cells then grow alike.
         let apart = (images.len().isqrt() / 4).max(1);
         let centres: Vec<Row> = images.iter().step_by(apart).map(|&image| rows[image]).collect();
         let centres = Cell::new(&centres, (0..centres.len()).collect());
@@ -115,7 +115,7 @@ impl Cells {
         Self { cells, centres: Some(centres) }
     }
 
-    /// As [`pairs`].
+    /// See [`pairs`].
     fn pairs(&self, rows: &[Row], turned: Option<fn(&Row) -> Row>, most: usize, least: f32) -> Vec<(usize, usize)> {
         let with_mirrored = |&image: &usize| {
             let mirrored = turned.map(|turned| turned(&rows[image]));
@@ -140,7 +140,7 @@ impl Cells {
             let all = 0..asked.len();
             return self.cells.iter().for_each(|cell| cell.search(asked, &all));
         };
-        // By cell, so that each is fetched once.
+        // Sorted by cell, so that each is loaded once.
         let mut visits = nearest(centres, asked.iter().map(|asked| asked.row), LOOKED_INTO);
         visits.sort_unstable_by_key(|&(place, cell)| (cell, place));
         for visits in visits.chunk_by(|one, other| one.1 == other.1) {
@@ -151,7 +151,7 @@ impl Cells {
     }
 }
 
-/// For each of some rows the `most` images of a cell that are nearest to it, with the place of the row.
+/// For each row the `most` nearest images of a cell, as pairs with the index of the row.
 fn nearest(cell: &Cell, rows: impl Iterator<Item = Row>, most: usize) -> Vec<(usize, usize)> {
     let mut asked: Vec<Nearest> = rows.map(|row| Nearest::new(usize::MAX, row, most, -2.0)).collect();
     let all = 0..asked.len();
@@ -160,14 +160,14 @@ fn nearest(cell: &Cell, rows: impl Iterator<Item = Row>, most: usize) -> Vec<(us
     asked.into_iter().enumerate().flat_map(found).collect()
 }
 
-/// The nearest of an image so far.
+/// The nearest neighbours of an image found so far.
 struct Nearest {
     image: usize,
     row: Row,
     most: usize,
-    /// The cosine below which nothing is taken any more.
+    /// The lowest cosine that is still accepted.
     bar: f32,
-    /// The best first.
+    /// The neighbours in descending order of cosine.
     best: Vec<(f32, usize)>,
 }
 
@@ -176,9 +176,9 @@ impl Nearest {
         Self { image, row, most, bar: least, best: Vec::with_capacity(most + 1) }
     }
 
-    /// Keeps those of some images that are good enough.
+    /// Keeps the images with sufficient cosines.
     fn take(&mut self, images: &[usize], cosines: &[f32]) {
-        // Nearly all blocks hold nothing, and this takes no branches.
+        // Nearly all blocks contain none, and this check is without branches.
         if cosines.iter().fold(f32::MIN, |most, &cosine| most.max(cosine)) < self.bar {
             return;
         }
@@ -188,7 +188,7 @@ impl Nearest {
                 self.best.insert(at, (cosine, other));
                 self.best.truncate(self.most);
                 if let Some(&(worst, _)) = self.best.get(self.most.wrapping_sub(1)) {
-                    // Of equals the first ones stay.
+                    // Of equal ones the first stay.
                     self.bar = worst.next_up();
                 }
             }
@@ -209,7 +209,7 @@ struct Compare<'a> {
 impl pulp::WithSimd for Compare<'_> {
     type Output = ();
 
-    // The order of the sums is that of the numbers, the same for every processor.
+    // The order of summation is that of the values, the same on every processor.
     #[expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that was found")]
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {

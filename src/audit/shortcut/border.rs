@@ -1,4 +1,4 @@
-//! The borders of photos, compared region by region.
+//! The comparison of the borders of photos, region by region.
 
 use rayon::prelude::*;
 
@@ -6,60 +6,60 @@ use super::{Fitted, Probe, Shortcut, auc};
 use crate::features::FeatureMatrix;
 use crate::index::{Index, Neighbour};
 
-/// Photos that are looked at; half of them of each class.
+/// The largest number of photos that are compared, half of each class.
 pub(crate) const MAX_PHOTOS: usize = 300;
 
-/// Fewer photos of a class cannot be told from chance.
+/// The smallest number of photos of each class: with fewer the result could be chance.
 pub(crate) const MIN_PHOTOS: usize = 20;
 
-/// The share of a class that has only its own around it from which something is wrong. On eight draws each of three sets of
-/// photos with trained weights it was at most 0.06 without a mark, from 30 to 90 photos of a class. With a frame or a logo on
-/// half of a class it was at least 0.17 from 40 photos of a class on, with a small date on half of one at least 0.09 from 70
-/// on; of day and night, which the sky in the corners tells apart, 0.5 to 0.7 without a mark.
+/// The fraction of a class with only neighbours of its own class from which there is a warning. On eight draws each of
+/// three data sets with trained weights it was at most 0.06 without a mark, for 30 to 90 photos of a class. With a
+/// frame or a logo on half of a class it was at least 0.17 from 40 photos of a class on, with a small date at least
+/// 0.09 from 70 on; for day and night, which the sky in the corners separates, 0.5 to 0.7 without a mark.
 const GIVEN_AWAY: f64 = 0.07;
 
-/// Photos behind a warning at least.
+/// The smallest number of photos with only such neighbours for a warning.
 const MIN_GIVEN_AWAY: usize = 3;
 
-/// Photos that are named.
+/// The largest number of example photos.
 const MAX_EXAMPLES: usize = 3;
 
-/// The borders of some photos, as the network sees them alone.
+/// The features of the borders of some photos, computed with the middle blanked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Borders<'a> {
-    /// `[M]`, places among all photos; as many of each class.
+    /// Indices into all photos, `[M]`; as many of each class.
     pub places: &'a [usize],
-    /// `[M, R·2048]`, the features of each region.
+    /// The features of each region, `[M, R·2048]`.
     pub rows: &'a FeatureMatrix,
-    /// `[R]`, what the regions are called.
+    /// The names of the regions, `[R]`.
     pub regions: &'a [&'static str],
-    /// What the negative and the positive class are called.
+    /// The names of the negative and the positive class.
     pub classes: [&'a str; 2],
 }
 
-/// How many photos around one are asked where a class has so many: a quarter of it, so that more photos do not make it a
-/// smaller circle. Of fewer than 18 chance is often the reason why all are of one class.
+/// The number of neighbours of each photo: a quarter of a class, in proportion to the number of photos, but at least
+/// 18, since fewer are often all of one class by chance.
 pub(crate) fn neighbours(of_class: usize) -> usize {
     of_class.div_ceil(4).max(18)
 }
 
-/// What a region gives away.
+/// How well one region separates the classes.
 struct GivenAway {
     region: &'static str,
-    /// The share of positive photos around each, `[M]`.
+    /// The fraction of positive photos among the neighbours of each photo, `[M]`.
     scores: Vec<f64>,
     is_positive: bool,
     share: f64,
-    /// Places in the rows.
+    /// Indices of the rows with only neighbours of their own class.
     photos: Vec<usize>,
 }
 
 impl Borders<'_> {
-    /// The region that gives most away; `None` where there are too few photos.
+    /// The result for the region with the largest fraction of such photos; `None` if there are too few photos.
     pub(super) fn shortcut(&self, fitted: Fitted<'_>) -> Option<Shortcut> {
         let pick = |place: &usize| fitted.labels.get(*place).copied();
         let labels: Vec<bool> = self.places.iter().filter_map(pick).collect();
-        // Photos of one group say nothing about each other.
+        // Photos of one group are not used as neighbours of each other.
         let groups: Vec<usize> = self.places.iter().filter_map(|&place| fitted.groups.get(place).copied()).collect();
         let positives = labels.iter().filter(|&&label| label).count();
         let of_class = positives.min(labels.len() - positives);

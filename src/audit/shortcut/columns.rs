@@ -1,4 +1,4 @@
-//! Facts of files as columns of numbers.
+//! File facts as columns of numbers.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use crate::head;
 use crate::metrics::{Scores, ranking};
 use crate::pixels::PhotoFacts;
 
-/// Cameras that get a column of their own, the commonest first.
+/// The largest number of cameras with a column of their own, most frequent first.
 const MAX_CAMERAS: usize = 8;
 
-/// Photos that it takes for such a column: fewer say nothing about a class.
+/// The smallest number of photos of a format or camera with a column of its own.
 const MIN_PHOTOS: usize = 5;
 
-/// Facts named in a warning.
+/// The largest number of facts named in a warning.
 const MAX_TOP_FEATURES: usize = 3;
 
-/// `[N, D]`, standardised for they are of different units, and the names of the D columns, without those that are the same for all photos.
+/// The columns that vary, `[N, D]`, standardised since their units differ, with their names.
 pub(super) struct Columns {
     pub(super) matrix: FeatureMatrix,
     names: Vec<String>,
@@ -41,7 +41,7 @@ impl Columns {
         add("file size", &|facts| log(facts.bytes as f64));
         add("number of pixels", &|facts| log(f64::from(facts.width) * f64::from(facts.height)));
         add("aspect ratio", &|facts| log(f64::from(facts.width)) - log(f64::from(facts.height)));
-        // What is no JPEG has the column of its format to itself.
+        // Other formats than JPEG are distinguished by the column of their format.
         add("JPEG quality", &|facts| f32::from(facts.jpeg_quality.unwrap_or(0)));
         for format in commonest(facts.iter().map(|facts| facts.format.to_string()), usize::MAX) {
             add(&format!("format {format}"), &|facts| is(facts.format.to_string() == format));
@@ -61,11 +61,11 @@ impl Columns {
         Self { matrix, names: columns.into_iter().map(|(name, _)| name).collect() }
     }
 
-    /// The columns that tell the classes apart best, each on its own, whichever way round.
+    /// The columns that separate the classes best, each on its own, in either direction.
     pub(super) fn top_features(&self, labels: &[bool]) -> Vec<(String, f64)> {
         let mut top_features: Vec<(String, f64)> = (self.names.iter().enumerate())
             .filter_map(|(column, name)| {
-                // The order is all that counts, and these numbers lie where the logistic function keeps it.
+                // Only the order matters, and in this range the logistic function preserves it.
                 let values = self.matrix.rows().map(|row| f64::from(row[column])).collect::<Vec<_>>();
                 let most = values.iter().fold(1.0_f64, |most, value| most.max(value.abs()));
                 let scaled: Vec<f64> = values.iter().map(|value| value / most).collect();
@@ -81,7 +81,7 @@ impl Columns {
     }
 }
 
-/// Mean 0 and standard deviation 1.
+/// The values standardised to mean 0 and standard deviation 1.
 fn standardised(values: &[f32]) -> Vec<f32> {
     let count = values.len().max(1) as f64;
     let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / count;
@@ -90,7 +90,7 @@ fn standardised(values: &[f32]) -> Vec<f32> {
     values.iter().map(|&value| ((f64::from(value) - mean) * scale) as f32).collect()
 }
 
-/// Names that enough photos have, the commonest first.
+/// The names that occur in enough photos, most frequent first.
 fn commonest(names: impl Iterator<Item = String>, most: usize) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for name in names {

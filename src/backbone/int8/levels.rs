@@ -1,23 +1,24 @@
-//! What the bytes of every map stand for, from the weights alone: no photo has a say, so a photo has the same features in
-//! any batch, shard or run.
+//! The quantisation levels of every map from the weights alone: no photos are used for calibration, so a photo has the
+//! same features in any batch, shard or run.
 //!
-//! The BatchNorm in front of a ReLU says how its channel is distributed over the photos that the network learned from:
-//! N(β, γ²). A sum of two branches adds means and variances, and ReLU makes a rectified Gaussian of a Gaussian, whose
+//! The BatchNorm before a ReLU determines the distribution of its channel over the training images of the network: N(β,
+//! γ²). For a sum of two branches, means and variances add up; ReLU turns a Gaussian into a rectified Gaussian, whose
 //! moments are known (Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction"). The
-//! bytes of a map reach [`REACH`] standard deviations above the mean of its widest channel.
+//! levels of a map reach [`REACH`] standard deviations above the mean of its widest channel.
 //!
-//! Where the statistics do not hold, as in a network of random weights, a channel is as wide as independent inputs would
-//! make it. With trained weights γ is the larger of the two nearly everywhere, and the means agree within a tenth of it.
+//! Where these statistics do not hold, as with random weights, a channel has the width for independent inputs. With
+//! trained weights γ is the larger of the two nearly everywhere, and the means agree within a tenth of it.
 
 use std::f64::consts::TAU;
 
 use crate::ffi::quantized::Levels;
 
-/// Standard deviations that the levels reach to. On 64 photos of four sets with trained weights the least cosine of the
-/// features to those in fp32 was 0.972, 0.988, 0.990, 0.986 and 0.984 at 4, 5, 6, 8 and 10, the median always 0.995 to 0.9975.
+/// The range of the levels in standard deviations. On 64 photos of four sets with trained weights the lowest cosine to
+/// the features in fp32 was 0.972, 0.988, 0.990, 0.986 and 0.984 at 4, 5, 6, 8 and 10, the median always 0.995 to
+/// 0.9975.
 const REACH: f64 = 6.0;
 
-/// The values of a channel over photos and places.
+/// The mean and variance of a channel over photos and positions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Channel {
     pub(super) mean: f64,
@@ -44,7 +45,7 @@ impl Channel {
     }
 }
 
-/// The distribution function of the standard normal, within 1e-7: Abramowitz and Stegun (1964), 26.2.17.
+/// The standard normal distribution function, within 1e-7: Abramowitz and Stegun (1964), 26.2.17.
 fn normal_below(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
     let terms = [1.330_274_429, -1.821_255_978, 1.781_477_937, -0.356_563_782, 0.319_381_530];
@@ -52,12 +53,12 @@ fn normal_below(x: f64) -> f64 {
     if x < 0.0 { above } else { 1.0 - above }
 }
 
-/// Of a map behind ReLU whose channels were these before it.
+/// The levels of a map after ReLU with these channels before it.
 pub(super) fn behind_relu(channels: &[Channel]) -> Levels {
     Levels { step: highest(channels) / 255.0, zero: 0 }
 }
 
-/// Of a map of both signs.
+/// The levels of a map with positive and negative values.
 pub(super) fn signed(channels: &[Channel]) -> Levels {
     let mirrored: Vec<Channel> = channels.iter().map(|channel| Channel { mean: -channel.mean, ..*channel }).collect();
     let (low, high) = (highest(&mirrored), highest(channels));
@@ -67,27 +68,28 @@ pub(super) fn signed(channels: &[Channel]) -> Levels {
     Levels { step, zero }
 }
 
-/// The highest value that a map has room for, above 0.
+/// The highest value of the range of a map, above 0.
 fn highest(channels: &[Channel]) -> f64 {
     let ends = channels.iter().map(|channel| channel.mean + REACH * channel.deviation());
     ends.fold(1e-6, f64::max)
 }
 
-/// What a layer makes of the distribution of its input.
+/// The parameters by which a layer changes the distribution of its input.
 #[derive(Debug)]
 pub(super) struct Response {
-    /// `[O]`, what the BatchNorm says: N(β, γ²).
+    /// The distribution by the BatchNorm, N(β, γ²), `[O]`.
     pub(super) norm: Vec<Channel>,
-    /// `[O]`
+    /// The bias, `[O]`.
     pub(super) bias: Vec<f32>,
-    /// `[O, I]`, the weights of all places of the kernel together.
+    /// The sums of the weights over the kernel positions, `[O, I]`.
     pub(super) sums: Vec<f32>,
-    /// `[O, I]`, their squares.
+    /// The sums of their squares, `[O, I]`.
     pub(super) squares: Vec<f32>,
 }
 
 impl Response {
-    /// `[I]` → `[O]`, before ReLU: what the BatchNorm says or what independent inputs make of it, whichever is wider.
+    /// The channels `[O]` before ReLU for the input channels `[I]`: by the BatchNorm or for independent inputs (the
+    /// wider).
     pub(super) fn channels(&self, input: &[Channel]) -> Vec<Channel> {
         let weighted = |weights: &[f32], of: fn(&Channel) -> f64| -> f64 {
             input.iter().zip(weights).map(|(channel, weight)| of(channel) * f64::from(*weight)).sum()

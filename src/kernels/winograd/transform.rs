@@ -15,13 +15,13 @@
 
 use crate::kernels::simd::{Kernel, Simd};
 
-/// Sides of a tile of inputs and of a tile of outputs.
+/// The sides of an input tile and of an output tile.
 pub(in crate::kernels) const INPUTS: usize = 6;
 pub(in crate::kernels) const OUTPUTS: usize = 4;
-/// Numbers of a transformed tile, each with a product of its own.
+/// Values of a transformed tile, each computed in its own product.
 pub(in crate::kernels) const PLANES: usize = INPUTS * INPUTS;
 
-/// `Bᵀ d`.
+/// Computes `Bᵀ d`.
 #[inline(always)]
 fn input<S: Simd>(simd: S, d: [S::V; 6]) -> [S::V; 6] {
     let (half, middle, two) = (simd.splat(0.5), simd.splat(1.5), simd.splat(2.0));
@@ -36,7 +36,7 @@ fn input<S: Simd>(simd: S, d: [S::V; 6]) -> [S::V; 6] {
     ]
 }
 
-/// `Aᵀ m`.
+/// Computes `Aᵀ m`.
 #[inline(always)]
 fn output<S: Simd>(simd: S, m: [S::V; 6]) -> [S::V; 4] {
     let (a, b) = (simd.add(m[1], m[2]), simd.sub(m[1], m[2]));
@@ -48,7 +48,7 @@ fn output<S: Simd>(simd: S, m: [S::V; 6]) -> [S::V; 4] {
     ]
 }
 
-/// `G g`, for `N` weights side by side.
+/// Computes `G g` for `N` weights side by side.
 #[inline(always)]
 fn weights<const N: usize>(g: [&[f64; N]; 3]) -> [[f64; N]; 6] {
     let mut u = [[0.0; N]; 6];
@@ -71,7 +71,7 @@ const LARGEST_PANEL: usize = 32;
 pub(super) struct Weights<'a> {
     pub(super) weight: &'a [f32],
     pub(super) inputs: usize,
-    /// `[I, P]` numbers in each of 36 planes.
+    /// `[I, P]` values in each of 36 planes.
     pub(super) planes: &'a mut [f32],
     pub(super) stride: usize,
 }
@@ -83,7 +83,7 @@ impl Kernel for Weights<'_> {
         const BLOCK: usize = 8;
         let Self { weight, inputs, planes, stride } = self;
         assert!(inputs.is_multiple_of(BLOCK) && S::PANEL <= LARGEST_PANEL, "a block fits");
-        // The weights of a block of inputs turned around, `[BLOCK, 3, 3, P]`.
+        // The transposed weights of a block of inputs, `[BLOCK, 3, 3, P]`.
         let mut turned = [0.0_f32; BLOCK * 9 * LARGEST_PANEL];
         for first in (0..inputs).step_by(BLOCK) {
             for (output, weight) in weight.chunks_exact(inputs * 9).enumerate() {
@@ -92,7 +92,7 @@ impl Kernel for Weights<'_> {
                     row[output] = weight;
                 }
             }
-            // All outputs of an input at once, or the lines of the 36 planes would be fetched for each few.
+            // All outputs of an input at once: otherwise the cache lines of the 36 planes would be loaded repeatedly.
             for (input, turned) in (first..first + BLOCK).zip(turned.chunks_exact(9 * S::PANEL)) {
                 for group in (0..S::PANEL).step_by(N) {
                     let mut g = [[0.0; N]; 9];
@@ -122,9 +122,9 @@ impl Kernel for Weights<'_> {
 
 /// `Bᵀ d B` for all channels of one tile.
 pub(super) struct Input<'a> {
-    /// `[6][6]` pixels of the map, all channels of each.
+    /// The `[6][6]` pixels of the tile, all channels of each.
     pub(super) pixels: &'a [[&'a [f32]; INPUTS]; INPUTS],
-    /// Those of the tile that will follow, which are fetched meanwhile.
+    /// The pixels of the next tile, which are prefetched.
     pub(super) next: &'a [[&'a [f32]; INPUTS]; INPUTS],
     /// One row of channels in each of 36 planes.
     pub(super) planes: &'a mut [f32],
@@ -175,9 +175,9 @@ pub(super) struct Output<'a> {
     /// One row of outputs in each of 36 planes.
     pub(super) planes: &'a [f32],
     pub(super) stride: usize,
-    /// One number an output.
+    /// One value per output.
     pub(super) bias: &'a [f32],
-    /// Where the `[4][4]` pixels go: as many numbers as `bias` has can be read and written at each.
+    /// The destinations of the `[4][4]` pixels: as many values as `bias` has can be read and written at each.
     pub(super) pixels: [[*mut f32; OUTPUTS]; OUTPUTS],
     pub(super) accumulate: bool,
     pub(super) floor: f32,
@@ -187,14 +187,14 @@ impl Output<'_> {
     /// Transforms the tile.
     ///
     /// # Safety
-    /// Each of `pixels` has as many numbers as `bias`, which nobody else uses meanwhile.
+    /// Each of `pixels` has as many numbers as `bias`, to which nothing else has access during the call.
     #[inline(always)]
     pub(super) unsafe fn run<S: Simd>(self, simd: S) {
         simd.vectorize(Promised(self));
     }
 }
 
-/// An output transform whose caller has promised what [`Output::run`] asks for.
+/// The output transform, with the requirements of [`Output::run`] guaranteed by its caller.
 struct Promised<'a>(Output<'a>);
 
 impl Kernel for Promised<'_> {
