@@ -31,7 +31,7 @@ const TAR: Kind = Kind {
     command: |file, folder| format!("mkdir -p {folder} && tar -xf {file} -C {folder}"),
 };
 
-/// Returns [`DatasetError::Archive`] with the command that unpacks the file, if the file is an archive.
+/// Returns `DatasetError::Archive` with the command that unpacks the file, if the file is an archive.
 pub(super) fn refusal(path: &Path) -> Option<DatasetError> {
     let mut head = Vec::new();
     files::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;

@@ -40,7 +40,7 @@ pub enum DatasetError {
     ReservedName { name: String },
     #[error("`{}` is {kind}: expected a folder, or a CSV", path.display())]
     Archive { path: PathBuf, kind: &'static str, command: String, folder: PathBuf },
-    /// A photo in an archive that has no label file and is in no class folder.
+    /// A photo in an archive whose sample has no label and that is in no class folder.
     #[error("the photo `{}` has no label", photo.display())]
     NoLabelInArchive { photo: PathBuf },
     #[error("`{}` is no label{}", member.display(), key_in_words(key.as_deref()))]
@@ -124,7 +124,7 @@ fn splits_in_words(splits: &[Split]) -> String {
 }
 
 impl DatasetError {
-    /// Replaces this error by [`Self::Unlisted`] if anything was unreadable, because that is the more likely cause.
+    /// Replaces this error by `Unlisted` if anything was unreadable, because that is the more likely cause.
     pub(super) fn because_of(self, unreadable: &[Unreadable]) -> Self {
         match unreadable {
             [] => self,

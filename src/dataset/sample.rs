@@ -97,11 +97,11 @@ impl fmt::Display for Ignored {
 /// The labelled images of a folder, a CSV or archives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dataset {
-    /// Sorted by path, byte by byte.
+    /// The samples, sorted by path byte by byte.
     pub samples: Vec<Sample>,
     /// The class map, common to all splits.
     pub classes: ClassMap,
-    /// What was left out on purpose.
+    /// The counts of what was left out on purpose.
     pub ignored: Ignored,
     /// Folders that could not be listed, and broken links.
     pub unreadable: Vec<Unreadable>,

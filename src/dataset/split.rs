@@ -22,7 +22,7 @@ use crate::files::{FileError, Kind};
 pub enum Split {
     /// The head is fitted on these images.
     Train,
-    /// Hyperparameters and the threshold are chosen on these images, and metrics are computed.
+    /// Decisions such as the threshold are made on these images, and metrics are computed.
     Validation,
     /// Metrics are computed on these images, but nothing is chosen.
     Test,

@@ -40,7 +40,7 @@ pub(super) fn find(path: &Path) -> Result<Vec<PathBuf>, FileError> {
 /// The photos of an archive.
 #[derive(Debug, Default)]
 pub(crate) struct InTar {
-    /// The paths of the photos, in the order of their bytes in the archive.
+    /// The paths of the photos, in byte order of their names.
     pub photos: Vec<PathBuf>,
     /// The number of members that are not images; label members are among them.
     pub others: usize,

@@ -91,7 +91,7 @@ fn kept(values: &Values) -> Result<BTreeMap<String, String>, ExportError> {
     Ok(all)
 }
 
-/// Evenly spread values of a tensor, at most [`KEPT`].
+/// Values sampled across a tensor, at most [`KEPT`].
 pub(super) fn sample(tensor: &Tensor) -> Result<Vec<f64>, ExportError> {
     let count = tensor.numel();
     let places: Vec<i64> = (0..count.min(KEPT)).map(|place| whole(place * STEP % count)).collect();

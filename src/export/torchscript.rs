@@ -42,7 +42,7 @@ pub(super) fn encode(constants: &NamedArrays, card: &Card) -> Result<Vec<u8>, Ex
         (CARD.to_owned(), card.as_bytes()),
         ("data.pkl".to_owned(), &object),
         ("code/__torch__.py".to_owned(), code.as_bytes()),
-        // The constants of the code: an empty tuple.
+        // The code has no constants: an empty tuple.
         ("constants.pkl".to_owned(), b"\x80\x02)."),
         ("version".to_owned(), b"3\n"),
         ("byteorder".to_owned(), b"little"),

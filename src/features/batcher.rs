@@ -54,7 +54,7 @@ pub(super) struct Batcher<'a, R: BatchRunner> {
     shared: &'a Shared<'a>,
     decoded: Receiver<Chunk>,
     deliver: Sender<(u64, Result<Done, FeatureError>)>,
-    /// `None` until the first crop needs the network.
+    /// The runner of the device; `None` until the first crop needs the network.
     device: Option<R>,
     filling: Batch,
     running: Option<(R::InFlight, Batch)>,

@@ -75,7 +75,7 @@ impl<'a> Finder<'a> {
         Self { table, folder, data, is_image, stems: Mutex::default() }
     }
 
-    /// Whether a cell is the path of a file, as written or by one of its other [`readings`].
+    /// Whether a cell is the path of a file, as written or by one of its other `readings`.
     pub(super) fn is_file(&self, cell: &[u8]) -> bool {
         readings(cell).any(|path| files::is_file(&place_of(self.folder, &path)))
     }
@@ -259,7 +259,7 @@ impl<'a> Finder<'a> {
         files
     }
 
-    /// The file of a path from the folder of the CSV, else from that of the data; [`Found::Several`] if both exist.
+    /// The file of a path from the folder of the CSV, else from that of the data; `Found::Several` if both exist.
     fn look_from_both(&self, path: &Path) -> Found {
         let found = self.look(&place_of(self.folder, path));
         let Some(data) = self.data.filter(|_| path.is_relative()) else { return found };
