@@ -50,7 +50,6 @@ impl Add for Fixed {
 /// A proposed correction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Correction<'a> {
-    /// The path of the image.
     pub path: &'a Path,
     /// The current label.
     pub label: &'a str,

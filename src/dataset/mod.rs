@@ -6,7 +6,7 @@
 //! DIR/CLASS/{train,val[,test]}/** the same, split within each class
 //! DIR/ONE/…                       any of these in a folder that is alone on its level, which is reported
 //! FILE.csv                        columns path, label and optionally split
-//! FILE.tar                        members in WebDataset's layout, or one folder per class; several by pattern or folder
+//! FILE.tar                        members in WebDataset's layout, or one folder per class; or several of them
 //! ```
 //!
 //! Folders that can be read in two ways are an error that lists both; [`ClassesFrom`] selects one. Names that differ

@@ -56,9 +56,7 @@ pub(crate) struct Golden {
     pub png: String,
     /// Sampled numbers of each stage from the crop to the pool, as f32 in base64.
     pub stages: BTreeMap<String, String>,
-    /// The logit of the model.
     pub logit: f64,
-    /// The probability of the model.
     pub probability: f64,
     /// The class that the model predicts.
     pub label: String,

@@ -16,9 +16,7 @@ const ALLOWED: f64 = 1e-4;
 /// The result of verifying a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Replay {
-    /// The format of the file.
     pub format: Format,
-    /// The card of the file.
     pub card: Card,
     /// The size of the file in bytes.
     pub size: usize,

@@ -62,7 +62,6 @@ impl CacheKey {
 /// Statistics of the cache.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct CacheInfo {
-    /// The path of the store.
     pub path: PathBuf,
     /// The size in bytes, including the write-ahead log.
     pub bytes: u64,

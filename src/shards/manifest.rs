@@ -60,11 +60,9 @@ pub(crate) struct Manifest {
 pub(crate) struct Setup {
     /// The name and version of the program.
     pub created_by: String,
-    /// The version of libtorch.
     pub libtorch: String,
     /// The versions of this program's network and kernels.
     pub computation: String,
-    /// The list of photos.
     pub list: List,
     /// The preprocessing: file bytes to crops.
     pub preprocess: Preprocess,
@@ -89,7 +87,6 @@ pub(crate) struct List {
     pub data: String,
     /// All class names; a shard may lack some of the classes.
     pub classes: Vec<String>,
-    /// The positive class.
     pub positive: String,
 }
 

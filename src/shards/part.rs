@@ -68,12 +68,10 @@ impl Part {
         Ok(part)
     }
 
-    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The manifest of the file.
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }

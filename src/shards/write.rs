@@ -15,7 +15,6 @@ use crate::dataset::{ClassMap, Label};
 
 /// The content of a feature file, without the rows' numbers.
 pub(crate) struct Contents<'a> {
-    /// The manifest of the file.
     pub manifest: &'a Manifest,
     /// The class map, which gives the labels.
     pub classes: &'a ClassMap,

@@ -65,7 +65,6 @@ impl Fields {
 }
 
 impl Sheet {
-    /// Reads the file.
     pub(super) fn read(path: &Path, is_image: IsImage<'_>, progress: &dyn Progress) -> Result<Self, DatasetError> {
         let mut text = Vec::new();
         let bytes = files::read(path, MAX_BYTES)?;
