@@ -13,7 +13,7 @@ use super::layout;
 pub(super) type Named = (String, Vec<usize>, Vec<f32>);
 
 /// The 265 tensors with He initialisation (He et al. 2015, "Delving Deep into Rectifiers": normal with variance
-/// 2/fan-in) and identity BatchNorms. The same seed gives the same values on every machine.
+/// 2/fan-in) and identity `BatchNorm`s. The same seed gives the same values on every machine.
 pub(super) fn random(seed: u64) -> Vec<Named> {
     layout::tensors()
         .into_par_iter()

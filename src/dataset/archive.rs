@@ -1,4 +1,4 @@
-//! Archives, which people give in place of the folder that is packed in them.
+//! Detection of archives that are given in place of their unpacked folder.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use super::DatasetError;
 use crate::files::{self, shell_word};
 
-/// Up to the end of the mark of a tar.
+/// The number of bytes read: up to the end of the magic number of a tar header.
 const HEAD: u64 = 262;
 
-/// Spreadsheets and documents are ZIP files too.
+/// Extensions of spreadsheets and documents, which are ZIP files too.
 const DOCUMENTS: [&str; 6] = ["xlsx", "xlsm", "ods", "numbers", "docx", "odt"];
 
-/// A kind of archive: its name in a sentence, the endings of its files, and its program with a file and a folder.
+/// A kind of archive: its name in a message, its file extensions, and the command that unpacks a file into a folder.
 struct Kind {
     name: &'static str,
     endings: &'static [&'static str],
@@ -31,7 +31,7 @@ const TAR: Kind = Kind {
     command: |file, folder| format!("mkdir -p {folder} && tar -xf {file} -C {folder}"),
 };
 
-/// The error that a file is an archive, if it is one, with the command that unpacks it.
+/// Returns `DatasetError::Archive` with the command that unpacks the file, if the file is an archive.
 pub(super) fn refusal(path: &Path) -> Option<DatasetError> {
     let mut head = Vec::new();
     files::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
@@ -41,7 +41,7 @@ pub(super) fn refusal(path: &Path) -> Option<DatasetError> {
         let stem = name.get(..name.len().checked_sub(ending.len())?)?;
         (!stem.is_empty() && name.to_ascii_lowercase().ends_with(ending)).then_some(stem)
     });
-    // One without an ending cannot be unpacked into a folder of its own name.
+    // A name without a known extension gets a suffix, because the folder cannot have the file's own name.
     let folder: PathBuf = path.with_file_name(stem.map_or_else(|| format!("{name}-unpacked"), str::to_owned));
     let command = (kind.command)(&shell_word(&path.to_string_lossy()), &shell_word(&folder.to_string_lossy()));
     Some(DatasetError::Archive { path: path.to_path_buf(), kind: kind.name, command, folder })

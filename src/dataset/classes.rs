@@ -1,4 +1,4 @@
-//! Names of classes → two answers.
+//! Class names → the positive and the negative class.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{DatasetError, Label};
 use crate::files::LONGEST_NAME;
 
-/// Names of classes and how many images each has, in the order of the names' bytes.
+/// Class names and the number of images of each, in byte order of the names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found(BTreeMap<String, usize>);
 
@@ -27,23 +27,23 @@ impl Found {
         self
     }
 
-    /// All names, in order.
+    /// All names, in byte order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The images of one class.
+    /// The number of images of one class.
     pub(crate) fn count(&self, name: &str) -> usize {
         self.0.get(name).copied().unwrap_or(0)
     }
 
-    /// The images of all classes.
+    /// The number of images of all classes.
     pub(crate) fn images(&self) -> usize {
         self.0.values().sum()
     }
 }
 
-/// Such as `ants (12 images), bees (1 image)`.
+/// Writes a list such as `ants (12 images), bees (1 image)`.
 impl fmt::Display for Found {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 12;
@@ -56,21 +56,21 @@ impl fmt::Display for Found {
     }
 }
 
-/// The classes, and which of them counts as positive.
+/// The class names, and which of them is the positive class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClassMap {
-    /// Sorted byte by byte, at least two.
+    /// The class names in byte order, at least two.
     names: Vec<String>,
     positive: usize,
-    /// What everything else is called.
+    /// The name of the negative class.
     negative: String,
 }
 
 impl ClassMap {
-    /// From names in any order; the positive class is one of them.
+    /// Builds the map from names in any order; `positive` is one of them.
     ///
     /// # Errors
-    /// [`DatasetError`] with fewer than two names, or none that is `positive`.
+    /// [`DatasetError`] if there are fewer than two names or `positive` is not among them.
     pub(crate) fn new(names: &[String], positive: &str) -> Result<Self, DatasetError> {
         let mut found = Found::default();
         for name in names {
@@ -79,8 +79,8 @@ impl ClassMap {
         Self::choose(&found, Some(positive))
     }
 
-    /// The second name is positive, as everywhere in the field, unless `positive` says otherwise. With more than two
-    /// classes it has to, and then stands against all others together.
+    /// Chooses the positive class: `positive`, or the second of two names, as is usual in the field. With more than two
+    /// classes `positive` is required, and all other classes together are the negative class.
     pub(super) fn choose(found: &Found, positive: Option<&str>) -> Result<Self, DatasetError> {
         let classes = found.clone().with_images();
         let names: Vec<String> = classes.names().map(str::to_owned).collect();
@@ -103,46 +103,46 @@ impl ClassMap {
         Ok(Self { names, positive: index, negative })
     }
 
-    /// All names, sorted byte by byte.
+    /// All names, in byte order.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The name of one class, by its place in [`Self::names`].
+    /// The name of a class, by its index in [`Self::names`].
     pub(crate) fn name(&self, class: usize) -> Option<&str> {
         self.names.get(class).map(String::as_str)
     }
 
-    /// The answer that is right for images of a class.
+    /// The label of the images of a class.
     pub(crate) fn label(&self, class: usize) -> Label {
         Label::from(class == self.positive)
     }
 
-    /// What a positive answer means.
+    /// The name of the positive class.
     pub(crate) fn positive_name(&self) -> &str {
         self.names.get(self.positive).map_or("", String::as_str)
     }
 
-    /// What a negative answer means: the other class, or `not NAME` where several stand against it.
+    /// The name of the negative class: the other class, or `not NAME` if there are several others.
     pub(crate) fn negative_name(&self) -> &str {
         &self.negative
     }
 
-    /// Whether the positive class is called as the normal case is, and the other one is not: hardly anybody looks for it.
+    /// Whether the positive class is named like the normal case and the negative one is not, which is rarely intended.
     pub(crate) fn is_positive_the_normal_case(&self) -> bool {
         reads_as_normal(self.positive_name()) && !reads_as_normal(self.negative_name())
     }
 
-    /// The class of a name, which may be spelt otherwise as far as [`key`] goes.
+    /// The index of the class with this name, also if the spelling differs in ways that [`key`] ignores.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         index_of(&self.names, name)
     }
 }
 
-/// Words that stand in the place of a class's name where there is no class to name.
+/// Words that results use in place of a class name, so no class may have them as its name.
 const RESERVED: [&str; 3] = ["review", "unreadable", "error"];
 
-/// The very name, or else the only one that is the same but for its spelling.
+/// The index of the identical name, or of the only name with the same [`key`].
 fn index_of(names: &[String], given: &str) -> Option<usize> {
     names.iter().position(|name| name == given).or_else(|| {
         let given = key(given);
@@ -151,8 +151,8 @@ fn index_of(names: &[String], given: &str) -> Option<usize> {
     })
 }
 
-/// What two spellings of one name have in common: they differ in case, in blanks, in the Unicode form of a letter (macOS
-/// writes `ä` as two characters), or as tables do that turn the number 1 into 1.0.
+/// The normalised form in which spellings of one name agree: case, whitespace and Unicode form (macOS writes `ä` as two
+/// code points) are ignored, and so is the fraction where a spreadsheet turned the number 1 into 1.0.
 pub(super) fn key(name: &str) -> String {
     let composed: String = name.nfc().collect();
     let words = composed.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
@@ -165,11 +165,11 @@ pub(super) fn key(name: &str) -> String {
     }
 }
 
-/// One name for every spelling: that of most images, or the first of several.
+/// Maps every spelling of a name to one: the spelling with the most images, the first of several such.
 ///
 /// # Errors
-/// [`DatasetError::SameName`] where the spellings may be all that tells the classes apart: they are single letters, or there
-/// are no other classes.
+/// [`DatasetError::SameName`] if the spelling may be the only difference between the classes: the names are single
+/// letters, or there are no other classes.
 pub(super) fn one_spelling(found: &Found) -> Result<BTreeMap<String, String>, DatasetError> {
     let mut spellings: BTreeMap<String, Vec<(&str, usize)>> = BTreeMap::new();
     for (name, images) in &found.0 {
@@ -185,7 +185,7 @@ pub(super) fn one_spelling(found: &Found) -> Result<BTreeMap<String, String>, Da
                 return Err(DatasetError::SameName { first: (*first).to_owned(), second: (*second).to_owned() });
             }
         }
-        // The first of the largest, which `max_by_key` would give from the end.
+        // `rev` makes `max_by_key` return the first of several maxima instead of the last.
         let most = names.iter().rev().max_by_key(|(_, images)| *images);
         for (name, _) in names {
             chosen.insert((*name).to_owned(), clean(most.map_or(name, |(name, _)| name)));
@@ -194,12 +194,12 @@ pub(super) fn one_spelling(found: &Found) -> Result<BTreeMap<String, String>, Da
     Ok(chosen)
 }
 
-/// A name as it is shown: without blanks around it, each letter in its composed form.
+/// A name as it is displayed: trimmed, in Unicode normalisation form C.
 pub(super) fn clean(name: &str) -> String {
     name.trim().nfc().collect()
 }
 
-/// Two names that look like one misspelt: a letter too many, missing, other or in another place.
+/// Two class names that are one edit apart (a letter added, removed, replaced or swapped with its neighbour).
 pub(super) fn misspelt(found: &Found) -> Option<(&str, &str)> {
     let letters = |name: &str| name.chars().filter(|letter| !letter.is_numeric()).collect::<String>();
     let is_pair = |a: &str, b: &str| {
@@ -212,7 +212,7 @@ pub(super) fn misspelt(found: &Found) -> Option<(&str, &str)> {
     })
 }
 
-/// Whether a class is called as what is usual, or as the absence of something.
+/// Whether a class name begins with a word for the normal case or for the absence of something.
 fn reads_as_normal(name: &str) -> bool {
     const WORDS: [&str; 19] = [
         "good",
@@ -240,17 +240,17 @@ fn reads_as_normal(name: &str) -> bool {
     first.is_some_and(|first| WORDS.contains(&first))
 }
 
-/// Names of classes that the data should have.
+/// The class names that are expected in the data.
 #[derive(Clone, Copy)]
 pub(super) enum Expected<'a> {
-    /// The positive one, where the user has named it.
+    /// The positive class, if the user has named it.
     Positive(Option<&'a str>),
-    /// A model's.
+    /// The classes of a model.
     Classes(&'a ClassMap),
 }
 
 impl Expected<'_> {
-    /// Whether a folder is called like one of them.
+    /// Whether a folder has one of these names.
     pub(super) fn has(self, folder: &OsStr) -> bool {
         folder.to_str().is_some_and(|name| match self {
             Self::Positive(positive) => positive.is_some_and(|positive| key(positive) == key(name)),
@@ -259,7 +259,7 @@ impl Expected<'_> {
     }
 }
 
-/// `1 image`, `2 images`.
+/// Returns `1 image` or `2 images`.
 pub(super) fn images_in_words(count: usize) -> String {
     format!("{count} {}", if count == 1 { "image" } else { "images" })
 }

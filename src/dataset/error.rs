@@ -1,4 +1,4 @@
-//! Every way in which data can be no two-class data set, and what to do about it.
+//! The errors of reading a data set, each with a hint.
 
 use std::path::{Path, PathBuf};
 
@@ -8,46 +8,46 @@ use super::{Ignored, Label, RowProblem, Split, Unreadable};
 use crate::files::{FileError, nearest, shell_word};
 use crate::progress::Interrupted;
 
-/// Why data cannot be trained on.
+/// The reason why a data set cannot be read or split.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
-    /// It cannot be opened, or a CSV cannot be written.
+    /// A file cannot be opened, or a CSV cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
     #[error("interrupted")]
     Interrupted(#[from] Interrupted),
-    /// A folder that could not be listed, for want of which there are too few images.
+    /// A folder cannot be listed, so too few images were found; the number counts further unreadable entries.
     #[error("cannot read `{}`: {}{}", .0.path.display(), .0.reason, others_in_words(*.1))]
     Unlisted(Unreadable, usize),
     #[error("no images in `{}`{}", path.display(), ignored_in_words(ignored))]
     NoImages { path: PathBuf, ignored: Ignored },
-    /// A flat folder: images, but nothing that says which is what.
+    /// A flat folder: it holds images but no class folders.
     #[error("`{}` has {images} images but no class folders: expected one folder for each class", path.display())]
     NoClassFolders { path: PathBuf, images: usize },
-    /// A folder whose name cannot be written into a model.
+    /// A folder whose name cannot be stored in a model.
     #[error("the folder name `{}` cannot be a class name: expected UTF-8 text that is not blank", path.display())]
     ClassName { path: PathBuf },
     #[error("{0}")]
     Ambiguous(Ambiguity),
-    /// Two names that differ too little to be two classes for sure.
+    /// Two names that differ too little to be surely two classes.
     #[error(
         "`{first}` and `{second}` differ in nothing but case, blanks or the form of a number: expected one name for one class"
     )]
     SameName { first: String, second: String },
-    /// A class is called as a row is that has no class.
+    /// A class name that results use for photos without a predicted class.
     #[error("no class can be called `{name}`: a row that says so would not be told from one without an answer")]
     ReservedName { name: String },
     #[error("`{}` is {kind}: expected a folder, or a CSV", path.display())]
     Archive { path: PathBuf, kind: &'static str, command: String, folder: PathBuf },
-    /// A photo in an archive whose sample has no label, and that lies in no class folder.
+    /// A photo in an archive whose sample has no label and that is in no class folder.
     #[error("the photo `{}` has no label", photo.display())]
     NoLabelInArchive { photo: PathBuf },
     #[error("`{}` is no label{}", member.display(), key_in_words(key.as_deref()))]
     LabelInArchive { member: PathBuf, key: Option<String> },
     #[error("found {}: expected two", classes_in_words(found))]
     TooFewClasses { found: Found },
-    /// More than two, and none was named as positive.
+    /// More than two classes, and none was chosen as positive.
     #[error("found {} classes: {found}: expected two, or the name of the positive one", found.names().count())]
     TooManyClasses { found: Found },
     #[error("there is no class `{given}`: found {found}")]
@@ -60,14 +60,14 @@ pub enum DatasetError {
     NoTraining { path: PathBuf, splits: Vec<Split> },
     #[error("the {split} split has no images of class `{class}`, which the {elsewhere} split has: found {found}")]
     MissingClass { class: String, split: Split, elsewhere: Split, found: Found },
-    /// A file that was given as data but is no table.
+    /// A file that was given as the data but is not a CSV.
     #[error("`{}` is not a CSV: {reason}", path.display())]
     NotATable { path: PathBuf, reason: String },
     #[error("`{}` has no column `{column}`: line 1 names {found}", path.display())]
     MissingColumn { path: PathBuf, column: &'static str, found: String, candidates: Vec<String> },
     #[error("`{}` has several columns that could be the {column}: {}", path.display(), found.join(", "))]
     SeveralColumns { path: PathBuf, column: &'static str, found: Vec<String>, candidates: Vec<String> },
-    /// An option names a column that is not there.
+    /// An option names a column that does not exist.
     #[error("`{}` has no column `{given}`, which `{option}` names", path.display())]
     NoSuchColumn { path: PathBuf, option: &'static str, given: String, columns: Vec<String> },
     #[error("`{}` has two columns `{column}`: expected one", path.display())]
@@ -79,20 +79,20 @@ pub enum DatasetError {
     #[error("line {line} of `{}` {problem}", path.display())]
     Row {
         path: PathBuf,
-        /// From 1, the line of the column names.
+        /// The line number; line 1 holds the column names.
         line: u64,
         problem: Box<RowProblem>,
     },
-    /// Every path of a CSV leads nowhere: not a lost file, a wrong folder.
+    /// No path of a CSV exists, which means a wrong folder and not a missing file.
     #[error("none of the {count} files that `{}` lists exists; the first is `{}`", path.display(), first.display())]
     NoListedFileExists { path: PathBuf, count: usize, first: PathBuf },
-    /// A path that a CSV cannot hold on this system.
+    /// A path that cannot be written into a CSV on this system.
     #[error("the path `{}` cannot be written into a CSV: it is not UTF-8", path.display())]
     PathNotText { path: PathBuf },
-    /// A share of images that leaves one side empty.
+    /// A fraction of validation images outside (0, 1).
     #[error("the share {0} cannot be split off: expected a number between 0 and 1")]
     Share(f64),
-    /// Too few images of one label to have some on each side.
+    /// Too few images of one label to have some on each side of the split.
     #[error("{found} {label} {}, near-duplicates counted once: expected at least {needed}", if *found == 1 { "image" } else { "images" })]
     TooFewImages { label: Label, found: usize, needed: usize },
 }
@@ -124,7 +124,7 @@ fn splits_in_words(splits: &[Split]) -> String {
 }
 
 impl DatasetError {
-    /// What could not be read explains better than what is therefore missing.
+    /// Replaces this error by `Unlisted` if anything was unreadable, because that is the more likely cause.
     pub(super) fn because_of(self, unreadable: &[Unreadable]) -> Self {
         match unreadable {
             [] => self,
@@ -132,13 +132,13 @@ impl DatasetError {
         }
     }
 
-    /// Options name columns of what has none.
+    /// The error for `--path-column` or `--label-column` with data that has no columns.
     pub(super) fn no_columns(path: &Path) -> Self {
         let reason = "it has no columns, and `--path-column` and `--label-column` name some".to_owned();
         Self::NotATable { path: path.to_path_buf(), reason }
     }
 
-    /// What the user can do about it.
+    /// Returns advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File(error) => error.hint(),

@@ -1,11 +1,11 @@
-//! Corrections of labels, laid over a data set and over nothing else: a CSV with the columns `path` and `label`, where a
-//! label is the name of a class or `drop`. A table of possible label errors ([`to_csv`]) has `decision` in place of that: what a
-//! person wrote there counts, and a line where they wrote nothing does not.
+//! Label corrections that are applied to a data set in memory: a CSV with the columns `path` and `label`, where a label
+//! is a class name or `drop`. The table of possible label errors ([`to_csv`]) has a column `decision`, which is read in
+//! place of `label`; its rows with an empty `decision` are ignored.
 //!
-//! It is read as a CSV of images is ([`super::open()`]): any separator, relative paths from its own folder or from that of the
-//! data. Whatever it says must be about an image of the data and agree with itself; the user's files stay as they are. A line
-//! is about a photo and not about a name: other paths of the same file or the same bytes follow it, or it is said that they
-//! do not.
+//! The CSV is read as a CSV of images is ([`super::open()`]): any separator, relative paths from its own folder or from
+//! that of the data. Each row must name an image of the data, rows must not contradict each other, and no file is
+//! changed. A row applies to the photo, not to the path: other paths of the same file or with the same bytes follow it,
+//! and a warning names those that do not.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Add;
@@ -21,16 +21,16 @@ use crate::progress::Progress;
 /// The label that leaves an image out.
 pub(crate) const DROP: &str = "drop";
 
-/// What the corrections came to.
+/// The numbers of images that the corrections changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Fixed {
-    /// Images that got another class.
+    /// Images whose class was changed.
     pub relabelled: usize,
     /// Images that were left out.
     pub dropped: usize,
-    /// Images that had the class already.
+    /// Images that had the given class already.
     pub already_so: usize,
-    /// How many of all these were not named, but are the same photo as one that was: a link to it, or the same bytes.
+    /// Images among these that no row names, but that are a link to a named one or have the same bytes.
     pub copies: usize,
 }
 
@@ -47,23 +47,22 @@ impl Add for Fixed {
     }
 }
 
-/// A correction that is proposed.
+/// A proposed correction.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Correction<'a> {
-    /// The image.
     pub path: &'a Path,
-    /// The label that it has.
+    /// The current label.
     pub label: &'a str,
-    /// The label that it may deserve, or [`DROP`].
+    /// The suggested label, or [`DROP`].
     pub suggested: &'a str,
-    /// Probability of the suggestion.
+    /// The probability of the suggested label.
     pub probability: f64,
 }
 
-/// Columns of the table of proposals.
+/// The columns of the table of proposals.
 const COLUMNS: [&str; 5] = ["path", "label", "suggested", "probability", "decision"];
 
-/// How a table that [`to_csv`] made is known among other files. One in which a person has decided something is theirs.
+/// Recognises a table that [`to_csv`] wrote and that has no decisions yet; one with decisions is the user's work.
 pub(crate) const KIND: Kind = Kind {
     name: "table of possible label errors",
     is_one: |head| {
@@ -74,18 +73,18 @@ pub(crate) const KIND: Kind = Kind {
     },
 };
 
-/// Whether a file that begins so is such a table with a decision of a person in it.
+/// Whether a file with these first bytes is such a table with at least one decision.
 pub(crate) fn has_decisions(head: &[u8]) -> bool {
     split::is_table(head, COLUMNS, |_| true) && !(KIND.is_one)(head)
 }
 
-/// The folder that the photos of a folder or CSV are named from: that folder, or the one that the CSV lies in.
+/// The folder that the paths of the data start from: the data folder itself, or the folder of the CSV.
 pub(crate) fn folder_of(data: &Path) -> Option<&Path> {
     if data.is_dir() { Some(data) } else { data.parent() }
 }
 
-/// Proposals in the order given, as a table that [`apply`] takes from the file `path` once a person has looked at the photos
-/// and filled in its column `decision`: nothing is changed by a table that nobody has gone through.
+/// Writes proposals, in the given order, as a table for the file `path`. [`apply`] reads it after a person has looked
+/// at the photos and filled in the column `decision`; an unedited table changes nothing.
 ///
 /// # Errors
 /// [`DatasetError`] if a path cannot be written.
@@ -99,11 +98,11 @@ pub(crate) fn to_csv<'a>(
     split::table(path, COLUMNS, rows)
 }
 
-/// Lays the corrections of `file` over the data set of the folder or CSV `data`; a line that repeats another is counted once.
+/// Applies the corrections of `file` to the data set of the folder or CSV `data`; a repeated line counts once.
 ///
 /// # Errors
-/// [`DatasetError`] if the file is no such table, a line is about a path or a label that the data does not have or
-/// contradicts another, or a class is left without images. The data set is then of no use.
+/// [`DatasetError`] if the file is not such a table, a line names an unknown path or label or contradicts another line,
+/// or a class is left without images. The data set must then be discarded.
 pub(crate) fn apply(
     dataset: &mut Dataset,
     data: &Path,
@@ -139,10 +138,10 @@ pub(crate) fn apply(
     Ok(fixed)
 }
 
-/// What each image is to become, by its place in the data set, and on which line that stands.
+/// The new label of each image, by its index in the data set, and the number of the line that gives it.
 type Wanted = HashMap<usize, (String, u64)>;
 
-/// A second line about an image must say the same.
+/// Records a correction; a second line about the same image must give the same label.
 fn note(wanted: &mut Wanted, image: usize, label: &str, line: u64, path: PathBuf) -> Result<(), RowProblem> {
     let (there, first) = wanted.entry(image).or_insert_with(|| (label.to_owned(), line));
     if there == label {
@@ -152,7 +151,7 @@ fn note(wanted: &mut Wanted, image: usize, label: &str, line: u64, path: PathBuf
 }
 
 impl Dataset {
-    /// The class's own name for a label, or [`DROP`].
+    /// The class name as the data set spells it, or [`DROP`].
     fn check_label(&self, label: &str) -> Result<String, RowProblem> {
         let names = self.classes.names();
         let name = self.classes.index(label).and_then(|class| self.classes.name(class));
@@ -167,7 +166,7 @@ impl Dataset {
         }
     }
 
-    /// Gives the images their wanted classes and takes those to be dropped away.
+    /// Applies the corrections and removes the dropped images.
     fn change(&mut self, wanted: &Wanted) -> Fixed {
         let mut fixed = Fixed::default();
         let samples = std::mem::take(&mut self.samples);
@@ -191,7 +190,7 @@ impl Dataset {
         fixed
     }
 
-    /// Both answers must still have images.
+    /// Checks that both labels still have images.
     fn check_labels(&self) -> Result<(), DatasetError> {
         let has = |label| self.samples.iter().any(|sample| self.classes.label(sample.class) == label);
         if has(Label::Positive) && has(Label::Negative) {
@@ -205,12 +204,12 @@ impl Dataset {
     }
 }
 
-/// Which image lies where, however its path is written, and which are the same photo.
+/// Finds images by path, however it is written, and images that are the same photo.
 struct Images {
     paths: Vec<PathBuf>,
     classes: Vec<String>,
     absolute: HashMap<PathBuf, usize>,
-    /// With links followed and `..` resolved: made only when a path is not found without.
+    /// The images by canonical path (links and `..` resolved), built when a path is first not found in `absolute`.
     canonical: Option<HashMap<PathBuf, Vec<usize>>>,
 }
 
@@ -223,7 +222,7 @@ impl Images {
         Self { paths, classes, absolute, canonical: None }
     }
 
-    /// The image at a path; all that are links to it where it is not in the data itself.
+    /// The image at a path, or all images that are links to the same file.
     fn named(&mut self, path: &Path) -> Vec<usize> {
         if let Some(image) = self.absolute.get(&absolute(path)) {
             return vec![*image];
@@ -240,8 +239,8 @@ impl Images {
         canonical.get(&path).cloned().unwrap_or_default()
     }
 
-    /// What is said of an image holds for every other path of the same photo that has the same class and no line of its own.
-    /// Returns how many there are, and in words those of another class, which stay as they are.
+    /// Extends each correction to the other paths of the same photo that have the same class and no line of their own.
+    /// Returns the number of these, and warnings about copies of another class, which keep it.
     fn follow(&self, wanted: &mut Wanted) -> Result<(usize, Vec<String>), (u64, RowProblem)> {
         let mut named: Vec<(usize, String, u64)> =
             wanted.iter().map(|(image, (label, line))| (*image, label.clone(), *line)).collect();
@@ -267,8 +266,8 @@ impl Images {
         Ok((copies.len(), left))
     }
 
-    /// Of each of some images the others that have the same bytes, as links to one file have. Only files as long as one of
-    /// these are read.
+    /// For each image in `of`, the other images with the same bytes (links to the same file included). Only files whose
+    /// size equals that of an image in `of` are read.
     fn same_photos(&self, of: &HashSet<usize>) -> HashMap<usize, Vec<usize>> {
         let sizes: Vec<Option<u64>> = self.paths.par_iter().map(|path| files::size(path).ok()).collect();
         let mut as_long: HashMap<u64, Vec<usize>> = HashMap::new();
@@ -293,7 +292,7 @@ impl Images {
     }
 }
 
-/// Without a look at the disk.
+/// The absolute path, without access to the disk.
 fn absolute(path: &Path) -> PathBuf {
     table::without_dots(&std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
 }

@@ -1,4 +1,4 @@
-//! A walk through a folder, and [`Layout`]'s reading of it → labelled paths.
+//! A folder of images → labelled paths, by a walk through it and its [`Layout`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -14,7 +14,7 @@ use super::{DatasetError, HEAD, Ignored, IsImage, ReadOptions, Unreadable, tars}
 use crate::files::{self, WalkRoot};
 use crate::progress::{Interrupted, Progress};
 
-/// Lists the images of a folder with their classes, and their splits where the folder has them.
+/// Lists the images of a folder with their classes, and with their splits if the folder has any.
 pub(super) fn list(
     root: &Path,
     options: &ReadOptions,
@@ -41,7 +41,7 @@ pub(super) fn list(
     label(&layout, root, images, walk)
 }
 
-/// Everything below a folder that is not hidden.
+/// All files and folders below a folder that are not hidden.
 #[derive(Default)]
 struct Walk {
     files: Vec<PathBuf>,
@@ -51,10 +51,10 @@ struct Walk {
 }
 
 impl Walk {
-    /// Follows links; one that leads back to where it lies is counted and left.
+    /// Walks the folder and follows links; circular links are counted and skipped.
     fn through(root: &Path, progress: &dyn Progress) -> Result<Self, DatasetError> {
         let mut walk = Self::default();
-        // Folders on the way down, each with whether anything was seen in it.
+        // For each open folder, whether anything was found in it.
         let mut open: Vec<bool> = Vec::new();
         let mut entries = WalkDir::new(root).follow_links(true).into_iter();
         let start = WalkRoot::new(root);
@@ -89,7 +89,7 @@ impl Walk {
             } else if entry.file_type().is_file() {
                 walk.files.push(entry.into_path());
             } else {
-                // A pipe or a device: opening it could wait for ever.
+                // Opening a pipe or a device could block for ever.
                 walk.ignored.not_images += 1;
             }
         }
@@ -97,7 +97,7 @@ impl Walk {
         Ok(walk)
     }
 
-    /// Folders deeper than `depth` are done with.
+    /// Closes the folders deeper than `depth` and counts the empty ones.
     fn leave(&mut self, open: &mut Vec<bool>, depth: usize) {
         while open.len() > depth {
             self.ignored.empty_folders += usize::from(open.pop() == Some(false));
@@ -120,8 +120,8 @@ fn unlisted(root: &Path, error: walkdir::Error) -> files::FileError {
     files::FileError::new("read", &path, source)
 }
 
-/// In the order given: the path of each image, `None` for every other file. A file that cannot be opened is kept, for
-/// whoever reads it will say why.
+/// For each file, in the given order, its path if it is an image, else `None`. A file that cannot be opened is kept:
+/// reading it later reports the reason.
 fn keep_images(
     files: Vec<PathBuf>,
     is_image: IsImage<'_>,
@@ -139,7 +139,7 @@ fn keep_images(
     checked.collect()
 }
 
-/// Gives every image the class and the split of its folders.
+/// Assigns each image the class and the split of its folders.
 fn label(layout: &Layout, root: &Path, images: Vec<PathBuf>, walk: Walk) -> Result<Listing, DatasetError> {
     let Walk { folders, ignored, unreadable, .. } = walk;
     let mut listing = Listing { ignored, unreadable, ..Listing::default() };
@@ -186,7 +186,7 @@ fn warn_of_loose(root: &Path, count: usize, strangers: &BTreeSet<String>) -> Opt
     }
 }
 
-/// Class names by folder name: checked once each, not once an image.
+/// Class names by folder name, so that each name is checked once and not once per image.
 #[derive(Default)]
 struct Names(BTreeMap<OsString, String>);
 

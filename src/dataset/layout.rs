@@ -1,9 +1,9 @@
-//! The folders on the way to each photo → which of them names its class, and which its split.
+//! The folders above each photo → its class and its split.
 //!
-//! Names decide first: folders called `train`, `val` or `test`, above the classes or below them, are splits. Then the
-//! structure: where several folders hold subfolders of the same names, either of the two can be the classes, and nobody
-//! but the user knows which ([`DatasetError::Ambiguous`]). Nothing is guessed: a data set that one reading makes
-//! sense of is read so, one that two make sense of is not read.
+//! Names are considered first: folders named like `train`, `val` or `test`, above or below the classes, are splits. The
+//! structure is considered second: if several folders hold subfolders of the same names, either level could be the
+//! classes and the user must choose ([`DatasetError::Ambiguous`]). Nothing is guessed: a data set with one plausible
+//! reading is read, one with two is an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -14,12 +14,12 @@ use std::str::FromStr;
 use super::classes::Expected;
 use super::{DatasetError, Split, classes};
 
-/// Which folder on the way to a photo names its class.
+/// Which folder above a photo names its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClassesFrom {
-    /// The one on this level: 1 for the folders directly in the data.
+    /// The folder on this level; the folders directly in the data are level 1.
     Level(usize),
-    /// The one that the photo lies in.
+    /// The folder that contains the photo.
     Leaf,
 }
 
@@ -50,16 +50,16 @@ impl fmt::Display for ClassesFrom {
     }
 }
 
-/// Folders that can be read in more than one way.
+/// Folders that have more than one plausible reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ambiguity {
-    /// The data.
+    /// The path of the data.
     pub path: PathBuf,
-    /// Each choice with the classes that it makes; the outermost first.
+    /// Each reading with its class names, the outermost level first.
     pub readings: Vec<(ClassesFrom, Vec<String>)>,
 }
 
-/// Such as `` `no`, `yes` ``.
+/// Formats names as `` `no`, `yes` ``.
 fn quoted(names: &[String]) -> String {
     const SHOWN: usize = 6;
     let more = if names.len() > SHOWN { ", …" } else { "" };
@@ -76,7 +76,7 @@ impl fmt::Display for Ambiguity {
 }
 
 impl Ambiguity {
-    /// One command for each reading, `command` being the one that could not tell.
+    /// One command per reading: `command`, which failed, with `--classes-from` added.
     pub(crate) fn commands(&self, command: &str) -> String {
         let lines = self.readings.iter().map(|(from, names)| {
             let note = format!("tells {} apart", quoted(names));
@@ -89,40 +89,40 @@ impl Ambiguity {
     }
 }
 
-/// How the folders below the data are meant.
+/// The roles of the folder levels below the data.
 pub(super) struct Layout {
-    /// Folders that all others lie in, one in the other.
+    /// The number of nested folders, each alone on its level, that enclose everything else.
     lead: usize,
-    /// The level whose folders are splits, if there is one.
+    /// The level of the split folders, if there is one.
     split: Option<SplitLevel>,
     class: Class,
 }
 
-/// A level, and which of its folders are which split.
+/// A level (from 0), and the split of each of its split folders.
 type SplitLevel = (usize, BTreeMap<OsString, Split>);
 
-/// Levels are counted from 0 here.
+/// The level of the class folders, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     At(usize),
     Last,
 }
 
-/// Where a file is.
+/// What a path belongs to.
 pub(super) enum EntryKind<'a> {
-    /// In a class folder, perhaps within a split.
+    /// A class folder, perhaps within a split.
     Class(&'a OsStr, Option<Split>),
-    /// In a folder beside the splits.
+    /// A folder beside the split folders.
     NotAClass(&'a OsStr),
-    /// In no class folder.
+    /// No class folder.
     Stray,
 }
 
 impl Layout {
-    /// Understands the folders of some images; `folders` are all that there are.
+    /// Determines the layout from the paths of the images; `folders` are all folders of the data.
     ///
     /// # Errors
-    /// [`DatasetError`] where they can be read in two ways, or two of them are one split.
+    /// [`DatasetError`] if there are two readings, or two folders are the same split.
     pub(super) fn new(
         root: &Path,
         images: &[PathBuf],
@@ -150,7 +150,7 @@ impl Layout {
         Ok(Self { lead, split, class })
     }
 
-    /// Of a file in these folders.
+    /// The class and split of a file in these folders.
     pub(super) fn place<'a>(&self, chain: &[&'a OsStr]) -> EntryKind<'a> {
         let mut split = None;
         if let Some((level, splits)) = &self.split {
@@ -170,7 +170,7 @@ impl Layout {
         class.map_or(EntryKind::Stray, |class| EntryKind::Class(class, split))
     }
 
-    /// The class of a folder itself, where it is one or lies in one.
+    /// The class of a folder that is a class folder or lies in one.
     pub(super) fn class_of_folder<'a>(&self, chain: &[&'a OsStr]) -> Option<&'a OsStr> {
         match (self.class, self.place(chain)) {
             (Class::At(_), EntryKind::Class(name, _)) => Some(name),
@@ -178,7 +178,7 @@ impl Layout {
         }
     }
 
-    /// What the user should know of the way in which the folders were read, and whether it is no more than a note.
+    /// Messages about how the folders were read, each with whether it is only a note.
     pub(super) fn remarks(&self, root: &Path, images: &[PathBuf]) -> Vec<(bool, String)> {
         let mut remarks = Vec::new();
         let mut inner = root.to_path_buf();
@@ -192,7 +192,7 @@ impl Layout {
         remarks
     }
 
-    /// Folders where splits could be that are called like splits and are none.
+    /// Warnings about folders that are named like splits but are not used as such.
     pub(super) fn warn_of_splits(&self, root: &Path, folders: &[PathBuf]) -> Vec<String> {
         let why = match (&self.split, self.class) {
             (Some((level, _)), _) if *level == self.lead => "has no images and is ignored",
@@ -209,12 +209,12 @@ impl Layout {
     }
 }
 
-/// The names on the way from the root to a file or folder, the outermost first.
+/// The path components from the root to a file or folder.
 pub(super) fn parts<'a>(root: &Path, path: &'a Path) -> Vec<&'a OsStr> {
     path.strip_prefix(root).unwrap_or(path).iter().collect()
 }
 
-/// The names of the folders below the root that a file lies in.
+/// The names of the folders below the root that contain a file.
 pub(super) fn folders_of<'a>(root: &Path, file: &'a Path) -> Vec<&'a OsStr> {
     let mut parts = parts(root, file);
     parts.pop();
@@ -225,13 +225,13 @@ fn split_of(name: &OsStr) -> Option<Split> {
     name.to_str().and_then(Split::parse)
 }
 
-/// The last folder from a level on that is no split.
+/// The innermost folder from level `lead` on that is not on the split level.
 fn last<'a>(chain: &[&'a OsStr], lead: usize, split: Option<usize>) -> Option<&'a OsStr> {
     let mut levels = chain.iter().enumerate().skip(lead).filter(|(level, _)| Some(*level) != split);
     levels.next_back().map(|(_, name)| *name)
 }
 
-/// Each way of folders on which images lie, with how many.
+/// The folder chains that contain images, with the number of images of each.
 struct Chains<'a>(BTreeMap<Vec<&'a OsStr>, usize>);
 
 impl<'a> Chains<'a> {
@@ -243,7 +243,7 @@ impl<'a> Chains<'a> {
         Self(chains)
     }
 
-    /// The names of a level's folders.
+    /// The folder names of a level.
     fn names(&self, level: usize) -> BTreeSet<&'a OsStr> {
         self.0.keys().filter_map(|chain| chain.get(level).copied()).collect()
     }
@@ -252,9 +252,9 @@ impl<'a> Chains<'a> {
         self.0.keys().map(Vec::len).max().unwrap_or(0)
     }
 
-    /// The first level from `from` on with several folders, where all images lie below it and no folder on the way to
-    /// it is one of those `expected`; `from` itself if there is none. Each split has a way of its own: `train/train/cats`
-    /// beside `test/test/cats`.
+    /// The first level from `from` on with several folders, if every level before it is a passage: a single folder (one
+    /// in each split, as in `train/train/cats` beside `test/test/cats`) that is not `expected` and has all images below
+    /// it. Returns `from` if there is no such level.
     fn branching(&self, from: usize, split: Option<usize>, expected: Expected<'_>) -> usize {
         let is_passage = |level: &usize| {
             let mut inside: BTreeMap<Option<&OsStr>, BTreeSet<&OsStr>> = BTreeMap::new();
@@ -270,8 +270,8 @@ impl<'a> Chains<'a> {
         if self.names(level).len() > 1 { level } else { from }
     }
 
-    /// How many folders lie one in the other, each with nothing beside it, before there is a choice. A folder of training
-    /// images alone is no such folder, unless there are splits in it.
+    /// The number of nested folders, each alone on its level, above the first level with several. A single folder of
+    /// training images is not one of them, unless it contains splits.
     fn lead(&self, root: &Path, folders: &[PathBuf], expected: Expected<'_>) -> usize {
         let level = self.branching(0, None, expected);
         let has_company =
@@ -282,16 +282,16 @@ impl<'a> Chains<'a> {
         if (0..level).all(is_way_in) { level } else { 0 }
     }
 
-    /// The first level with a class that is expected.
+    /// The first level that has an expected class name.
     fn level_of(&self, lead: usize, expected: Expected<'_>) -> Option<usize> {
         (lead..self.depth()).find(|level| self.names(*level).iter().any(|name| expected.has(name)))
     }
 
-    /// The level whose folders are splits: the outermost, or one below the classes.
+    /// The level of the split folders: the outermost level, or one below the classes.
     fn split(&self, root: &Path, lead: usize, class: Option<Class>) -> Result<Option<SplitLevel>, DatasetError> {
         let levels = (lead..self.depth()).filter(|level| class != Some(Class::At(*level)));
         let found = levels.filter_map(|level| Some((level, splits_among(&self.names(level))?)));
-        // Deeper than at the top, a single `test` may be anything.
+        // Below the top level, a single `test` folder could be anything.
         let is_sure = |(level, splits): &SplitLevel| {
             *level == lead || splits.len() > 1 && splits.values().any(|split| *split == Split::Train)
         };
@@ -310,7 +310,7 @@ impl<'a> Chains<'a> {
         Ok(Some((level, splits)))
     }
 
-    /// The level of the classes, where the user has not said it.
+    /// The level of the class folders if the user has not given it.
     fn choose(
         &self,
         root: &Path,
@@ -340,7 +340,7 @@ impl<'a> Chains<'a> {
         Err(DatasetError::Ambiguous(Ambiguity { path: root.to_path_buf(), readings }))
     }
 
-    /// The levels below `first` that can be the classes just as well.
+    /// The levels below `first` that are equally plausible as the classes.
     fn inner_readings(&self, first: usize, lead: usize, split: Option<usize>) -> Vec<(usize, BTreeSet<&'a OsStr>)> {
         let deeper = (first + 1..self.depth()).filter(|level| Some(*level) != split);
         let mut readings: Vec<(usize, BTreeSet<&OsStr>)> = Vec::new();
@@ -355,7 +355,7 @@ impl<'a> Chains<'a> {
         readings
     }
 
-    /// Whether a folder that is called like a split, beside others that are not, holds several folders.
+    /// Whether a folder that is named like a split, beside others that are not, holds several folders.
     fn holds_classes_in_a_split(&self, lead: usize) -> bool {
         let is_one = |name: &&OsStr| {
             let chains = self.0.keys().filter(|chain| chain.get(lead) == Some(name));
@@ -366,8 +366,8 @@ impl<'a> Chains<'a> {
         names.len() > 1 && names.iter().any(is_one)
     }
 
-    /// Whether several folders of a level hold the same folders further down: several, all of them in one at least, some
-    /// in every one, with most of the images.
+    /// Whether several folders of level `first` hold the same folders at `level`: at least two names, all of them in
+    /// one folder, some of them in every folder, and more than half of the images.
     fn is_shared(&self, first: usize, level: usize) -> bool {
         let mut inside: BTreeMap<&OsStr, BTreeSet<String>> = BTreeMap::new();
         let (mut images, mut all) = (0, 0);
@@ -391,8 +391,8 @@ impl<'a> Chains<'a> {
     }
 }
 
-/// The folders that are splits: where all are, or training images and others are among them. (A folder `train` beside
-/// `bus` is a class.)
+/// The split folders, if all names are those of splits or if training and another split are among them. (A folder
+/// `train` beside `bus` is a class.)
 fn splits_among(names: &BTreeSet<&OsStr>) -> Option<BTreeMap<OsString, Split>> {
     let splits: BTreeMap<OsString, Split> =
         names.iter().filter_map(|name| Some(((*name).to_os_string(), split_of(name)?))).collect();

@@ -1,4 +1,4 @@
-//! What a layout says, before its names become classes.
+//! The images of a data set with class names, before the names are mapped to class indices.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::{ClassMap, Dataset, DatasetError, Found, Ignored, Sample, Split, Unreadable, classes};
 use crate::progress::{Interrupted, Progress};
 
-/// What a layout says, before its names became classes.
+/// The images and messages from reading a folder, an archive or a CSV.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) images: Vec<Listed>,
-    /// All class folders, so that an error can also name those without images.
+    /// The names of all class folders, so that an error can also name those without images.
     pub(super) class_folders: BTreeSet<String>,
     pub(super) ignored: Ignored,
     pub(super) unreadable: Vec<Unreadable>,
@@ -37,8 +37,8 @@ impl Listing {
         found
     }
 
-    /// Every split must have every class; where there are no validation images, the training images lose their mark,
-    /// so that they are divided like those of a folder without splits.
+    /// Checks that every split has every class. If there are no validation images, removes the split of the training
+    /// images, so that they are divided like those of a folder without splits.
     pub(super) fn check_splits(&mut self, path: &Path) -> Result<(), DatasetError> {
         let splits = [Split::Train, Split::Validation, Split::Test];
         let mut counts = splits.map(|split| (split, Found::default()));
@@ -74,7 +74,7 @@ impl Listing {
         Ok(())
     }
 
-    /// Makes one class of names that are the same but for their spelling, and says so.
+    /// Merges class names that differ only in their spelling, with a warning.
     pub(super) fn unite_spellings(&mut self) -> Result<(), DatasetError> {
         let found = self.found();
         let chosen = classes::one_spelling(&found)?;
@@ -121,12 +121,12 @@ impl Listing {
     }
 }
 
-/// The order of paths is that of their bytes: no locale and no file system has a say.
+/// The bytes of a path, by which paths are sorted: independent of locale and file system.
 pub(super) fn bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }
 
-/// Between units of work, whether to go on; not asked for every single file.
+/// Checks for an interrupt once every 1024 units of work.
 pub(super) fn go_on(progress: &dyn Progress, done: usize) -> Result<(), Interrupted> {
     if done.is_multiple_of(1024) { progress.check() } else { Ok(()) }
 }

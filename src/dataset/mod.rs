@@ -1,21 +1,21 @@
-//! A folder, a CSV or tar archives → labelled samples, in the order of their paths, with their split where the data has one.
+//! A folder, a CSV or tar archives → labelled samples, sorted by path, with their split if the data has one.
 //!
 //! ```text
-//! DIR/CLASS/**                    one folder a class, as deep as one likes
-//! DIR/{train,val[,test]}/CLASS/** the same, already split; other words for a split too ([`Split::parse`])
+//! DIR/CLASS/**                    one folder per class, of any depth
+//! DIR/{train,val[,test]}/CLASS/** the same, already split; other names of splits are listed at [`Split::parse`]
 //! DIR/CLASS/{train,val[,test]}/** the same, split within each class
-//! DIR/ONE/…                       any of these in a folder that has nothing beside it, which is said
-//! FILE.csv                        columns path, label and perhaps split
-//! FILE.tar                        members in WebDataset's layout, or one folder a class; several by a pattern or a folder
+//! DIR/ONE/…                       any of these in a folder that is alone on its level, which is reported
+//! FILE.csv                        columns path, label and optionally split
+//! FILE.tar                        members in WebDataset's layout, or one folder per class; or several of them
 //! ```
 //!
-//! Folders that can be read in two ways are an error with both, which [`ClassesFrom`] decides. Names that differ in case,
-//! blanks, Unicode form or as 1 and 1.0 do are one class, which is said.
+//! Folders that can be read in two ways are an error that lists both; [`ClassesFrom`] selects one. Names that differ
+//! only in case, whitespace, Unicode form or as 1 and 1.0 do are one class, which is reported.
 //!
-//! [`open()`] promises: the same files give the same samples in the same order on every file system; one class map for
-//! all splits; nothing is left out without being counted ([`Ignored`]) or named ([`Unreadable`]). It opens files
-//! for reading only, and of a photo no more than the first bytes: what counts as an image is the caller's predicate.
-//! [`fixes`] lays corrections of labels over them, and [`split`] divides what has no split yet.
+//! [`open()`] guarantees: the same files give the same samples in the same order on every file system; all splits have
+//! one class map; everything left out is counted ([`Ignored`]) or listed ([`Unreadable`]). Files are opened for reading
+//! only, and only the first bytes of a photo are read: the caller's predicate decides what is an image. [`fixes`]
+//! applies label corrections to the samples, and [`split`] divides those without a split.
 
 mod archive;
 mod classes;

@@ -1,4 +1,4 @@
-//! A folder or a CSV, whichever is given, is found out and read.
+//! Detects whether the data is a folder, a CSV or tar archives, and reads it.
 
 use std::path::Path;
 
@@ -8,28 +8,28 @@ use super::{ClassMap, ClassesFrom, Dataset, DatasetError, archive, folder, table
 use crate::files::FileError;
 use crate::progress::{Progress, Unit};
 
-/// What tells an image from its path and the first [`HEAD`] bytes of its content.
+/// A predicate that recognises an image by its path and the first [`HEAD`] bytes of its content.
 pub(crate) type IsImage<'a> = &'a (dyn Fn(&Path, &[u8]) -> bool + Sync);
 
-/// How many bytes of a file the predicate gets, fewer if there are no more.
+/// The number of bytes of a file that the predicate gets; a shorter file gives fewer.
 pub(crate) const HEAD: usize = 512;
 
-/// How data is to be read where that could be done in several ways.
+/// Options for data that can be read in several ways.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// Which folders name the classes. `None` to find them.
+    /// The folders that name the classes; `None` for automatic detection.
     pub classes_from: Option<ClassesFrom>,
-    /// The column of a CSV that holds the paths: its name, or its number from 1. `None` to find it.
+    /// The CSV column of the paths: its name, or its number from 1; `None` for automatic detection.
     pub path_column: Option<String>,
-    /// The column of a CSV that holds the labels, as [`Self::path_column`]; the key of the JSON beside each photo in a tar archive.
+    /// The CSV column of the labels, as [`Self::path_column`]; in a tar archive, the key in the JSON beside each photo.
     pub label_column: Option<String>,
 }
 
-/// Finds the labelled images of a folder or a CSV; `positive` names the class that counts as positive.
+/// Reads the labelled images of a folder, a CSV or archives; `positive` names the positive class.
 ///
 /// # Errors
-/// [`DatasetError`] where there are no two classes to tell apart, one is missing from a split, the CSV cannot be
-/// understood, or the user stopped it.
+/// [`DatasetError`] if there are not two classes, a class is missing from a split, the CSV cannot be parsed, or the
+/// user interrupted.
 pub(crate) fn open(
     path: &Path,
     options: &ReadOptions,
@@ -39,7 +39,7 @@ pub(crate) fn open(
 ) -> Result<Dataset, DatasetError> {
     let mut listing = list(path, options, Expected::Positive(positive), is_image, progress)?;
     listing.unite_spellings()?;
-    // A class that is misspelt in one split is not one class too many.
+    // This comes before the classes are counted, so that a class misspelt in one split is not reported as one too many.
     listing.check_splits(path)?;
     let classes = ClassMap::choose(&listing.found(), positive).map_err(|error| match error {
         DatasetError::TooFewClasses { .. } => error.because_of(&listing.unreadable),
@@ -48,10 +48,10 @@ pub(crate) fn open(
     listing.with_classes(classes)
 }
 
-/// Finds the images of a folder or a CSV whose classes a model has fixed already: some may be missing.
+/// Reads the images of data whose classes a model defines; some of the classes may be missing.
 ///
 /// # Errors
-/// [`DatasetError`] as [`open`], and where a class is not among `classes`.
+/// [`DatasetError`] as for [`open`], and if a class is not among `classes`.
 pub(crate) fn open_for(
     path: &Path,
     options: &ReadOptions,

@@ -1,4 +1,4 @@
-//! Every way in which one line of a table can be wrong, and what to do about it.
+//! The errors in one line of a table, each with a hint.
 
 use std::path::PathBuf;
 
@@ -16,18 +16,18 @@ pub enum RowProblem {
     NotText(&'static str),
     #[error("has a {what} of {length} bytes: expected {LONGEST_NAME} at most")]
     TooLong { what: &'static str, length: usize },
-    /// A path without an extension that is that of several images, or one that leads to two from two folders.
+    /// A path without an extension that matches several images, or a path that exists in two folders.
     #[error("could mean `{}` or `{}`", .0[0].display(), .0[1].display())]
     SeveralImages([PathBuf; 2]),
     #[error("has the split `{0}`: expected train, val or test")]
     Split(String),
-    /// A path that is not among the images of the data.
+    /// A path that is not an image of the data.
     #[error("names `{}`, which is not among the images of the data", .0.display())]
     UnknownPath(PathBuf),
-    /// A label that is no class of the data.
+    /// A label that is not a class of the data.
     #[error("has the label `{label}`: expected {}", known.join(", "))]
     UnknownLabel { label: String, known: Vec<String> },
-    /// `drop`, where that is also the name of a class.
+    /// The label `drop`, if it is also the name of a class.
     #[error("has the label `drop`, which leaves an image out but is a class here too")]
     DropIsAClass,
     #[error("gives `{}` the {what} `{here}`, line {line} gives it `{there}`", path.display())]

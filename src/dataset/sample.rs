@@ -1,4 +1,4 @@
-//! What data is read into: labelled samples, their classes, and what was left out.
+//! Labelled samples, their classes, and counts of what was left out.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::{ClassMap, Split};
 use crate::files::escaped;
 
-/// Which of the two answers is right for an image.
+/// The binary label of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Label {
-    /// 0: any class but the positive one.
+    /// 0, any class but the positive one.
     Negative,
-    /// 1: the positive class.
+    /// 1, the positive class.
     Positive,
 }
 
@@ -37,11 +37,11 @@ impl fmt::Display for Label {
 /// One labelled image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sample {
-    /// Where it lies; relative if the path of the data is.
+    /// The path of the image; relative if the path of the data is.
     pub path: PathBuf,
-    /// Its place in [`ClassMap::names`].
+    /// The index of its class in [`ClassMap::names`].
     pub class: usize,
-    /// Its side, if the data says so. Training images have none where the data brings no validation images.
+    /// Its split, if the data gives one. Training images have none if the data has no validation images.
     pub split: Option<Split>,
 }
 
@@ -55,20 +55,20 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// What was left out on purpose, counted.
+/// Counts of what was left out on purpose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ignored {
-    /// Hidden files and folders, and those that systems leave behind ([`crate::files::is_leftover`]); a folder counts once.
+    /// Hidden files and folders, and those in [`crate::files::is_leftover`]; a folder counts once.
     pub hidden: usize,
-    /// Folders with nothing in them.
+    /// Empty folders.
     pub empty_folders: usize,
-    /// Files that are no images.
+    /// Files that are not images.
     pub not_images: usize,
-    /// Images outside every class folder.
+    /// Images outside the class folders.
     pub loose: usize,
-    /// Links that lead back to a folder that they lie in, or above the data.
+    /// Links to a folder that contains them, or to one above the data.
     pub link_loops: usize,
-    /// Rows of a CSV that say again what an earlier one said.
+    /// Rows of a CSV that repeat an earlier row.
     pub repeated_rows: usize,
 }
 
@@ -79,7 +79,7 @@ impl Ignored {
     }
 }
 
-/// Such as `2 hidden, 1 empty folder`; nothing if nothing was left out.
+/// Writes a list such as `2 hidden, 1 empty folder`, empty if nothing was left out.
 impl fmt::Display for Ignored {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds = [
@@ -96,27 +96,27 @@ impl fmt::Display for Ignored {
     }
 }
 
-/// The labelled images of one folder or CSV.
+/// The labelled images of a folder, a CSV or archives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dataset {
-    /// Sorted by path, byte by byte.
+    /// The samples, sorted by path byte by byte.
     pub samples: Vec<Sample>,
-    /// One for all splits.
+    /// The class map, common to all splits.
     pub classes: ClassMap,
-    /// What was left out on purpose.
+    /// The counts of what was left out on purpose.
     pub ignored: Ignored,
-    /// Folders that could not be listed, and links that lead nowhere.
+    /// Folders that could not be listed, and broken links.
     pub unreadable: Vec<Unreadable>,
-    /// What the user should know about the layout.
+    /// Warnings about the layout for the user.
     pub warnings: Vec<String>,
-    /// How the layout was understood, where that is sure but not plain.
+    /// Notes about how the layout was read, where it is certain but not obvious.
     pub notes: Vec<String>,
-    /// The images whose class a person has decided in a table of corrections.
+    /// The images whose class a table of corrections decides.
     pub decided: HashSet<PathBuf>,
 }
 
 impl Dataset {
-    /// The name of the answer that is right for a sample: the positive class's, or that of everything else.
+    /// The name of a sample's label: that of the positive or of the negative class.
     pub(crate) fn answer(&self, sample: &Sample) -> &str {
         match self.classes.label(sample.class) {
             Label::Positive => self.classes.positive_name(),

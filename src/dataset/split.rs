@@ -1,8 +1,8 @@
-//! Which image is trained on and which is kept for measuring.
+//! Division of images into training, validation and test sets, and into cross-validation folds.
 //!
-//! Both dividers take group ids as opaque numbers, one an image: images of one group stay together. They depend on the
-//! order of the images, which of them share a label or a group, and the seed, and on nothing else: not on which label is the
-//! positive one. The order is that of the sorted paths. The random stream is `ChaCha8`, the same on every machine.
+//! Both functions take one group id per image; images of one group stay together. The result depends only on the order
+//! of the images (sorted by path), on which of them share a label or a group, and on the seed: not on which label is
+//! the positive one. The random generator is `ChaCha8`, which gives the same numbers on every machine.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,17 +20,17 @@ use crate::files::{FileError, Kind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// The head is fitted to it.
+    /// The head is fitted on these images.
     Train,
-    /// Decisions are made and numbers taken on it.
+    /// Decisions such as the threshold are made on these images, and metrics are computed.
     Validation,
-    /// Numbers are taken on it, no decisions.
+    /// Metrics are computed on these images, but nothing is chosen.
     Test,
 }
 
 impl Split {
-    /// The split that a folder or a cell names: `train`, `val` or `test`, another word for one of them, in any case and
-    /// with what people add to it, such as `Training Set`, `val_data` or `test-images`.
+    /// Parses the name of a folder or the text of a cell: `train`, `val` or `test` or a synonym, in any case and with
+    /// usual additions, such as `Training Set`, `val_data` or `test-images`.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         const ADDED: [&str; 12] = [
             "set", "data", "dataset", "split", "images", "image", "imgs", "img", "photos", "photo", "pictures", "files",
@@ -48,7 +48,7 @@ impl Split {
         of_word(&word).or_else(without_addition)
     }
 
-    /// As it stands in a CSV.
+    /// The split as it is written in a CSV.
     fn cell(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -68,14 +68,14 @@ impl fmt::Display for Split {
     }
 }
 
-/// Keeps a share of each label for validation: `[N]` labels and group ids → `[N]` splits, training or validation.
+/// Splits each label into training and validation: `[N]` labels and group ids → `[N]` splits.
 ///
-/// Of `n` images of a label, `n · share` rounded to the nearest whole number (a half upwards) are kept, at least 1 and
-/// at most n − 1. Groups larger than one image can make it miss that number, by less than the largest group.
+/// Of `n` images of a label, `n · share` rounded half up are kept for validation, at least 1 and at most n − 1. With
+/// groups of several images the number can differ from that by less than the largest group.
 ///
 /// # Errors
-/// [`DatasetError`] for a share outside (0, 1), and where a label is in fewer than two groups, so that one side would
-/// have none.
+/// [`DatasetError`] if `share` is outside (0, 1), or a label is in fewer than two groups, so that one side would have
+/// no image of it.
 pub(crate) fn stratified(
     labels: &[Label],
     groups: &[usize],
@@ -109,19 +109,19 @@ pub(crate) fn stratified(
     Ok(sides.into_iter().map(split).collect())
 }
 
-/// Divides for cross-validation: `[N]` labels and group ids → `[N]` folds, each from 0 to `count` − 1.
+/// Assigns cross-validation folds: `[N]` labels and group ids → `[N]` folds, each from 0 to `count` − 1.
 ///
-/// Without groups, the folds' counts of each label differ by 1 at most; with groups by no more than the largest one of
-/// that label, where no group has both.
+/// Without groups, the numbers of images of a label differ by at most 1 between folds. With groups that have one label
+/// each, they differ by at most the size of the largest group of that label.
 ///
 /// # Errors
-/// [`DatasetError`] where a label is in fewer groups than there are folds (at least 2), so that a fold would have none.
+/// [`DatasetError`] if a label is in fewer groups than there are folds (at least 2), so that a fold would lack it.
 pub(crate) fn folds(labels: &[Label], groups: &[usize], count: usize, seed: u64) -> Result<Vec<usize>, DatasetError> {
     let mut units = Unit::all(labels, groups);
     check_units(&units, count.max(2))?;
     units.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    // Mixed groups first and large ones before small: what comes last evens out what came before. The sort is stable,
-    // so that within one size and label chance has the say.
+    // Groups with both labels come first and large groups before small ones, so that the later ones even out the
+    // earlier. The sort is stable, so groups of one size and label keep their random order.
     let first = label_of_the_first(labels);
     units.sort_by_key(|unit| (!unit.is_mixed(), unit.counts[first] > 0, std::cmp::Reverse(unit.size())));
     let mut filled = vec![[0; 2]; count.max(2)];
@@ -140,16 +140,16 @@ pub(crate) fn folds(labels: &[Label], groups: &[usize], count: usize, seed: u64)
     Ok(spread(labels.len(), &units))
 }
 
-/// The label of the first image, 0 or 1: what is done label by label begins with it, not with a fixed one, so that it does
-/// not matter which class is called the positive one.
+/// The label of the first image, 0 or 1. Loops over labels start with it and not with a fixed one, so that the result
+/// does not depend on which class is the positive one.
 fn label_of_the_first(labels: &[Label]) -> usize {
     usize::from(labels.first() == Some(&Label::Positive))
 }
 
-/// Gives a split to the samples that have none: [`stratified`] by label, over them alone.
+/// Assigns a split to the samples without one, by [`stratified`] over these samples only.
 ///
 /// # Errors
-/// [`DatasetError`] as [`stratified`].
+/// [`DatasetError`] as for [`stratified`].
 pub(crate) fn assign(
     samples: &mut [Sample],
     classes: &ClassMap,
@@ -170,10 +170,10 @@ pub(crate) fn assign(
     Ok(())
 }
 
-/// Columns of the table of a split.
+/// The columns of a table of splits.
 const COLUMNS: [&str; 3] = ["path", "label", "split"];
 
-/// How a table that [`to_csv`] made is known among other files: it says of every image what it is used for.
+/// Recognises a table that [`to_csv`] wrote: every row has a split.
 pub(crate) const KIND: Kind = Kind {
     name: "table of a split",
     is_one: |head| {
@@ -183,7 +183,7 @@ pub(crate) const KIND: Kind = Kind {
     },
 };
 
-/// The samples as a CSV `path,label,split` that [`super::open()`] reads back to the same samples from the file `path`.
+/// The samples as a CSV `path,label,split`; [`super::open()`] reads the same samples from it at `path`.
 ///
 /// Paths below the CSV's folder are written relative to it, so that both can be moved together; others are absolute.
 ///
@@ -197,7 +197,7 @@ pub(crate) fn to_csv(path: &Path, samples: &[Sample], classes: &ClassMap) -> Res
     table(path, COLUMNS, rows)
 }
 
-/// A table for the file `path` whose first column is a path, relative where it lies below the table.
+/// Writes a table for the file `path`; its first column is a path, relative if it lies below the table's folder.
 pub(super) fn table<'a, const ALL: usize, const REST: usize>(
     path: &Path,
     header: [&str; ALL],
@@ -215,13 +215,13 @@ pub(super) fn table<'a, const ALL: usize, const REST: usize>(
     Ok(table.into_inner().map_err(|error| fail(std::io::Error::other(error.to_string())))?)
 }
 
-/// Whether a file that begins so is a table with this header alone, and all its rows are as they are written here.
+/// Whether a file with these first bytes is a table with exactly this header whose rows all satisfy `is_row`.
 pub(super) fn is_table<const COLUMNS: usize>(
     head: &[u8],
     header: [&str; COLUMNS],
     is_row: impl Fn([&[u8]; COLUMNS]) -> bool,
 ) -> bool {
-    // The end of a long table is not in its head, and may be missing within a row.
+    // The first bytes of a long table may end within a row, so only complete lines are read.
     let rows = head.iter().rposition(|&byte| byte == b'\n').and_then(|end| head.get(..=end)).unwrap_or_default();
     let mut rows = csv::ReaderBuilder::new().has_headers(false).from_reader(rows).into_byte_records();
     let is_header =
@@ -234,7 +234,7 @@ fn place_from(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
     Ok(absolute.strip_prefix(folder).map(Path::to_path_buf).unwrap_or(absolute))
 }
 
-/// The bytes of a path, which need not be text where the system's paths need not be.
+/// The bytes of a path; they must be UTF-8 only on systems other than Unix.
 fn cell_of(path: &Path) -> Result<&[u8], DatasetError> {
     if cfg!(unix) {
         return Ok(path.as_os_str().as_encoded_bytes());
@@ -242,17 +242,17 @@ fn cell_of(path: &Path) -> Result<&[u8], DatasetError> {
     path.to_str().map(str::as_bytes).ok_or_else(|| DatasetError::PathNotText { path: path.to_path_buf() })
 }
 
-/// Images that stay together.
+/// A group of images that stay together.
 struct Unit {
     images: Vec<usize>,
-    /// Negative and positive images.
+    /// The numbers of negative and positive images.
     counts: [usize; 2],
-    /// Its fold; of a split, 1 if it is kept for validation.
+    /// The fold; in a split, 1 for validation and 0 for training.
     side: usize,
 }
 
 impl Unit {
-    /// In the order of each group's first image, so that the ids themselves do not matter.
+    /// The groups in the order of their first images, so that the ids themselves do not matter.
     fn all(labels: &[Label], groups: &[usize]) -> Vec<Self> {
         let mut units: Vec<Self> = Vec::new();
         let mut places = BTreeMap::new();
@@ -288,7 +288,7 @@ fn check_units(units: &[Unit], needed: usize) -> Result<(), DatasetError> {
     Ok(())
 }
 
-/// Moves the smallest group with the label to a side that has none of it, unless the other side would then have none.
+/// Moves the smallest group with the label to `side` if it has none of the label.
 fn fill(units: &mut [Unit], label: usize, side: usize) -> Result<(), DatasetError> {
     let has_label = |unit: &&mut Unit| unit.counts[label] > 0;
     let (here, mut there): (Vec<_>, Vec<_>) = units.iter_mut().filter(has_label).partition(|unit| unit.side == side);
@@ -305,7 +305,7 @@ fn fill(units: &mut [Unit], label: usize, side: usize) -> Result<(), DatasetErro
     Ok(())
 }
 
-/// Groups that have both labels can leave a side without one of them, however they are moved.
+/// Checks that both sides have both labels, which groups with mixed labels can make impossible.
 fn check_sides(units: &[Unit]) -> Result<(), DatasetError> {
     for (label, name) in [Label::Negative, Label::Positive].into_iter().enumerate() {
         let on = |side| units.iter().filter(|unit| unit.side == side && unit.counts[label] > 0).count();
@@ -330,10 +330,10 @@ fn spread(count: usize, units: &[Unit]) -> Vec<usize> {
     sides
 }
 
-/// How many of so many images are kept.
+/// The number of images kept for validation.
 fn kept(total: usize, share: f64) -> usize {
     let nearest = (total as f64 * share).round();
-    // A share between 0 and 1 of a count is a count.
+    // A fraction of a count is at most the count, so it fits the type.
     #[expect(clippy::cast_sign_loss, reason = "the share is not negative")]
     let nearest = nearest as usize;
     nearest.clamp(1, total.saturating_sub(1).max(1))

@@ -1,13 +1,13 @@
-//! Some of many photos, chosen evenly: for what would cost too much on all of them.
+//! An evenly chosen subset of the photos, for computations that are too expensive on all of them.
 
 use std::collections::BTreeMap;
 
-/// The places of at most `count` of the photos whose classes and groups these are, `[N]` each, ascending.
+/// The indices, ascending, of at most `count` photos with these classes and groups (`[N]` each).
 ///
-/// Every class gets the same number, as far as it has so many, and within a class every group a photo before any has a
-/// second. What is then too much is left out at equal distances, so the choice is the same in every run.
+/// Every class gets the same number, as far as it has enough photos; within a class, every group gets one photo before
+/// any gets a second. The excess is left out at equal distances, so the choice is deterministic.
 pub(crate) fn evenly(classes: &[usize], groups: &[usize], count: usize) -> Vec<usize> {
-    // The photos of each class by their rank in their group: 0 for its first of that class.
+    // The photos of each class by their rank in their group: 0 for the first of that class.
     let mut by_class: BTreeMap<usize, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
     let mut seen: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     for (photo, (&class, &group)) in classes.iter().zip(groups).enumerate() {
@@ -17,7 +17,7 @@ pub(crate) fn evenly(classes: &[usize], groups: &[usize], count: usize) -> Vec<u
     }
     let mut by_class: Vec<Vec<Vec<usize>>> =
         by_class.into_values().map(|ranks| ranks.into_values().collect()).collect();
-    // The smallest first: what it leaves over goes to the others.
+    // Small classes come first: the places that they leave unused go to the others.
     by_class.sort_by_key(|ranks| ranks.iter().map(Vec::len).sum::<usize>());
     let (mut chosen, all) = (Vec::new(), by_class.len());
     for (done, ranks) in by_class.into_iter().enumerate() {

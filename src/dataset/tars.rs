@@ -1,8 +1,8 @@
 //! Tar archives in WebDataset's layout → labelled paths.
 //!
-//! Members whose paths are the same up to the first dot of the name are one sample: `7.jpg` with `7.cls`, the number or the name
-//! of its class. Where no archive has a `.cls`, folders within the archives are the classes; and where a key is asked for, its
-//! value in the `.json` of the sample is. Every image is a photo, but for `7.mask.png` beside `7.jpg`.
+//! Members with equal paths up to the first dot of the name form one sample: `7.jpg` and `7.cls`, which holds the
+//! number or name of the class. If a key is given, the class is its value in the `.json`. If no archive has a `.cls`,
+//! the folders within the archives are the classes. Every image is a photo, except `7.mask.png` beside `7.jpg`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -17,13 +17,13 @@ use super::{DatasetError, HEAD, IsImage, ReadOptions, Unreadable};
 use crate::files::{self, FileError, LONGEST_NAME};
 use crate::progress::Progress;
 
-/// What a label is in: the class alone, or a key of a JSON.
+/// The extensions of label members: a plain class, or a JSON object.
 const LABELS: [&str; 2] = ["cls", "json"];
 
-/// The largest member that a label is read from.
+/// The maximum size in bytes of a member that holds a label.
 const MAX_LABEL: u64 = 1 << 20;
 
-/// The archives that a path stands for: itself, or those that a pattern means.
+/// The archives at a path: the file itself, or those that a pattern matches.
 pub(super) fn find(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     if files::is_tar(path) {
         return Ok(vec![path.to_path_buf()]);
@@ -40,25 +40,25 @@ pub(super) fn find(path: &Path) -> Result<Vec<PathBuf>, FileError> {
 /// The photos of an archive.
 #[derive(Debug, Default)]
 pub(crate) struct InTar {
-    /// Where they are, in the order of their bytes.
+    /// The paths of the photos, in byte order of their names.
     pub photos: Vec<PathBuf>,
-    /// Members that are no images, and labels are among them.
+    /// The number of members that are not images; label members are among them.
     pub others: usize,
-    /// Images that belong to the photo of their sample, such as a mask.
+    /// Images that accompany the photo of their sample, such as a mask.
     pub beside: Vec<PathBuf>,
 }
 
-/// Looks for the photos of an archive.
+/// Lists the photos of an archive.
 ///
 /// # Errors
-/// [`FileError`] if it cannot be read whole.
+/// [`FileError`] if the archive cannot be read completely.
 pub(crate) fn photos_in(archive: &Path, is_image: IsImage<'_>) -> Result<InTar, FileError> {
     let tar = files::tar(archive)?;
     let mut found = InTar::default();
     let mut images = Vec::new();
     for name in tar.names() {
         let path = archive.join(name);
-        // One that has no content stays, for whoever reads it will say why.
+        // A member without content is kept: reading it later reports the reason.
         let is_hidden = |part| matches!(part, Component::Normal(part) if files::is_left_behind(part));
         let is_label = sample(name).is_some_and(|(_, of)| LABELS.iter().any(|label| label.as_bytes() == of));
         if is_label || name.components().any(is_hidden) {
@@ -79,7 +79,7 @@ pub(crate) fn photos_in(archive: &Path, is_image: IsImage<'_>) -> Result<InTar, 
     Ok(found)
 }
 
-/// The sample that a member belongs to, and what it is of it: its path up to the first dot of its name, and what follows.
+/// The sample key of a member (its path up to the first dot of its name), and the extension after it.
 fn sample(name: &Path) -> Option<(Vec<u8>, &[u8])> {
     let file = name.file_name()?.as_encoded_bytes();
     let dot = file.iter().position(|byte| *byte == b'.')?;
@@ -139,9 +139,9 @@ pub(super) fn list(
     Ok(listing)
 }
 
-/// Where the labels of photos in archives are.
+/// The source of the labels of photos in archives.
 enum Labels {
-    /// In other members: of each archive and sample.
+    /// Label members, by archive and sample key.
     Members(BTreeMap<(PathBuf, Vec<u8>), String>),
     Folders,
 }
@@ -173,7 +173,7 @@ impl Labels {
     }
 }
 
-/// The text of a `.cls`: the number of a class, or its name.
+/// The text of a `.cls`: the number or the name of a class.
 fn plain_label(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?.trim();
     let is_one = !text.is_empty() && text.len() <= LONGEST_NAME && !text.contains(char::is_control);
@@ -189,7 +189,7 @@ fn label_in_json(bytes: &[u8], key: &str) -> Option<String> {
     }
 }
 
-/// Gives every photo the class and the split of its folders within the archive.
+/// Assigns each photo the class and the split of its folders within the archive.
 fn in_folders(
     data: &Path,
     photos: &[(&Path, &Path)],

@@ -1,7 +1,7 @@
-//! What goes with the numbers in every exported file: the meaning of the answers, and answers to check the file by.
+//! The metadata in every exported file: the meaning of its outputs, and test images to verify it.
 //!
-//! In ONNX each field is a metadata entry; TorchScript has the card as the extra file `resnet_binary.json`, safetensors as
-//! the metadata entry `resnet_binary_export`, both as one JSON object. No path of the user's machine is in it.
+//! In ONNX each field is a metadata entry. Otherwise the card is one JSON object: the extra file `resnet_binary.json`
+//! in TorchScript, the metadata entry `resnet_binary_export` in safetensors. It has no path of the user.
 
 use std::collections::BTreeMap;
 
@@ -14,60 +14,58 @@ use crate::files::ContentHash;
 use crate::model::{Facts, IndexFacts};
 use crate::weights::NamedArrays;
 
-/// Version of the card that this program writes and reads.
+/// The version of the card that this program writes and reads.
 pub(super) const FORMAT_VERSION: u32 = 1;
 
-/// Fields that are text: they stand in ONNX's metadata as they are, all others as JSON.
+/// The fields that are text: ONNX's metadata hold them unquoted, and all other fields as JSON.
 const TEXTS: [&str; 5] = ["created_by", "input", "positive", "weights", "weights_sha256"];
 
-/// What a file says about itself.
+/// The metadata of an exported file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Card {
-    /// Of the card.
+    /// The version of the card.
     pub format_version: u32,
-    /// Program and version that wrote the file.
+    /// The name and version of the program that wrote the file.
     pub created_by: String,
-    /// Where the file begins.
+    /// The kind of input.
     pub input: Entry,
-    /// What label 0 and label 1 stand for.
+    /// The class names of label 0 and label 1.
     pub labels: [String; 2],
-    /// All class names that the model was trained on, sorted.
+    /// All class names of the training data, sorted.
     pub classes: Vec<String>,
-    /// The class whose probability is given.
+    /// The positive class, whose probability is an output.
     pub positive: String,
-    /// A probability of at least this has label 1.
+    /// The decision threshold: a probability of at least this gives label 1.
     pub threshold: f64,
-    /// Name of the backbone's weights.
+    /// The name of the backbone weights.
     pub weights: String,
-    /// Their SHA-256.
+    /// The SHA-256 of the backbone weights.
     pub weights_sha256: String,
-    /// The model's own description: preprocessing, calibration, training and validation metrics.
+    /// The metadata of the model: preprocessing, calibration, training and validation metrics.
     pub model_card: Facts,
     /// The SHA-256 of the tensors of each stage that has any.
     pub checksums: BTreeMap<String, String>,
-    /// Photos and what the model answers.
+    /// Test images with the outputs of the model.
     pub golden: Vec<Golden>,
 }
 
-/// A drawn photo and what becomes of it.
+/// A generated test image with the outputs of the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Golden {
-    /// A PNG in base64.
+    /// The image as a PNG in base64.
     pub png: String,
-    /// Some numbers of each stage from the crop to the pool, f32 in base64.
+    /// Sampled numbers of each stage from the crop to the pool, as f32 in base64.
     pub stages: BTreeMap<String, String>,
-    /// The model's.
     pub logit: f64,
-    /// The model's.
     pub probability: f64,
-    /// The class that the model answers.
+    /// The class that the model predicts.
     pub label: String,
 }
 
 impl Card {
-    /// The card of a model whose file holds these tensors.
+    /// Creates the card of a model whose file holds these tensors.
     pub(super) fn new(facts: &Facts, input: Entry, tensors: &NamedArrays, golden: Vec<Golden>) -> Self {
-        // The photos that a model remembers are named by their paths, which are the user's own.
+        // The index names photos by their paths, which are private to the user.
         let model_card = Facts { weights_path: None, index: IndexFacts::default(), ..facts.clone() };
         Self {
             format_version: FORMAT_VERSION,
@@ -85,8 +83,8 @@ impl Card {
         }
     }
 
-    /// Why the names and the threshold contradict each other, if they do: a class swapped in one place is still right in
-    /// the others.
+    /// The first contradiction between the card's fields and its model card, if any: a class that was swapped in one
+    /// place is still right in the others.
     pub(super) fn contradiction(&self) -> Option<String> {
         let facts = &self.model_card;
         let pairs = [
@@ -109,7 +107,7 @@ impl Card {
         Ok(fields.into_iter().map(text).collect())
     }
 
-    /// From the fields by name; others are passed over.
+    /// Parses the fields by name; unknown ones are ignored.
     pub(super) fn from_entries(entries: &[(String, String)]) -> serde_json::Result<Self> {
         let value = |(name, text): &(String, String)| {
             let is_text = TEXTS.contains(&name.as_str());
@@ -120,7 +118,7 @@ impl Card {
     }
 }
 
-/// The stage that a tensor belongs to, by its name in any of the formats.
+/// The stage of a tensor, by its name in any of the formats.
 pub(super) fn stage_of(name: &str) -> Option<&'static str> {
     let part = match name.split(['.', '_']).next()? {
         "bn1" => "conv1",
@@ -130,7 +128,7 @@ pub(super) fn stage_of(name: &str) -> Option<&'static str> {
     STAGES.into_iter().find(|stage| *stage == part)
 }
 
-/// The SHA-256 over name, shape and content of the tensors of each stage. TorchScript has no points in names.
+/// The SHA-256 over name, shape, type and content of the tensors of each stage. TorchScript has `_` for `.` in names.
 pub(super) fn checksums(tensors: &NamedArrays) -> BTreeMap<String, String> {
     let mut sorted: Vec<_> = tensors.iter().map(|(name, array)| (name.replace('.', "_"), array)).collect();
     sorted.sort_by(|(name, _), (other, _)| name.cmp(other));

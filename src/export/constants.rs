@@ -1,5 +1,5 @@
-//! All numbers of an exported graph by name: what is subtracted and divided by, convolutions with their BatchNorm folded
-//! in, the head, the calibration and the threshold. The first part of a name is the stage that it belongs to.
+//! All constants of an exported graph by name: normalisation, convolutions with folded BatchNorm, the head, the
+//! calibration and the threshold. The first part of a name is the stage that uses it.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use crate::decision::Calibration;
 use crate::model::Facts;
 use crate::weights::{Array, Dtype, NamedArrays};
 
-/// Added to the variance before the root, as in torchvision's BatchNorm.
+/// The epsilon added to the variance, as in torchvision's BatchNorm.
 const EPSILON: f64 = 1e-5;
 
-/// Adds an array, whose numbers fill its shape.
+/// Inserts an array whose number of values matches its shape.
 pub(super) fn insert<const BYTES: usize>(
     arrays: &mut NamedArrays,
     name: &str,
@@ -27,12 +27,12 @@ pub(super) fn insert<const BYTES: usize>(
     }
 }
 
-/// Adds whole numbers `[n]`.
+/// Inserts integers, `[n]`.
 pub(super) fn insert_integers(arrays: &mut NamedArrays, name: &str, numbers: &[i64]) {
     insert(arrays, name, Dtype::I64, &[numbers.len()], numbers.iter().map(|number| number.to_le_bytes()));
 }
 
-/// From the tensors of a network with torchvision's names, `fc` among them, and the facts of a model.
+/// Computes the constants from tensors under torchvision's names, including `fc`, and a model's metadata.
 pub(super) fn fold(raw: &NamedArrays, facts: &Facts) -> Result<NamedArrays, ExportError> {
     let get = |name: String| -> Result<Cow<'_, [f32]>, ExportError> {
         let missing = || BackboneError::MissingTensor { file: "the network".into(), tensor: name.clone() };
@@ -56,7 +56,7 @@ pub(super) fn fold(raw: &NamedArrays, facts: &Facts) -> Result<NamedArrays, Expo
             .collect();
         let weight = get(format!("{}.weight", convolution.name))?;
         let of_output = weight.len() / convolution.outputs;
-        // Rounded as in the network that this program runs.
+        // The scale is rounded to f32 first, as in the network that this program runs.
         let mut weight = weight.into_owned();
         for (kernel, &scale) in weight.chunks_mut(of_output.max(1)).zip(&scale) {
             for weight in kernel {
@@ -76,7 +76,7 @@ pub(super) fn fold(raw: &NamedArrays, facts: &Facts) -> Result<NamedArrays, Expo
     Ok(all)
 }
 
-/// Calibration and threshold, in f64 as the model has them.
+/// Inserts the calibration and the threshold in f64, as the model stores them.
 pub(super) fn decision(all: &mut NamedArrays, calibration: &Calibration, threshold: f64) {
     let mut doubles = |name: &str, shape: &[usize], numbers: &[f64]| {
         insert(all, name, Dtype::F64, shape, numbers.iter().map(|number| number.to_le_bytes()));
@@ -90,7 +90,7 @@ pub(super) fn decision(all: &mut NamedArrays, calibration: &Calibration, thresho
         }
         Calibration::Isotonic { knots } => {
             let logits: Vec<f64> = knots.iter().map(|knot| knot[0]).collect();
-            // Segment k lies between knot k − 1 and knot k; the first and the last are level.
+            // Segment k lies between knots k − 1 and k; the first and the last segment are constant.
             let ends = [knots.first(), knots.last()].map(|end| end.copied().unwrap_or_default());
             let from = std::iter::once(&ends[0]).chain(knots);
             let to = knots.iter().chain(std::iter::once(&ends[1]));
@@ -98,7 +98,7 @@ pub(super) fn decision(all: &mut NamedArrays, calibration: &Calibration, thresho
             let of = |part: &dyn Fn(&[f64; 2], &[f64; 2]) -> f64| -> Vec<f64> {
                 segments.iter().map(|(from, to)| part(from, to)).collect()
             };
-            // Halved, as in the calibration itself; a level segment has no width of its own.
+            // Positions are halved, as in the calibration itself; a constant segment gets the width 1.
             let width = of(&|from, to| if to[0] > from[0] { to[0] / 2.0 - from[0] / 2.0 } else { 1.0 });
             doubles("probability.knots", &[1, logits.len()], &logits);
             doubles("probability.from", &[segments.len()], &of(&|from, _| from[1]));

@@ -1,4 +1,4 @@
-//! Why a model cannot be exported, or an exported file is refused.
+//! The errors of exporting a model and of verifying an exported file.
 
 use tch::TchError;
 
@@ -6,16 +6,16 @@ use crate::backbone::BackboneError;
 use crate::head::HeadError;
 use crate::pixels::DecodeError;
 
-/// Why a model cannot be exported, or an exported file is refused.
+/// The reason why a model cannot be exported, or an exported file is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
     #[error("cannot export this model: {reason}")]
     Unsupported { reason: String, remedy: String },
-    /// Not a file of this program, or one without its card.
+    /// The file was not written by this program, or has no card.
     #[error("`{file}` was not written by `resnet-binary export`: {found}")]
     Foreign { file: String, found: String },
-    /// It cannot be read as what it says that it is.
+    /// The file cannot be parsed in its format.
     #[error("`{file}` is damaged: {reason}")]
     Damaged { file: String, reason: String },
     #[error("`{file}` does not answer as the model did: stage `{stage}` differs: {what}")]
@@ -26,7 +26,7 @@ pub enum ExportError {
     Head(#[from] HeadError),
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// A part of the file that this program makes itself.
+    /// A part of the file cannot be encoded, which is a bug in this program.
     #[error("cannot write the file's content: {0}")]
     Encode(String),
 }
@@ -38,7 +38,7 @@ impl From<TchError> for ExportError {
 }
 
 impl ExportError {
-    /// What the user can do about it.
+    /// Returns advice for the user.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unsupported { remedy, .. } => remedy.clone(),

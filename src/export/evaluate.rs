@@ -1,4 +1,4 @@
-//! Runs a graph on libtorch: the operators that `graph` uses, as ONNX defines them, and no others.
+//! Runs a graph on libtorch: exactly the operators that `graph` uses, as ONNX defines them.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use super::graph::{Attribute, DOUBLE, FLOAT, Graph, INT64, Node, UINT8};
 use super::{ExportError, whole};
 use crate::weights::{Array, Dtype};
 
-/// The largest side that a photo is resized to: a file may be a stranger's.
+/// The maximum side of a resized photo, because a file may come from an untrusted source.
 const LARGEST: i64 = 1 << 16;
 
 /// Tensors by name.
 pub(super) type Values = HashMap<String, Tensor>;
 
-/// Every tensor of a graph for one input, as far as it runs, and why it ends where it does: an operator, an attribute or a
-/// tensor that is not known, shapes that do not fit.
+/// Computes every tensor of a graph for one input as far as possible. The error says why the run stopped: an unknown
+/// operator, attribute or tensor, or shapes that do not match.
 pub(super) fn run(graph: &Graph, input: Tensor) -> (Values, Option<ExportError>) {
     let mut values = Values::new();
     for (name, array) in graph.constants.iter() {
@@ -34,7 +34,7 @@ pub(super) fn run(graph: &Graph, input: Tensor) -> (Values, Option<ExportError>)
     (values, None)
 }
 
-/// The numbers of an array.
+/// Converts an array to a tensor.
 pub(super) fn tensor(array: &Array) -> Result<Tensor, TchError> {
     let kind = match array.dtype() {
         Dtype::F64 => Kind::Double,
@@ -47,7 +47,7 @@ pub(super) fn tensor(array: &Array) -> Result<Tensor, TchError> {
     Tensor::f_from_data_size(array.bytes(), &shape, kind)
 }
 
-/// The bytes of a tensor of one of these kinds, row-major.
+/// The bytes of a tensor, row-major.
 pub(super) fn bytes(tensor: &Tensor) -> Result<Vec<u8>, TchError> {
     let tensor = tensor.f_to_device(Device::Cpu)?.f_contiguous()?;
     let mut bytes = vec![0; tensor.numel() * tensor.f_kind()?.elt_size_in_bytes()];
@@ -55,7 +55,7 @@ pub(super) fn bytes(tensor: &Tensor) -> Result<Vec<u8>, TchError> {
     Ok(bytes)
 }
 
-/// The numbers of a tensor as f64.
+/// The numbers of a tensor, as f64.
 pub(super) fn numbers(tensor: &Tensor) -> Result<Vec<f64>, TchError> {
     let bytes = bytes(&tensor.f_to_kind(Kind::Double)?)?;
     Ok(bytes.as_chunks().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect())
@@ -66,7 +66,7 @@ fn integers(tensor: &Tensor) -> Result<Vec<i64>, TchError> {
     Ok(bytes.as_chunks().0.iter().map(|chunk| i64::from_le_bytes(*chunk)).collect())
 }
 
-/// One node with what is known so far.
+/// A node and the tensors computed so far.
 struct At<'a> {
     node: &'a Node,
     values: &'a Values,
@@ -87,7 +87,7 @@ impl At<'_> {
         if let Some(Attribute::Integer(value)) = self.attribute(name) { *value } else { default }
     }
 
-    /// Two numbers, of four the first two.
+    /// The first two integers of an attribute with two or four.
     fn pair(&self, name: &str, default: i64) -> [i64; 2] {
         match self.attribute(name) {
             Some(Attribute::Integers(all)) => all.first_chunk().copied().unwrap_or([default; 2]),
@@ -167,7 +167,7 @@ fn slice(at: &At<'_>) -> Result<Tensor, ExportError> {
     Ok(part)
 }
 
-/// `[N, 3, H, W]` bytes to the last two of the sizes.
+/// Resizes bytes `[N, 3, H, W]` to the last two of the sizes.
 fn resize(at: &At<'_>) -> Result<Tensor, ExportError> {
     let linear = Attribute::Text("linear".to_owned());
     if at.attribute("mode") != Some(&linear) || at.integer("antialias", 0) != 1 {
@@ -183,8 +183,8 @@ fn resize(at: &At<'_>) -> Result<Tensor, ExportError> {
     Ok(resample(&narrow.f_transpose(2, 3)?, height)?.f_transpose(2, 3)?)
 }
 
-/// The last axis of bytes `[N, 3, H, W]` to another length, as Pillow does: a triangle as wide as a pixel of the result,
-/// weights of 22 bits behind the point, rounded to bytes.
+/// Resamples the last axis of bytes `[N, 3, H, W]` to another length, as Pillow does: a triangle filter as wide as an
+/// output pixel (never narrower than an input pixel), weights with 22 fractional bits, and rounding to bytes.
 fn resample(image: &Tensor, resized: i64) -> Result<Tensor, TchError> {
     let side = image.size4()?.3;
     let one = f64::from(1 << 22);

@@ -1,4 +1,4 @@
-//! What can be written, and which models it can hold.
+//! The export formats, and the models that each can represent.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::backbone::Pooling;
 use crate::files::Kind;
 use crate::model::Model;
 
-/// What to write.
+/// An export format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// A graph for ONNX Runtime and its relatives, in this opset.
+    /// A graph for ONNX Runtime and compatible programs, in this opset.
     Onnx(u32),
     /// A program for libtorch and PyTorch.
     TorchScript,
@@ -21,7 +21,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// How a file of this format is known among other files.
+    /// Recognises files of this format.
     pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Onnx(_) => onnx::KIND,
@@ -41,7 +41,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// Where a file begins.
+/// The kind of input of an exported file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -54,7 +54,7 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    /// The name of the input.
+    /// The name of the input tensor.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Photo => "photo",
@@ -63,7 +63,7 @@ impl Entry {
     }
 }
 
-/// Whether a format can hold a model.
+/// Checks that a format can represent a model.
 pub(super) fn check(model: &Model, format: Format) -> Result<(), ExportError> {
     let refuse = |reason: String, remedy: &str| Err(ExportError::Unsupported { reason, remedy: remedy.to_owned() });
     let preprocess = &model.facts.preprocess;
@@ -88,7 +88,7 @@ pub(super) fn check(model: &Model, format: Format) -> Result<(), ExportError> {
     Ok(())
 }
 
-/// A size as ONNX and libtorch have it.
+/// A size as i64, the type of ONNX and libtorch.
 pub(super) fn whole(size: usize) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,5 @@
-//! Golden photos: drawn, so that they are nobody's, with edges, colours and slopes, larger and smaller than the network's
-//! input, wide and tall; and what a model answers to them.
+//! Test images with the model's outputs. The images are generated, so they are free of rights, with edges, colours and
+//! gradients, larger and smaller than the network's input, wide and tall.
 
 use std::collections::BTreeMap;
 
@@ -19,19 +19,19 @@ use crate::backbone::{Backbone, Readout};
 use crate::model::Model;
 use crate::pixels::{Crop, Rgb};
 
-/// Width and height.
+/// The width and height of each test image.
 const SIZES: [(u32, u32); 3] = [(640, 427), (213, 320), (250, 96)];
 
-/// Pixels of one colour beside each other.
+/// The side in pixels of a block of one colour.
 const BLOCK: u32 = 11;
 
-/// Numbers of a stage that are kept.
+/// The number of values stored per stage.
 const KEPT: usize = 512;
 
-/// How far apart they are in a tensor: a prime above any number of channels, so that all axes are met.
+/// The distance between sampled values in a tensor: a prime above any number of channels, so that all axes are sampled.
 const STEP: usize = 1_000_003;
 
-/// The photos with the model's answers, and what the graph has in between.
+/// Creates the test images with the model's outputs and the graph's intermediate values.
 pub(super) fn new(model: &Model, backbone: &Backbone, entry: Entry, graph: &Graph) -> Result<Vec<Golden>, ExportError> {
     let facts = &model.facts;
     let engine = backbone.engine().reading(Readout { pooling: facts.pooling, explain: None })?;
@@ -54,7 +54,7 @@ pub(super) fn new(model: &Model, backbone: &Backbone, entry: Entry, graph: &Grap
     SIZES.iter().enumerate().map(golden).collect()
 }
 
-/// Blocks of random colours over a slope of each colour.
+/// Draws blocks of random colours over a gradient in each channel.
 fn draw(seed: u64, (width, height): (u32, u32)) -> Rgb {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let columns = width.div_ceil(BLOCK) as usize;
@@ -68,7 +68,7 @@ fn draw(seed: u64, (width, height): (u32, u32)) -> Rgb {
     Rgb { width, height, data }
 }
 
-/// The bytes that an entry takes, of one photo.
+/// The input tensor of one photo for an entry.
 pub(super) fn input(entry: Entry, photo: &Rgb, crop: &Crop) -> Result<Tensor, ExportError> {
     let bytes = |data: &[u8], height: u32, width: u32| {
         Tensor::f_from_data_size(data, &[1, i64::from(height), i64::from(width), 3], Kind::Uint8)
@@ -79,7 +79,7 @@ pub(super) fn input(entry: Entry, photo: &Rgb, crop: &Crop) -> Result<Tensor, Ex
     })
 }
 
-/// Some numbers of each stage that has been reached, up to the pool.
+/// Sampled values of each computed stage, up to the pool.
 fn kept(values: &Values) -> Result<BTreeMap<String, String>, ExportError> {
     let mut all = BTreeMap::new();
     for stage in STAGES.into_iter().take_while(|&stage| stage != "logit") {
@@ -91,7 +91,7 @@ fn kept(values: &Values) -> Result<BTreeMap<String, String>, ExportError> {
     Ok(all)
 }
 
-/// Numbers from all over a tensor, at most [`KEPT`].
+/// Values sampled across a tensor, at most [`KEPT`].
 pub(super) fn sample(tensor: &Tensor) -> Result<Vec<f64>, ExportError> {
     let count = tensor.numel();
     let places: Vec<i64> = (0..count.min(KEPT)).map(|place| whole(place * STEP % count)).collect();
@@ -100,13 +100,13 @@ pub(super) fn sample(tensor: &Tensor) -> Result<Vec<f64>, ExportError> {
 }
 
 impl Golden {
-    /// What was kept of a stage; empty where that is damaged.
+    /// The stored values of a stage; empty if they are damaged.
     pub(super) fn stage(&self, stage: &str) -> Option<Vec<f64>> {
         let bytes = STANDARD.decode(self.stages.get(stage)?).unwrap_or_default();
         Some(bytes.as_chunks().0.iter().map(|chunk| f64::from(f32::from_le_bytes(*chunk))).collect())
     }
 
-    /// The photo's file.
+    /// The bytes of the PNG file.
     pub(super) fn png(&self) -> Option<Vec<u8>> {
         STANDARD.decode(&self.png).ok()
     }

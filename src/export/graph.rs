@@ -1,6 +1,6 @@
-//! The way from pixels to the answer as a graph of ONNX's operators: written by `onnx`, run by `evaluate`.
+//! The computation from pixels to label as a graph of ONNX operators, which `onnx` writes and `evaluate` runs.
 //!
-//! Promise: the tensor that a stage gives has the stage's name, so that a graph can be looked into.
+//! The output tensor of each stage has the stage's name, so that a graph can be inspected.
 
 use super::constants::insert_integers;
 use super::{Entry, whole};
@@ -10,26 +10,26 @@ use crate::decision::Calibration;
 use crate::model::Facts;
 use crate::weights::NamedArrays;
 
-/// ONNX's numbers for types.
+/// The numbers of the ONNX types.
 pub(super) const FLOAT: i64 = 1;
 pub(super) const UINT8: i64 = 2;
 pub(super) const INT64: i64 = 7;
 pub(super) const DOUBLE: i64 = 11;
 
-/// Nodes in the order in which they run, and the numbers that they use.
+/// The nodes in the order of execution, and the constants that they use.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    /// Name of the one input.
+    /// The name of the only input.
     pub(super) input: String,
     pub(super) nodes: Vec<Node>,
     pub(super) constants: NamedArrays,
 }
 
-/// An operator at work; all that are used here give one tensor.
+/// An application of an operator; all operators used here have one output.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Node {
     pub(super) operator: String,
-    /// Names of tensors; an optional one that is left out is empty.
+    /// The names of the input tensors; empty for an omitted optional input.
     pub(super) inputs: Vec<String>,
     pub(super) output: String,
     pub(super) attributes: Vec<(String, Attribute)>,
@@ -45,7 +45,7 @@ pub(super) enum Attribute {
 use Attribute::{Integer, Integers};
 
 impl Graph {
-    /// The graph of a model whose numbers are `constants`, beginning with this entry.
+    /// Creates the graph of a model from its constants, for this kind of input.
     pub(super) fn new(entry: Entry, facts: &Facts, constants: NamedArrays) -> Self {
         let mut graph = Self { input: entry.name().to_owned(), nodes: Vec::new(), constants };
         if entry == Entry::Photo {
@@ -73,8 +73,8 @@ impl Graph {
         });
     }
 
-    /// `[N, H, W, 3]` → `[N, 3, S, S]`: the short side to `resize`, the long one in proportion and rounded down, and the
-    /// middle of it, an odd rest shared as Python's `round` does.
+    /// `[N, H, W, 3]` → `[N, 3, S, S]`: resizes the short side to `resize` and the long side in proportion, rounded
+    /// down, and takes the centre crop; half of an odd margin is rounded half to even, as by Python's `round`.
     fn crop(&mut self, resize: u32, side: u32) {
         let numbers: [(&str, &[i64]); 6] = [
             ("crop.resize", &[i64::from(resize)]),
@@ -107,7 +107,7 @@ impl Graph {
         self.add("Slice", &["crop.whole", "crop.start", "crop.end", "crop.axes"], "crop", []);
     }
 
-    /// Levels to the network's input, in the steps of torchvision's `ToTensor` and `Normalize`.
+    /// Bytes to the network's input, in the steps of torchvision's `ToTensor` and `Normalize`.
     fn normalise(&mut self) {
         self.add("Cast", &["crop"], "crop.float", [("to", Integer(FLOAT))]);
         self.add("Div", &["crop.float", "normalised.levels"], "normalised.unit", []);
@@ -126,7 +126,7 @@ impl Graph {
         for (stage, blocks) in layout::stages().iter().enumerate() {
             for (block, Block { convolutions, projection }) in blocks.iter().enumerate() {
                 let path = format!("layer{}.{block}", stage + 1);
-                // The last block gives what the stage gives.
+                // The last block's output is that of the stage.
                 let output = if block + 1 == blocks.len() { format!("layer{}", stage + 1) } else { path.clone() };
                 let mut inner = input.clone();
                 for (number, convolution) in convolutions.iter().enumerate() {
@@ -180,8 +180,8 @@ impl Graph {
         self.add("Reshape", &["logit.column", "logit.shape"], "logit", []);
     }
 
-    /// Logits `[N]` → probabilities `[N]` → labels `[N]`, in f64, so that a probability is compared with the threshold as it
-    /// was when that was chosen.
+    /// Logits `[N]` → probabilities `[N]` → labels `[N]`, in f64, so that a probability compares with the threshold as
+    /// it did when the threshold was chosen.
     fn answer(&mut self, calibration: &Calibration) {
         self.add("Cast", &["logit"], "probability.logit", [("to", Integer(DOUBLE))]);
         let mut line = "probability.logit";
@@ -204,7 +204,7 @@ impl Graph {
         self.add("Cast", &["label.positive"], "label", [("to", Integer(INT64))]);
     }
 
-    /// Straight lines between knots: the number of knots at or below a logit is the number of its segment.
+    /// Piecewise linear interpolation: the number of knots at or below a logit is the index of its segment.
     fn segments(&mut self, logit: &str) {
         insert_integers(&mut self.constants, "probability.column", &[-1, 1]);
         insert_integers(&mut self.constants, "probability.axis", &[1]);

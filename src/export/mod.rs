@@ -1,13 +1,13 @@
-//! A trained model as a file for other programs, which proves itself: ONNX, TorchScript, or tensors for torchvision.
+//! A trained model as a self-verifying file for other programs: ONNX, TorchScript, or safetensors for torchvision.
 //!
-//! Every file holds the whole way from pixels to the answer: resize, crop, normalisation, network, head, calibration and
-//! threshold; or, of safetensors, which hold no arithmetic, the numbers of each of them. With it goes a [`Card`]: what the
-//! classes are called, and test images with the outputs that this program gave for them. Promises: a file is replayed on
-//! these before it is put in place, and [`verify`] replays it anywhere and names the first of the [`STAGES`] that differs;
-//! the same model gives the same bytes; nothing in a file that [`verify`] reads makes it panic.
+//! Every file holds the whole computation from pixels to label: resize, crop, normalisation, network, head, calibration
+//! and threshold; safetensors files, which hold no arithmetic, have the parameters of each. A [`Card`] comes with it:
+//! the class names, and test images with this program's outputs. A file is verified with these before it is written,
+//! and [`verify`] repeats this anywhere and names the first of the [`STAGES`] that differs. The same model gives the
+//! same bytes, and no file content makes [`verify`] panic.
 //!
-//! Data: photo u8 `[N, H, W, 3]` → crop u8 `[N, 3, S, S]` → normalised `[N, 3, S, S]` → conv1 … layer4 → pool `[N, D]` →
-//! logit `[N]` → probability `[N]` → label `[N]`.
+//! Data: photo u8 `[N, H, W, 3]` → crop u8 `[N, 3, S, S]` → normalised `[N, 3, S, S]` → conv1 … layer4 → pool `[N, D]`
+//! → logit `[N]` → probability `[N]` → label `[N]`.
 
 mod card;
 mod constants;
@@ -32,13 +32,13 @@ pub(crate) use write::export;
 
 use format::whole;
 
-/// What happens to a photo, in order; each name is also that of the tensor it gives.
+/// The stages of the computation in order; each name is also that of its output tensor.
 pub(crate) const STAGES: [&str; 11] =
     ["crop", "normalised", "conv1", "layer1", "layer2", "layer3", "layer4", "pool", "logit", "probability", "label"];
 
-/// The opsets of ONNX that can be written: the first has the antialiased resize, and none of them changes an operator
-/// that is used here.
+/// The ONNX opsets that can be written: the first is the oldest with the antialiased resize, and none of them changes
+/// an operator that is used here.
 pub(crate) const OPSETS: std::ops::RangeInclusive<u32> = 18..=21;
 
-/// Larger files are none of ours: 2 GB is where a protobuf ends.
+/// The maximum size in bytes of an exported file: 2 GB is the limit of protobuf.
 pub(crate) const SIZE_LIMIT: u64 = 2 << 30;

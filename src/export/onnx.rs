@@ -1,4 +1,4 @@
-//! A graph as an ONNX file, and back. The numbers of the fields are those of `onnx.proto`.
+//! Encoding and decoding of a graph as an ONNX file. The field numbers are those of `onnx.proto`.
 
 use super::card::Card;
 use super::graph::{Attribute, DOUBLE, FLOAT, Graph, INT64, Node, UINT8};
@@ -7,27 +7,27 @@ use super::{Entry, ExportError, whole};
 use crate::files::Kind;
 use crate::weights::{Array, Dtype};
 
-/// Who wrote a file.
+/// The producer name in the file.
 const PRODUCER: &str = env!("CARGO_PKG_NAME");
 
-/// The version of the file's own format comes first, then its producer.
+/// The format version of the file comes first, then the producer.
 pub(super) const KIND: Kind =
     Kind { name: "ONNX file", is_one: |head| head.get(2..).unwrap_or_default().starts_with(b"\x12\x0dresnet-binary") };
 
-/// Attributes' types.
+/// The numbers of the attribute types.
 const INTEGER: i64 = 2;
 const TEXT: i64 = 3;
 const INTEGERS: i64 = 7;
 
-/// The number of a model's image side, of a batch and of a photo's sides: as they are, or under a name.
+/// A dimension of an input or output, fixed or named.
 enum Size {
     Named(&'static str),
     Fixed(i64),
 }
 
-/// The file.
+/// Encodes a file.
 pub(super) fn encode(graph: &Graph, card: &Card, opset: u32) -> Result<Vec<u8>, ExportError> {
-    // The version of the format that came with an opset.
+    // The format version that was released with each opset.
     let format = match opset {
         ..=18 => 8,
         19..=20 => 9,
@@ -75,7 +75,7 @@ fn encode_graph(graph: &Graph, card: &Card) -> Message {
     message
 }
 
-/// An input or an output.
+/// Encodes an input or an output.
 fn port(name: &str, kind: i64, shape: &[Size]) -> Message {
     let mut sizes = Message::default();
     for size in shape {
@@ -109,7 +109,7 @@ fn encode_node(node: &Node) -> Message {
     message
 }
 
-/// What an ONNX file holds.
+/// The decoded parts of an ONNX file.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
     pub(super) producer: String,
@@ -118,7 +118,7 @@ pub(super) struct Decoded {
     pub(super) metadata: Vec<(String, String)>,
 }
 
-/// Reads a file; `None` for bytes that are no ONNX, or have what this program does not write.
+/// Decodes a file; `None` if the bytes are not ONNX or contain what this program does not write.
 pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
     let mut decoded = Decoded::default();
     let mut has_graph = false;
@@ -131,7 +131,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Decoded> {
             }
             8 => {
                 let opset = fields(value.bytes()?)?;
-                // Of another domain, such as a runtime's own, there may be more.
+                // There may be further opsets of other domains, such as a runtime's own.
                 let domain = opset.iter().find(|(field, _)| *field == 1).map_or(Some(""), |(_, value)| value.text())?;
                 if domain.is_empty() {
                     let version = opset.iter().find(|(field, _)| *field == 2)?.1.number()?;
@@ -163,7 +163,7 @@ fn decode_graph(bytes: &[u8]) -> Option<Graph> {
         match field {
             1 => graph.nodes.push(decode_node(value.bytes()?)?),
             5 => {
-                // A tensor of another kind is none of ours: whoever uses it will say that it is not there.
+                // Tensors of other types are skipped: a node that uses one reports it as missing.
                 if let Some((name, array)) = decode_tensor(value.bytes()?) {
                     graph.constants.insert(name, array);
                 }
@@ -180,7 +180,7 @@ fn decode_node(bytes: &[u8]) -> Option<Node> {
     for (field, value) in fields(bytes)? {
         match field {
             1 => node.inputs.push(value.text()?.to_owned()),
-            // A further output has no user in our graphs.
+            // Further outputs are not used in the graphs of this program.
             2 if node.output.is_empty() => node.output = value.text()?.into(),
             4 => node.operator = value.text()?.into(),
             5 => {
@@ -193,7 +193,7 @@ fn decode_node(bytes: &[u8]) -> Option<Node> {
     Some(node)
 }
 
-/// A name with a value of a kind that is used here; no value for others.
+/// A name and its value; no value if its type is not used here.
 fn decode_attribute(bytes: &[u8]) -> Option<(String, Option<Attribute>)> {
     let (mut name, mut attribute, mut integers) = (String::new(), None, Vec::new());
     for (field, value) in fields(bytes)? {

@@ -1,13 +1,13 @@
-//! A TorchScript object as a pickle of protocol 2: attributes that are tensors, whose numbers lie in files of their own.
+//! A TorchScript object as a pickle of protocol 2: its attributes are tensors, whose numbers are in separate files.
 
 use crate::weights::{Array, Dtype, NamedArrays};
 
-/// A tensor's name as an attribute.
+/// The attribute name of a tensor.
 pub(super) fn attribute(name: &str) -> String {
     name.replace('.', "_")
 }
 
-/// The pickle of an object of class `__torch__.Classifier` whose attribute number `n` is tensor `n`.
+/// The pickle of an object of class `__torch__.Classifier` whose attribute `n` is tensor `n`.
 pub(super) fn module(tensors: &NamedArrays) -> Vec<u8> {
     let mut pickle = Pickle(b"\x80\x02c__torch__\nClassifier\n)\x81}(".to_vec());
     for (number, (name, array)) in tensors.iter().enumerate() {
@@ -46,7 +46,7 @@ impl Pickle {
         self.op(b"t");
     }
 
-    /// As `torch._utils._rebuild_tensor_v2` takes it: storage, offset, sizes, strides, no gradient, no hooks.
+    /// The arguments of `torch._utils._rebuild_tensor_v2`: storage, offset, sizes, strides, no gradient, no hooks.
     fn tensor(&mut self, number: usize, array: &Array) {
         let storage = match array.dtype() {
             Dtype::F64 => "DoubleStorage",

@@ -1,10 +1,10 @@
-//! Protocol buffers, as much of them as ONNX needs: messages of numbers, bytes and other messages.
+//! The subset of protocol buffers that ONNX needs: messages of numbers, bytes and nested messages.
 
-/// A message that is being written.
+/// A message under construction.
 #[derive(Debug, Default)]
 pub(super) struct Message(Vec<u8>);
 
-/// The kinds of field, as the lower three bits of a tag.
+/// The wire types, the lower three bits of a tag.
 const VARINT: u64 = 0;
 const FIXED_64: u64 = 1;
 const BYTES: u64 = 2;
@@ -45,7 +45,7 @@ impl Message {
     }
 }
 
-/// What a field holds.
+/// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Value<'a> {
     Number(i64),
@@ -65,7 +65,7 @@ impl<'a> Value<'a> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
-    /// A field of numbers may be written one by one, or all as bytes.
+    /// The numbers of a repeated field, which may be written one by one or packed into bytes.
     pub(super) fn numbers(self) -> Option<Vec<i64>> {
         let mut bytes = match self {
             Self::Number(number) => return Some(vec![number]),
@@ -79,7 +79,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The fields of a message in their order; `None` for bytes that are no message.
+/// The fields of a message in order; `None` if the bytes are not a message.
 pub(super) fn fields(mut bytes: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
     let mut fields = Vec::new();
     while !bytes.is_empty() {

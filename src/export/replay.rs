@@ -1,4 +1,4 @@
-//! Replays the test images of an exported file, stage by stage.
+//! Verification of an exported file with its test images, stage by stage.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,43 +10,41 @@ use super::torchscript::Program;
 use super::{Entry, ExportError, Format, OPSETS, STAGES, constants, golden, onnx, tensors, torchscript};
 use crate::pixels::{self, Limits};
 
-/// How far numbers may be apart, in parts of the largest of them, and at least of 1: f32 on another processor.
+/// The tolerance relative to the largest number, or to 1 if that is larger, for f32 on another processor.
 const ALLOWED: f64 = 1e-4;
 
-/// What came of a replay.
+/// The result of verifying a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Replay {
-    /// What the file is.
     pub format: Format,
-    /// What it says about itself.
     pub card: Card,
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     pub size: usize,
-    /// The stages in order.
+    /// The results of the stages, in order.
     pub rows: Vec<Row>,
 }
 
-/// One stage.
+/// The result of one stage.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
-    /// One of [`STAGES`].
+    /// The name, one of [`STAGES`].
     pub stage: &'static str,
-    /// The largest difference between a number and that of the card, over all test images; of the label, how many
-    /// photos have another.
+    /// The largest difference from the stored values over all test images; for the label, the number of images with
+    /// another label.
     pub difference: f64,
-    /// What would still be the same.
+    /// The tolerance.
     pub allowed: f64,
-    /// What is wrong with it besides.
+    /// Another problem of the stage.
     pub wrong: Option<String>,
 }
 
 impl Row {
-    /// Whether the stage is no longer what it was; a number that is none differs.
+    /// Whether the stage differs; NaN counts as a difference.
     pub(crate) fn differs(&self) -> bool {
         self.wrong.is_some() || self.difference > self.allowed || self.difference.is_nan()
     }
 
-    /// The stage is not reached.
+    /// Records that the stage was not computed.
     fn miss(&mut self, reason: &str) {
         self.wrong.get_or_insert_with(|| reason.to_owned());
         self.difference = f64::INFINITY;
@@ -59,7 +57,7 @@ impl Replay {
         self.rows.iter().find(|row| row.differs())
     }
 
-    /// The first difference in words; `file` is the file's name.
+    /// The error for the first stage that differs; `file` is the name of the file.
     pub(crate) fn error(&self, file: &str) -> Option<ExportError> {
         let Row { stage, difference, allowed, wrong } = self.first_difference()?;
         let numbers = format!("largest difference {}, allowed {}", shown(*difference), shown(*allowed));
@@ -97,19 +95,19 @@ fn shown(number: f64) -> String {
     if number == 0.0 || number >= 1.0 { format!("{number:.0}") } else { format!("{number:.1e}") }
 }
 
-/// What a file is made of, whatever its format.
+/// The executable content of a file.
 enum Parts {
     Graph(Graph),
     Program(Program),
 }
 
 impl Parts {
-    /// The stages that are reached, and why not all of them are.
+    /// Computes the stages as far as possible, with the error that stopped the run.
     fn run(&self, input: tch::Tensor) -> (Values, Option<ExportError>) {
         match self {
             Self::Graph(graph) => {
                 let (mut values, stopped) = evaluate::run(graph, input);
-                // What the network gets, whatever a graph that was changed calls it.
+                // The actual input of the first convolution, whatever a modified graph names it.
                 let first = graph.nodes.iter().find(|node| node.operator == "Conv");
                 let seen = first.and_then(|node| values.get(node.inputs.first()?)).map(tch::Tensor::shallow_clone);
                 seen.map(|seen| values.insert("normalised".to_owned(), seen));
@@ -123,11 +121,11 @@ impl Parts {
     }
 }
 
-/// Reads an exported file and replays its test images; `file` is its name in messages.
+/// Reads an exported file and verifies it with its test images; `file` is its name in messages.
 ///
 /// # Errors
-/// [`ExportError::Foreign`] for other files, [`ExportError::Damaged`] for what cannot be run. A file that runs and answers
-/// otherwise is no error here: [`Replay::error`] says it.
+/// [`ExportError::Foreign`] for other files, [`ExportError::Damaged`] for a file that cannot be run. A file that runs
+/// with different results is not an error here: [`Replay::error`] returns it.
 pub(crate) fn verify(bytes: &[u8], file: &str) -> Result<Replay, ExportError> {
     let foreign = |found: String| ExportError::Foreign { file: file.to_owned(), found };
     let damaged = |reason: String| ExportError::Damaged { file: file.to_owned(), reason };
@@ -173,7 +171,7 @@ fn first_line(error: &ExportError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
-/// All stages over all test images.
+/// Compares all stages on all test images.
 fn rows(
     card: &Card,
     checksums: &BTreeMap<String, String>,
@@ -212,7 +210,7 @@ fn rows(
     Ok(rows.into_iter().collect())
 }
 
-/// Widens a row by one test image.
+/// Updates a stage's result with one test image.
 fn compare(row: &mut Row, golden: &Golden, card: &Card, tensor: &tch::Tensor) -> Result<(), ExportError> {
     let first = || Ok::<_, ExportError>(evaluate::numbers(tensor)?.first().copied().unwrap_or(f64::NAN));
     let (expected, given) = match row.stage {
@@ -225,7 +223,7 @@ fn compare(row: &mut Row, golden: &Golden, card: &Card, tensor: &tch::Tensor) ->
         }
         stage => (golden.stage(stage).unwrap_or_default(), golden::sample(tensor)?),
     };
-    // Levels are the same or not.
+    // The bytes of the crop must be equal.
     if row.stage != "crop" {
         let largest = expected.iter().fold(1.0_f64, |largest, number| largest.max(number.abs()));
         row.allowed = row.allowed.max(ALLOWED * largest);
@@ -235,7 +233,7 @@ fn compare(row: &mut Row, golden: &Golden, card: &Card, tensor: &tch::Tensor) ->
     }
     for (expected, given) in expected.iter().zip(given) {
         let difference = (expected - given).abs();
-        // `max` would pass over a number that is none.
+        // `max` would ignore NaN.
         if difference.is_nan() || difference > row.difference {
             row.difference = difference;
         }

@@ -1,4 +1,4 @@
-//! The network under torchvision's names with the head as its `fc`, as a safetensors file that three lines of Python load:
+//! The network under torchvision's names with the head as its `fc`, a safetensors file that Python loads:
 //!
 //! ```python
 //! net = torchvision.models.resnet50()
@@ -27,7 +27,7 @@ pub(super) const KIND: Kind = Kind {
     is_one: |head| head.get(8..).unwrap_or_default().starts_with(br#"{"__metadata__":{"resnet_binary_export":"#),
 };
 
-/// All tensors of a model, none folded.
+/// All tensors of a model, with BatchNorm not folded.
 pub(super) fn all(model: &Model, backbone: &Backbone) -> Result<NamedArrays, ExportError> {
     let mut arrays = backbone.tensors()?;
     let bytes = |number: &f32| number.to_le_bytes();
@@ -37,7 +37,7 @@ pub(super) fn all(model: &Model, backbone: &Backbone) -> Result<NamedArrays, Exp
     Ok(arrays)
 }
 
-/// The file.
+/// Encodes a file.
 pub(super) fn encode(tensors: &NamedArrays, card: &Card) -> Result<Vec<u8>, ExportError> {
     let failed = |error: &dyn std::error::Error| ExportError::Encode(error.to_string());
     let card = serde_json::to_string(card).map_err(|error| failed(&error))?;
@@ -52,13 +52,13 @@ pub(super) fn encode(tensors: &NamedArrays, card: &Card) -> Result<Vec<u8>, Expo
     safetensors::serialize(views, Some(metadata)).map_err(|error| failed(&error))
 }
 
-/// The card of a file, if it is a safetensors file at all; empty for one of another program.
+/// The card of a safetensors file, empty if another program wrote it; `None` for other formats.
 pub(super) fn card(bytes: &[u8]) -> Option<String> {
     let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
     Some(header.metadata().as_ref().and_then(|entries| entries.get(ENTRY)).cloned().unwrap_or_default())
 }
 
-/// The tensors of a file, if they are those of the network and a head of one unit.
+/// Decodes the tensors of a file, and checks that they are those of the network and a head with one output.
 pub(super) fn decode(bytes: &[u8], file: &str) -> Result<NamedArrays, ExportError> {
     let damaged = |reason: String| ExportError::Damaged { file: file.to_owned(), reason };
     let arrays = weights::parse(bytes, file).map_err(|error| damaged(error.to_string()))?;

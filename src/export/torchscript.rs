@@ -1,9 +1,9 @@
-//! The classifier as a TorchScript archive: a zip of code, a pickle of its one object, and a file of numbers for each
+//! The classifier as a TorchScript archive: a ZIP of code, a pickle of its only object, and a file of numbers for each
 //! tensor.
 //!
-//! Tracing would fix the sides of a photo, and libtorch compiles code only through its C++; so the code is written as
-//! text, in the form in which libtorch keeps it. The resize is Pillow's, in numbers that f64 holds exactly.
-//! `forward` gives probability, logit and label; `stages` gives every stage, for `verify`.
+//! Tracing would fix the size of a photo, and libtorch compiles code only through C++, so the code is written as text
+//! in the form in which libtorch stores it. The resize is Pillow's, in integers that f64 represents exactly. `forward`
+//! returns probability, logit and label; `stages` returns every stage, for `verify`.
 
 use std::io::{Cursor, Read as _, Write as _};
 
@@ -21,17 +21,17 @@ use crate::files::Kind;
 use crate::model::Facts;
 use crate::weights::{Array, Dtype, NamedArrays};
 
-/// The folder in the archive; PyTorch takes any.
+/// The folder in the archive; PyTorch accepts any name.
 const ROOT: &str = "resnet_binary_classifier";
 
-/// The card's file, in the folder for files that are not PyTorch's own.
+/// The path of the card, in the folder for files that are not PyTorch's own.
 const CARD: &str = "extra/resnet_binary.json";
 
-/// A zip begins with the name of its first file, 30 bytes from its start.
+/// A ZIP file has the name of its first entry 30 bytes from its start.
 pub(super) const KIND: Kind =
     Kind { name: "TorchScript file", is_one: |head| head.get(30..).unwrap_or_default().starts_with(ROOT.as_bytes()) };
 
-/// The file.
+/// Encodes a file.
 pub(super) fn encode(constants: &NamedArrays, card: &Card) -> Result<Vec<u8>, ExportError> {
     let failed = |error: &dyn std::error::Error| ExportError::Encode(error.to_string());
     let names: Vec<String> = constants.iter().map(|(name, _)| pickle::attribute(name)).collect();
@@ -42,14 +42,14 @@ pub(super) fn encode(constants: &NamedArrays, card: &Card) -> Result<Vec<u8>, Ex
         (CARD.to_owned(), card.as_bytes()),
         ("data.pkl".to_owned(), &object),
         ("code/__torch__.py".to_owned(), code.as_bytes()),
-        // The constants of the code, of which there are none: an empty tuple.
+        // The code has no constants: an empty tuple.
         ("constants.pkl".to_owned(), b"\x80\x02)."),
         ("version".to_owned(), b"3\n"),
         ("byteorder".to_owned(), b"little"),
     ];
     files.extend(constants.iter().enumerate().map(|(number, (_, array))| (format!("data/{number}"), array.bytes())));
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    // PyTorch maps the numbers as they lie.
+    // Uncompressed and aligned, because PyTorch memory-maps the numbers.
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).with_alignment(64);
     for (name, content) in files {
         archive.start_file(format!("{ROOT}/{name}"), options).map_err(|error| failed(&error))?;
@@ -58,7 +58,7 @@ pub(super) fn encode(constants: &NamedArrays, card: &Card) -> Result<Vec<u8>, Ex
     Ok(archive.finish().map_err(|error| failed(&error))?.into_inner())
 }
 
-/// The text of the one class.
+/// The source code of the class.
 fn code(names: &[String], facts: &Facts, entry: Entry) -> String {
     let quoted: String = names.iter().flat_map(|name| ["\"", name, "\", "]).collect();
     let declared: String = names.iter().flat_map(|name| ["  ", name, " : Tensor\n"]).collect();
@@ -145,7 +145,7 @@ fn code(names: &[String], facts: &Facts, entry: Entry) -> String {
     )
 }
 
-/// From `normalised` to `pool`.
+/// The code from `normalised` to `pool`.
 fn network(pooling: Pooling) -> String {
     let mut text = String::new();
     let mut line = |written: &str| text.extend(["    ", written, "\n"]);
@@ -180,7 +180,7 @@ fn convolution(convolution: &Convolution, input: &str) -> String {
     format!("torch.conv2d({input}, self.{name}_weight, self.{name}_bias, [{stride}, {stride}], [{padding}, {padding}])")
 }
 
-/// From `exact`, the logit in f64, to `curve`.
+/// The code from `exact`, the logit in f64, to `curve`.
 fn curve(calibration: &Calibration) -> &'static str {
     match calibration {
         Calibration::None => "    curve = torch.sigmoid(exact)\n",
@@ -202,7 +202,7 @@ fn curve(calibration: &Calibration) -> &'static str {
     }
 }
 
-/// The card of a file, if it is a TorchScript archive at all; empty for one of another program.
+/// The card of a TorchScript archive, empty if another program wrote it; `None` for other formats.
 pub(super) fn card(bytes: &[u8]) -> Option<String> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
     let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
@@ -214,7 +214,7 @@ pub(super) fn card(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// A program that libtorch has read.
+/// A program loaded by libtorch.
 pub(super) struct Program(CModule);
 
 impl Program {
@@ -222,7 +222,7 @@ impl Program {
         Ok(Self(CModule::load_data(&mut Cursor::new(bytes))?))
     }
 
-    /// Its tensors.
+    /// The tensors of the program.
     pub(super) fn tensors(&self) -> Result<NamedArrays, ExportError> {
         let mut arrays = NamedArrays::default();
         for (name, tensor) in self.0.named_parameters()? {
@@ -239,7 +239,7 @@ impl Program {
         Ok(arrays)
     }
 
-    /// Every stage for one input, with what `forward` gives in place of the last three.
+    /// Computes every stage for one input; the last three are those that `forward` returns.
     pub(super) fn run(&self, input: &Tensor) -> Result<Values, ExportError> {
         tch::no_grad(|| {
             let given = [IValue::Tensor(input.shallow_clone()), IValue::Bool(true)];

@@ -1,25 +1,24 @@
-//! A model into the bytes of a file.
+//! Exports a model to the bytes of a file.
 
 use super::graph::Graph;
 use super::{Card, Entry, ExportError, Format, Replay, constants, format, golden, onnx, tensors, torchscript, verify};
 use crate::backbone::Backbone;
 use crate::model::Model;
 
-/// A file's content, and how far it is from the model that it is of.
+/// The content of an exported file with its verification.
 #[derive(Debug)]
 pub(crate) struct Exported {
-    /// The file.
+    /// The bytes of the file.
     pub bytes: Vec<u8>,
-    /// What [`verify`] says of it.
+    /// The result of [`verify`].
     pub replay: Replay,
 }
 
-/// Writes a model and its backbone, which computes in f32, into the bytes of a file, and replays them; `file` is its name
-/// in messages.
+/// Exports a model and its backbone, which computes in f32, and verifies the result; `file` is its name in messages.
 ///
 /// # Errors
-/// [`ExportError::Unsupported`] for a model that the format cannot hold, [`ExportError::Differs`] if the file does not
-/// answer as the model does, and what reading the network can give.
+/// [`ExportError::Unsupported`] if the format cannot represent the model, [`ExportError::Differs`] if the outputs of
+/// the file differ from the model's, and errors of reading the network.
 pub(crate) fn export(
     model: &Model,
     backbone: &Backbone,

@@ -1,4 +1,4 @@
-//! How many photos go through the network at once, and on how many threads.
+//! The batch size and the number of threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,31 +9,30 @@ use crate::progress::Progress;
 /// The division of the machine between decoding and the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Workload {
-    /// Threads that decode; each also runs its own batches unless the workload [`feeds`](Self::feeds).
+    /// Decoding threads; each also runs its own batches unless [`feeds`](Self::feeds) is set.
     pub workers: usize,
-    /// Threads that libtorch may use inside one operation of one worker.
+    /// The number of threads that libtorch may use within one operation of one worker.
     pub threads_per_worker: i32,
-    /// Photos in one batch.
+    /// The number of photos in a batch.
     pub batch: usize,
-    /// Whether the workers only decode and a thread for each device runs the batches: right for GPUs, whose batches are
+    /// Whether the workers only decode and one thread per device runs the batches. This suits GPUs, whose batches are
     /// larger than what one thread decodes at a time.
     pub feeds: bool,
 }
 
-/// Above four, the early activations of ResNet-50 at 224×224 fall out of a CPU's cache (measured: 75 GFLOP/s at 4, 32 at
-/// 16), and a worker with one thread beats a batch split over threads.
+/// With larger batches, the early activations of ResNet-50 at 224×224 exceed a CPU's cache (measured: 75 GFLOP/s at 4,
+/// 32 at 16), and a worker with one thread is faster than a batch split over threads.
 const CPU_BATCH: usize = 4;
 
-/// Enough to fill a GPU; halved when memory runs out.
+/// Large enough to use a GPU fully; halved when memory runs out.
 const GPU_BATCH: usize = 64;
 
-/// Photos that a worker decodes for a GPU at once: few, so that all workers fill a batch together.
+/// The number of photos that a worker decodes for a GPU at once: small, so that all workers fill a batch together.
 const FED_CHUNK: usize = 8;
 
 impl Workload {
-    /// A good division for a device, for `photos` where their number is known, within `threads` where that is given.
-    ///
-    /// The number of cores is what the process may use: container limits and affinity count.
+    /// Chooses the division for a device, given the number of photos if known and an optional limit on threads.
+    /// The number of cores is what the process may use, within container limits and CPU affinity.
     pub(crate) fn choose(
         device: tch::Device,
         photos: Option<usize>,
@@ -41,14 +40,14 @@ impl Workload {
         batch: Option<usize>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        // More threads than cores only get in each other's way.
+        // More threads than cores only slow each other down.
         Self::divide(threads.map_or(cores, |threads| threads.clamp(1, cores)), device, photos, batch)
     }
 
     fn divide(threads: usize, device: tch::Device, photos: Option<usize>, batch: Option<usize>) -> Self {
         let feeds = device != tch::Device::Cpu;
         let batch = batch.unwrap_or(if feeds {
-            // A batch is filled up on a GPU: a few photos are not made 64.
+            // A GPU batch is padded to its full size, so a few photos should not be padded to 64.
             photos.map_or(GPU_BATCH, |photos| photos.next_power_of_two().min(GPU_BATCH))
         } else {
             CPU_BATCH
@@ -58,12 +57,12 @@ impl Workload {
         Self { workers, threads_per_worker, batch: batch.max(1), feeds }
     }
 
-    /// How many photos a worker takes at once when so many are left: fewer towards the end, so that all end together.
+    /// The number of photos that a worker takes at once: fewer near the end, so that all workers finish together.
     pub(super) fn chunk(&self, left: Option<usize>) -> usize {
         left.map_or(self.most(), |left| left.div_ceil(2 * self.workers).clamp(1, self.most()))
     }
 
-    /// Chunks that may be decoded and waiting for each of the devices: as many as make a batch.
+    /// The number of decoded chunks that may wait for each device: as many as make a batch.
     pub(super) fn chunks_in_batch(&self) -> usize {
         self.batch.div_ceil(self.most())
     }
@@ -76,7 +75,7 @@ impl Workload {
 /// Runs one batch of crops, `[B, S, S, 3]` → `[B, D]`.
 pub(super) type Run<'a> = dyn FnMut(&[Crop]) -> Result<Pooled, BackboneError> + 'a;
 
-/// The largest batch that the device has not refused, shared by all workers.
+/// The largest batch that the device has not refused for lack of memory, shared by all workers.
 #[derive(Debug)]
 pub(super) struct BatchSize(AtomicUsize);
 
@@ -85,15 +84,15 @@ impl BatchSize {
         Self(AtomicUsize::new(batch.max(1)))
     }
 
-    /// What it is by now.
+    /// The current batch size.
     pub(super) fn now(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Features of all crops, row by row, in as many batches as it takes; running out of memory halves the batch.
+    /// The features of all crops, row by row, in as many batches as necessary; a lack of memory halves the batch.
     ///
     /// # Errors
-    /// [`BackboneError::OutOfMemory`] when even one crop is too much; any other failure at once.
+    /// [`BackboneError::OutOfMemory`] if even one crop is too much; any other error is returned immediately.
     pub(super) fn forward(
         &self,
         crops: &[Crop],
@@ -113,7 +112,7 @@ impl BatchSize {
                 }
                 Err(BackboneError::OutOfMemory) if size > 1 => {
                     let half = size / 2;
-                    // Another worker may have gone lower already; only the one who lowers it says so.
+                    // Another worker may already have lowered it further; only the worker that lowers it reports it.
                     if self.0.fetch_min(half, Ordering::Relaxed) > half {
                         progress.note(&format!(
                             "the device ran out of memory at {size} images a batch; going on with {half}"

@@ -1,11 +1,11 @@
-//! One thread a device that runs what the workers decode, for devices that want larger batches than one thread decodes.
+//! One thread per device that runs what the workers decode, for devices whose batches exceed what one thread decodes.
 //!
-//! Decoded chunks come through a bounded channel from all workers to all feeders. A feeder fills its batch, gives it to
-//! the device, and only then reads the batch before it: so the device has the next one queued while this one is read, and
-//! its copy runs beside the computation. A batch is not waited for longer than [`CHUNK_TIMEOUT`], so that a slow disk or a list
-//! that grows by hand keeps no photo back, and no feeder waits for a chunk that itself waits for room.
+//! Decoded chunks go through a bounded channel from all workers to all batchers. A batcher fills its batch, submits it
+//! to the device, and only then reads the previous batch: the device has the next one queued while this one is read,
+//! and its copy overlaps the computation. An incomplete batch is submitted after [`CHUNK_TIMEOUT`], so that a slow disk
+//! or a list that grows by hand delays no photo, and no batcher waits for a chunk whose worker waits for a permit.
 //!
-//! Running out of memory settles the batch before and then runs the crops in halves; any other failure ends the run.
+//! If memory runs out, the previous batch is read first and the crops run in halves; any other error ends the run.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use super::worker::{Chunk, Done, Shared};
 use crate::backbone::{BackboneError, Engine, InFlight, Pooled};
 use crate::pixels::{Crop, Preprocess};
 
-/// How long a batch that has begun to fill waits for the next chunk.
+/// The time that an incomplete batch waits for the next chunk.
 const CHUNK_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// What a feeder drives.
+/// An asynchronous executor of batches.
 pub(super) trait BatchRunner: Send {
-    /// A batch in its hands.
+    /// A submitted batch.
     type InFlight: Send;
 
-    /// Takes a batch, with room for so many crops.
+    /// Submits a batch, which a GPU pads to `room` crops.
     fn submit(&self, crops: &[Crop], room: usize) -> Result<Self::InFlight, BackboneError>;
 
-    /// Waits for it; gives also how long the device was at work.
+    /// Waits for the result; also returns how long the device was busy.
     fn wait(&self, in_flight: Self::InFlight) -> Result<(Pooled, Duration), BackboneError>;
 }
 
@@ -49,21 +49,21 @@ impl BatchRunner for DeviceRunner<'_> {
     }
 }
 
-/// Feeds one device.
+/// Collects the decoded chunks for one device.
 pub(super) struct Batcher<'a, R: BatchRunner> {
     shared: &'a Shared<'a>,
     decoded: Receiver<Chunk>,
     deliver: Sender<(u64, Result<Done, FeatureError>)>,
-    /// `None` until the first crop needs the network.
+    /// The runner of the device; `None` until the first crop needs the network.
     device: Option<R>,
     filling: Batch,
     running: Option<(R::InFlight, Batch)>,
 }
 
-/// Whole chunks, their crops side by side.
+/// Whole chunks, with their crops concatenated.
 #[derive(Default)]
 struct Batch {
-    /// Each with the number of its crops.
+    /// Each chunk with the number of its crops.
     chunks: Vec<(Chunk, usize)>,
     crops: Vec<Crop>,
 }
@@ -76,7 +76,7 @@ impl Batch {
     }
 }
 
-/// Nobody listens any more, or an error was delivered: the feeder ends.
+/// The receiver is gone or an error was delivered, so the batcher ends.
 struct Disconnected;
 
 impl<'a, R: BatchRunner> Batcher<'a, R> {
@@ -88,10 +88,10 @@ impl<'a, R: BatchRunner> Batcher<'a, R> {
         Self { shared, decoded, deliver, device: None, filling: Batch::default(), running: None }
     }
 
-    /// Works until the workers are done or the run ends; `open` loads the network.
+    /// Runs until the workers are done or the run ends; `open` loads the network.
     pub(super) fn run(mut self, open: &dyn Fn() -> Result<R, BackboneError>) {
         tch::set_num_threads(self.shared.extractor.workload.threads_per_worker);
-        // `Disconnected` has been told to whoever is left to hear it.
+        // Any error behind `Disconnected` has been delivered already.
         let _ = self.work(open);
     }
 
@@ -121,7 +121,7 @@ impl<'a, R: BatchRunner> Batcher<'a, R> {
         }
     }
 
-    /// Gives what has come to the device, then reads the batch before.
+    /// Submits the collected crops to the device, then reads the previous batch.
     fn launch(&mut self, open: &dyn Fn() -> Result<R, BackboneError>) -> Result<(), Disconnected> {
         let batch = std::mem::take(&mut self.filling);
         if batch.crops.is_empty() {
@@ -133,7 +133,7 @@ impl<'a, R: BatchRunner> Batcher<'a, R> {
         };
         let room = self.shared.batch.now();
         let in_flight = if batch.crops.len() > room {
-            // The device has refused as much meanwhile.
+            // The device has refused this size in the meantime.
             Err(BackboneError::OutOfMemory)
         } else {
             device.submit(&batch.crops, room)
@@ -145,7 +145,7 @@ impl<'a, R: BatchRunner> Batcher<'a, R> {
                 before.map_or(Ok(()), |(in_flight, batch)| self.read(in_flight, batch))
             }
             Err(BackboneError::OutOfMemory) => {
-                // What the batch before takes is free then.
+                // This frees the memory of the previous batch.
                 self.drain()?;
                 self.retry_in_halves(batch)
             }
@@ -153,7 +153,7 @@ impl<'a, R: BatchRunner> Batcher<'a, R> {
         }
     }
 
-    /// Reads the batch that is running, if one is.
+    /// Reads the running batch, if there is one.
     fn drain(&mut self) -> Result<(), Disconnected> {
         self.running.take().map_or(Ok(()), |(in_flight, batch)| self.read(in_flight, batch))
     }
@@ -173,7 +173,7 @@ impl<'a, R: BatchRunner> Batcher<'a, R> {
         }
     }
 
-    /// Runs a batch for which there was no memory, in as many parts as it takes.
+    /// Runs a batch that exceeded the memory, in as many parts as necessary.
     fn retry_in_halves(&mut self, batch: Batch) -> Result<(), Disconnected> {
         let Some(device) = &self.device else { return Err(Disconnected) };
         let mut run = |crops: &[Crop]| {
@@ -187,7 +187,7 @@ impl<'a, R: BatchRunner> Batcher<'a, R> {
         }
     }
 
-    /// Gives every chunk its part of a batch's result.
+    /// Splits a batch's result among its chunks.
     fn deliver_batch(&self, batch: Batch, pooled: &Pooled) -> Result<(), Disconnected> {
         let (of, mut from) = (batch.crops.len(), 0);
         let mut crops = batch.crops.into_iter();
@@ -205,7 +205,7 @@ impl<'a, R: BatchRunner> Batcher<'a, R> {
     }
 
     fn fail(&self, error: BackboneError) -> Disconnected {
-        // The number of an error is not looked at.
+        // The chunk number of an error is not used.
         let _ = self.deliver.send((u64::MAX, Err(error.into())));
         Disconnected
     }

@@ -1,8 +1,8 @@
-//! What the network sees of the border of a photo alone: for asking whether a frame, a logo or a date gives a class away.
+//! Features of the border of a photo alone, to test whether a frame, a logo or a date reveals the class.
 //!
-//! A cell of the last map sees the whole crop, so the middle is blanked before the network, not after it. Of the map only
-//! the outermost cells are kept, averaged over each of the [`regions`]: a small mark in one corner is then a large part of
-//! one region, where it would be lost in the mean of all.
+//! A cell of the last map has the whole crop as its receptive field, so the middle is blanked before the network and
+//! not after it. Only the outermost cells of the map are used, averaged over each of the [`regions`]: a small mark in
+//! one corner is then a large part of one region, while it would vanish in the mean of all cells.
 
 use std::ops::Range;
 
@@ -11,18 +11,18 @@ use crate::backbone::layout::{FEATURES, map_side};
 /// One region of the last map: its name, its rows and its columns.
 type Region = (&'static str, Range<usize>, Range<usize>);
 
-/// How many pixels at each edge of a crop are left: 24 of 224.
+/// The width in pixels of the visible border of a crop, 24 of 224.
 pub(crate) fn width(crop: u32) -> u32 {
     (crop * 3 / 28).max(1)
 }
 
-/// The names of the regions that a crop of this size is divided into, in the order of their rows.
+/// The names of the regions for a crop of this size, in the order of their feature blocks.
 pub(crate) fn regions(crop: u32) -> Vec<&'static str> {
     cells(map_side(crop)).into_iter().map(|(name, ..)| name).collect()
 }
 
-/// The corners, two cells of seven a side, and between them the outermost row or column. A map of fewer than four cells a
-/// side has no middle and is one region.
+/// The corners (two of seven cells a side) and, between them, the outermost rows and columns. A map of fewer than four
+/// cells a side has no middle and is one region.
 fn cells(side: usize) -> Vec<Region> {
     if side < 4 {
         return vec![("border", 0..side, 0..side)];
@@ -41,7 +41,7 @@ fn cells(side: usize) -> Vec<Region> {
     ]
 }
 
-/// A flattened map `[2048·side·side]` to the means of its regions, `[R·2048]`.
+/// The means over the regions of a flattened map: `[2048·side·side]` → `[R·2048]`.
 pub(super) fn averaged(map: &[f32], side: usize) -> Vec<f32> {
     let channels = || map.chunks_exact((side * side).max(1)).take(FEATURES);
     let mean = |channel: &[f32], (_, rows, columns): &Region| {

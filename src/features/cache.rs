@@ -1,14 +1,13 @@
-//! Features that were computed once, kept for every later run.
+//! A persistent cache of features for later runs.
 //!
-//! A row is found by the SHA-256 of the photo's content and by the [`CacheKey`]: weights, pixels, arithmetic, and what
-//! computes it (libtorch's version, the instruction set or the card's generation). So a renamed photo is found, one changed
-//! byte, other weights or another machine's rounding are not, and nothing ever has to be declared out of date.
+//! A row is found by the SHA-256 of the photo's file and by the [`CacheKey`]: weights, preprocessing, arithmetic, and
+//! implementation (libtorch's version, the CPU's instruction set or the GPU's generation). So a renamed photo is found,
+//! but not after one changed byte, with other weights or with another machine's rounding, and no entry expires.
 //!
-//! The store is SQLite: several processes may read and write it at once, and a process that is killed leaves whole
-//! transactions behind. (redb, the other candidate, lets one process in at a time.) Each chunk of photos is a
-//! transaction of its own, so a kill loses the chunks in flight and no more. Every row has a checksum of its own, and a
-//! file that SQLite finds damaged is set aside under another name and begun anew: the cache can cost time, never a wrong
-//! number.
+//! The store is SQLite: several processes may read and write it at once, and a killed process leaves only complete
+//! transactions. (redb, the alternative, admits one process at a time.) Each chunk of photos is one transaction, so a
+//! kill loses at most the chunks in flight. Every row has its own checksum, and a file that SQLite finds damaged is
+//! renamed and replaced by a new one: the cache can cost time, but never gives a wrong number.
 
 mod store;
 
@@ -25,13 +24,13 @@ use crate::weights::WeightsId;
 
 use store::Store;
 
-/// Name of the store in its folder; another layout gets another name, so old and new versions never meet.
+/// The file name of the store; another table layout gets another name, so old and new versions never share a file.
 const FILE: &str = "features-v3.sqlite";
 
-/// How the names of stores of every layout begin.
+/// The common prefix of the file names of all layouts.
 const ANY_LAYOUT: &str = "features-v";
 
-/// Why the cache cannot be used; a run goes on without it.
+/// The reason why the cache cannot be used; the run continues without it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum CacheError {
@@ -41,7 +40,7 @@ pub(crate) enum CacheError {
     Store { path: PathBuf, reason: String },
 }
 
-/// All that decides the features of a photo, apart from its content.
+/// Everything that determines the features of a photo, apart from its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CacheKey {
     key: [u8; 16],
@@ -49,7 +48,7 @@ pub(crate) struct CacheKey {
 }
 
 impl CacheKey {
-    /// These weights, on these pixels or so many at each edge of the crop, in this arithmetic.
+    /// Creates the key; with `border`, only so many pixels at each edge of the crop are visible.
     pub(crate) fn new(weights: &WeightsId, preprocess: &Preprocess, border: Option<u32>, target: Target) -> Self {
         let border = border.map_or(String::new(), |border| format!("-border{border}"));
         let text = format!("{} {}{border} {}", weights.sha256, preprocess.id(), target.id());
@@ -60,55 +59,54 @@ impl CacheKey {
     }
 }
 
-/// How full the cache is.
+/// Statistics of the cache.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct CacheInfo {
-    /// The store's file.
     pub path: PathBuf,
-    /// Its size in bytes, with its journal.
+    /// The size in bytes, including the write-ahead log.
     pub bytes: u64,
-    /// Rows in it.
+    /// The number of rows.
     pub features: u64,
-    /// Rows of each key, most first.
+    /// The number of rows of each key, largest first.
     pub keys: Vec<(String, u64)>,
-    /// Damaged stores that were set aside.
+    /// Paths of damaged stores that were renamed.
     pub damaged: Vec<PathBuf>,
-    /// Stores that another version of this program made, which this one does not read.
+    /// Paths of stores of other versions of this program, which this version does not read.
     pub other_versions: Vec<PathBuf>,
 }
 
-/// What is kept of one photo.
+/// The cached values of one photo.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
-    /// The photo.
+    /// The SHA-256 of the photo's file.
     pub content: ContentHash,
-    /// Its row.
+    /// The feature vector, `[D]`.
     pub features: &'a [f32],
-    /// What the photo tells besides its pixels.
+    /// The facts about the photo besides its features.
     pub facts: &'a PhotoFacts,
 }
 
-/// The open cache, for all threads of a process.
+/// An open cache, shared by all threads of the process.
 #[derive(Debug)]
 pub(crate) struct Cache {
     path: PathBuf,
     store: Mutex<Store>,
-    /// What happened that the user should know, until somebody asks.
+    /// Messages for the user that have not been fetched yet.
     notices: Mutex<Vec<String>>,
 }
 
 impl Cache {
-    /// Where the cache of a folder is, if it has one of this or another version.
+    /// The path of the cache in a folder, if the folder has one of this or another version.
     pub(crate) fn find(folder: &Path) -> Option<PathBuf> {
         let path = folder.join(FILE);
         let is_there = path.exists() || other_versions(&path).is_ok_and(|others| !others.is_empty());
         is_there.then_some(path)
     }
 
-    /// Opens the cache in a folder, or begins one.
+    /// Opens the cache in a folder, or creates it.
     ///
     /// # Errors
-    /// [`CacheError`] if the folder cannot be used; a damaged file is no error.
+    /// [`CacheError`] if the folder cannot be used; a damaged file is not an error.
     pub(crate) fn open(folder: &Path) -> Result<Self, CacheError> {
         files::make_folder(folder)?;
         let path = folder.join(FILE);
@@ -124,7 +122,7 @@ impl Cache {
         Ok(Self { path, store: Mutex::new(store), notices: Mutex::new(notices) })
     }
 
-    /// The features of a photo, if they are there and whole.
+    /// The features of a photo, if they are cached and match their checksum.
     ///
     /// # Errors
     /// [`CacheError::Store`] if the store cannot be read.
@@ -132,7 +130,7 @@ impl Cache {
         Ok(self.with(|store| store.get(content, key.key, today(), false))?.map(|row| row.numbers))
     }
 
-    /// The features of a photo and its facts, if both are there and whole.
+    /// The features and facts of a photo, if both are cached and match their checksums.
     ///
     /// # Errors
     /// [`CacheError::Store`] if the store cannot be read.
@@ -145,7 +143,7 @@ impl Cache {
         Ok(row.and_then(|row| Some((row.numbers, PhotoFacts::from_bytes(&row.facts?)?))))
     }
 
-    /// Keeps the features and facts of some photos, all or none.
+    /// Stores the features and facts of some photos in one transaction.
     ///
     /// # Errors
     /// [`CacheError::Store`] if they cannot be written.
@@ -153,10 +151,10 @@ impl Cache {
         self.with(|store| store.put(key.key, &key.text, entries, today()))
     }
 
-    /// The SHA-256 of a large file, from memory while size, times and identity of the file are what they were.
+    /// The SHA-256 of a large file, from the cache if the file's size, times and identity are unchanged.
     ///
     /// # Errors
-    /// [`FileError`] if the file cannot be read; a cache that cannot be read costs the time to compute it.
+    /// [`FileError`] if the file cannot be read; if the cache cannot be read, the hash is computed.
     pub(crate) fn checksum_of(&self, path: &Path) -> Result<String, FileError> {
         let key = path.canonicalize().unwrap_or_else(|_| path.to_path_buf()).to_string_lossy().into_owned();
         let stamp = files::fingerprint(path)?;
@@ -164,20 +162,20 @@ impl Cache {
             return Ok(known);
         }
         let sha256 = ContentHash::from_file(path)?.to_string();
-        // The stamp was taken first: a file that changed meanwhile is hashed again next time.
+        // The fingerprint was taken first: a file that changed in the meantime is hashed again next time.
         let _ = self.with(|store| store.remember_checksum(&key, &stamp, &sha256));
         Ok(sha256)
     }
 
-    /// What happened since the last call that the user should know, such as a damaged file that was set aside.
+    /// Messages for the user since the last call, such as that a damaged file was renamed.
     pub(crate) fn notices(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.notices))
     }
 
-    /// How full it is.
+    /// The statistics of the cache.
     ///
     /// # Errors
-    /// [`CacheError`] if it cannot be read.
+    /// [`CacheError`] if the cache cannot be read.
     pub(crate) fn info(&self) -> Result<CacheInfo, CacheError> {
         let keys = self.with(Store::keys)?;
         let bytes = ["", "-wal"].iter().map(|suffix| files::size(&with_suffix(&self.path, suffix)).unwrap_or(0)).sum();
@@ -186,10 +184,10 @@ impl Cache {
         Ok(CacheInfo { path: self.path.clone(), bytes, features, keys, damaged, other_versions })
     }
 
-    /// Forgets everything, damaged files and those of other versions too.
+    /// Deletes all entries, and the files of damaged stores and other versions.
     ///
     /// # Errors
-    /// [`CacheError`] if another process holds it or it cannot be written.
+    /// [`CacheError`] if another process holds the cache or it cannot be written.
     pub(crate) fn clear(&self) -> Result<(), CacheError> {
         self.with(|store| store.keep(0))?;
         for path in damaged(&self.path)?.into_iter().chain(other_versions(&self.path)?) {
@@ -198,12 +196,12 @@ impl Cache {
         Ok(())
     }
 
-    /// Forgets what was not used for longest until the file has at most `bytes`; returns how many rows went.
+    /// Deletes the least recently used rows until the file has at most `bytes`; returns the number of deleted rows.
     pub(crate) fn prune(&self, bytes: u64) -> Result<u64, CacheError> {
         self.with(|store| store.keep(bytes))
     }
 
-    /// Works on the store; if it turns out to be damaged, once more on a new one.
+    /// Runs an operation on the store; if the store is damaged, replaces it and runs the operation once more.
     fn with<T>(&self, work: impl Fn(&mut Store) -> rusqlite::Result<T>) -> Result<T, CacheError> {
         let mut store = lock(&self.store);
         match work(&mut store) {
@@ -228,7 +226,7 @@ fn store_error(path: &Path, error: &rusqlite::Error) -> CacheError {
     CacheError::Store { path: path.to_path_buf(), reason: error.to_string() }
 }
 
-/// Days since 1970: as fine as the last use of a row is kept.
+/// The number of days since 1970, the resolution of a row's last use.
 fn today() -> i64 {
     let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     i64::try_from(seconds / 86_400).unwrap_or(i64::MAX)
@@ -240,14 +238,14 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Gives a damaged store another name and says so.
+/// Renames a damaged store and returns a message about it.
 fn set_aside(path: &Path) -> Result<String, CacheError> {
     let is_free = |number: &u32| !with_suffix(path, &format!(".damaged-{number}")).exists();
     let number = (1..1000).find(is_free).unwrap_or(1000);
     let aside = with_suffix(path, &format!(".damaged-{number}"));
     files::rename(path, &aside)?;
     for suffix in ["-wal", "-shm"] {
-        // The journal of a damaged store would be replayed into the new one.
+        // Otherwise SQLite would replay the damaged store's journal into the new one.
         let journal = with_suffix(path, suffix);
         if journal.exists() {
             files::remove(&journal)?;
@@ -256,13 +254,13 @@ fn set_aside(path: &Path) -> Result<String, CacheError> {
     Ok(format!("the feature cache was damaged; it is kept as `{}` and begun anew", aside.display()))
 }
 
-/// The stores that were set aside, by name.
+/// The damaged stores that were renamed, sorted by name.
 fn damaged(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let prefix = format!("{FILE}.damaged-");
     beside(path, |name| name.starts_with(&prefix))
 }
 
-/// Whatever stores of other layouts left, journals and damaged ones included, by name.
+/// The files of stores of other layouts, including journals and damaged ones, sorted by name.
 fn other_versions(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let is_other = |name: &str| {
         let layout = name.strip_prefix(ANY_LAYOUT).and_then(|rest| rest.split_once(".sqlite"));
@@ -271,7 +269,7 @@ fn other_versions(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     beside(path, is_other)
 }
 
-/// The files in the folder of the store that are `wanted` by their name, sorted.
+/// The files in the folder of the store whose names are `wanted`, sorted.
 fn beside(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, FileError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let names = files::names(folder)?;

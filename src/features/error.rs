@@ -1,4 +1,4 @@
-//! Why extraction as a whole ends early.
+//! Errors that end feature extraction.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use crate::backbone::BackboneError;
 use crate::files::FileError;
 use crate::progress::Interrupted;
 
-/// Why extraction as a whole ended early.
+/// An error that ends feature extraction.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FeatureError {
@@ -15,7 +15,7 @@ pub enum FeatureError {
     Backbone(#[from] BackboneError),
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
-    /// A photo could not be read and the caller wants to stop there.
+    /// A photo could not be read and the caller asked to stop at the first such photo.
     #[error("cannot read `{}`: {reason}", crate::files::escaped::text(path))]
     Unreadable { path: PathBuf, reason: String },
     #[error(transparent)]
@@ -25,7 +25,7 @@ pub enum FeatureError {
     #[error("the features of {rows} photos, {width} numbers each, need {:.1} GB and memory for them is refused",
         *rows as f64 * *width as f64 * 4e-9)]
     Memory { rows: usize, width: usize },
-    /// The network gave a row of another width: a flaw of this program.
+    /// The network returned a row of another width, which is a bug in this program.
     #[error(transparent)]
     Width(#[from] matrix::WidthError),
 }

@@ -1,4 +1,4 @@
-//! Photos through the workers and back in order: the threads, their permits and the batch.
+//! Runs photos through the workers and returns the results in order: threads, permits and batch size.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -19,52 +19,52 @@ use crate::backbone::{BackboneError, LazyBackbone, Pooling, Readout, device, lay
 use crate::pixels::{Limits, Preprocess};
 use crate::progress::Progress;
 
-/// All that turns a path into a row.
+/// The configuration of feature extraction.
 #[derive(Debug)]
 pub(crate) struct Extractor<'a> {
-    /// The frozen network.
+    /// The frozen backbone.
     pub backbone: &'a LazyBackbone,
-    /// Bytes to crops.
+    /// The preprocessing: file bytes to crops.
     pub preprocess: &'a Preprocess,
-    /// What a single file may cost.
+    /// The limits on the size and time of a single file.
     pub limits: &'a Limits,
-    /// Workers, threads and batch.
+    /// Workers, threads and batch size.
     pub workload: Workload,
-    /// Features of earlier runs.
+    /// The cache of features from earlier runs.
     pub cache: Option<&'a Cache>,
-    /// Whether the facts of cached photos are read too. They are always kept; a photo whose facts are wanted and not
-    /// there is computed again.
+    /// Whether the facts of cached photos are read too. They are always stored; a photo whose facts are wanted but not
+    /// cached is computed again.
     pub facts: bool,
-    /// Whether the network sees the [`border`] of the photos alone, and a row is the mean of each of its regions; the
+    /// Whether the network gets only the [`border`] of each photo, and a row holds the mean of each border region; the
     /// map must then be read out flattened.
     pub border: bool,
-    /// What is read out of the last map.
+    /// Which values are read out of the last map.
     pub readout: Readout<'a>,
 }
 
 impl Extractor<'_> {
-    /// D, the numbers of a row.
+    /// D, the length of a feature row.
     pub(crate) fn width(&self) -> usize {
         let size = self.preprocess.crop;
         if self.border { border::regions(size).len() * layout::FEATURES } else { self.readout.pooling.width(size) }
     }
 
-    /// How many pixels at each edge of a crop the network sees, where it sees no more.
+    /// The width in pixels of the visible border, if the network gets only the border.
     pub(super) fn border_width(&self) -> Option<u32> {
         self.border.then(|| border::width(self.preprocess.crop))
     }
 
-    /// The cache, for rows that it has room for: a flattened map takes 400 KB, fifty times an average.
+    /// The cache, if rows are small enough for it: a flattened map takes 400 KB, fifty times an average.
     pub(super) fn cache(&self) -> Option<&Cache> {
         self.cache.filter(|_| self.border || self.readout.pooling == Pooling::Average)
     }
 
-    /// Gives every photo of `inputs` to `sink`, in input order, as soon as it and those before it are done.
+    /// Passes every photo of `inputs` to `sink`, in input order, as soon as it and all photos before it are done.
     ///
-    /// `sink` ends the work quietly by breaking. Progress is started and finished by the caller, who knows the total.
+    /// `sink` can end the work by breaking. The caller, who knows the total, starts and finishes the progress.
     ///
     /// # Errors
-    /// [`FeatureError::Backbone`] and [`FeatureError::Interrupted`]; photos before that have reached `sink`.
+    /// [`FeatureError::Backbone`] and [`FeatureError::Interrupted`]; photos before the error have reached `sink`.
     pub(crate) fn stream(
         &self,
         inputs: &mut dyn Inputs,
@@ -76,7 +76,7 @@ impl Extractor<'_> {
         self.stream_on(inputs, progress, sink, &open)
     }
 
-    /// As [`Extractor::stream`]; where a device is fed, `open` gives what runs there.
+    /// Like [`Extractor::stream`]; for devices with a batcher, `open` creates the runner.
     pub(super) fn stream_on<R: BatchRunner>(
         &self,
         inputs: &mut dyn Inputs,
@@ -97,12 +97,12 @@ impl Extractor<'_> {
             clock: Throughput::default(),
             progress,
         };
-        // For each device a batch that waits, one that fills, one that runs and one that is read.
+        // For each device: one batch that waits, one that fills, one that runs and one that is read.
         let waiting = devices.len() * self.workload.chunks_in_batch();
         let permits_at_once = 4 * (workers + waiting);
         let (return_permit, permits) = bounded(permits_at_once);
         for _ in 0..permits_at_once {
-            // The channel has room for all of them.
+            // The channel has capacity for all of them.
             let _ = return_permit.send(());
         }
         let (deliver, delivered) = bounded(permits_at_once);
@@ -117,7 +117,7 @@ impl Extractor<'_> {
                     if number == 0 {
                         return Err(FeatureError::Thread(error));
                     }
-                    // The system allows no more: those that there are do the work.
+                    // The system allows no more threads, so the work goes on with those already started.
                     break;
                 }
             }
@@ -129,12 +129,12 @@ impl Extractor<'_> {
                     return Err(FeatureError::Thread(error));
                 }
             }
-            // Only the threads' own ends are left, so that the loop below ends with the last of them, and a worker's
-            // chunk finds the channel closed when all feeders are gone.
+            // Only the threads hold their ends now, so the loop below ends with the last thread, and a worker's send
+            // fails when all batchers are gone.
             drop((deliver, permits, decoded, to_feed));
             let result = collect(&delivered, &return_permit, sink);
             shared.stop.store(true, Ordering::Relaxed);
-            // A worker waiting to deliver or for a permit sees the channel closed.
+            // A worker that waits to deliver or for a permit now finds its channel closed.
             drop((delivered, return_permit));
             result
         });
@@ -144,11 +144,11 @@ impl Extractor<'_> {
         result
     }
 
-    /// Gives the features of all photos of a list to `rows`, with those that cannot be read set apart.
+    /// Passes the features of all photos of a list to `rows`, and lists the photos that could not be read.
     ///
     /// # Errors
-    /// As [`Extractor::stream`] and [`Rows::push`], and [`FeatureError::Unreadable`] at the first such photo if
-    /// `stop_at_unreadable`.
+    /// As for [`Extractor::stream`] and [`Rows::push`], and [`FeatureError::Unreadable`] at the first unreadable photo
+    /// if `stop_at_unreadable`.
     pub(crate) fn all(
         &self,
         paths: &[PathBuf],
@@ -195,7 +195,7 @@ impl Extractor<'_> {
     }
 }
 
-/// Passes chunks on in order and gives their permits back.
+/// Passes the chunks on in order and returns their permits.
 fn collect(
     delivered: &Receiver<(u64, Result<Done, FeatureError>)>,
     return_permit: &Sender<()>,

@@ -1,4 +1,4 @@
-//! Where the photos come from, and where their rows go.
+//! The source of the photos and the destination of their feature rows.
 
 use std::path::PathBuf;
 
@@ -6,18 +6,18 @@ use super::{FeatureError, FeatureMatrix, Noticed, PhotoError};
 use crate::files::ContentHash;
 use crate::pixels::PhotoFacts;
 
-/// Hands out photos in order.
+/// A source of photos, in order.
 pub trait Inputs: Send {
-    /// The next photos, at least one and at most `at_most`; empty when there are no more.
+    /// Returns the next photos, at least one and at most `at_most`; empty at the end.
     fn next(&mut self, at_most: usize) -> Vec<PathBuf>;
 
-    /// How many are left, where that is known.
+    /// The number of remaining photos, if known.
     fn left(&self) -> Option<usize> {
         None
     }
 }
 
-/// A known list.
+/// A list of known length.
 impl Inputs for std::slice::Iter<'_, PathBuf> {
     fn next(&mut self, at_most: usize) -> Vec<PathBuf> {
         self.by_ref().take(at_most).cloned().collect()
@@ -28,9 +28,9 @@ impl Inputs for std::slice::Iter<'_, PathBuf> {
     }
 }
 
-/// Takes the features of photos, one row after the other.
+/// A destination for the feature rows of photos.
 pub(crate) trait Rows {
-    /// Makes room for so many rows; a number that turns out too large does no harm.
+    /// Reserves memory for a number of rows, which may be an overestimate.
     ///
     /// # Errors
     /// [`FeatureError::Memory`]
@@ -38,10 +38,10 @@ pub(crate) trait Rows {
         Ok(())
     }
 
-    /// Takes the next row.
+    /// Appends a row.
     ///
     /// # Errors
-    /// [`FeatureError`] if it cannot be put down, which ends the work.
+    /// [`FeatureError`] if the row cannot be stored, which ends the work.
     fn push(&mut self, row: &[f32]) -> Result<(), FeatureError>;
 }
 
@@ -56,19 +56,19 @@ impl Rows for FeatureMatrix {
     }
 }
 
-/// What came of a list of photos: the `i`th row that was given is photo `rows[i]` of the list.
+/// The result for a list of photos: the `i`th row passed on is photo `rows[i]` of the list.
 #[derive(Debug)]
 pub(crate) struct Extraction {
-    /// `[N]`
+    /// The SHA-256 of each file, `[N]`.
     pub hashes: Vec<ContentHash>,
-    /// `[N]`, ascending positions in the list.
+    /// The ascending positions in the list, `[N]`.
     pub rows: Vec<usize>,
-    /// `[N]` where [`super::Extractor::facts`] asks for them, else empty.
+    /// The facts, `[N]` if [`super::Extractor::facts`] is set, else empty.
     pub facts: Vec<PhotoFacts>,
-    /// How many of them were computed in an earlier run.
+    /// The number of rows that came from the cache.
     pub from_cache: usize,
-    /// What to say of them once.
+    /// Counts for warnings about these photos.
     pub noticed: Noticed,
-    /// Positions of the photos that could not be read, with the reason.
+    /// The positions of the photos that could not be read, with the reason.
     pub unreadable: Vec<(usize, PhotoError)>,
 }

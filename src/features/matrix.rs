@@ -1,40 +1,40 @@
-//! What the backbone leaves of the images and the head works on: one row of numbers an image.
+//! The feature matrix: one row of numbers per image, written by the backbone and read by the head.
 //!
-//! A [`FeatureMatrix`] is plain memory, `[N, D]` in row-major f32, with no tensor in it: the head, the audit and the
-//! file formats read it without libtorch. Its promise is that every row has the same width; that the numbers are finite
-//! is checked where they are used (`head`), since only there a non-finite one does harm. Rows are copied neither for a
-//! clone nor for a selection, such as the side of a split, and may lie in files that are larger than memory.
+//! A [`FeatureMatrix`] is plain memory, `[N, D]` in row-major f32, without tensors: the head, the audit and the file
+//! formats read it without libtorch. Every row has the same width; whether the numbers are finite is checked where they
+//! are used (`head`), since only there a non-finite one does harm. Neither a clone nor a selection, such as one split,
+//! copies rows, and rows may lie in files that are larger than memory.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A row of another width than the matrix has.
+/// A row whose width differs from that of the matrix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a feature row has {given} numbers, this matrix has {expected} columns")]
 pub struct WidthError {
-    /// Columns of the matrix.
+    /// The number of columns of the matrix.
     pub expected: usize,
-    /// Numbers that were given.
+    /// The length of the given row.
     pub given: usize,
 }
 
-/// Rows that lie elsewhere, such as in files.
+/// A source of rows outside the matrix, such as files.
 pub(crate) trait RowSource: Send + Sync {
-    /// The numbers of a row, `[D]`; empty behind the last.
+    /// The numbers of a row, `[D]`; empty beyond the last row.
     fn row(&self, index: usize) -> &[f32];
 }
 
-/// Features of N images, `[N, D]` row-major.
+/// The features of N images, `[N, D]` row-major.
 #[derive(Clone)]
 pub(crate) struct FeatureMatrix {
     values: Values,
     width: usize,
-    /// Those of the rows that are meant, in order; `None` for all.
+    /// The selected rows, in order; `None` for all.
     chosen: Option<Arc<[usize]>>,
     rows: usize,
 }
 
-/// Where the numbers are.
+/// The storage of the numbers.
 #[derive(Clone)]
 enum Values {
     Here(Arc<Vec<f32>>),
@@ -42,12 +42,12 @@ enum Values {
 }
 
 impl FeatureMatrix {
-    /// An empty matrix, `[0, width]`; 2048 columns for ResNet-50.
+    /// Creates an empty matrix, `[0, width]`; ResNet-50 has 2048 columns.
     pub(crate) fn new(width: usize) -> Self {
         Self::with_capacity(width, 0)
     }
 
-    /// An empty matrix with room for `rows` rows.
+    /// Creates an empty matrix with capacity for `rows` rows.
     pub(crate) fn with_capacity(width: usize, rows: usize) -> Self {
         Self::of(width, 0, Vec::with_capacity(width.saturating_mul(rows)))
     }
@@ -56,21 +56,21 @@ impl FeatureMatrix {
         Self { values: Values::Here(Arc::new(values)), width, chosen: None, rows }
     }
 
-    /// Rows that stay where they are.
+    /// Creates a matrix of rows that stay in their source.
     pub(crate) fn elsewhere(width: usize, rows: usize, source: Arc<dyn RowSource>) -> Self {
         Self { values: Values::Elsewhere(source), width, chosen: None, rows }
     }
 
-    /// Makes room for so many more rows; whether there was memory for it.
+    /// Reserves memory for additional rows; returns whether there was enough.
     pub(crate) fn reserve(&mut self, rows: usize) -> bool {
         let values = self.width.checked_mul(rows);
         values.is_some_and(|values| self.own().try_reserve_exact(values).is_ok())
     }
 
-    /// Takes over row-major values.
+    /// Creates a matrix from row-major values.
     ///
     /// # Errors
-    /// [`WidthError`] if they do not fill whole rows.
+    /// [`WidthError`] if the values do not fill whole rows.
     pub(crate) fn from_values(width: usize, values: Vec<f32>) -> Result<Self, WidthError> {
         let last_row = values.len().checked_rem(width).unwrap_or(values.len());
         if last_row != 0 {
@@ -79,7 +79,7 @@ impl FeatureMatrix {
         Ok(Self::of(width, values.len().checked_div(width).unwrap_or(0), values))
     }
 
-    /// Adds one image.
+    /// Appends the row of one image.
     ///
     /// # Errors
     /// [`WidthError`] if the row has another width.
@@ -92,7 +92,7 @@ impl FeatureMatrix {
         Ok(())
     }
 
-    /// The numbers, for adding to them: copied first where they are shared, chosen or elsewhere.
+    /// The values for appending; copied first if they are shared, selected or outside the matrix.
     fn own(&mut self) -> &mut Vec<f32> {
         if self.chosen.is_some() || matches!(self.values, Values::Elsewhere(_)) {
             *self = Self::of(self.width, self.rows, self.values());
@@ -108,7 +108,7 @@ impl FeatureMatrix {
         self.rows
     }
 
-    /// D, the number of features an image.
+    /// D, the number of features per image.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
@@ -123,10 +123,10 @@ impl FeatureMatrix {
         (0..self.rows).map(|index| self.row(index))
     }
 
-    /// The features of one image, `[D]`.
+    /// The feature vector of one image, `[D]`.
     ///
     /// # Panics
-    /// Like a slice, if `index` is not below [`FeatureMatrix::len`].
+    /// Panics like a slice if `index` is not below [`FeatureMatrix::len`].
     pub(crate) fn row(&self, index: usize) -> &[f32] {
         let index = self.chosen.as_ref().map_or(index, |chosen| chosen[index]);
         match &self.values {
@@ -135,7 +135,7 @@ impl FeatureMatrix {
         }
     }
 
-    /// Some rows, in the order of `indices`, which may repeat.
+    /// A selection of rows, in the order of `indices`, which may repeat.
     ///
     /// # Panics
     /// As [`FeatureMatrix::row`].

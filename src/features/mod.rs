@@ -1,10 +1,11 @@
-//! Photos in, one row of features each out, in input order, streamed in bounded memory.
+//! Feature extraction: photos → one feature row each, in input order, streamed in bounded memory.
 //!
-//! The backbone is frozen, so every photo goes through it once. Each worker thread takes the next few photos, reads,
-//! decodes and preprocesses them and runs them through its handle on the network, or gives them to whoever feeds a GPU
-//! (`feed`); the calling thread puts the results back in order. Photos whose features are in the [`cache`] skip both decoding and network, and a run that finds all of
-//! them there loads no network. A fixed number of permits bounds how far the fastest worker may run ahead of the slowest photo, so
-//! memory does not grow with the number of photos. A photo that cannot be read is a result like any other.
+//! The backbone is frozen, so every photo passes through it once. Each worker thread takes the next few photos, reads,
+//! decodes and preprocesses them, and runs them through its own handle on the network or passes them to the thread that
+//! serves a GPU (`batcher`); the calling thread restores the order. Photos in the [`cache`] skip decoding and network,
+//! and a run that finds all of them there loads no network. A fixed number of permits bounds how far the fastest worker
+//! runs ahead of the slowest photo, so memory does not grow with the number of photos. An unreadable photo is a result,
+//! not an error.
 
 mod batch;
 mod batcher;

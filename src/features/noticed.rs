@@ -1,26 +1,26 @@
-//! What is said once a run about its photos, whether their features are cached or not: that only the first page of some is
-//! looked at, and that the levels of 16-bit ones do not fit what is taken for black and white.
+//! Warnings given once per run about its photos, cached or not: files of which only the first page is used, and 16-bit
+//! photos whose levels do not fit the assumed black and white.
 
 use serde::{Deserialize, Serialize};
 
 use super::Photo;
 use crate::pixels::Levels;
 
-/// Fewer photos may well show a wall or fog.
+/// The minimum number of photos for a warning about low contrast: fewer may well show a wall or fog.
 const FEWEST_TO_JUDGE: usize = 4;
 
-/// Photos that are not what they seem, counted.
+/// Counts of unusual photos.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Noticed {
-    /// Files with more pages or frames than the first, which alone is looked at.
+    /// Files with several pages or frames, of which only the first is used.
     pub multi_page: usize,
-    /// Photos with 16 bits a channel.
+    /// Photos with 16 bits per channel.
     pub sixteen_bit: usize,
-    /// Those whose largest level is in the lowest sixteenth between black and white: of a screen's 255 levels 15.
+    /// 16-bit photos whose largest level is in the lowest sixteenth between black and white: below 15 of 255.
     pub dark: usize,
-    /// Those with levels far above what is white.
+    /// 16-bit photos with levels far above white.
     pub clipped: usize,
-    /// The smallest and the largest 16-bit level of all, as they stand in the files.
+    /// The smallest and the largest 16-bit level of all photos, as stored in the files.
     pub levels: Option<[u16; 2]>,
 }
 
@@ -42,7 +42,7 @@ impl Noticed {
         self.levels = Some([lowest.min(low), highest.max(high)]);
     }
 
-    /// Counts what was noticed of other photos too.
+    /// Adds the counts of other photos.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.multi_page += other.multi_page;
         self.sixteen_bit += other.sixteen_bit;
@@ -54,7 +54,7 @@ impl Noticed {
         };
     }
 
-    /// What to say of the pages, if there is anything.
+    /// The message about pages, if any file has several.
     pub(crate) fn of_pages(&self) -> Option<String> {
         let (files, its) = match self.multi_page {
             0 => return None,
@@ -64,8 +64,8 @@ impl Noticed {
         Some(format!("{files} several pages or frames: only {its} first is looked at"))
     }
 
-    /// What to warn of at these levels; `remedy` gets levels that fit what was seen. A few dark or bright photos among
-    /// others are as they should be.
+    /// The warning about levels, if any; `remedy` gets levels that fit the photos. A few dark or bright photos among
+    /// others are normal and give no warning.
     pub(crate) fn of_levels(&self, levels: Option<Levels>, remedy: &dyn Fn(Levels) -> String) -> Option<String> {
         let ([low, high], all) = (self.levels?, self.sixteen_bit);
         let range = levels.unwrap_or(Levels::WHOLE);
@@ -94,7 +94,7 @@ impl Noticed {
     }
 }
 
-/// Levels of as many bits as the largest takes.
+/// The levels from 0 to the maximum of as many bits as `high` needs.
 fn fitting(high: u16) -> Levels {
     let bits = (u16::BITS - high.leading_zeros()).max(1);
     Levels { low: 0, high: u16::MAX >> (u16::BITS - bits) }

@@ -1,37 +1,37 @@
-//! What comes of one photo: its features, or why it could not be read.
+//! The result for one photo: its features, or the reason why it could not be read.
 
 use crate::backbone::ActivationMap;
 use crate::files::{ContentHash, FileError};
 use crate::pixels::{Crop, DecodeError, PhotoFacts};
 
-/// What came of one photo.
+/// The result for one photo.
 #[derive(Debug)]
 pub(crate) struct Photo {
-    /// The SHA-256 of the file: byte-identical files share it.
+    /// The SHA-256 of the file, equal for byte-identical files.
     pub hash: ContentHash,
-    /// `[D]`: 2048, or the whole map where the head wants it flattened.
+    /// The feature vector, `[D]`: 2048 numbers, or the whole map if the head uses it flattened.
     pub features: Vec<f32>,
-    /// There where [`super::Extractor::facts`] asks for them, where the photo has 16 bits a channel, and where it went through the
-    /// network in this run.
+    /// The facts: present if [`super::Extractor::facts`] is set, if the photo has 16 bits per channel, or if it went
+    /// through the network in this run.
     pub facts: Option<PhotoFacts>,
-    /// Pages or frames of the file, of which the first is the photo.
+    /// The number of pages or frames in the file; the photo is the first.
     pub pages: usize,
-    /// Whether they were computed in an earlier run.
+    /// Whether the features came from the cache.
     pub from_cache: bool,
-    /// What the head that is to be explained made of it, where there is one.
+    /// The explanation by the head, if the readout has one.
     pub explained: Option<Explained>,
 }
 
-/// A photo as the network saw it, and what a head made of each cell.
+/// A photo as the network gets it, and the head's contribution from each cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Explained {
-    /// `[S, S, 3]`
+    /// The crop, `[S, S, 3]`.
     pub crop: Crop,
-    /// `[S/32, S/32]`
+    /// The activation map, `[S/32, S/32]`.
     pub map: ActivationMap,
 }
 
-/// Why a photo could not be read.
+/// The reason why a photo could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PhotoError {
     #[error(transparent)]
@@ -43,7 +43,7 @@ pub(crate) enum PhotoError {
 }
 
 impl PhotoError {
-    /// The reason without the path, for tables that have the path in another column.
+    /// The reason without the path, for tables with a separate path column.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::File(error) => error.reason(),

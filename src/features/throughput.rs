@@ -1,31 +1,31 @@
-//! Who waited for whom: whether decoding or the device was the limit of a run, and by how much.
+//! Measures whether decoding or the device limited the throughput of a run, and by how much.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A run that was shorter says nothing: its start and its end are most of it.
+/// The minimum duration for a verdict; a shorter run consists mostly of its start and end.
 const MIN: Duration = Duration::from_secs(1);
 
-/// The waiting of all workers and the work of all devices, from the first batch on.
+/// The waiting time of all workers and the busy time of all devices, from the first batch on.
 #[derive(Debug, Default)]
 pub(super) struct Throughput {
     started: OnceLock<Instant>,
-    /// Microseconds since then, to the end of the last batch.
+    /// Microseconds from `started` to the end of the last batch.
     span: AtomicU64,
-    /// Microseconds of all workers together.
+    /// Microseconds, summed over all workers.
     workers_waited: AtomicU64,
-    /// Microseconds of all devices together.
+    /// Microseconds, summed over all devices.
     devices_busy: AtomicU64,
 }
 
 impl Throughput {
-    /// The first batch is on its way: what came before, such as loading the network, is nobody's limit.
+    /// Starts the clock with the first batch: what came before, such as loading the network, is not counted.
     pub(super) fn start(&self) {
         self.started.get_or_init(Instant::now);
     }
 
-    /// A device was at work on a batch for so long.
+    /// Adds the time for which a device was busy with a batch.
     pub(super) fn batch(&self, busy: Duration) {
         self.devices_busy.fetch_add(micros(busy), Ordering::Relaxed);
         if let Some(started) = self.started.get() {
@@ -33,7 +33,7 @@ impl Throughput {
         }
     }
 
-    /// Counts the time of a worker that waits for room.
+    /// Runs `wait` and adds its duration to the workers' waiting time.
     pub(super) fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         let from = Instant::now();
         let result = wait();
@@ -43,7 +43,7 @@ impl Throughput {
         result
     }
 
-    /// A line for people, once all is done; `devices` by their name, as many as `feeders`.
+    /// A sentence for the user after the run; `devices` is the name of the devices, `feeders` their number.
     pub(super) fn verdict(&self, workers: usize, devices: &str, feeders: usize) -> Option<String> {
         let [span, waited, busy] = [&self.span, &self.workers_waited, &self.devices_busy]
             .map(|time| Duration::from_micros(time.load(Ordering::Relaxed)));

@@ -1,4 +1,4 @@
-//! One thread's share of the work: chunks of photos from files to features.
+//! The work of one thread: chunks of photos, from files to features.
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -17,24 +17,24 @@ use crate::files::{self, ContentHash};
 use crate::pixels::{self, Crop, DecodeError, Kind, PhotoFacts};
 use crate::progress::Progress;
 
-/// A chunk of consecutive photos, done.
+/// A finished chunk of consecutive photos.
 pub(super) type Done = Vec<(PathBuf, Result<Photo, PhotoError>)>;
 
-/// Where the workers take their photos from, with the number of the next chunk.
+/// The source of the photos, with the number of the next chunk.
 pub(super) struct Source<'a> {
     pub(super) inputs: &'a mut dyn Inputs,
     pub(super) next_chunk: u64,
 }
 
-/// What all workers of a run share.
+/// The state that all workers of a run share.
 pub(super) struct Shared<'a> {
     pub(super) extractor: &'a Extractor<'a>,
     pub(super) key: CacheKey,
     pub(super) source: Mutex<Source<'a>>,
     pub(super) stop: AtomicBool,
-    /// Whether some worker has asked for the network.
+    /// Whether a worker has requested the network.
     pub(super) is_loading: AtomicBool,
-    /// Whether the cache gave an error, after which it is left alone.
+    /// Whether the cache returned an error; it is not used afterwards.
     pub(super) cache_failed: AtomicBool,
     pub(super) batch: BatchSize,
     pub(super) clock: Throughput,
@@ -43,18 +43,18 @@ pub(super) struct Shared<'a> {
 
 /// A chunk of consecutive photos, read and decoded.
 pub(super) struct Chunk {
-    /// Its place in the order of chunks.
+    /// The index of the chunk in input order.
     pub(super) number: u64,
     read: Vec<(PathBuf, Result<Read, PhotoError>)>,
-    /// Those of the photos that have to go through the network, in order.
+    /// The crops of the photos that must go through the network, in order.
     pub(super) crops: Vec<Crop>,
 }
 
-/// Who runs what a worker has decoded.
+/// The executor of the network for a worker's crops.
 pub(super) enum Network {
     /// The worker itself.
     Own(OnceCell<Engine>),
-    /// Whichever feeder takes it first.
+    /// Whichever batcher takes the chunk first.
     Feeders(Sender<Chunk>),
 }
 
@@ -65,11 +65,11 @@ pub(super) struct Worker<'a> {
     deliver: Sender<(u64, Result<Done, FeatureError>)>,
 }
 
-/// A photo on its way.
+/// A photo before the network.
 enum Read {
-    /// Its features were there.
+    /// Its features were cached.
     Known(Photo),
-    /// Its crop is the next of the batch.
+    /// Its crop is the next of the chunk.
     Decoded(ContentHash, PhotoFacts, usize),
 }
 
@@ -144,13 +144,13 @@ impl<'a> Worker<'a> {
         let hash = ContentHash::new(&bytes);
         let pages = pixels::pages(&bytes);
         if let Some((features, facts)) = self.shared.known(&hash, pixels::is_sixteen_bit(&bytes)) {
-            // An answer must not depend on what an earlier run admitted.
+            // The limits hold for cached photos too: the result must not depend on the limits of an earlier run.
             pixels::check_limits(&bytes, limits)?;
             return Ok(Read::Known(Photo { hash, features, facts, pages, from_cache: true, explained: None }));
         }
         if !self.shared.is_loading.swap(true, Ordering::Relaxed) {
-            // The weights load while the first photos are decoded; an error comes back to whoever asks next.
-            // Without a thread of its own for it, it loads when it is needed.
+            // Loads the weights while the first photos are decoded; `backbone` returns an error to the next caller. If
+            // no thread can be started, the weights load when they are needed.
             let _ = std::thread::Builder::new().spawn_scoped(scope, move || drop(backbone.engine()));
         }
         let loaded = preprocess.load_with_facts(&bytes, limits);
@@ -162,7 +162,7 @@ impl<'a> Worker<'a> {
         Ok(Read::Decoded(hash, facts, pages))
     }
 
-    /// What is read out of all crops, `[B, D]`.
+    /// Runs the network on all crops, `[B, D]`.
     fn forward(&self, engine: &OnceCell<Engine>, crops: &[Crop]) -> Result<Pooled, FeatureError> {
         if crops.is_empty() {
             return Ok(Pooled::default());
@@ -184,7 +184,7 @@ impl Shared<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// A decoded chunk with what the network read out of its crops, `[B, D]`: kept, and counted as progress.
+    /// Combines a decoded chunk with the network's output `[B, D]`, caches the features and advances the progress.
     pub(super) fn finish(&self, chunk: Chunk, pooled: Pooled) -> Done {
         let Pooled { whole, cells } = pooled;
         let Extractor { readout, preprocess, border, .. } = *self.extractor;
@@ -205,7 +205,7 @@ impl Shared<'_> {
         done
     }
 
-    /// The crops with what the head made of their cells, `[B]`; none where no head is to be explained.
+    /// The crops with the head's contributions of their cells, `[B]`; empty if there is no head to explain.
     fn explained(&self, crops: Vec<Crop>, cells: &[f32]) -> Vec<Explained> {
         let Readout { pooling, explain: Some(head) } = self.extractor.readout else { return Vec::new() };
         let of_one = cells.len() / crops.len().max(1);
@@ -218,8 +218,8 @@ impl Shared<'_> {
         crops.into_iter().zip(maps).map(|(crop, map)| Explained { crop, map }).collect()
     }
 
-    /// Features of an earlier run, with the facts if they are wanted, or the photo has 16 bits, of which they know the
-    /// levels; the cells of a head are not among them.
+    /// The cached features of a photo. The facts come with them if they are wanted or the photo has 16 bits per
+    /// channel, since they hold its levels. Contributions of cells are not cached.
     fn known(&self, hash: &ContentHash, is_sixteen_bit: bool) -> Option<(Vec<f32>, Option<PhotoFacts>)> {
         let Extractor { facts, readout, .. } = *self.extractor;
         let cache = self.extractor.cache()?;
@@ -240,7 +240,7 @@ impl Shared<'_> {
         found.filter(|(row, _)| row.len() == self.extractor.width())
     }
 
-    /// Keeps what was computed for later runs; a cache that fails costs a warning and no photo.
+    /// Stores the computed features in the cache; if that fails, there is a warning and no photo is lost.
     fn keep(&self, done: &Done) {
         let Some(cache) = self.extractor.cache() else { return };
         let computed = done.iter().filter_map(|(_, outcome)| outcome.as_ref().ok()).filter(|photo| !photo.from_cache);
@@ -272,8 +272,8 @@ impl Shared<'_> {
     }
 }
 
-/// What a large file is that is not a photo, such as a video: known without reading the whole of it. What goes wrong here
-/// goes wrong again where it is read.
+/// The kind of a large file that is not a photo, such as a video, found without reading all of it. An error here occurs
+/// again when the file is read.
 fn large_other_kind(path: &Path) -> Option<&'static Kind> {
     const LARGE: u64 = 16 << 20;
     files::size(path).ok().filter(|&size| size >= LARGE)?;
@@ -282,7 +282,7 @@ fn large_other_kind(path: &Path) -> Option<&'static Kind> {
 
 /// The next chunk and its number, or `None` at the end.
 fn take(source: &Mutex<Source<'_>>, workload: Workload) -> Option<(u64, Vec<PathBuf>)> {
-    // A poisoned lock means that another worker panicked; that panic is passed on when the scope ends.
+    // A poisoned lock means that another worker panicked; the scope passes that panic on when it ends.
     let mut source = source.lock().ok()?;
     let at_most = workload.chunk(source.inputs.left());
     let paths = source.inputs.next(at_most);

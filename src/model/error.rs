@@ -1,73 +1,73 @@
-//! Every way in which a model file can be wrong.
+//! The errors of reading and writing a model file.
 
 use super::FORMAT_VERSION;
 use crate::files::FileError;
 
-/// Every way in which a model file can be wrong.
+/// What is wrong with a model file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// It is no safetensors file, or a damaged one.
+    /// The file is not in safetensors format, or is damaged.
     #[error("`{file}` is not a model: {reason}")]
     NotSafetensors {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// What the reader of the format says.
+        /// The error of the safetensors reader.
         reason: String,
     },
-    /// It is a safetensors file without this program's metadata.
+    /// A safetensors file without this program's metadata.
     #[error("`{file}` is not a resnet-binary model: {found}")]
     NotAModel {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// What it seems to be.
+        /// A description of the file.
         found: String,
     },
-    /// Another version of the program wrote it.
+    /// A file of another format version.
     #[error("`{file}` has model format {given}, this program reads format {FORMAT_VERSION}")]
     Version {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// Its format version.
+        /// The format version of the file.
         given: u64,
     },
-    /// The facts cannot be read.
+    /// The facts cannot be parsed.
     #[error("`{file}` is damaged: its description does not parse: {reason}")]
     Facts {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// Where parsing stopped.
+        /// The error of the JSON parser.
         reason: String,
     },
-    /// A tensor is missing or has another shape or type.
+    /// A tensor is missing, or has another shape or type.
     #[error("`{file}`: {tensor}: expected {expected}, given {given}")]
     Tensor {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// The tensor's name.
+        /// The name of the tensor.
         tensor: &'static str,
-        /// What belongs there.
+        /// The expected type and shape.
         expected: String,
-        /// What is there.
+        /// The type and shape in the file.
         given: String,
-        /// What to do about it.
+        /// Advice for the user.
         remedy: String,
     },
-    /// A number that is infinite, not a number, or out of range.
+    /// A number is infinite, NaN or out of range, or values contradict each other.
     #[error("`{file}` is damaged: {what}")]
     Value {
-        /// The file.
+        /// The name of the file.
         file: String,
-        /// Which number.
+        /// A description of the value.
         what: String,
     },
 }
 
 impl ModelError {
-    /// What the user can do about it.
+    /// Returns advice for the user.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::File(error) if error.cause.kind() == std::io::ErrorKind::NotFound => {

@@ -1,4 +1,4 @@
-//! Everything about a model but its numbers: classes, preprocessing, threshold, and how it was trained.
+//! The metadata of a model: classes, preprocessing, threshold, and how it was trained.
 
 use std::path::PathBuf;
 
@@ -11,55 +11,55 @@ use crate::metrics::{Certificate, Metrics};
 use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
-/// With fewer photos of a class nothing is chosen by cross-validation: probabilities are then no more than a model's word.
+/// With fewer photos of a class, nothing is chosen by cross-validation, and the probabilities are unreliable.
 pub(crate) const FEW_FOR_FOLDS: usize = 5;
 
-/// What a model knows about itself.
+/// The metadata of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// The version of the model file.
+    /// The format version of the model file.
     pub format_version: u32,
-    /// Program and version that wrote the file.
+    /// The name and version of the program that wrote the file.
     pub created_by: String,
     /// All class names, sorted.
     pub classes: Vec<String>,
-    /// The class whose probability the model gives.
+    /// The positive class, whose probability the model predicts.
     pub positive: String,
-    /// What the other answer is called.
+    /// The name of the negative class.
     pub negative: String,
-    /// A probability of at least this is the positive class.
+    /// The decision threshold: a probability of at least this predicts the positive class.
     pub threshold: f64,
-    /// How that was chosen.
+    /// The rule that chose the threshold.
     pub threshold_rule: ThresholdRule,
-    /// From logits to probabilities.
+    /// The calibration, from logits to probabilities.
     pub calibration: Calibration,
-    /// From bytes to the network's input.
+    /// The preprocessing, from file bytes to the network's input.
     pub preprocess: Preprocess,
-    /// From the last map to the head's input.
+    /// The pooling, from the last map to the head's input.
     pub pooling: Pooling,
-    /// The backbone that the head was trained on.
+    /// The backbone weights that the head was trained with.
     pub weights: WeightsId,
-    /// Where that file lay, if it was one of the user's own, escaped as in JSON reports.
+    /// The path of the weights file, if it was the user's own, escaped as in JSON reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_path: Option<String>,
-    /// The arithmetic of the features that it was trained on, such as `fp32`.
+    /// The arithmetic precision of the features in training, such as `fp32`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<String>,
-    /// What that cost on some of the photos, where it was int8.
+    /// The measured cost of int8 precision on some of the photos, if it was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub int8: Option<Certificate>,
-    /// What it was trained on, and how.
+    /// The training data and settings.
     pub training: Training,
-    /// The metrics on the validation images, where there were any: of the head of the training images, also where the
-    /// head in the file was then fitted to the validation images too.
+    /// The metrics on the validation images, if there were any. They are those of the head fitted on the training
+    /// images alone, even if the head in the file was then refitted on the validation images too.
     pub validation: Option<Metrics>,
-    /// What [`super::Model::index`] is besides its rows.
+    /// The parts of [`super::Model::index`] other than its rows.
     #[serde(default)]
     pub(crate) index: IndexFacts,
 }
 
 impl Facts {
-    /// What to say before any answer of a model that learned from next to nothing.
+    /// A warning to show before any prediction of a model that was trained on very few photos.
     pub(crate) fn few_photos(&self) -> Option<String> {
         let Training { images, positives, validation_images, validation_positives, refitted, .. } = self.training;
         let (images, positives) =
@@ -76,44 +76,44 @@ impl Facts {
     }
 }
 
-/// A [`crate::index::Index`] without its rows.
+/// The parts of a [`crate::index::Index`] other than its rows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct IndexFacts {
-    /// The similarity from which a photo is familiar; `None` where there were too few photos to say.
+    /// The similarity from which a photo counts as familiar; `None` if there were too few photos to choose it.
     pub threshold: Option<f64>,
-    /// The photos that the rows are of, in their order.
+    /// The photos of the rows, in the order of the rows.
     pub photos: Vec<Kept>,
 }
 
-/// A training photo whose features are kept.
+/// A training photo whose features are in the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// Where it lay.
+    /// The path at training time.
     #[serde(with = "escaped")]
     pub path: PathBuf,
-    /// What it was said to show.
+    /// The labelled class.
     pub class: String,
 }
 
-/// What a model was trained on, and how.
+/// The training data and settings of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Training {
-    /// Images in the training split.
+    /// The number of images in the training split.
     pub images: usize,
-    /// Positive images among them.
+    /// The number of positive images among them.
     pub positives: usize,
-    /// Images in the validation split.
+    /// The number of images in the validation split.
     pub validation_images: usize,
-    /// Positive images among them.
+    /// The number of positive images among them.
     pub validation_positives: usize,
-    /// Seed of the split and of the solver.
+    /// The seed of the split and of the solver.
     pub seed: u64,
-    /// `exact` or `sgd`.
+    /// The name of the solver, `exact` or `sgd`.
     pub solver: String,
-    /// Strength of the L2 penalty, where the solver has one.
+    /// The L2 penalty, if the solver has one.
     pub l2: Option<f64>,
-    /// Weight of a positive image in the loss.
+    /// The weight of a positive image in the loss.
     pub pos_weight: f64,
-    /// Whether the head is fitted to the validation images too.
+    /// Whether the head was refitted on the training and validation images together.
     pub refitted: bool,
 }

@@ -1,4 +1,4 @@
-//! The model as a file: its tensors, how it is told from other files, and what it answers.
+//! The model as a file: its tensors, its recognition among other files, and its predictions.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::files::{self, Kind};
 use crate::head::{Head, HeadError};
 use crate::index::{Index, Neighbour};
 
-/// Version of the format that this program writes and reads.
+/// The version of the format that this program writes and reads.
 pub(crate) const FORMAT_VERSION: u32 = 4;
 
 /// The metadata entry that holds the facts.
@@ -29,7 +29,7 @@ pub(super) const INDEX: &str = "index.rows";
 
 pub(super) const BACKBONE: &str = "backbone.file";
 
-/// How a model of any version is known among other files: its description comes first, and begins with the version.
+/// Recognises a model of any version: the metadata come first and begin with the format version.
 pub(crate) const KIND: Kind = Kind {
     name: "model",
     is_one: |head| {
@@ -38,57 +38,57 @@ pub(crate) const KIND: Kind = Kind {
     },
 };
 
-/// A model is half a MB, 130 MB more for the flattened map of the largest image, and 8 bytes a training photo; anything
-/// above this is another file.
+/// The maximum size in bytes. A model has half a MB, 130 MB more with the flattened map of the largest image, 100 MB
+/// more with its backbone, and 8 bytes per training photo; a larger file is not a model.
 pub(super) const SIZE_LIMIT: u64 = 4 << 30;
 
-/// A trained head with the facts of its training.
+/// A trained head with its metadata.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// Linear(D, 1).
+    /// The linear layer, `[1, D]`, with its bias.
     pub head: Head,
-    /// The training photos that are remembered: which are most like a photo, and whether any is.
+    /// The index of some training photos, for nearest neighbours and for detecting unfamiliar photos.
     pub(crate) index: Index,
-    /// The photo files that the head was fitted to.
+    /// The short hashes of the photo files on which the head was fitted.
     pub(crate) trained_on: TrainedOn,
-    /// Everything else.
+    /// The metadata.
     pub facts: Facts,
-    /// The backbone's weights file, byte for byte, in a model that is to be given away as one file.
+    /// The bytes of the backbone's weights file, in a model that is distributed as one file.
     pub backbone: Option<Arc<[u8]>>,
 }
 
 impl Model {
-    /// Logit and probability of the positive class.
+    /// The logit, and the probability of the positive class.
     ///
     /// # Errors
-    /// `HeadError::Width` for features of another width than the head.
+    /// `HeadError::Width` if the number of features differs from that of the head.
     pub fn score(&self, features: &[f32]) -> Result<(f64, f64), HeadError> {
         let logit = self.head.logit(features)?;
         Ok((logit, self.facts.calibration.apply(logit)))
     }
 
-    /// Whether a photo with these features is unlike the training photos; `None` where the model does not know.
+    /// Whether a photo is unlike the training photos; `None` if the model has no similarity threshold.
     pub fn is_unfamiliar(&self, features: &[f32]) -> Option<bool> {
         self.index.is_unfamiliar(&self.facts.pooling.averaged(features))
     }
 
-    /// How many of these photos are unlike the training photos; `None` where the model does not know.
+    /// The number of unfamiliar photos among these; `None` if the model has no similarity threshold.
     pub(crate) fn unfamiliar_among(&self, features: &FeatureMatrix) -> Option<usize> {
         let marks: Option<Vec<bool>> = features.rows().map(|row| self.is_unfamiliar(row)).collect();
         marks.map(|marks| marks.into_iter().filter(|&mark| mark).count())
     }
 
-    /// The training photos most like one with these features, of those that are remembered, with their similarity.
+    /// The most similar training photos of the index for a feature vector, with their cosine similarity.
     pub fn nearest(&self, features: &[f32], count: usize) -> Vec<(&Kept, f64)> {
         let named = |Neighbour { row, similarity }| Some((self.facts.index.photos.get(row)?, similarity));
         let nearest = self.index.nearest(&self.facts.pooling.averaged(features), count);
         nearest.into_iter().filter_map(named).collect()
     }
 
-    /// The content of a model file; `path` is its name in messages.
+    /// Serialises the model; `path` is its name in messages.
     ///
     /// # Errors
-    /// [`ModelError`] if the format cannot hold it.
+    /// [`ModelError`] if the format cannot represent the model.
     pub(crate) fn to_bytes(&self, path: &Path) -> Result<Vec<u8>, ModelError> {
         let file = || path.display().to_string();
         let facts = serde_json::to_string(&self.facts)
@@ -114,15 +114,15 @@ impl Model {
         if let Some(backbone) = &self.backbone {
             tensors.push((BACKBONE, TensorView::new(Dtype::U8, vec![backbone.len()], backbone).map_err(failed)?));
         }
-        // One entry only: the order of a map with several would differ from run to run.
+        // There is only one entry: the order of a map with several would differ between runs.
         let metadata = HashMap::from([(ENTRY.to_owned(), facts)]);
         safetensors::serialize(tensors, Some(metadata)).map_err(failed)
     }
 
-    /// Reads a model and checks all of it.
+    /// Reads and checks a model file.
     ///
     /// # Errors
-    /// [`ModelError`] naming the first thing that is wrong.
+    /// [`ModelError`] for the first problem.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Self::parse(&files::read(path, SIZE_LIMIT)?, &path.display().to_string())
     }

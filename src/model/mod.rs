@@ -1,11 +1,11 @@
-//! The file that `train` writes and `predict` reads: the head and everything needed to use it, in half a megabyte at most.
+//! The file that `train` writes and `predict` reads: the head and its metadata, about half a megabyte.
 //!
-//! A safetensors file with `head.weight` `[1, D]`, `head.bias` `[1]`, `trained_on.hashes` u8 `[N, 8]` (the first bytes of
-//! the SHA-256 of each photo file that the head was fitted to, sorted), `index.rows` `[R, 2048]` of up to 256 of these
-//! photos, and one metadata entry, `resnet_binary`, whose JSON is [`Facts`]; D is 2048, or that of the flattened map at the
-//! model's image size, which makes the file larger. The backbone's 100 MB are not in it: the file names the weights by name
-//! and SHA-256. In a bundle they are, as `backbone.file` u8 `[bytes]`, which is the weights file itself. Promises: the same model gives the same bytes; a file is checked whole before
-//! anything of it is used; it is written whole or not at all. Opens in Python with `safetensors.safe_open`.
+//! The format is safetensors: `head.weight` `[1, D]`, `head.bias` `[1]`, `trained_on.hashes` u8 `[N, 8]` (the first
+//! bytes of the SHA-256 of each photo file on which the head was fitted, sorted), `index.rows` i8 `[R, 2048]` of up to
+//! 256 of these photos, and the metadata entry `resnet_binary` with [`Facts`] as JSON. D is 2048, or more for a
+//! flattened map. The backbone's 100 MB are not included, only its name and SHA-256; a bundle has them as
+//! `backbone.file` u8 `[bytes]`, checked when the backbone is opened. The same model gives the same bytes, a file is
+//! checked before it is used, and it is written atomically. Python opens it with `safetensors.safe_open`.
 
 mod error;
 mod facts;

@@ -1,4 +1,4 @@
-//! Bytes to a model, every part checked before it is used.
+//! Parses a model from bytes and checks each part.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::head::Head;
 use crate::index::Index;
 
 impl Model {
-    /// Checks and takes a model from bytes; `file` is its name in messages.
+    /// Parses and checks a model; `file` is its name in messages.
     ///
     /// # Errors
-    /// [`ModelError`] naming the first thing that is wrong.
+    /// [`ModelError`] for the first problem.
     pub fn parse(bytes: &[u8], file: &str) -> Result<Self, ModelError> {
         let failed = |error: safetensors::SafeTensorError| ModelError::NotSafetensors {
             file: file.to_owned(),
@@ -40,7 +40,7 @@ impl Model {
     }
 }
 
-/// What a safetensors file without our metadata seems to be.
+/// Describes a safetensors file without this program's metadata.
 fn describe(tensors: &SafeTensors<'_>) -> String {
     if tensors.tensor("conv1.weight").is_ok() {
         return "it looks like backbone weights".to_owned();
@@ -54,7 +54,7 @@ fn describe(tensors: &SafeTensors<'_>) -> String {
 fn parse_facts(json: &str, file: &str) -> Result<Facts, ModelError> {
     let damaged = |error: serde_json::Error| ModelError::Facts { file: file.to_owned(), reason: error.to_string() };
     let value: serde_json::Value = serde_json::from_str(json).map_err(damaged)?;
-    // The version first: a newer file may have other fields.
+    // The version is read first, because a newer file may have other fields.
     let version = value.get("format_version").and_then(serde_json::Value::as_u64).unwrap_or(0);
     if version != u64::from(FORMAT_VERSION) {
         return Err(ModelError::Version { file: file.to_owned(), given: version });
@@ -76,7 +76,7 @@ fn parse_facts(json: &str, file: &str) -> Result<Facts, ModelError> {
     Ok(facts)
 }
 
-/// What to do about a weight of another shape.
+/// Advice for a weight tensor of another shape.
 fn weight_remedy(shape: &[usize], facts: &Facts) -> String {
     let size = facts.preprocess.crop;
     let width = facts.pooling.width(size);
@@ -110,7 +110,7 @@ fn not_finite(name: &str, file: &str) -> ModelError {
     ModelError::Value { file: file.to_owned(), what: format!("{name} holds a value that is not finite") }
 }
 
-/// The content of a tensor, if it has the expected shape and type.
+/// The bytes of a tensor, if it has the expected shape and type.
 fn bytes_of<'a>(
     tensors: &'a SafeTensors<'_>,
     name: &'static str,
@@ -133,7 +133,7 @@ fn bytes_of<'a>(
     Ok(tensor.data())
 }
 
-/// The photo files that the head was fitted to.
+/// Reads the short hashes of the photo files on which the head was fitted.
 fn trained_on(tensors: &SafeTensors<'_>, file: &str) -> Result<TrainedOn, ModelError> {
     let count = tensors.tensor(TRAINED_ON).map_or(0, |tensor| tensor.shape().first().copied().unwrap_or(0));
     let bytes = bytes_of(tensors, TRAINED_ON, Dtype::U8, &[count, 8], file, &|_| "train again".to_owned())?;
@@ -145,7 +145,7 @@ fn trained_on(tensors: &SafeTensors<'_>, file: &str) -> Result<TrainedOn, ModelE
     }
 }
 
-/// The rows of the training photos that are remembered.
+/// Reads the index of training photos.
 fn index(tensors: &SafeTensors<'_>, facts: &IndexFacts, file: &str) -> Result<Index, ModelError> {
     let (rows, threshold) = (facts.photos.len(), facts.threshold);
     if threshold.is_some_and(|threshold| !threshold.is_finite()) {

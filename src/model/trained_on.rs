@@ -1,13 +1,13 @@
-//! The photo files that a head was fitted to, so that its numbers are never taken on them.
+//! The photo files on which a head was fitted, so that metrics are never computed on them.
 
 use crate::files::ContentHash;
 
-/// Some photo files, known again by their content under any name.
+/// A set of photo files, identified by content under any name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TrainedOn(pub(super) Vec<[u8; 8]>);
 
 impl TrainedOn {
-    /// Files of these hashes.
+    /// Creates the set of files with these hashes.
     pub(crate) fn new<'a>(hashes: impl IntoIterator<Item = &'a ContentHash>) -> Self {
         let mut short: Vec<[u8; 8]> = hashes.into_iter().map(ContentHash::short).collect();
         short.sort_unstable();
@@ -15,7 +15,7 @@ impl TrainedOn {
         Self(short)
     }
 
-    /// Whether a file of this hash is one of them.
+    /// Whether the set has a file with this hash.
     pub(crate) fn has(&self, content: &ContentHash) -> bool {
         self.0.binary_search(&content.short()).is_ok()
     }

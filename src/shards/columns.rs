@@ -1,7 +1,7 @@
-//! The tensors beside the rows: which there are, in which order, and how what they hold is made of bytes.
+//! The tensors beside the feature rows: their order, and how values are encoded as bytes.
 //!
-//! Texts of any length are one tensor of bytes and one of offsets, `[N + 1]`: paths in the header of a safetensors file would
-//! end at 100 MB of it.
+//! Texts of any length are one tensor of bytes and one of offsets, `[N + 1]`: the header of a safetensors file, where
+//! paths could go otherwise, is limited to 100 MB.
 
 use std::path::{Path, PathBuf};
 
@@ -10,27 +10,27 @@ use safetensors::Dtype;
 use crate::dataset::Split;
 use crate::files::ContentHash;
 
-/// One photo of a list, as it stands in a file.
+/// One photo of a list, as a file stores it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry<'a> {
-    /// Its place in the list.
+    /// Its index in the list.
     pub position: usize,
     /// The bytes of its path.
     pub path: &'a [u8],
-    /// Its place among the classes.
+    /// Its class, as an index into the class names.
     pub class: usize,
-    /// Its side, if the data says so.
+    /// Its split, if the data gives one.
     pub split: Option<Split>,
 }
 
-/// What a photo's row stands with.
+/// The values stored with a photo's row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowEntry<'a> {
     /// Which photo.
     pub photo: Entry<'a>,
-    /// The content of its file.
+    /// The SHA-256 of its file.
     pub hash: ContentHash,
-    /// What its audits need, as [`crate::pixels::PhotoFacts::to_bytes`] makes it.
+    /// Its facts for the audits, encoded by [`crate::pixels::PhotoFacts::to_bytes`].
     pub facts: &'a [u8],
 }
 
@@ -39,12 +39,11 @@ pub(crate) struct RowEntry<'a> {
 pub(crate) struct UnreadableEntry<'a> {
     /// Which photo.
     pub photo: Entry<'a>,
-    /// Why, in UTF-8.
+    /// The reason, in UTF-8.
     pub reason: &'a [u8],
 }
 
-/// A tensor's name, its type, and how many numbers each of its `[N]` has; `None` for texts, whose bytes are as many as their
-/// offsets say.
+/// A tensor: its name, its type, and what it has an entry for.
 pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) dtype: Dtype,
@@ -54,17 +53,17 @@ pub(super) struct Column {
 /// What a tensor has an entry for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of {
-    /// Each row: so many numbers.
+    /// Each row, with this many numbers.
     Rows(usize),
-    /// Each unreadable photo.
+    /// Each unreadable photo, with one number.
     Unreadable,
-    /// The beginning of each row's text, and the end of the last.
+    /// The start of each row's text, and the end of the last.
     RowOffsets,
-    /// The same of unreadable photos.
+    /// The start of each unreadable photo's text, and the end of the last.
     UnreadableOffsets,
-    /// The texts whose offsets are in that tensor.
+    /// Each byte of the texts whose offsets are in the named tensor.
     Texts(&'static str),
-    /// The whole file.
+    /// The SHA-256 of the file's content before it.
     Checksum,
 }
 
@@ -87,8 +86,8 @@ pub(super) const UNREADABLE_PATHS: &str = "unreadable.paths";
 pub(super) const REASONS: &str = "unreadable.reasons";
 pub(super) const CHECKSUM: &str = "checksum";
 
-/// All tensors but the features, which come first, in their order: the widest numbers first, so that each lies at a multiple
-/// of its size.
+/// All tensors after the features, in their order in the file: the widest numbers first, so that each tensor is aligned
+/// to its number size.
 pub(super) const COLUMNS: [Column; 17] = [
     column(LABELS, Dtype::I64, Of::Rows(1)),
     column(POSITIONS, Dtype::I64, Of::Rows(1)),
@@ -113,7 +112,7 @@ const fn column(name: &'static str, dtype: Dtype, of: Of) -> Column {
     Column { name, dtype, of }
 }
 
-/// Bytes of a checksum, the last of a file.
+/// The length of the checksum, which ends the file.
 pub(super) const CHECKSUM_BYTES: usize = 32;
 
 pub(super) fn split_code(split: Option<Split>) -> u8 {
@@ -125,13 +124,13 @@ pub(super) fn split_code(split: Option<Split>) -> u8 {
     }
 }
 
-/// What [`split_code`] made; `None` for any other number.
+/// Decodes the result of [`split_code`]; `None` for any other number.
 #[expect(clippy::option_option, reason = "no split is one of the answers")]
 pub(super) fn split_of(code: u8) -> Option<Option<Split>> {
     [None, Some(Split::Train), Some(Split::Validation), Some(Split::Test)].get(usize::from(code)).copied()
 }
 
-/// The bytes by which paths are sorted.
+/// The bytes of a path, by which paths are sorted.
 pub(crate) fn path_bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }

@@ -1,11 +1,11 @@
-//! Everything that can be wrong with files of feature rows, alone and together.
+//! The errors of feature files, alone and as a set.
 
 use std::path::PathBuf;
 
 use super::Shard;
 use crate::files::FileError;
 
-/// What is wrong with a file of feature rows, or with a set of shards.
+/// What is wrong with a feature file or with a set of shards.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShardError {
@@ -13,7 +13,7 @@ pub enum ShardError {
     File(#[from] FileError),
     #[error("no files of features in `{}`", place.display())]
     NoParts { place: PathBuf },
-    /// It is another file, or one of another version of this program.
+    /// Another kind of file, or one of another version of this program.
     #[error("`{}` is not a feature file of this version: {reason}", path.display())]
     NotFeatures { path: PathBuf, reason: String },
     #[error("`{}` (shard {shard}) is damaged: {reason}", path.display())]
@@ -28,10 +28,10 @@ pub enum ShardError {
     Differ { first: PathBuf, second: PathBuf, what: &'static str, first_is: String, second_is: String },
     #[error("{} of {count} shards are missing: {}", indices.len(), ranges(indices))]
     Missing { indices: Vec<usize>, count: usize },
-    /// The photos in the files are not those of the list that they name.
+    /// The photos in the files are not those of the list named in their manifests.
     #[error("the photos in the {count} shards are not the list that they say they are of")]
     OtherList { count: usize },
-    /// A shard is at its place already, made in another way.
+    /// Another shard, made in another way, is at the output path.
     #[error("`{}` is there already and is another one: {what} is {there} there and {here} here", path.display())]
     There { path: PathBuf, what: &'static str, there: String, here: String },
     #[error("`--levels auto` looks at all photos, and a shard has some of them")]
@@ -39,12 +39,12 @@ pub enum ShardError {
 }
 
 impl ShardError {
-    /// Whether a shard that is tried again can only fail again.
+    /// Whether retrying the shard would fail again.
     pub(crate) fn is_lasting(&self) -> bool {
         matches!(self, Self::There { .. } | Self::AutoLevels)
     }
 
-    /// What the user can do about it.
+    /// Returns advice for the user.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::File(error) => return error.hint(),
@@ -72,7 +72,7 @@ impl ShardError {
     }
 }
 
-/// Numbers as a scheduler's array takes them, such as `3,5-7`.
+/// Formats numbers as the array specification of a job scheduler, such as `3,5-7`.
 pub(super) fn ranges(numbers: &[usize]) -> String {
     let mut runs: Vec<(usize, usize)> = Vec::new();
     for &number in numbers {
@@ -89,7 +89,7 @@ pub(super) fn ranges(numbers: &[usize]) -> String {
 }
 
 impl ShardError {
-    /// The missing shards as `3,5-7`, ready for a scheduler, where that is all that is wrong.
+    /// The missing shards, such as `3,5-7` for a job scheduler, if nothing else is wrong.
     pub(crate) fn missing(&self) -> Option<String> {
         match self {
             Self::Missing { indices, .. } => Some(ranges(indices)),

@@ -1,15 +1,15 @@
-//! Which files are meant by a folder, a pattern or a name.
+//! The feature files that a folder, a pattern or a file name refers to.
 
 use std::path::{Path, PathBuf};
 
 use super::ShardError;
 use crate::files;
 
-/// The files at `place`: those of a folder that are called as shards are, those whose name a pattern such as
-/// `DIR/*.safetensors` matches, or the one file; by name.
+/// The files at `place`, sorted by name: those in a folder that are named like shards, those that match a pattern such
+/// as `DIR/*.safetensors`, or the one file.
 ///
 /// # Errors
-/// [`ShardError::NoParts`] if there are none, and of a folder that cannot be listed.
+/// [`ShardError::NoParts`] if there are none, and an error if a folder cannot be listed.
 pub(crate) fn find(place: &Path) -> Result<Vec<PathBuf>, ShardError> {
     let found = match place.file_name().and_then(|name| name.to_str()) {
         _ if place.is_dir() => files::matching(place, "part-*-of-*.safetensors")?,

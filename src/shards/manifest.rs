@@ -1,4 +1,4 @@
-//! What a file of feature rows says of itself: which list, which shard, and what computed it.
+//! The manifest of a feature file: its list, its shard, and what computed it.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use crate::files::{ContentHash, Kind, escaped};
 use crate::pixels::Preprocess;
 use crate::weights::WeightsId;
 
-/// Version of the format that this program writes and reads.
+/// The version of the format that this program writes and reads.
 pub(crate) const VERSION: u32 = 1;
 
-/// How a file of features is known among other files, one of before the manifest too; a model begins otherwise.
+/// Recognises a feature file, including one from before the manifest; a model begins differently.
 pub(crate) const KIND: Kind = Kind {
     name: "file of features",
     is_one: |head| {
@@ -27,73 +27,70 @@ pub(crate) const KIND: Kind = Kind {
     },
 };
 
-/// What a file says of itself.
+/// The manifest of a feature file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
-    /// Version of the format.
+    /// The version of the format.
     pub features_version: u32,
-    /// Which photos of the list are in it.
+    /// The shard of the list that the file holds.
     pub shard: Shard,
-    /// Photos with a row.
+    /// The number of photos with a row.
     pub rows: usize,
-    /// Photos that could not be read.
+    /// The number of photos that could not be read.
     pub unreadable: usize,
-    /// What all shards of one whole have in common.
+    /// What all shards of one list have in common.
     pub setup: Setup,
-    /// What there is to say of its photos as files.
+    /// Counts for warnings about its photos.
     pub noticed: Noticed,
-    /// What was ignored when the list was made, in words.
+    /// A description of what was ignored when the list was made.
     pub ignored: String,
     /// Folders that could not be listed, with the reason.
     pub not_listed: Vec<(String, String)>,
-    /// Where the weights lay, if they are a file.
+    /// The path of the weights, if they are a file.
     pub weights_path: Option<String>,
-    /// The devices, as `--device` names them.
+    /// The devices, as given to `--device`.
     pub device: String,
-    /// What decides the last bits of a row besides the setup: the instruction set or the generation of the card, and whether
-    /// our kernels computed on it or libtorch.
+    /// What affects the last bits of a row besides the setup: the CPU's instruction set or the GPU's generation, and
+    /// whether this program's kernels or libtorch computed it.
     pub processor: String,
 }
 
-/// What all shards of one whole have in common.
+/// What all shards of one list have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Setup {
-    /// Program and version.
+    /// The name and version of the program.
     pub created_by: String,
-    /// The version of libtorch.
     pub libtorch: String,
     /// The versions of this program's network and kernels.
     pub computation: String,
-    /// The list of photos.
     pub list: List,
-    /// Bytes to crops.
+    /// The preprocessing: file bytes to crops.
     pub preprocess: Preprocess,
-    /// The same with the version of what does it.
+    /// The preprocessing as text, with the version of its implementation.
     pub pixels: String,
-    /// The frozen network.
+    /// The frozen backbone.
     pub weights: WeightsId,
-    /// The arithmetic of its layers.
+    /// The arithmetic precision of the layers.
     pub precision: String,
-    /// How the rows are stored.
+    /// The number type of the stored rows.
     pub row_type: RowType,
 }
 
-/// The list that is divided: every photo, its class and its split, in the order of the paths' bytes.
+/// The divided list: every photo, its class and its split, in byte order of the paths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct List {
-    /// The SHA-256 over all of that.
+    /// The SHA-256 over all photos, classes and splits.
     pub sha256: String,
-    /// How many photos.
+    /// The number of photos.
     pub total: usize,
-    /// The folder or table that it is from.
+    /// The path of the folder or table.
     pub data: String,
-    /// The names of all classes, of which a shard need not have each.
+    /// All class names; a shard may lack some of the classes.
     pub classes: Vec<String>,
-    /// The positive one.
     pub positive: String,
 }
 
-/// How rows are stored.
+/// The number type of stored rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -106,7 +103,7 @@ pub enum RowType {
 }
 
 impl RowType {
-    /// Bytes of a number.
+    /// The size of a number in bytes.
     pub(crate) fn bytes(self) -> usize {
         match self {
             Self::F32 => 4,
@@ -114,7 +111,7 @@ impl RowType {
         }
     }
 
-    /// In words.
+    /// The name of the type.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -124,7 +121,7 @@ impl RowType {
 }
 
 impl List {
-    /// Of all photos that were found at `data`.
+    /// Creates the list of all photos found at `data`.
     pub(crate) fn new(data: &Path, found: &Dataset) -> Self {
         let samples = found.samples.iter();
         let lines = samples.map(|sample| (path_bytes(&sample.path), sample.class, sample.split));
@@ -137,10 +134,10 @@ impl List {
         }
     }
 
-    /// Its classes, with another positive one where that is given.
+    /// The class map of the list, with another positive class if one is given.
     ///
     /// # Errors
-    /// [`DatasetError`] if it is none of them.
+    /// [`DatasetError`] if `positive` is not one of the classes.
     pub(crate) fn class_map(&self, positive: Option<&str>) -> Result<ClassMap, DatasetError> {
         ClassMap::new(&self.classes, positive.unwrap_or(&self.positive))
     }
@@ -153,7 +150,7 @@ pub(super) fn list_hash<P: AsRef<[u8]>>(
 ) -> String {
     let mut hasher = Sha256::new();
     for (path, class, split) in photos {
-        // No path has a NUL, and the name of a class has none that matters: it is the last of the line but for a digit.
+        // Unambiguous: a path has no NUL, and after a class name only one more character follows.
         hasher.update(path.as_ref());
         hasher.update([0]);
         hasher.update(classes.get(class).map_or("", String::as_str));
@@ -163,7 +160,7 @@ pub(super) fn list_hash<P: AsRef<[u8]>>(
 }
 
 impl Setup {
-    /// The first thing in which two differ: what it is, here and there.
+    /// The first difference between two setups: what differs, and both values.
     pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let all = |setup: &Self| {
             let Self { created_by, libtorch, computation, list, pixels, weights, precision, row_type, .. } = setup;
@@ -186,7 +183,7 @@ impl Setup {
         let pairs = all(self).into_iter().zip(all(other));
         let shown =
             pairs.filter(|(one, other)| one != other).map(|((what, one), (_, other))| (what, one, other)).next();
-        // What is too long or too fine to be shown differs all the same.
+        // Setups may also differ in something that is too long or too detailed to show.
         let hidden = || ("the setup", "one".to_owned(), "another".to_owned());
         shown.or_else(|| (self != other).then(hidden))
     }

@@ -1,12 +1,12 @@
-//! Files of feature rows, and the check that several of them are complete and consistent.
+//! Files of feature rows, and the check that a set of them is complete and consistent.
 //!
-//! The forward passes of many photos divide among machines: each takes every N-th photo of one list, a [`Shard`]. Classes,
-//! splits and positions are those of the whole list, so what is in a file does not depend on which photos are in it. A file
-//! says in its [`Manifest`] of which list and which shard it is and what computed it, and holds as tensors the rows, where in
-//! the list each stands, what the photos' audits need, and the photos that could not be read with their reasons.
+//! Feature extraction can be divided among machines: each takes every N-th photo of one list, a [`Shard`]. Classes,
+//! splits and positions are those of the whole list, so their encoding does not depend on the shard. The [`Manifest`]
+//! of a file names its list, its shard and what computed it; the tensors hold the rows, their positions in the list,
+//! the facts that the audits need, and the photos that could not be read with the reasons.
 //!
-//! [`Whole::open`] promises: N shards of one list are there, made in the same way and undamaged, and each photo of the list
-//! is in them exactly once, as a row or as unreadable. What it gives is in the order of the list, whatever N is.
+//! [`Whole::open`] guarantees that all N shards of one list are present, made in the same way and undamaged, and that
+//! each photo is in them exactly once, as a row or as unreadable. The order is that of the list, whatever N is.
 
 mod columns;
 mod error;

@@ -1,4 +1,4 @@
-//! One file of feature rows, mapped and checked: whatever is in the file, nothing here reads beyond it.
+//! One feature file, memory-mapped and checked: no access goes beyond its bytes, whatever the file contains.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,26 +12,26 @@ use super::manifest::VERSION;
 use super::{Manifest, RowType, ShardError};
 use crate::files::{ContentHash, Mapped};
 
-/// The entry of the metadata that holds the manifest.
+/// The metadata entry that holds the manifest.
 const ENTRY: &str = "resnet_binary";
 
-/// A file of features, open.
+/// An open feature file.
 #[derive(Debug)]
 pub(crate) struct Part {
     path: PathBuf,
     manifest: Manifest,
     mapped: Mapped,
-    /// Where in the file each tensor lies.
+    /// The byte range of each tensor in the file.
     places: HashMap<&'static str, Range<usize>>,
     width: usize,
 }
 
 impl Part {
-    /// Reads the manifest and checks that every tensor is there, of the shape that follows from it, and that the photos are
-    /// those of its shard, each once. The content is compared with its checksum by [`Part::check_content`] only.
+    /// Reads the manifest and checks that every tensor exists with the shape that follows from it, and that the file
+    /// has each photo of its shard once. Only [`Part::check_content`] compares the content with the checksum.
     ///
     /// # Errors
-    /// [`ShardError`] of the file.
+    /// [`ShardError`] for an invalid file.
     pub(crate) fn open(path: &Path) -> Result<Self, ShardError> {
         let other = |reason: String| ShardError::NotFeatures { path: path.to_path_buf(), reason };
         let mapped = Mapped::open(path, u64::MAX)?;
@@ -40,7 +40,7 @@ impl Part {
         let facts = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY));
         let facts = facts.ok_or_else(|| other(format!("it has no `{ENTRY}` entry")))?;
         let value: serde_json::Value = serde_json::from_str(facts).map_err(|error| other(error.to_string()))?;
-        // The version first: another one may have other fields.
+        // The version is read first, because another version may have other fields.
         match value.get("features_version").and_then(serde_json::Value::as_u64) {
             Some(version) if version == u64::from(VERSION) => {}
             Some(version) => return Err(other(format!("its format is version {version}, and this is {VERSION}"))),
@@ -68,22 +68,20 @@ impl Part {
         Ok(part)
     }
 
-    /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What it says of itself.
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Numbers of a row.
+    /// The length of a row.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
 
-    /// Compares all of the file with its checksum.
+    /// Compares the whole file with its checksum.
     ///
     /// # Errors
     /// [`ShardError::Damaged`]
@@ -97,7 +95,7 @@ impl Part {
         }
     }
 
-    /// A row with what stands with it; `None` behind the last.
+    /// A row's photo, hash and facts; `None` beyond the last row.
     pub(crate) fn row(&self, row: usize) -> Option<RowEntry<'_>> {
         let hash = self.bytes(columns::HASHES).as_chunks().0.get(row)?;
         Some(RowEntry {
@@ -112,7 +110,7 @@ impl Part {
         })
     }
 
-    /// A photo that could not be read; `None` behind the last.
+    /// An unreadable photo; `None` beyond the last one.
     pub(crate) fn unreadable(&self, place: usize) -> Option<UnreadableEntry<'_>> {
         Some(UnreadableEntry {
             photo: Entry {
@@ -125,13 +123,13 @@ impl Part {
         })
     }
 
-    /// The bytes of a row's numbers, as they are stored.
+    /// The bytes of a row's numbers, as stored.
     pub(crate) fn row_bytes(&self, row: usize) -> Option<&[u8]> {
         let length = self.width * self.manifest.setup.row_type.bytes();
         self.bytes(FEATURES).get(row.checked_mul(length)?..)?.get(..length)
     }
 
-    /// The numbers of a row, `[D]`.
+    /// The feature vector of a row, `[D]`.
     pub(crate) fn features(&self, row: usize) -> Option<Vec<f32>> {
         let bytes = self.row_bytes(row)?;
         Some(match self.manifest.setup.row_type {
@@ -140,7 +138,7 @@ impl Part {
         })
     }
 
-    /// The numbers of a row where they lie in the file; `None` where they are stored in another type.
+    /// The feature vector of a row inside the mapped file; `None` if it is stored in another type than f32.
     pub(crate) fn features_in_place(&self, row: usize) -> Option<&[f32]> {
         let length = self.width * self.manifest.setup.row_type.bytes();
         let start = self.places.get(FEATURES)?.start + row.checked_mul(length)?;
@@ -188,7 +186,7 @@ impl Part {
                 Of::Unreadable => vec![*unreadable],
                 Of::RowOffsets => vec![rows.saturating_add(1)],
                 Of::UnreadableOffsets => vec![unreadable.saturating_add(1)],
-                // Checked by the offsets.
+                // The offsets determine this length.
                 Of::Texts(_) => vec![self.bytes(column.name).len()],
                 Of::Checksum => vec![columns::CHECKSUM_BYTES],
             };
@@ -197,7 +195,7 @@ impl Part {
         Ok(())
     }
 
-    /// Every photo of the shard once, in order, with a class that there is.
+    /// Checks that the file has every photo of the shard once, in order and with a valid class.
     fn check_photos(&self) -> Result<(), ShardError> {
         let Manifest { shard, rows, unreadable, setup, .. } = &self.manifest;
         let in_all = shard.len(setup.list.total);

@@ -1,45 +1,45 @@
-//! Which photos of a list one machine takes.
+//! The photos of a list that one machine processes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Every [`Shard::count`]-th photo of a list, from photo [`Shard::index`] on, which balances classes and sizes.
+/// Every [`Shard::count`]-th photo of a list, starting with photo [`Shard::index`]; this balances classes and sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Shard {
-    /// From 0.
+    /// The index, from 0.
     pub index: usize,
-    /// How many shards make the whole.
+    /// The number of shards.
     pub count: usize,
 }
 
 impl Shard {
-    /// The one shard that is the whole list.
+    /// The single shard that is the whole list.
     pub(crate) const WHOLE: Self = Self { index: 0, count: 1 };
 
-    /// How many photos of a list of `total` it has.
+    /// The number of photos of a list of `total` in this shard.
     pub(crate) fn len(self, total: usize) -> usize {
         total.saturating_sub(self.index).div_ceil(self.count.max(1))
     }
 
-    /// Where in the list its `place`-th photo stands.
+    /// The position in the list of the shard's photo number `place`.
     pub(crate) fn position(self, place: usize) -> usize {
         self.index.saturating_add(place.saturating_mul(self.count))
     }
 
-    /// Its photos of a list.
+    /// The photos of a list in this shard.
     pub(crate) fn take<T>(self, list: Vec<T>) -> Vec<T> {
         list.into_iter().skip(self.index).step_by(self.count.max(1)).collect()
     }
 
-    /// How its file is called.
+    /// The file name of the shard.
     pub(crate) fn file_name(self) -> String {
         format!("part-{}-of-{}.safetensors", self.index, self.count)
     }
 }
 
-/// `I/N`, as `--shard` takes it.
+/// Writes `I/N`, as `--shard` takes it.
 impl fmt::Display for Shard {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.index, self.count)

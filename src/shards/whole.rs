@@ -1,4 +1,4 @@
-//! Several shards, checked to be complete and consistent, in the order of their list.
+//! A set of shards, checked to be complete and consistent, in the order of their list.
 
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,17 @@ use crate::progress::{Interrupted, Progress, Unit};
 /// All shards of a list.
 #[derive(Debug)]
 pub(crate) struct Whole {
-    /// By their index.
+    /// The files, sorted by shard index.
     parts: Vec<Part>,
 }
 
-/// One photo of the whole: in which part, and what is there of it.
+/// One photo of the list: its row in a file, or its entry as unreadable.
 enum Found<'a> {
     Row(&'a Part, usize, RowEntry<'a>),
     Unreadable(UnreadableEntry<'a>),
 }
 
-/// Why there is no whole.
+/// The reason why the set cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WholeError {
@@ -33,10 +33,10 @@ pub enum WholeError {
 }
 
 impl Whole {
-    /// Opens the files at `place` (a folder, a pattern or one file), and checks that they are complete and consistent.
+    /// Opens the files at `place` (a folder, a pattern or one file) and checks that they are complete and consistent.
     ///
     /// # Errors
-    /// [`ShardError`] naming the first thing that is wrong; what is missing is said last, so that it is all that is wrong.
+    /// [`ShardError`] for the first problem; missing shards are reported only if the others are consistent.
     pub(crate) fn open(place: &Path, progress: &dyn Progress) -> Result<Self, WholeError> {
         let files = find(place)?;
         progress.start("checking the features", Unit::Steps, Some(files.len() as u64));
@@ -52,7 +52,7 @@ impl Whole {
         Ok(Self::new(opened?)?)
     }
 
-    /// Of parts in any order.
+    /// Checks parts given in any order.
     pub(super) fn new(mut parts: Vec<Part>) -> Result<Self, ShardError> {
         parts.sort_by(|a, b| (a.manifest().shard.index, a.path()).cmp(&(b.manifest().shard.index, b.path())));
         let pairs = || parts.iter().zip(parts.iter().skip(1));
@@ -87,7 +87,7 @@ impl Whole {
         if hash == list.sha256 { Ok(whole) } else { Err(ShardError::OtherList { count: whole.parts.len() }) }
     }
 
-    /// What one file of all of it says of itself: of what parts may differ in, that of the first.
+    /// The manifest of one file with all photos; values in which parts may differ are those of the first part.
     pub(crate) fn manifest(&self) -> Option<Manifest> {
         let first = self.parts.first()?.manifest();
         let all = || self.parts.iter().map(Part::manifest);
@@ -102,7 +102,7 @@ impl Whole {
         })
     }
 
-    /// What to know of the whole: rows of several processors differ in their last bits.
+    /// A warning if the shards come from several kinds of processors, whose rows differ in their last bits.
     pub(crate) fn warning(&self) -> Option<String> {
         let mut processors: Vec<&str> = self.parts.iter().map(|part| part.manifest().processor.as_str()).collect();
         processors.sort_unstable();
@@ -116,32 +116,32 @@ impl Whole {
         })
     }
 
-    /// How many files it is of.
+    /// The number of files.
     pub(crate) fn parts(&self) -> usize {
         self.parts.len()
     }
 
-    /// The files.
+    /// The paths of the files.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
         self.parts.iter().map(Part::path)
     }
 
-    /// Numbers of a row.
+    /// The length of a row.
     pub(crate) fn width(&self) -> usize {
         self.parts.first().map_or(0, Part::width)
     }
 
-    /// Whether the numbers of all rows can be used where they lie.
+    /// Whether all rows can be used in place, inside the mapped files.
     pub(crate) fn is_in_place(&self) -> bool {
         self.parts.iter().all(|part| part.manifest().rows == 0 || part.features_in_place(0).is_some())
     }
 
-    /// The numbers of a row of a part, where they lie.
+    /// The feature vector of a row of a part, inside the mapped file.
     pub(crate) fn row_in_place(&self, part: usize, row: usize) -> Option<&[f32]> {
         self.parts.get(part)?.features_in_place(row)
     }
 
-    /// Every row with what stands with it, where it lies, in the order of the list.
+    /// Every row's entry with its part and its index there, in the order of the list.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (RowEntry<'_>, &Part, usize)> {
         self.photos().filter_map(|found| match found {
             Found::Row(part, row, entry) => Some((entry, part, row)),
@@ -157,14 +157,14 @@ impl Whole {
         })
     }
 
-    /// Every photo of the list, in its order.
+    /// Every photo of the list, in order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.photos().map(|found| match found {
             Found::Row(_, _, RowEntry { photo, .. }) | Found::Unreadable(UnreadableEntry { photo, .. }) => photo,
         })
     }
 
-    /// Every photo and where it is: the shards take turns.
+    /// Every photo with its location; photo `i` is in shard `i` modulo the number of shards.
     fn photos(&self) -> impl Iterator<Item = Found<'_>> {
         let total = self.parts.first().map_or(0, |part| part.manifest().setup.list.total);
         let mut next = vec![(0, 0); self.parts.len()];

@@ -1,7 +1,7 @@
-//! Rows and what stands with them to a safetensors file, in one pass.
+//! Writes feature rows and their entries to a safetensors file in one pass.
 //!
-//! The last 32 bytes are the SHA-256 of all before them, header and manifest included. The same content gives the same bytes,
-//! so it does no harm if a shard is made twice at the same time.
+//! The last 32 bytes are the SHA-256 of everything before them, header and manifest included. Equal content gives equal
+//! bytes, so making a shard twice at the same time is harmless.
 
 use std::io::{self, Write};
 
@@ -13,24 +13,23 @@ use super::columns::{self, COLUMNS, Column, FEATURES, Of, RowEntry, UnreadableEn
 use super::{Manifest, RowType};
 use crate::dataset::{ClassMap, Label};
 
-/// What goes into a file.
+/// The content of a feature file, without the rows' numbers.
 pub(crate) struct Contents<'a> {
-    /// What it says of itself.
     pub manifest: &'a Manifest,
-    /// The classes, by which labels are made.
+    /// The class map, which gives the labels.
     pub classes: &'a ClassMap,
-    /// `[N]`, in the order of the rows.
+    /// The entries of the rows, `[N]`.
     pub rows: &'a [RowEntry<'a>],
     /// The photos that could not be read, in the order of the list.
     pub unreadable: &'a [UnreadableEntry<'a>],
-    /// Numbers of a row.
+    /// The length of a row.
     pub width: usize,
 }
 
-/// Writes a file; `features` writes the numbers of all rows in the type that the manifest names.
+/// Writes a feature file; `features` writes the numbers of all rows in the type that the manifest gives.
 ///
 /// # Errors
-/// The first of either side.
+/// The first error of `out` or of `features`.
 pub(crate) fn write(
     out: &mut dyn Write,
     contents: &Contents<'_>,
@@ -50,12 +49,12 @@ pub(crate) fn write(
 }
 
 impl Contents<'_> {
-    /// Padded so that the numbers lie at multiples of 8.
+    /// The header, padded so that the tensors are aligned to 8 bytes.
     fn header(&self) -> io::Result<String> {
         let manifest = serde_json::to_string(self.manifest)?;
         let (rows, row_type) = (self.rows.len(), self.manifest.setup.row_type);
         let mut header = Map::new();
-        // One entry only, as in the model file.
+        // The only entry, as in the model file.
         header.insert("__metadata__".to_owned(), json!({ "resnet_binary": manifest }));
         let dtype = match row_type {
             RowType::F32 => Dtype::F32,
@@ -91,7 +90,7 @@ impl Contents<'_> {
         }
     }
 
-    /// The texts that a tensor of offsets is about.
+    /// The texts whose offsets are in a tensor.
     fn texts(&self, offsets: &'static str) -> Box<dyn Iterator<Item = &[u8]> + '_> {
         match offsets {
             columns::PATH_OFFSETS => Box::new(self.rows.iter().map(|row| row.photo.path)),
@@ -131,7 +130,7 @@ impl Contents<'_> {
     }
 }
 
-/// Passes on what is written, and hashes it.
+/// A writer that also hashes what it passes on.
 struct Hashing<'a> {
     out: &'a mut dyn Write,
     hasher: Sha256,

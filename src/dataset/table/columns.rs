@@ -1,8 +1,8 @@
-//! Which column of a CSV is what.
+//! Assignment of the columns of a CSV to path, label and split.
 //!
-//! Columns are known by their names, in any case and however the words are joined. Where several could be meant, what they
-//! hold decides if it can: the paths by the files that they name, labels if they all say the same. Nothing else is guessed:
-//! it is an error with the columns and what to type.
+//! Columns are recognised by name, in any case and with any word separator. If several match, their content decides if
+//! possible: of paths, which of them are files; of labels, whether they all agree. Nothing else is guessed: the error
+//! lists the columns and the options that choose one.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -12,36 +12,36 @@ use super::paths::{Ambiguous, Finder, Resolved};
 use super::sheet::{Fields, Sheet};
 use crate::dataset::{DatasetError, ReadOptions, RowProblem, Split};
 
-/// What the columns of a CSV are.
+/// The roles of the columns of a CSV.
 pub(super) struct Columns {
-    /// How many fields a row has.
+    /// The number of fields per row.
     pub(super) count: usize,
-    /// The first row of an image: the second where the first names the columns.
+    /// The index of the first row of an image: 1 if the first row names the columns, else 0.
     pub(super) first: usize,
     pub(super) path: usize,
     pub(super) label: Labels,
     pub(super) split: Option<usize>,
 }
 
-/// Where the label of a row is.
+/// The source of a row's label.
 pub(super) enum Labels {
     In(usize),
-    /// Where a person wrote it, and wrote nothing where they did not decide.
+    /// The column `decision` that a person filled in; empty if undecided.
     Decided(usize),
-    /// The name of that of several columns that says yes.
+    /// One-hot columns: the label is the name of the column that is true.
     OneOf(Vec<(usize, String)>),
 }
 
-/// Rows that are looked at to find a column of paths that is not called so.
+/// The number of rows examined to find a path column that has no usual name.
 const SAMPLE: usize = 100;
 
-/// A table whose columns are looked for.
+/// The search for the columns of a table.
 pub(super) struct Search<'a> {
     table: &'a Path,
     options: &'a ReadOptions,
     finder: &'a Finder<'a>,
     sheet: &'a Sheet,
-    /// As they are written; none where the first line is an image.
+    /// The names as written; empty if the first line is an image.
     names: Vec<String>,
     count: usize,
     first: usize,
@@ -50,7 +50,7 @@ pub(super) struct Search<'a> {
 impl<'a> Search<'a> {
     pub(super) fn new(table: &'a Path, options: &'a ReadOptions, finder: &'a Finder<'a>, sheet: &'a Sheet) -> Self {
         let line = sheet.rows.first();
-        // A last column without a name counts if anything is in it.
+        // A last column without a name counts if any row has a value in it.
         let widest = sheet.rows.iter().map(Fields::len).max().unwrap_or(0);
         let count = line.map_or(0, |line| line.len().max(widest.min(line.written())));
         let names: Vec<String> =
@@ -73,8 +73,8 @@ impl<'a> Search<'a> {
                 .any(|column| looks_like_a_file(&line.text(column)) || self.finder.finds(line.get(column)))
     }
 
-    /// Columns that are called `path`, `label` and perhaps `split`, and no others; `decision` stands for `label` where there
-    /// is such a column.
+    /// Finds the columns named exactly `path`, `label` and optionally `split`; a column `decision`, if there is one,
+    /// replaces `label`.
     pub(super) fn exact(&self) -> Result<(Columns, Resolved), DatasetError> {
         let find = |column: &'static str| match self.columns(|name| plain(name) == column).as_slice() {
             [_, _, ..] => Err(DatasetError::TwoColumns { path: self.table.to_path_buf(), column }),
@@ -90,7 +90,7 @@ impl<'a> Search<'a> {
         Ok((columns, self.resolve(path)?))
     }
 
-    /// The columns by name and by what they hold, and the files of that of the paths.
+    /// Finds the columns by name and content, and the files of the path column.
     pub(super) fn run(&self) -> Result<(Columns, Resolved), DatasetError> {
         let (path, resolved) = self.path()?;
         let split = self.split(path)?;
@@ -98,7 +98,7 @@ impl<'a> Search<'a> {
         Ok((Columns { count: self.count, first: self.first, path, label, split }, resolved))
     }
 
-    /// What should be said of the choice, where the columns have no names or others than in the documentation.
+    /// A message about the choice, if the columns have no names or other names than documented.
     pub(super) fn in_words(&self, columns: &Columns) -> Option<String> {
         let label = match &columns.label {
             Labels::In(label) | Labels::Decided(label) => self.name(*label),
@@ -136,7 +136,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The column that an option names.
+    /// The column that an option gives, by name or by number.
     fn given(&self, option: &'static str, given: &str) -> Result<usize, DatasetError> {
         let exact = self.columns(|name| name == given);
         let named = if exact.is_empty() { self.columns(|name| plain(name) == plain(given)) } else { exact };
@@ -178,7 +178,7 @@ impl<'a> Search<'a> {
             let columns: Vec<usize> = found.iter().map(|(column, _)| *column).collect();
             return found.into_iter().nth(chosen).filter(|_| agree).ok_or_else(|| self.several("path", &columns));
         }
-        // Nothing leads anywhere: then it is the files of this column that are missing.
+        // No column leads to files: report the files of this column as missing.
         let named =
             if named.is_empty() { in_sample(&|row, column| looks_like_a_file(&row.text(column))) } else { named };
         match (named.as_slice(), named.iter().find(|column| is_path(**column))) {
@@ -188,9 +188,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Those of some columns that name files, with these; where some name them as they are written, only these.
+    /// The columns, of those given, that lead to files, with the files; if any of them hold exact paths, only those.
     fn with_files(&self, columns: &[usize]) -> Vec<(usize, Resolved)> {
-        // Beside a column of files as they are written, one that seems to hold none is not looked for cell by cell.
+        // Beside a column of exact paths, a column whose sample has no files is not searched cell by cell.
         let is_sure = columns.iter().any(|&column| self.finder.is_as_written(&self.cells(column)));
         let columns = columns.iter().filter(|&&column| !is_sure || self.finder.finds_any(&self.cells(column)));
         let resolved = columns.filter_map(|&column| Some((column, self.resolve(column).ok()?)));
@@ -201,7 +201,7 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// The column called `split`, or the only one that holds names of splits and nothing else.
+    /// The column named `split`, or the only one that holds nothing but names of splits.
     fn split(&self, path: usize) -> Result<Option<usize>, DatasetError> {
         match self.columns(|name| plain(name) == "split").as_slice() {
             [] => {}
@@ -252,7 +252,7 @@ impl<'a> Search<'a> {
         if self.first > 0 {
             return Err(self.missing("label", free));
         }
-        // Without names: the only other column, or the only one in which something repeats.
+        // Without names: the only other column, or the only one with repeated values.
         let repeats = |column: &usize| {
             let values = self.images().iter().map(|row| row.text(*column));
             let values: HashSet<String> = values.collect();
@@ -266,10 +266,10 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The column of labels among several that could be: of those that say the same, `label` or the first with words.
+    /// The label column among candidates that all agree: the one named `label`, else the first that is not numeric.
     fn one_that_tells(&self, columns: &[usize]) -> Result<usize, DatasetError> {
         let values = |column: usize| self.images().iter().map(move |row| row.text(column));
-        // The columns agree if a value of one always stands beside the same of the other.
+        // Two columns agree if equal values of one always stand beside equal values of the other, both ways.
         let agrees = |a: usize, b: usize| {
             let (mut there, mut back) = (HashMap::new(), HashMap::new());
             let mut pairs = values(a).zip(values(b));
@@ -288,7 +288,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The answers of a column that says yes or no in every row.
+    /// The values of a column that has yes or no in every row.
     fn answers(&self, column: usize) -> Option<Vec<bool>> {
         self.images()
             .iter()
@@ -301,7 +301,7 @@ impl<'a> Search<'a> {
         self.names.get(column).is_some_and(|called| plain(called) == name)
     }
 
-    /// What an option calls a column: its name if it is the only one so called, else its number.
+    /// The argument that selects a column: its name if unique, else its number.
     fn word(&self, column: usize) -> String {
         match self.names.get(column) {
             Some(name) if !name.is_empty() && self.columns(|other| plain(other) == plain(name)).len() == 1 => {
@@ -311,7 +311,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A column in a sentence.
+    /// A column as a message names it.
     fn name(&self, column: usize) -> String {
         match self.names.get(column) {
             Some(name) if !name.is_empty() => format!("`{}`", name.chars().take(40).collect::<String>()),

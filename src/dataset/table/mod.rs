@@ -1,9 +1,9 @@
-//! A CSV of paths and labels, and perhaps splits → labelled paths.
+//! A CSV of paths, labels and optionally splits → labelled paths.
 //!
-//! [`sheet`] reads it as other programs write it, [`columns`] finds out which column is what, and [`paths`] where the files
-//! are. A path may lead anywhere, `../` and absolute ones too: the list is the user's own and its files are only ever read.
-//! A listed file that is missing or no image stays in the list, for whoever reads it will say so; if all are missing the
-//! folder is wrong.
+//! [`sheet`] parses the file, [`columns`] finds the role of each column, and [`paths`] finds the files. A path may lead
+//! anywhere, also by `../` or as an absolute path: the list is the user's own and files are only read. A listed file
+//! that is missing or not an image stays in the list, and reading it later reports the reason; if all files are
+//! missing, the folder is wrong, which is an error.
 
 mod columns;
 mod names;

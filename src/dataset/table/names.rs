@@ -1,11 +1,11 @@
-//! What the names of columns and the words in their cells mean.
+//! Recognition of column names and cell values.
 
-/// Letters and digits, in lower case.
+/// The letters and digits of a name, in lower case.
 pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Such as `image_path`.
+/// Whether a column name is one for paths, such as `image_path`.
 pub(super) fn is_path(name: &str) -> bool {
     const NAMES: [&str; 13] = [
         "path",
@@ -29,7 +29,7 @@ pub(super) fn is_path(name: &str) -> bool {
     NAMES.contains(&name.as_str()) || OF.iter().any(of_image)
 }
 
-/// Such as `class`.
+/// Whether a column name is one for labels, such as `class`.
 pub(super) fn is_label(name: &str) -> bool {
     const OF: [&str; 8] = ["label", "class", "target", "category", "groundtruth", "truth", "imagelabel", "imageclass"];
     const WHAT: [&str; 6] = ["", "s", "es", "name", "label", "id"];
@@ -39,13 +39,13 @@ pub(super) fn is_label(name: &str) -> bool {
         || OF.iter().any(|of| name.strip_prefix(of).is_some_and(|what| WHAT.contains(&what)))
 }
 
-/// Such as `is_bee`.
+/// Whether a column name is one for a yes/no label, such as `is_bee`.
 pub(super) fn is_flag(name: &str) -> bool {
     let name = name.to_lowercase();
     ["is_", "is ", "is-"].iter().any(|start| name.starts_with(start))
 }
 
-/// By its extension.
+/// Whether a cell has the extension of an image file.
 pub(super) fn looks_like_a_file(cell: &str) -> bool {
     const EXTENSIONS: [&str; 16] = [
         "jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "tif", "tiff", "webp", "ppm", "pgm", "pnm", "heic", "heif",
@@ -55,7 +55,7 @@ pub(super) fn looks_like_a_file(cell: &str) -> bool {
     extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
 }
 
-/// The answer of a cell that answers yes or no.
+/// The value of a cell that says yes or no.
 pub(super) fn yes_or_no(cell: &str) -> Option<bool> {
     match cell.to_lowercase().as_str() {
         "1" | "1.0" | "true" | "yes" => Some(true),

@@ -1,11 +1,11 @@
-//! The cells of a column of paths → the files that they mean.
+//! The cells of a path column → the files that they mean.
 //!
-//! A path is meant as it is written, from the folder of the CSV (of corrections also from that of the data); with backslashes,
-//! blanks around it or its extension left out, if only so it is a file. In a long table whose paths are files as they are
-//! written, by a sample of them, all that can be meant so are, without a look at each: one of many machines then touches no
-//! photos but its own. Where no path of the table is one, or where absolute paths are none, the table was made
-//! elsewhere: then the files are looked for by the ends of the paths, from the current folder, and in the folders below the
-//! table. Such a reading counts only if it finds a file for every path, and it is said.
+//! A path is resolved as written, from the folder of the CSV (for corrections also from that of the data). If that is
+//! not a file, it is resolved with backslashes as slashes, without surrounding whitespace, or with a missing extension
+//! added. In a long table whose sampled paths are all files as written, the others are assumed to be so without a look
+//! at each: one of many machines then touches only its own photos. If no path of the table exists, or absolute paths do
+//! not, the table was made elsewhere: files are then searched by the ends of the paths, from the current folder, and in
+//! the folders below the table. Such a reading counts only if it finds a file for every path, and it is reported.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -19,28 +19,28 @@ use super::names;
 use crate::dataset::{HEAD, IsImage};
 use crate::files::{self, Identity};
 
-/// No path of the system is longer.
+/// The maximum length of a path on any system.
 const MAX_BYTES: usize = 4096;
 
-/// Folders below a table are looked through to this depth and this number of files.
+/// The limits of the search in folders below a table: its depth and its number of files.
 const MAX_DEPTH: usize = 6;
 const MAX_FILES: usize = 200_000;
 
-/// Of a longer column so many cells, spread over it, are looked at to see whether all are meant as they are written. The
-/// choice depends on the table alone, so that every machine makes the same.
+/// The number of cells of a long column, evenly spread, that are examined to see whether all are paths as written. The
+/// choice depends only on the table, so every machine makes the same one.
 const SAMPLE: usize = 200;
 
-/// Where the files of a column are.
+/// The files of a column.
 pub(super) struct Resolved {
-    /// Of each cell, in their order; as it is written where there is no such file.
+    /// The path of each cell, in order; as written if there is no such file.
     pub(super) paths: Vec<PathBuf>,
-    /// How many of them are files, those included that were not looked at.
+    /// The number of cells that are files, including those that were assumed to be.
     pub(super) found: usize,
-    /// What should be known about paths that were not taken as they are written.
+    /// A message about paths that were not resolved as written.
     pub(super) notice: Option<String>,
 }
 
-/// A cell that means several images: its place, and two of them.
+/// A cell that matches several images: its index, and two of them.
 pub(super) struct Ambiguous(pub(super) usize, pub(super) [PathBuf; 2]);
 
 enum Found {
@@ -55,37 +55,37 @@ impl Found {
     }
 }
 
-/// Looks for files, and remembers the folders that it looked into.
+/// Finds files, and caches the listings of folders.
 pub(super) struct Finder<'a> {
     table: &'a Path,
     folder: &'a Path,
-    /// Where else relative paths may start.
+    /// A second folder that relative paths may start from.
     data: Option<&'a Path>,
     is_image: IsImage<'a>,
-    /// The names in a folder, by what they are without their extension.
+    /// For each folder, the file names by stem (the name without its extension).
     stems: Mutex<HashMap<PathBuf, Arc<Stems>>>,
 }
 
 type Stems = HashMap<OsString, Vec<String>>;
 
 impl<'a> Finder<'a> {
-    /// For the paths of a CSV, which start at its own folder or at that of the data that it is about.
+    /// Creates a finder for the paths of a CSV, which start at its own folder or at that of the data.
     pub(super) fn new(table: &'a Path, data: Option<&'a Path>, is_image: IsImage<'a>) -> Self {
         let folder = table.parent().unwrap_or(Path::new(""));
         Self { table, folder, data, is_image, stems: Mutex::default() }
     }
 
-    /// Whether a cell is the path of a file as it is written, or nearly.
+    /// Whether a cell is the path of a file, as written or by one of its other `readings`.
     pub(super) fn is_file(&self, cell: &[u8]) -> bool {
         readings(cell).any(|path| files::is_file(&place_of(self.folder, &path)))
     }
 
-    /// As [`Self::is_file`], also with its extension left out.
+    /// Like [`Self::is_file`], but the extension may be missing.
     pub(super) fn finds(&self, cell: &[u8]) -> bool {
         readings(cell).any(|path| self.look(&place_of(self.folder, &path)).is_any())
     }
 
-    /// The files that the cells of one column mean.
+    /// Finds the files of the cells of one column.
     pub(super) fn resolve(&self, cells: &[&[u8]]) -> Result<Resolved, Ambiguous> {
         let is_as_written = self.is_as_written(cells);
         let find = |cell: &&[u8]| match path_of(cell).filter(|_| is_as_written && is_plain(cell)) {
@@ -108,7 +108,7 @@ impl<'a> Finder<'a> {
         let mut found = cells.len() - lost.len();
         let is_from_elsewhere = found == 0 && !paths.par_iter().any(|path| path.exists() || files::is_file(path));
         if !is_from_elsewhere {
-            // A relative path beside others that are there is that of a missing file.
+            // A relative path beside others that exist is that of a missing file.
             lost.retain(|&place| cells.get(place).is_some_and(|cell| is_absolute(cell)));
         }
         let wanted: Vec<&[u8]> = lost.iter().filter_map(|&place| cells.get(place).copied()).collect();
@@ -134,7 +134,7 @@ impl<'a> Finder<'a> {
         Ok(Resolved { paths, found, notice })
     }
 
-    /// Whether a column is so long that it is not looked at cell by cell, and its sample are files as they are written.
+    /// Whether a column is too long to examine each cell, and its sampled cells are all files as written.
     pub(super) fn is_as_written(&self, cells: &[&[u8]]) -> bool {
         let is_file = |cell: &&[u8]| {
             is_plain(cell) && path_of(cell).is_some_and(|path| files::is_file(&place_of(self.folder, &path)))
@@ -144,12 +144,12 @@ impl<'a> Finder<'a> {
         cells.len() > sample.len() && self.data.is_none() && sample.par_iter().all(is_file)
     }
 
-    /// Whether any of a column's sample is a file, as it is written or nearly.
+    /// Whether any sampled cell of a column leads to a file.
     pub(super) fn finds_any(&self, cells: &[&[u8]]) -> bool {
         sample(cells).any(|cell| self.finds(cell))
     }
 
-    /// The first way in which all cells are files, and these.
+    /// The first way of resolving the paths that finds a file for every cell, with the files.
     fn look_elsewhere(
         &self,
         cells: &[&[u8]],
@@ -174,7 +174,8 @@ impl<'a> Finder<'a> {
         Ok(files.map(|files| ("in the folders below it", files)))
     }
 
-    /// As many folders as need be left off at the beginning, the same for all; or else as many parts kept at the end.
+    /// The files found by removing as few leading folders as possible, the same number for all; else by the last
+    /// components.
     fn by_their_ends(&self, cells: &[Vec<&[u8]>]) -> Option<Vec<PathBuf>> {
         let shortest = cells.iter().map(Vec::len).min().filter(|&shortest| shortest > 0)?;
         let first = cells.first()?;
@@ -189,12 +190,12 @@ impl<'a> Finder<'a> {
         ends.filter_map(|ends| self.all_below(self.folder, &ends)).find(|files| {
             let [cells, files] =
                 [cells.iter().collect::<HashSet<_>>().len(), files.iter().collect::<HashSet<_>>().len()];
-            // Two photos that would become one are not what was meant.
+            // Two photos must not become one.
             cells == files
         })
     }
 
-    /// The files of all cells, if each has one.
+    /// The files of all cells, if each has exactly one.
     fn all_below(&self, base: &Path, cells: &[&[&[u8]]]) -> Option<Vec<PathBuf>> {
         let find = |cell: &&[&[u8]]| match self.look(&base.join(path_of(&cell.join(&b'/'))?)) {
             Found::One(path) => Some(path),
@@ -204,7 +205,7 @@ impl<'a> Finder<'a> {
         cells.par_iter().map(find).collect()
     }
 
-    /// The files of all cells in one of the folders below the table, or each where its name is the only one.
+    /// The files of all cells below one common folder under the table, or each by a name that occurs only once.
     fn in_folders_below(&self, cells: &[Vec<&[u8]>]) -> Result<Option<Vec<PathBuf>>, Ambiguous> {
         let files = self.files_below();
         let mut by_name: HashMap<&OsStr, Vec<&Path>> = HashMap::new();
@@ -229,7 +230,7 @@ impl<'a> Finder<'a> {
             }
             found.push((cell.len(), candidates));
         }
-        // The folder that a candidate's cell would start from.
+        // The folder that the path of a cell would start from, for one candidate.
         let start = |parts: usize, file: &Path| file.ancestors().nth(parts).map(Path::to_path_buf);
         let starts = found
             .iter()
@@ -258,7 +259,7 @@ impl<'a> Finder<'a> {
         files
     }
 
-    /// The file that a path leads to from the folder of the CSV, or else of the data; two files are several.
+    /// The file of a path from the folder of the CSV, else from that of the data; `Found::Several` if both exist.
     fn look_from_both(&self, path: &Path) -> Found {
         let found = self.look(&place_of(self.folder, path));
         let Some(data) = self.data.filter(|_| path.is_relative()) else { return found };
@@ -271,7 +272,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The file at a place, or the only image there that is called so without its extension.
+    /// The file at a path, or the only image there whose name without extension is that.
     fn look(&self, place: &Path) -> Found {
         if files::is_file(place) {
             return Found::One(place.to_path_buf());
@@ -307,19 +308,19 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Cells spread over a column, all of a short one.
+/// Evenly spread cells of a column; all cells of a short one.
 fn sample<'a, 'b>(cells: &'a [&'b [u8]]) -> impl Iterator<Item = &'a &'b [u8]> {
     cells.iter().step_by(cells.len().div_ceil(SAMPLE).max(1))
 }
 
-/// Whether a cell can hardly mean another file than the one that it names: an image by its extension, without backslashes
-/// and blanks around it.
+/// Whether a cell can hardly mean another file than the one it names: it has an image extension, no backslashes and no
+/// surrounding whitespace.
 fn is_plain(cell: &[u8]) -> bool {
     let is_image = std::str::from_utf8(cell).is_ok_and(names::looks_like_a_file);
     is_image && cell.trim_ascii().len() == cell.len() && !cell.contains(&b'\\')
 }
 
-/// The paths that a cell may mean, the likeliest first: as it is, without blanks around it, with slashes.
+/// The paths that a cell may mean, the likeliest first: as written, trimmed, and with slashes for backslashes.
 fn readings(cell: &[u8]) -> impl Iterator<Item = PathBuf> {
     let trimmed = cell.trim_ascii();
     let slashed =
@@ -328,7 +329,7 @@ fn readings(cell: &[u8]) -> impl Iterator<Item = PathBuf> {
     readings.into_iter().flatten().filter_map(|bytes: Vec<u8>| path_of(&bytes))
 }
 
-/// The folders and the name that a path of any system consists of, without its drive.
+/// The components of a path of any system, without the drive.
 fn parts(cell: &[u8]) -> Vec<&[u8]> {
     let cell = cell.trim_ascii();
     let cell = if is_drive(cell) { cell.get(2..).unwrap_or_default() } else { cell };
@@ -342,12 +343,12 @@ fn is_absolute(cell: &[u8]) -> bool {
     is_drive(cell) || matches!(cell.first(), Some(b'/' | b'\\'))
 }
 
-/// Whether a path begins as `C:\` or `C:/`.
+/// Whether a path begins with a drive, such as `C:\` or `C:/`.
 fn is_drive(cell: &[u8]) -> bool {
     matches!(cell, [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic())
 }
 
-/// A path is bytes where the system's paths are, so that every name can be listed; elsewhere it has to be text.
+/// Converts the bytes of a cell to a path: any bytes on Unix, only UTF-8 elsewhere.
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
 pub(super) fn path_of(bytes: &[u8]) -> Option<PathBuf> {
@@ -360,12 +361,12 @@ pub(super) fn path_of(bytes: &[u8]) -> Option<PathBuf> {
     std::str::from_utf8(bytes).map(PathBuf::from).ok()
 }
 
-/// Where the file of a row is, whose CSV lies in `folder`.
+/// The path of a row's file, if the CSV is in `folder`.
 pub(in crate::dataset) fn place_of(folder: &Path, path: &Path) -> PathBuf {
     folder.join(without_dots(path))
 }
 
-/// `./a.jpg` and `a.jpg` are one file. What `..` means depends on links, so it stays.
+/// Removes `.` components, so that `./a.jpg` equals `a.jpg`. `..` stays, because its meaning depends on links.
 pub(in crate::dataset) fn without_dots(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }

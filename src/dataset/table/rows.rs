@@ -1,4 +1,4 @@
-//! The rows of a table → a listing, each with what is wrong with it.
+//! The rows of a table → a listing, with an error for the first invalid row.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -34,23 +34,23 @@ pub(in crate::dataset) fn list(
 /// The rows of a CSV.
 pub(in crate::dataset) struct Table {
     pub(in crate::dataset) rows: Vec<Row>,
-    /// What should be known about the way in which it was read.
+    /// Warnings about how the table was read.
     pub(in crate::dataset) warnings: Vec<String>,
-    /// Which columns were taken, where that is sure but not as documented.
+    /// Notes about the chosen columns, if they are certain but not named as documented.
     notes: Vec<String>,
 }
 
 pub(in crate::dataset) struct Row {
-    /// On which line it begins, from 1.
+    /// The line where the row begins, from 1.
     pub(in crate::dataset) line: u64,
     pub(in crate::dataset) path: PathBuf,
-    /// Empty where a table of decisions has none.
+    /// The label; empty if a table of decisions has none.
     pub(in crate::dataset) label: String,
     split: Option<Split>,
 }
 
-/// Reads a CSV, whose relative paths may also start at the folder of the data; without options its columns must be called
-/// `path` and `label`.
+/// Reads a CSV, whose relative paths may also start at the folder of the data. Without options, its columns must be
+/// named `path` and `label`.
 pub(in crate::dataset) fn read(
     path: &Path,
     data: Option<&Path>,
@@ -120,13 +120,13 @@ fn text<'a>(fields: &'a Fields, column: usize, what: &'static str) -> Result<&'a
     std::str::from_utf8(field).map(str::trim).map_err(|_| RowProblem::NotText(what))
 }
 
-/// The rows so far, by file.
+/// The rows read so far, by file.
 struct Rows<'a> {
     table: &'a Path,
     listing: Listing,
-    /// Where each file is in the list, and on which line it stood.
+    /// For each file, its index in the list and its line.
     seen: HashMap<PathBuf, (usize, u64)>,
-    /// The first line with a split, and the first without.
+    /// The first line with a split, and the first one without.
     with_split: Option<u64>,
     without_split: Option<u64>,
 }
@@ -148,7 +148,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// A second line about a file must say the same.
+    /// Checks a second line about a file, which must give the same label and split.
     fn repeat(&mut self, row: &Row, path: PathBuf, index: usize, line: u64) -> Result<(), RowProblem> {
         let Some(first) = self.listing.images.get(index) else {
             return Ok(());

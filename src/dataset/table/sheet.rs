@@ -1,7 +1,7 @@
-//! The bytes of a CSV → its rows of fields, whichever program wrote it.
+//! The bytes of a CSV → its rows of fields, for the variants that different programs write.
 //!
-//! UTF-8 or UTF-16 with a byte-order mark; comma, semicolon, tab or bar between the fields; `sep=;` before all else, as Excel
-//! writes it; any line ends, line ends within quotes, and rows and columns at the end that hold nothing.
+//! Supported are UTF-8, and UTF-16 with a byte-order mark; comma, semicolon, tab or vertical bar as separator; a first
+//! line `sep=;` as Excel writes it; any line endings, also within quotes; and empty rows and columns at the end.
 
 use std::io::Read;
 use std::path::Path;
@@ -14,58 +14,57 @@ use crate::dataset::{DatasetError, HEAD, IsImage};
 use crate::files::{self, Text};
 use crate::progress::Progress;
 
-/// A list of some million images.
+/// The maximum size in bytes, enough for a list of some million images.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// More columns than any table of images has; beyond it lies a file of another kind.
+/// The maximum number of columns; a file with more is not a table of images.
 const MAX_COLUMNS: usize = 1000;
 
-/// Rows that are looked at to find out what separates the fields.
+/// The number of rows examined to find the separator.
 const SAMPLE: usize = 20;
 
-/// A CSV as it stands in its file.
+/// The parsed rows of a CSV.
 pub(super) struct Sheet {
-    /// The first is the line of the names, if there is one. None is empty.
+    /// The rows; the first holds the column names, if there are any. No row is empty.
     pub(super) rows: Vec<Fields>,
 }
 
 /// The fields of one row.
 pub(super) struct Fields {
-    /// On which line it begins, from 1.
+    /// The line where the row begins, from 1.
     pub(super) line: u64,
     fields: ByteRecord,
 }
 
 impl Fields {
-    /// How many of path and label the first line of a table names.
+    /// How many of the two names, path and label, this row has as column names.
     pub(super) fn count_known(&self) -> usize {
         let is_any = |is_it: fn(&str) -> bool| (0..self.len()).any(|column| is_it(&self.text(column)));
         usize::from(is_any(is_path)) + usize::from(is_any(is_label))
     }
 
-    /// How many there are, empty ones at the end left out.
+    /// The number of fields, without empty ones at the end.
     pub(super) fn len(&self) -> usize {
         self.fields.iter().rposition(|field| !field.trim_ascii().is_empty()).map_or(0, |last| last + 1)
     }
 
-    /// How many there are in the file.
+    /// The number of fields in the file.
     pub(super) fn written(&self) -> usize {
         self.fields.len()
     }
 
-    /// As it stands in the file; nothing beyond the last.
+    /// The bytes of a field; empty beyond the last field.
     pub(super) fn get(&self, column: usize) -> &[u8] {
         self.fields.get(column).unwrap_or_default()
     }
 
-    /// Without the blanks around it, for a first look; what is no UTF-8 is replaced.
+    /// The trimmed text of a field; invalid UTF-8 is replaced.
     pub(super) fn text(&self, column: usize) -> String {
         String::from_utf8_lossy(self.get(column)).trim().to_owned()
     }
 }
 
 impl Sheet {
-    /// Reads the file.
     pub(super) fn read(path: &Path, is_image: IsImage<'_>, progress: &dyn Progress) -> Result<Self, DatasetError> {
         let mut text = Vec::new();
         let bytes = files::read(path, MAX_BYTES)?;
@@ -117,7 +116,7 @@ fn check(path: &Path, text: &[u8], is_image: IsImage<'_>) -> Result<(), DatasetE
     Err(not_a_table(path, reason.to_owned()))
 }
 
-/// The separator that a first line `sep=;` names, and where the table begins after it.
+/// The separator that a first line `sep=;` names, and the offset where the table continues.
 fn separator_line(text: &[u8]) -> Option<(u8, usize)> {
     let end = text.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
     let line = text.get(..end)?.trim_ascii_start();
@@ -128,8 +127,8 @@ fn separator_line(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// The delimiter that makes most sense of the first lines: by the names that it separates, then by whether all lines have
-/// as many fields, then by how many.
+/// The most plausible delimiter for the first lines: by the number of known column names it yields, then by whether no
+/// row has more fields than the first, then by the number of fields.
 fn likeliest_delimiter(text: &[u8]) -> u8 {
     let sense = |delimiter: &u8| {
         let mut rows: Vec<Fields> = Vec::new();
@@ -140,11 +139,11 @@ fn likeliest_delimiter(text: &[u8]) -> u8 {
         let known = rows.first().map_or(0, Fields::count_known);
         (known, count > 1 && rows.iter().all(|row| row.len() <= count), count)
     };
-    // Of several that make as much sense the first.
+    // `rev` makes `max_by_key` return the first of several maxima.
     [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(sense).unwrap_or(b',')
 }
 
-/// Counts lines as an editor does: the reader leaves out blank ones.
+/// Counts lines as a text editor does; the CSV reader skips blank ones.
 struct Lines<'a> {
     text: &'a [u8],
     counted: usize,
@@ -152,11 +151,11 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// The line of the row whose reading began at a byte, counted from `start`, that is not before those asked for earlier.
+    /// The line of the row whose reading began at `byte`, counted from `start`. Calls must have ascending bytes.
     fn at(&mut self, start: usize, byte: u64) -> u64 {
         let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
         let byte = usize::try_from(byte).unwrap_or(usize::MAX).saturating_add(start).min(self.text.len());
-        // Blank lines before a row were passed over while it was read.
+        // The reader skipped blank lines before the row.
         let blank = self.text.iter().skip(byte).take_while(|byte| is_end(byte)).count();
         let ends = self.counted..byte + blank;
         let is_line = |at: &usize| match self.text.get(*at) {

@@ -1,4 +1,4 @@
-//! The tables of the cache and the statements on them.
+//! The tables of the cache and the SQL statements on them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use sha2::{Digest, Sha256};
 use super::Entry;
 use crate::files::ContentHash;
 
-/// What a row takes in the file besides its numbers and facts, its index entry included; a test compares it with a file.
+/// The bytes per row besides its numbers and facts, with the index entry; a test compares this with a file.
 pub(super) const ROW_OVERHEAD: u64 = 456;
 
-/// How long another process may hold the store.
+/// The time to wait while another process holds the store.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `used` is the day of the last use; the checksums are over the key and the blob before them, for SQLite has none of its
-/// own. The column `recipe` holds the cache key, under the name that the first caches gave it. The facts stand last, so
-/// that whoever does not ask for them does not read their pages.
+/// `used` is the day of the last use. A checksum covers the content hash, the cache key and the blob before it, because
+/// SQLite has no checksums. The column `recipe` holds the cache key, under the name that the first caches gave it. The
+/// facts come last, so that queries without them do not read their pages.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS features (
         content BLOB NOT NULL, recipe BLOB NOT NULL, used INTEGER NOT NULL, numbers BLOB NOT NULL,
@@ -25,10 +25,10 @@ const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS recipes (recipe BLOB PRIMARY KEY, text TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS checksums (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);";
 
-/// What is kept of one photo.
+/// The cached values of one photo.
 pub(super) struct Row {
     pub(super) numbers: Vec<f32>,
-    /// Its bytes, if they were asked for and are whole.
+    /// The serialised facts, if they were requested and match their checksum.
     pub(super) facts: Option<Vec<u8>>,
 }
 
@@ -38,12 +38,12 @@ pub(super) struct Store(Connection);
 
 impl Store {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
-        // The mutex around the store does what SQLite's own would.
+        // The mutex around the store replaces SQLite's own.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        // With a write-ahead log readers and a writer do not wait for each other, and a commit waits for no disk: what a
-        // power cut takes is the newest rows, never the order of the file.
+        // With a write-ahead log, readers and a writer do not block each other and a commit does not wait for the disk:
+        // a power cut can lose the newest rows, but not corrupt the file.
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute_batch(TABLES)?;
@@ -77,7 +77,7 @@ impl Store {
         });
         let Some((id, used, row)) = row.optional()? else { return Ok(None) };
         if used != today {
-            // Once a day a row, or when the clock went back. A store that cannot be written can be read all the same.
+            // At most once per row and day, or after the clock was set back. A read-only store works too.
             let _ = self.0.prepare_cached("UPDATE features SET used = ?1 WHERE rowid = ?2")?.execute([today, id]);
         }
         Ok(row)
@@ -99,7 +99,7 @@ impl Store {
         transaction.commit()
     }
 
-    /// Text and number of rows of every key.
+    /// The text and the number of rows of every key.
     pub(super) fn keys(&mut self) -> rusqlite::Result<Vec<(String, u64)>> {
         let mut select = self.0.prepare(
             "SELECT COALESCE(text, ''), COUNT(*) AS rows FROM features LEFT JOIN recipes USING (recipe)
@@ -108,8 +108,8 @@ impl Store {
         select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?.collect()
     }
 
-    /// Deletes all but those of the rows used last that take so many bytes, gives the space back, and returns how many
-    /// went.
+    /// Deletes all rows except the most recently used ones that fit into `most` bytes, shrinks the file, and returns
+    /// the number of deleted rows.
     pub(super) fn keep(&mut self, most: u64) -> rusqlite::Result<u64> {
         let [most, overhead] = [most, ROW_OVERHEAD].map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         let delete = "DELETE FROM features WHERE rowid IN (SELECT rowid FROM
@@ -133,12 +133,12 @@ impl Store {
     }
 }
 
-/// Whether the file is no whole store, rather than out of reach for now.
+/// Whether an error means that the file is damaged, and not just inaccessible at the moment.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::SqliteFailure(failure, message) => {
             matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-                // A schema that is not ours, or its text flipped.
+                // Another program's schema, or a schema text with flipped bits.
                 || message.as_deref().is_some_and(|text| text.contains("no such") || text.contains("malformed"))
         }
         rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..) => true,
